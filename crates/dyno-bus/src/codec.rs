@@ -1,0 +1,58 @@
+//! Messages to bytes and back. The only file that knows `bincode`.
+//!
+//! A frame is decoded only when it is whole, under a limit on what it may make us allocate, and
+//! it must hold one message exactly: without that check, a message of another version decodes
+//! into plausible wrong numbers.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::CodecError;
+use crate::frame::{FRAME_MAX, PREFIX};
+
+type Config = Configuration<LittleEndian, Varint, Limit<FRAME_MAX>>;
+
+fn config() -> Config {
+    bincode::config::standard().with_limit::<FRAME_MAX>()
+}
+
+/// Appends the message to `out` as a whole frame, prefix and all; on an error `out` is as before.
+///
+/// # Errors
+/// If the message is longer than [`FRAME_MAX`], which the limits in [`crate::message`] rule out.
+pub fn encode<M: Serialize>(message: &M, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let start = out.len();
+    out.extend([0; PREFIX]);
+    let encoded = bincode::serde::encode_into_std_write(message, out, config());
+    let length = out.len() - start - PREFIX;
+    let failure = match encoded {
+        Err(source) => Some(CodecError::Encode { source: Box::new(source) }),
+        Ok(_) if length > FRAME_MAX => Some(CodecError::TooLong { length, max: FRAME_MAX }),
+        Ok(_) => None,
+    };
+    if let Some(failure) = failure {
+        out.truncate(start);
+        return Err(failure);
+    }
+    // At most FRAME_MAX, which is far below 2^32.
+    out[start..start + PREFIX].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(())
+}
+
+/// The message that a whole frame holds.
+///
+/// # Errors
+/// If the bytes are no message, or hold more than one.
+pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> Result<M, CodecError> {
+    let length = frame.len();
+    let (message, consumed) = bincode::serde::decode_from_slice(frame, config())
+        .map_err(|source| CodecError::Decode { length, source: Box::new(source) })?;
+    if consumed != length {
+        return Err(CodecError::Trailing { length, trailing: length - consumed });
+    }
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The bytes on the wire, and what becomes of hostile ones.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::Time;
+use crate::message::*;
+use crate::segment::{Arrivals, Pace, PerPhase, Phase, Segment};
+use crate::value::Unit;
+
+fn frame<M: Serialize>(message: &M) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(message, &mut bytes).expect("within limits");
+    bytes
+}
+
+fn batch() -> Batch {
+    Batch {
+        sequence: 3,
+        as_of: Time::from_nanos(1_000_000),
+        counts: PerPhase {
+            warmup: Counts { started: 1, completed: 1, ..Counts::default() },
+            measured: Counts { started: 300, completed: 2, failed: 1, ..Counts::default() },
+        },
+        cycles: PerPhase {
+            warmup: Cycles::default(),
+            measured: Cycles { wait: vec![0, 250], service: vec![251, 65_536] },
+        },
+        columns: vec![Column { metric: 1, phase: Phase::Measured, values: vec![7, u64::MAX] }],
+        errors: vec![CycleError {
+            message: "no".into(),
+            count: 1,
+            first_cycle: 9,
+            phase: Phase::Measured,
+        }],
+        harness: Harness::default(),
+    }
+}
+
+/// A golden test: if it fails, raise `VERSION` and write the bytes anew.
+#[test]
+fn the_bytes_of_each_message_are_what_they_were() {
+    assert_eq!(VERSION, 1);
+    let hello = Report::Hello(Hello { version: 1, worker: 2, nonce: 3, pid: 4 });
+    assert_eq!(frame(&hello), [5, 0, 0, 0, 0, 1, 2, 3, 4]);
+
+    let declare = Report::Declare(Declare { metric: 1, name: "ab".into(), unit: Unit::Bytes });
+    assert_eq!(frame(&declare), [6, 0, 0, 0, 1, 1, 2, b'a', b'b', 2]);
+
+    assert_eq!(frame(&Report::Ready), [1, 0, 0, 0, 2]);
+
+    #[rustfmt::skip]
+    assert_eq!(frame(&Report::Batch(batch())), [
+        59, 0, 0, 0, 3,
+        3, 252, 0x40, 0x42, 0x0f, 0x00,
+        1, 1, 0, 0, 0, 0, 251, 0x2c, 0x01, 2, 1, 0, 0, 0,
+        0, 0, 2, 0, 250, 2, 251, 251, 0, 252, 0, 0, 1, 0,
+        1, 1, 1, 2, 7, 253, 255, 255, 255, 255, 255, 255, 255, 255,
+        1, 2, b'n', b'o', 1, 9, 1,
+        0, 0, 0,
+    ]);
+
+    let segment = Command::Segment(Segment {
+        first: 5,
+        t0: Time::from_nanos(9),
+        pace: Pace::Open { rate: 1.0, arrivals: Arrivals::Poisson },
+        seed: 6,
+        phase: Phase::Measured,
+    });
+    assert_eq!(frame(&segment), [15, 0, 0, 0, 1, 5, 9, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 1, 6, 1]);
+
+    let lease = Command::Lease(Lease { until: Time::from_nanos(250), last: true });
+    assert_eq!(frame(&lease), [3, 0, 0, 0, 2, 250, 1]);
+    assert_eq!(frame(&Command::Drain), [1, 0, 0, 0, 3]);
+    assert_eq!(frame(&Command::Ack), [1, 0, 0, 0, 4]);
+}
+
+#[test]
+fn a_full_batch_of_the_largest_values_fits_a_frame() {
+    let half = BATCH_VALUES_MAX / 2;
+    let cycles = Cycles { wait: vec![u64::MAX; half], service: vec![u64::MAX; half] };
+    let full =
+        Batch { cycles: PerPhase { warmup: Cycles::default(), measured: cycles }, ..batch() };
+    assert!(frame(&Report::Batch(full)).len() <= FRAME_MAX);
+}
+
+#[test]
+fn bytes_after_the_message_are_refused() {
+    let mut bytes = frame(&Report::Ready)[PREFIX..].to_vec();
+    bytes.push(0);
+    let error = decode::<Report>(&bytes).expect_err("one byte too many");
+    assert!(matches!(error, CodecError::Trailing { trailing: 1, .. }), "{error}");
+}
+
+#[test]
+fn unknown_messages_are_refused() {
+    assert!(decode::<Report>(&[99]).is_err());
+    assert!(decode::<Command>(&[99]).is_err());
+}
+
+#[test]
+fn a_length_beyond_the_frame_allocates_nothing() {
+    // Notice(String) with a length of 2^63, then nothing.
+    let bytes = [5, 253, 0, 0, 0, 0, 0, 0, 0, 128];
+    assert!(decode::<Report>(&bytes).is_err());
+}
+
+#[test]
+fn a_message_over_the_limit_leaves_no_half_frame() {
+    let mut bytes = vec![1, 2, 3];
+    let notice = Report::Notice("x".repeat(FRAME_MAX + 1));
+    assert!(encode(&notice, &mut bytes).is_err());
+    assert_eq!(bytes, [1, 2, 3]);
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let bytes = frame(&Report::Batch(batch()));
+    for end in PREFIX..bytes.len() - 1 {
+        assert!(decode::<Report>(&bytes[PREFIX..end]).is_err(), "cut at {end}");
+    }
+}
+
+#[test]
+fn no_flip_of_a_bit_panics() {
+    let bytes = frame(&Report::Batch(batch()))[PREFIX..].to_vec();
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        // Most flips decode: no format has integrity. The identity of the counts catches those.
+        let _decoded = decode::<Report>(&flipped);
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+        let _decoded = (decode::<Report>(&bytes), decode::<Command>(&bytes));
+    }
+
+    #[test]
+    fn cycles_come_back_as_they_went(pairs in prop::collection::vec((any::<u64>(), any::<u64>()), 0..500)) {
+        let (wait, service) = pairs.into_iter().unzip();
+        let cycles = Cycles { wait, service };
+        let sent = Report::Batch(Batch { cycles: PerPhase { warmup: cycles.clone(), measured: cycles }, ..batch() });
+        prop_assert_eq!(decode::<Report>(&frame(&sent)[PREFIX..]).expect("valid"), sent);
+    }
+}

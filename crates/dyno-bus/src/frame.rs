@@ -1,0 +1,162 @@
+//! Frames: a `u32` length, little-endian, then that many bytes. Pure: no socket, no message.
+//!
+//! The length is checked before anything is allocated for it, and only whole frames are shown.
+
+use crate::FrameError;
+
+/// The longest frame, without its prefix: one mebibyte, about 65,000 values.
+pub const FRAME_MAX: usize = 1 << 20;
+/// Bytes of the length prefix.
+pub const PREFIX: usize = size_of::<u32>();
+/// What is read at a time: larger reads no longer gain anything.
+const READ_SIZE: usize = 64 * 1024;
+
+/// Bytes as they arrive, and the whole frames among them.
+#[derive(Debug, Default)]
+pub struct FrameBuffer {
+    bytes: Vec<u8>,
+    /// What has been taken from the front.
+    taken: usize,
+    /// What has been filled in.
+    filled: usize,
+}
+
+impl FrameBuffer {
+    /// Room for what arrives next; [`filled`](Self::filled) says how much did.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.taken == self.filled {
+            (self.taken, self.filled) = (0, 0);
+        } else if self.bytes.len() - self.filled < READ_SIZE && self.taken > 0 {
+            // Only a frame's beginning is ever moved.
+            self.bytes.copy_within(self.taken..self.filled, 0);
+            self.filled -= self.taken;
+            self.taken = 0;
+        }
+        if self.bytes.len() - self.filled < READ_SIZE {
+            self.bytes.resize(self.filled + READ_SIZE, 0);
+        }
+        &mut self.bytes[self.filled..]
+    }
+
+    /// Takes note that `count` bytes of [`room`](Self::room) were filled in.
+    ///
+    /// # Panics
+    /// If there was no room for as many.
+    pub fn filled(&mut self, count: usize) {
+        assert!(self.filled + count <= self.bytes.len(), "more bytes than there was room for");
+        self.filled += count;
+    }
+
+    /// The next whole frame, without its prefix; `None` while there is none yet.
+    ///
+    /// # Errors
+    /// If a prefix says 0 or more than [`FRAME_MAX`]. The stream is lost then: there is no way to
+    /// find the next frame.
+    pub fn next_frame(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        let waiting = &self.bytes[self.taken..self.filled];
+        let Some(length) = length_of(waiting)? else { return Ok(None) };
+        if waiting.len() < PREFIX + length {
+            return Ok(None);
+        }
+        let start = self.taken + PREFIX;
+        self.taken = start + length;
+        Ok(Some(&self.bytes[start..start + length]))
+    }
+
+    /// Bytes of an incomplete frame, and its whole length as far as that is known; `None` between
+    /// frames.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<(usize, usize)> {
+        let waiting = &self.bytes[self.taken..self.filled];
+        if waiting.is_empty() {
+            return None;
+        }
+        let length = length_of(waiting).ok().flatten().unwrap_or(0);
+        Some((waiting.len(), PREFIX + length))
+    }
+}
+
+/// The length that a prefix says; `None` while the prefix is not whole.
+fn length_of(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+    let Some(prefix) = bytes.first_chunk::<PREFIX>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*prefix) as usize;
+    match length {
+        0 => Err(FrameError::Empty),
+        1..=FRAME_MAX => Ok(Some(length)),
+        _ => Err(FrameError::TooLong { length, max: FRAME_MAX }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn framed(payloads: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for payload in payloads {
+            bytes.extend((payload.len() as u32).to_le_bytes());
+            bytes.extend(payload);
+        }
+        bytes
+    }
+
+    fn feed(buffer: &mut FrameBuffer, bytes: &[u8]) {
+        buffer.room()[..bytes.len()].copy_from_slice(bytes);
+        buffer.filled(bytes.len());
+    }
+
+    #[test]
+    fn lengths_out_of_range_are_refused_before_anything_is_allocated() {
+        for (prefix, error) in [
+            (0, FrameError::Empty),
+            (FRAME_MAX as u32 + 1, FrameError::TooLong { length: FRAME_MAX + 1, max: FRAME_MAX }),
+            (u32::MAX, FrameError::TooLong { length: u32::MAX as usize, max: FRAME_MAX }),
+        ] {
+            let mut buffer = FrameBuffer::default();
+            feed(&mut buffer, &prefix.to_le_bytes());
+            assert_eq!(buffer.next_frame(), Err(error));
+            assert!(buffer.bytes.len() <= READ_SIZE);
+        }
+    }
+
+    #[test]
+    fn a_cut_frame_says_how_much_of_it_came() {
+        let mut buffer = FrameBuffer::default();
+        feed(&mut buffer, &framed(&[vec![1; 10]])[..9]);
+        assert_eq!(buffer.next_frame(), Ok(None));
+        assert_eq!(buffer.incomplete(), Some((9, 14)));
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_being_split_anywhere(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..20),
+            chunks in prop::collection::vec(1usize..97, 1..50),
+        ) {
+            let bytes = framed(&payloads);
+            let mut buffer = FrameBuffer::default();
+            let mut found = Vec::new();
+            let mut rest = &bytes[..];
+            let mut sizes = chunks.iter().cycle();
+            while !rest.is_empty() {
+                let size = rest.len().min(*sizes.next().expect("cycles forever"));
+                feed(&mut buffer, &rest[..size]);
+                rest = &rest[size..];
+                while let Some(frame) = buffer.next_frame().expect("valid lengths") {
+                    found.push(frame.to_vec());
+                }
+            }
+            prop_assert_eq!(found, payloads);
+            prop_assert_eq!(buffer.incomplete(), None);
+        }
+
+        #[test]
+        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+            let mut buffer = FrameBuffer::default();
+            feed(&mut buffer, &bytes);
+            while let Ok(Some(_)) = buffer.next_frame() {}
+        }
+    }
+}

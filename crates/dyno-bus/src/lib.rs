@@ -1,0 +1,42 @@
+//! What carries measurements and commands between dyno's processes: one bus per process.
+//!
+//! # The protocol on one page
+//!
+//! A primary and each of its workers share one connected pair of stream sockets. What travels on
+//! it are *frames*: a `u32` length, little-endian, then that many bytes, which are one *message*.
+//! [`Command`]s go to the worker, [`Report`]s come from it.
+//!
+//! ```text
+//! worker                                primary
+//!   | -- Hello {version, index, nonce} --> |    first, always: everything else may change
+//!   | <-- Start {parameters, limits} ----- |
+//!   | -- Ready --------------------------> |    after the worker's `before`
+//!   | <-- Segment, Segment, Lease -------- |    when all are ready
+//!   | -- Declare, Batch, Batch … --------> |    measurements and cumulative counts
+//!   | <-- Lease, Lease … ----------------- |    four times a second, a second ahead
+//!   | <-- Lease {last} or Drain ---------- |
+//!   | -- Batch, Drained {counts} --------> |    verified by the primary, then
+//!   | <-- Ack ---------------------------- |
+//!   | -- Batch, Bye {counts} ------------> |    after the worker's `after`
+//! ```
+//!
+//! This crate owns the types on the wire ([`message`]), the arithmetic on which both ends must
+//! agree to the bit ([`segment`]), the bytes ([`frame`], [`codec`]), and the two links that move
+//! them: a Unix socket ([`link`]) and memory ([`local`]). It refuses to know what a metric means,
+//! when to send, or what a verdict is. [`clock`] is the only source of time of all of dyno.
+
+pub mod clock;
+pub mod codec;
+mod error;
+pub mod frame;
+pub mod link;
+pub mod local;
+pub mod message;
+pub mod segment;
+pub mod value;
+
+pub use clock::Time;
+pub use error::{CodecError, FrameError, LinkError};
+pub use link::{Link, Received};
+pub use message::{Command, Report};
+pub use segment::{Cursor, Pace, Phase, Segment};

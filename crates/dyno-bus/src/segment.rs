@@ -1,0 +1,474 @@
+//! When cycles are due: the arithmetic on which both ends must agree to the bit.
+//!
+//! A [`Segment`] says how due times follow from an instant on. The primary sends it once; each
+//! worker walks its own share of it with a [`Cursor`], and the primary walks the same cursors to
+//! know, without being told, how many cycles each worker owes. That is why this arithmetic stands
+//! in the bus: it is part of the protocol.
+//!
+//! Nothing here reads a clock or remembers what became of a cycle.
+
+use std::collections::VecDeque;
+use std::ops::{Add, AddAssign, Index, IndexMut};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+
+/// The highest rate that can be asked for, in cycles per second: below it, each due time is
+/// distinct to well under its own period on a nanosecond clock.
+pub const RATE_MAX: f64 = 1_000_000.0;
+
+/// Whether a cycle counts in the results, which its due time decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// Due before the warm-up's end: in no result and no verdict.
+    Warmup,
+    /// Due inside the measured window.
+    Measured,
+}
+
+/// One value for each [`Phase`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerPhase<T> {
+    /// Of the warm-up.
+    pub warmup: T,
+    /// Of the measured window.
+    pub measured: T,
+}
+
+impl<T> Index<Phase> for PerPhase<T> {
+    type Output = T;
+
+    fn index(&self, phase: Phase) -> &T {
+        match phase {
+            Phase::Warmup => &self.warmup,
+            Phase::Measured => &self.measured,
+        }
+    }
+}
+
+impl<T> IndexMut<Phase> for PerPhase<T> {
+    fn index_mut(&mut self, phase: Phase) -> &mut T {
+        match phase {
+            Phase::Warmup => &mut self.warmup,
+            Phase::Measured => &mut self.measured,
+        }
+    }
+}
+
+impl<T: Add<Output = T>> Add for PerPhase<T> {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { warmup: self.warmup + other.warmup, measured: self.measured + other.measured }
+    }
+}
+
+impl<T: AddAssign> AddAssign for PerPhase<T> {
+    fn add_assign(&mut self, other: Self) {
+        self.warmup += other.warmup;
+        self.measured += other.measured;
+    }
+}
+
+impl PerPhase<u64> {
+    /// Both phases together.
+    #[must_use]
+    pub const fn total(self) -> u64 {
+        self.warmup + self.measured
+    }
+}
+
+/// How due times are spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Arrivals {
+    /// Evenly, on one grid over all workers.
+    #[default]
+    Uniform,
+    /// Independent exponential gaps per worker: their union is a Poisson process.
+    Poisson,
+}
+
+/// What makes the next cycle due.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Pace {
+    /// The clock: arrivals never wait for completions.
+    Open {
+        /// Cycles per second over all workers.
+        rate: f64,
+        /// How they are spread.
+        arrivals: Arrivals,
+    },
+    /// The end of an earlier cycle: each worker keeps this many going.
+    Closed {
+        /// Cycles in flight in each worker.
+        in_flight: u32,
+    },
+}
+
+/// A stretch of the plan: from `t0` until the next segment's `t0`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// The number of its first cycle.
+    pub first: u64,
+    /// When that cycle is due.
+    pub t0: Time,
+    /// What makes its cycles due.
+    pub pace: Pace,
+    /// Of its random stream; unused by uniform arrivals.
+    pub seed: u64,
+    /// Whether its cycles count.
+    pub phase: Phase,
+}
+
+impl Segment {
+    /// When the cycle `index` of a uniform open segment is due: `t0 + (index − first) / rate`.
+    fn due(&self, index: u64, rate: f64) -> Time {
+        // Multiplied before it is divided, and always from `t0`: no error accumulates.
+        let offset = ((index - self.first) as f64 * 1e9 / rate).round();
+        Time::from_nanos(self.t0.as_nanos() + offset as u64)
+    }
+
+    /// The lowest index of a uniform open segment that is not due before `time`.
+    fn first_not_before(&self, time: Time, rate: f64) -> u64 {
+        let estimate = (time.nanos_since(self.t0) as f64 * rate / 1e9).ceil() as u64;
+        let mut index = self.first + estimate;
+        // The estimate is off by one at most, by rounding: `due` decides.
+        while index > self.first && self.due(index - 1, rate) >= time {
+            index -= 1;
+        }
+        while self.due(index, rate) < time {
+            index += 1;
+        }
+        index
+    }
+}
+
+/// Which of all workers' cycles are this worker's: those whose index ≡ `worker` mod `workers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Index of the worker, from 0.
+    pub worker: u32,
+    /// How many workers there are.
+    pub workers: u32,
+}
+
+impl Share {
+    /// The lowest index of this share that is at least `index`.
+    fn at_least(self, index: u64) -> u64 {
+        let (worker, workers) = (u64::from(self.worker), u64::from(self.workers));
+        index + (worker + workers - index % workers) % workers
+    }
+
+    /// The lowest index of this share in the segment; what Poisson and closed segments count from.
+    fn first_of(self, segment: &Segment) -> u64 {
+        self.at_least(segment.first)
+    }
+}
+
+/// A cycle that is, or will be, due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Its number over the whole run.
+    pub index: u64,
+    /// When it is due; in a closed segment, the instant that was asked about.
+    pub at: Time,
+    /// Whether it counts.
+    pub phase: Phase,
+}
+
+/// One worker's walk over the plan's segments, in order, each cycle once.
+#[derive(Debug, Clone)]
+pub struct Cursor {
+    share: Share,
+    /// The segment that the walk is in, and those that follow it.
+    segments: VecDeque<Segment>,
+    /// The next cycle's index in the current segment.
+    index: u64,
+    /// When that cycle is due, as far as the current segment says.
+    at: Time,
+    /// The random stream of a Poisson segment, and the exact offset of `at` from its `t0`.
+    stream: Stream,
+    offset: f64,
+}
+
+impl Cursor {
+    /// A walk over no segments yet.
+    #[must_use]
+    pub fn new(share: Share) -> Self {
+        Self {
+            share,
+            segments: VecDeque::new(),
+            index: 0,
+            at: Time::NEVER,
+            stream: Stream(0),
+            offset: 0.0,
+        }
+    }
+
+    /// Appends a segment. It must begin after the last one, and beyond every lease: what has
+    /// been passed over is not taken back.
+    pub fn push(&mut self, segment: Segment) {
+        self.segments.push_back(segment);
+        if self.segments.len() == 1 {
+            self.enter();
+        }
+    }
+
+    /// The next cycle that this walk has not passed, as the plan stands; `None` without a plan.
+    #[inline]
+    pub fn peek(&mut self, now: Time) -> Option<Due> {
+        loop {
+            let segment = self.segments.front()?;
+            let at = match segment.pace {
+                Pace::Open { .. } => self.at,
+                Pace::Closed { .. } => now.max(segment.t0),
+            };
+            match self.segments.get(1) {
+                Some(next) if at >= next.t0 => self.leave(),
+                _ => return Some(Due { index: self.index, at, phase: segment.phase }),
+            }
+        }
+    }
+
+    /// How many cycles a worker may have in flight: limited in a closed segment only.
+    #[must_use]
+    pub fn in_flight_max(&self) -> Option<u32> {
+        match self.segments.front()?.pace {
+            Pace::Open { .. } => None,
+            Pace::Closed { in_flight } => Some(in_flight),
+        }
+    }
+
+    /// Passes the cycle that [`peek`](Self::peek) showed.
+    #[inline]
+    pub fn advance(&mut self) {
+        let Some(segment) = self.segments.front() else { return };
+        self.index += u64::from(self.share.workers);
+        match segment.pace {
+            Pace::Open { rate, arrivals: Arrivals::Uniform } => {
+                self.at = segment.due(self.index, rate);
+            }
+            Pace::Open { rate, arrivals: Arrivals::Poisson } => {
+                self.offset += self.stream.gap(rate / f64::from(self.share.workers));
+                self.at = Time::from_nanos(segment.t0.as_nanos() + self.offset as u64);
+            }
+            Pace::Closed { .. } => {}
+        }
+    }
+
+    /// Passes every cycle due before `time`, and says how many those were. Constant time for
+    /// uniform arrivals; a closed segment owes nothing to the clock.
+    pub fn pass(&mut self, time: Time) -> PerPhase<u64> {
+        let mut passed = PerPhase::default();
+        while let Some(segment) = self.segments.front() {
+            let end = self.segments.get(1).map_or(time, |next| next.t0.min(time));
+            let count = match segment.pace {
+                Pace::Open { rate, arrivals: Arrivals::Uniform } => {
+                    let limit = segment.first_not_before(end.max(segment.t0), rate);
+                    let stop = self.share.at_least(limit.max(self.index));
+                    let count = (stop - self.index) / u64::from(self.share.workers);
+                    self.index = stop;
+                    self.at = segment.due(stop, rate);
+                    count
+                }
+                Pace::Open { .. } => {
+                    let mut count = 0;
+                    while self.at < end {
+                        count += 1;
+                        self.advance();
+                    }
+                    count
+                }
+                Pace::Closed { .. } => 0,
+            };
+            let phase = self.segments[0].phase;
+            passed[phase] += count;
+            match self.segments.get(1) {
+                Some(next) if next.t0 <= time => self.leave(),
+                _ => break,
+            }
+        }
+        passed
+    }
+
+    /// The lowest index that no cycle passed so far, nor the next one, can have.
+    #[must_use]
+    pub fn index_bound(&self) -> u64 {
+        self.index + 1
+    }
+
+    fn leave(&mut self) {
+        self.segments.pop_front();
+        self.enter();
+    }
+
+    /// Positions the walk at the front segment's first cycle of this share.
+    fn enter(&mut self) {
+        let Some(segment) = self.segments.front() else { return };
+        self.index = self.share.first_of(segment);
+        self.at = segment.t0;
+        match segment.pace {
+            Pace::Open { rate, arrivals: Arrivals::Uniform } => {
+                self.at = segment.due(self.index, rate);
+            }
+            Pace::Open { rate, arrivals: Arrivals::Poisson } => {
+                self.stream = Stream::new(segment.seed, segment.first, self.share.worker);
+                self.offset = self.stream.gap(rate / f64::from(self.share.workers));
+                self.at = Time::from_nanos(segment.t0.as_nanos() + self.offset as u64);
+            }
+            Pace::Closed { .. } => {}
+        }
+    }
+}
+
+/// `SplitMix64` (Steele, Lea and Flood, 2014): small, seedable, the same on every machine.
+#[derive(Debug, Clone)]
+struct Stream(u64);
+
+impl Stream {
+    fn new(seed: u64, first: u64, worker: u32) -> Self {
+        // Mixed through the generator itself, so that near seeds give unrelated streams.
+        let mut stream = Self(seed);
+        let mut mixed = Self(stream.next() ^ first);
+        Self(mixed.next() ^ (u64::from(worker) << 1 | 1))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// An exponential gap in nanoseconds, of mean `1e9 / rate`.
+    fn gap(&mut self, rate: f64) -> f64 {
+        // 53 random bits in (0, 1]: the logarithm of zero is never asked for.
+        let uniform = ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        -uniform.ln() * 1e9 / rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn segment(first: u64, t0: u64, rate: f64, arrivals: Arrivals) -> Segment {
+        Segment {
+            first,
+            t0: Time::from_nanos(t0),
+            pace: Pace::Open { rate, arrivals },
+            seed: 7,
+            phase: Phase::Measured,
+        }
+    }
+
+    fn walk(cursor: &mut Cursor, until: Time) -> Vec<Due> {
+        let mut dues = Vec::new();
+        while let Some(due) = cursor.peek(until).filter(|due| due.at < until) {
+            dues.push(due);
+            cursor.advance();
+        }
+        dues
+    }
+
+    #[test]
+    fn shares_of_one_grid_are_the_grid() {
+        let until = Time::from_nanos(1_000_000_000);
+        let mut all = Vec::new();
+        for worker in 0..3 {
+            let mut cursor = Cursor::new(Share { worker, workers: 3 });
+            cursor.push(segment(0, 0, 1_234.5, Arrivals::Uniform));
+            all.extend(walk(&mut cursor, until));
+        }
+        all.sort_by_key(|due| due.index);
+        assert_eq!(all.len(), 1235);
+        for (index, due) in all.iter().enumerate() {
+            assert_eq!(due.index, index as u64);
+            assert_eq!(due.at.as_nanos(), (index as f64 * 1e9 / 1_234.5).round() as u64);
+        }
+    }
+
+    #[test]
+    fn a_new_segment_continues_where_the_old_one_ends() {
+        let mut cursor = Cursor::new(Share { worker: 0, workers: 1 });
+        cursor.push(segment(0, 0, 100.0, Arrivals::Uniform));
+        cursor.push(segment(50, 500_000_000, 1_000.0, Arrivals::Uniform));
+        let dues = walk(&mut cursor, Time::from_nanos(600_000_000));
+        assert_eq!(dues.len(), 50 + 100);
+        assert!(dues.windows(2).all(|pair| pair[1].index == pair[0].index + 1));
+    }
+
+    #[test]
+    fn poisson_streams_have_the_rate_asked_for_and_exponential_gaps() {
+        let mut cursor = Cursor::new(Share { worker: 1, workers: 4 });
+        cursor.push(segment(0, 0, 4_000.0, Arrivals::Poisson));
+        let dues = walk(&mut cursor, Time::from_nanos(100_000_000_000));
+        // 100,000 expected; the standard deviation is 316.
+        assert!((98_700..101_300).contains(&dues.len()), "{}", dues.len());
+        let long = dues.windows(2).filter(|pair| pair[1].at.nanos_since(pair[0].at) > 1_000_000);
+        // P(gap > mean) = 1/e.
+        let share = long.count() as f64 / dues.len() as f64;
+        assert!((share - 0.3679).abs() < 0.01, "{share}");
+    }
+
+    #[test]
+    fn a_closed_segment_is_due_whenever_it_is_asked() {
+        let mut cursor = Cursor::new(Share { worker: 1, workers: 2 });
+        cursor.push(Segment {
+            pace: Pace::Closed { in_flight: 3 },
+            ..segment(0, 10, 1.0, Arrivals::Uniform)
+        });
+        assert_eq!(cursor.in_flight_max(), Some(3));
+        assert_eq!(cursor.peek(Time::ZERO).map(|due| due.at.as_nanos()), Some(10));
+        cursor.advance();
+        assert_eq!(
+            cursor.peek(Time::from_nanos(99)).map(|due| (due.index, due.at.as_nanos())),
+            Some((3, 99))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn passing_counts_what_walking_finds(
+            rate in 0.1f64..5_000.0,
+            later in 0.1f64..5_000.0,
+            worker in 0u32..5,
+            extra in 0u32..5,
+            first in 0u64..1_000,
+            change in 0u64..2_000_000_000,
+            steps in prop::collection::vec(0u64..700_000_000, 1..6),
+            poisson: bool,
+        ) {
+            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Uniform };
+            let share = Share { worker, workers: worker + 1 + extra };
+            let mut walking = Cursor::new(share);
+            for segment in [
+                segment(first, 0, rate, arrivals),
+                segment(first + 100_000, change, later, arrivals),
+            ] {
+                walking.push(segment);
+            }
+            let mut passing = walking.clone();
+            let mut until = 0;
+            for step in steps {
+                until += step;
+                let until = Time::from_nanos(until);
+                let walked = walk(&mut walking, until).len() as u64;
+                prop_assert_eq!(passing.pass(until).total(), walked);
+                prop_assert_eq!(passing.peek(until), walking.peek(until));
+            }
+        }
+
+        #[test]
+        fn the_grid_keeps_its_rate_for_days(rate in 0.1f64..=RATE_MAX, seconds in 1u64..1_000_000) {
+            let segment = segment(0, 1_000, rate, Arrivals::Uniform);
+            let time = segment.t0.as_nanos() + seconds * 1_000_000_000;
+            let count = segment.first_not_before(Time::from_nanos(time), rate);
+            prop_assert!((count as f64 - seconds as f64 * rate).abs() <= 1.0);
+        }
+    }
+}
