@@ -1,2 +1,56 @@
-//! (being built)
-fn main() {}
+//! The project's own tasks: `cargo xtask TASK`. What a workflow file or `.ci/run` does is here, so
+//! that it can be run, and read, on anyone's machine.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool that talks to the person who started it"
+)]
+
+mod ci;
+mod command;
+mod coverage;
+mod deny;
+mod dist;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "The project's own tasks", version)]
+enum Task {
+    /// Run all tests; a program that they need and that is missing is installed (as root) or named
+    Test(test::Arguments),
+    /// Do all that CI does: format, lints, docs, tests, examples, tidy, licences
+    Ci,
+    /// Check what no compiler checks: openers, lengths, arrows, the README's examples, the
+    /// changelog
+    Tidy(tidy::Arguments),
+    /// Measure what the tests cover, into target/coverage/
+    Coverage,
+    /// Package each crate that is published, and build it from its package
+    Dist(dist::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Ci => ci::run(),
+        Task::Tidy(arguments) => tidy::run(&arguments),
+        Task::Coverage => coverage::run(),
+        Task::Dist(arguments) => dist::run(&arguments),
+    };
+    // One line: where in xtask it failed is of no interest to who runs it.
+    outcome.map_or_else(
+        |error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}

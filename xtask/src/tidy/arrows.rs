@@ -1,0 +1,224 @@
+//! The arrows of the design: which crate may know which, and which module of `dyno` which other.
+//!
+//! ```text
+//! bus ← emitter ←┐
+//!  ↑             ├ dyno ← cargo-dyno        inside dyno:   task ← worker
+//!  └─── observer ┘                                           ↑
+//!                                                         primary ← report
+//! ```
+//!
+//! Worker and primary never know each other: they meet in messages. `primary` prints nothing,
+//! `report` starts nothing, `observer` asks no clock and does no I/O, and the emitter holds no
+//! histogram.
+
+use std::collections::BTreeMap;
+
+use cargo_metadata::Package;
+
+use super::source::{Source, is_word, words};
+use super::{File, Finding, Report};
+
+/// What each crate may depend on: of this workspace all that is listed, and nothing else of it.
+const CRATES: [(&str, &[&str]); 5] = [
+    ("dyno-bus", &[]),
+    ("dyno-emitter", &["dyno-bus"]),
+    ("dyno-observer", &["dyno-bus"]),
+    ("dyno-bench", &["dyno-bus", "dyno-emitter", "dyno-observer"]),
+    ("cargo-dyno", &["dyno-bus", "dyno-bench"]),
+];
+/// Dependencies that would break what a crate promises, from elsewhere.
+const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
+
+/// The modules of `dyno` that have arrows, and those that each must not name.
+const MODULES: [(&str, &[&str]); 4] = [
+    ("task", &["worker", "primary", "report"]),
+    ("worker", &["primary", "report"]),
+    ("primary", &["worker", "report"]),
+    ("report", &["worker"]),
+];
+
+/// What files below a path must not name, whether as a path's end or as a macro; and why.
+const REFUSED: [(&str, &[&str], &str); 3] = [
+    (
+        "crates/dyno-observer/src/",
+        &["clock::now", "clock::wall", "time::Instant", "time::SystemTime", "std::fs", "std::net"],
+        "the observer asks no clock and does no I/O: its caller passes the time",
+    ),
+    (
+        "crates/dyno/src/primary",
+        &["print!", "println!", "eprint!", "eprintln!"],
+        "the primary prints nothing: it tells the reporter",
+    ),
+    ("crates/dyno/src/report", &["process::Command", "Command::new"], "the report starts nothing"),
+];
+
+/// Where the modules with arrows are.
+const DYNO: &str = "crates/dyno/src/";
+
+/// Arrows between crates that point the wrong way.
+pub(super) fn crates(package: &Package) -> Vec<Finding> {
+    let names: Vec<_> =
+        package.dependencies.iter().map(|dependency| dependency.name.as_str()).collect();
+    wrong_crates(&package.name, &names)
+        .into_iter()
+        .map(|message| Finding::new(1, message))
+        .collect()
+}
+
+fn wrong_crates(package: &str, dependencies: &[&str]) -> Vec<String> {
+    let Some((_, allowed)) = CRATES.iter().find(|(name, _)| *name == package) else {
+        return vec![];
+    };
+    let is_ours = |name: &str| CRATES.iter().any(|(ours, _)| *ours == name);
+    let is_wrong =
+        |name: &str| is_ours(name) && !allowed.contains(&name) || BANNED.contains(&(package, name));
+    let wrong = dependencies.iter().filter(|name| is_wrong(name));
+    wrong.map(|name| format!("{package} depends on {name}: the arrows forbid it")).collect()
+}
+
+/// Looks at every module of every crate that has arrows.
+pub(super) fn check_modules(files: &[File], report: &mut Report) {
+    let library = files.iter().find(|file| file.path == format!("{DYNO}lib.rs"));
+    let aliases = library.map(|file| aliases(&Source::new(&file.content))).unwrap_or_default();
+    for File { path, content } in files.iter().filter(|file| file.path.ends_with(".rs")) {
+        let source = Source::new(content);
+        report.add(path, refused(path, &source));
+        if let Some(file) = path.strip_prefix(DYNO) {
+            report.add(path, wrong_modules(file, &source, &aliases));
+        }
+    }
+}
+
+/// What a file names though it must not.
+fn refused(file: &str, source: &Source<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (_, names, why) in REFUSED.iter().filter(|(folder, ..)| file.starts_with(folder)) {
+        for (line, path) in paths(&source.code) {
+            if names.iter().any(|name| has_segments(&path, name)) {
+                findings.push(Finding::new(line, format!("`{path}`: {why}")));
+            }
+        }
+        for (line, code) in source.code_lines() {
+            for name in names.iter().filter(|name| calls(code, name)) {
+                findings.push(Finding::new(line, format!("`{name}`: {why}")));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether a line calls the macro, as in `print!`, and not only one whose name ends like it.
+fn calls(code: &str, name: &str) -> bool {
+    let mut before = code.match_indices(name).map(|(at, _)| &code[..at]);
+    name.ends_with('!') && before.any(|before| !before.ends_with(is_word))
+}
+
+/// Whether the segments of `name` follow each other in `path`.
+fn has_segments(path: &str, name: &str) -> bool {
+    format!("::{path}::").contains(&format!("::{name}::"))
+}
+
+/// Arrows between modules of `dyno` that point the wrong way. `file` is a path below `src/`.
+fn wrong_modules(file: &str, source: &Source<'_>, aliases: &Aliases) -> Vec<Finding> {
+    let module: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
+    let Some((own, forbidden)) = MODULES.iter().find(|(name, _)| *name == module[0]) else {
+        return vec![];
+    };
+    let mut findings = Vec::new();
+    for (line, path) in paths(&source.code) {
+        let Some(named) = top_module(&module, &path) else { continue };
+        let named = aliases.get(named).map_or(named, String::as_str);
+        if forbidden.contains(&named) {
+            let message = format!("`{path}`: {own} must not know {named}");
+            findings.push(Finding::new(line, message));
+        }
+    }
+    findings
+}
+
+/// What stands right below the crate's root in a path; `None` for a path that does not begin in
+/// this crate.
+fn top_module<'a>(module: &[&'a str], path: &'a str) -> Option<&'a str> {
+    let mut segments = path.split("::").peekable();
+    match segments.next()? {
+        "crate" => segments.next(),
+        "super" => {
+            let mut above = &module[..module.len() - 1];
+            while segments.next_if_eq(&"super").is_some() {
+                above = above.split_last().map_or(above, |(_, above)| above);
+            }
+            above.first().copied().or_else(|| segments.next())
+        }
+        _ => None,
+    }
+}
+
+/// Names that the crate's root exports of its modules, with the module: `crate::Verdict` is of
+/// `primary`.
+type Aliases = BTreeMap<String, String>;
+
+fn aliases(library: &Source<'_>) -> Aliases {
+    let exported = paths(&library.code).into_iter().filter_map(|(_, path)| {
+        let path = path.trim_start_matches("crate::");
+        let (module, rest) = path.split_once("::")?;
+        let name = rest.rsplit("::").next()?;
+        let has_arrows = MODULES.iter().any(|(name, _)| *name == module);
+        has_arrows.then(|| (name.to_owned(), module.to_owned()))
+    });
+    exported.collect()
+}
+
+/// All paths of two segments or more, with their line, from 1; those of a `use` one by one, without
+/// new names.
+pub(super) fn paths(code: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (index, line) in code.lines().enumerate() {
+        let trimmed = line.trim();
+        if open.is_none() && words(trimmed).any(|word| word == "use") && !trimmed.contains("use<") {
+            let tree = trimmed.split_once("use ").map_or("", |(_, tree)| tree);
+            open = Some((index + 1, tree.to_owned()));
+        } else if let Some((_, tree)) = &mut open {
+            tree.push_str(trimmed);
+        } else {
+            let pieces =
+                line.split(|c| !is_word(c) && c != ':').map(|piece| piece.trim_matches(':'));
+            found.extend(pieces.filter(|p| p.contains("::")).map(|p| (index + 1, p.to_owned())));
+        }
+        if let Some((start, tree)) = open.take_if(|(_, tree)| tree.contains(';')) {
+            let mut flat = Vec::new();
+            flatten(tree.split(';').next().unwrap_or_default(), "", &mut flat);
+            found.extend(flat.into_iter().map(|path| (start, path)));
+        }
+    }
+    found
+}
+
+/// The paths of a `use` tree: `a::{b, c::{self, d}}` is `a::b`, `a::c`, `a::c::d`.
+fn flatten(tree: &str, prefix: &str, found: &mut Vec<String>) {
+    let tree = tree.trim();
+    let Some((head, inner)) = tree.split_once('{') else {
+        let path = tree.split(" as ").next().unwrap_or(tree).trim();
+        let path = format!("{prefix}{path}");
+        found.push(path.strip_suffix("::self").map(str::to_owned).unwrap_or(path));
+        return;
+    };
+    let prefix = format!("{prefix}{}", head.trim());
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, c) in inner.char_indices() {
+        match c {
+            ',' | '}' if depth == 0 => {
+                if !inner[start..at].trim().is_empty() {
+                    flatten(&inner[start..at], &prefix, found);
+                }
+                start = at + 1;
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
