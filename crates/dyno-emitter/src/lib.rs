@@ -1,1 +1,55 @@
-//! (being built)
+//! Records values in any process and publishes them: handles, spans, one batching point.
+//!
+//! ```
+//! let rows = dyno_emitter::histogram("rows");
+//! let total: u64 = dyno_emitter::measure("query", || {
+//!     rows.record(3);
+//!     (1..=3).sum()
+//! });
+//! assert_eq!(total, 6);
+//! ```
+//!
+//! # The user's face
+//!
+//! [`histogram()`] gives a `Copy` handle by name, [`measure()`] and [`measure_async()`] time what
+//! they are given, and `layer` (with the feature `tracing`) makes metrics of spans. Recording is
+//! publishing: there is nothing to flush. Outside a run nothing is recorded, and a record costs
+//! an atomic load and a branch, so that service code can keep its instruments.
+//!
+//! # The harness's face
+//!
+//! ```text
+//! a thread of the user's   handle ── ring ──╮
+//! another                  span ──── ring ──┤
+//! the task's loop          cycles ── ring ──┼── Emitter::collect ── Batch ── the bus
+//!                          probe ─── ring ──╯   (one per process)
+//! ```
+//!
+//! Each recording thread has a bounded ring of its own; the [`Emitter`], which lives in the thread
+//! that writes to the bus, drains them all. It never drops a value: where a ring is full, the
+//! recording thread waits, and the stall is counted.
+//!
+//! This crate refuses to aggregate (the only histograms are the observer's), to encode, to send,
+//! and to decide when to collect.
+
+mod name;
+
+mod histogram;
+mod measure;
+
+mod ring;
+
+mod recorder;
+
+mod install;
+
+mod column;
+
+mod batch;
+
+pub use batch::{Collected, Emitter};
+pub use histogram::{Histogram, Value, histogram, try_histogram};
+pub use install::{AlreadyInstalled, Installed};
+pub use measure::{measure, measure_async};
+pub use name::{NAMES_MAX, NameError, RESERVED};
+pub use recorder::{CycleRecorder, PhaseSwitch, Recorder};

@@ -1,0 +1,342 @@
+//! The single point where all that a process records becomes batches.
+//!
+//! An [`Emitter`] lives in the thread that writes to the bus: it makes the rings, drains them into
+//! the columns of a batch, declares each metric before its first value, and keeps count. It
+//! refuses to know when a batch is due, what a cycle's outcome was, or where a batch goes.
+
+use std::sync::Arc;
+use std::thread::{self, ThreadId};
+
+use dyno_bus::Phase;
+use dyno_bus::message::{BATCH_VALUES_MAX, Batch, Declare, Emitted};
+use dyno_bus::value::Unit;
+
+use crate::column::Columns;
+use crate::install::{self, AlreadyInstalled, Installed};
+use crate::name::{self, RESERVED};
+use crate::recorder::{
+    CycleRecorder, Joining, PhaseSwitch, Recorder, Shared, Source, lock, unpack_service,
+};
+
+/// The slots of each ring: at 16 bytes each, 128 KiB a recording thread. Half of them bridge the
+/// time that a bus thread takes to wake (about 50 µs) at 80 million values a second.
+const RING_SLOTS: usize = 8_192;
+
+/// All emitters of a process, at one point.
+///
+/// ```
+/// use dyno_bus::message::Batch;
+/// use dyno_emitter::{Emitter, histogram};
+///
+/// let mut emitter = Emitter::new(|| {}); // Wakes the thread that collects.
+/// let installed = emitter.install()?;
+/// histogram("rows").record(3);
+///
+/// let (mut batch, mut declare) = (Batch::default(), Vec::new());
+/// let collected = emitter.collect(&mut batch, &mut declare);
+/// assert_eq!((collected.values, collected.more), (1, false));
+/// assert_eq!(declare[0].name, "rows");
+/// assert_eq!(batch.columns[0].values, [3]);
+/// # drop(installed);
+/// # Ok::<(), dyno_emitter::AlreadyInstalled>(())
+/// ```
+#[derive(Debug)]
+pub struct Emitter {
+    shared: Arc<Shared>,
+    rings: Vec<Joining>,
+    /// The ring to drain first: none starves where a batch can't hold all.
+    first: usize,
+    /// The thread that collected last.
+    collector: Option<ThreadId>,
+    metrics: Metrics,
+    columns: Columns,
+    emitted: Emitted,
+    /// Slots taken from rings that have gone since.
+    taken_before: u64,
+}
+
+/// What [`Emitter::collect`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "there may be more than one batch holds"]
+pub struct Collected {
+    /// Values and cycles that the batch holds.
+    pub values: usize,
+    /// The batch is full, and more waits.
+    pub more: bool,
+}
+
+impl Emitter {
+    /// An emitter with no ring yet, in the phase [`Phase::Warmup`].
+    ///
+    /// `poke` asks for a [`collect`](Self::collect), from any recording thread: when a ring is half
+    /// full, and when a thread waits. It must return at once, and record nothing.
+    pub fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::with_ring_slots(RING_SLOTS, poke)
+    }
+
+    pub(crate) fn with_ring_slots(
+        ring_slots: usize,
+        poke: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(ring_slots, Box::new(poke))),
+            rings: Vec::new(),
+            first: 0,
+            collector: None,
+            metrics: Metrics::default(),
+            columns: Columns::default(),
+            emitted: Emitted::default(),
+            taken_before: 0,
+        }
+    }
+
+    /// Lets the handles and spans of this process record here until the guard is dropped.
+    ///
+    /// # Errors
+    /// If those of another run do: this one goes on without them.
+    pub fn install(&self) -> Result<Installed, AlreadyInstalled> {
+        install::install(&self.shared)
+    }
+
+    /// The number of one of the harness's own metrics, for a [`Recorder`]. The same name has the
+    /// same number.
+    ///
+    /// # Panics
+    /// If the name is none of the [`RESERVED`] ones: any other may be a user's.
+    pub fn metric(&mut self, name: &str, unit: Unit) -> u32 {
+        assert!(RESERVED.contains(&name), "`{name}` is not built in");
+        self.metrics.built_in(name, unit)
+    }
+
+    /// Records the harness's own metrics in one thread.
+    #[must_use]
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(&self.shared)
+    }
+
+    /// Records the cycles of one thread.
+    #[must_use]
+    pub fn cycles(&self) -> CycleRecorder {
+        CycleRecorder::new(&self.shared)
+    }
+
+    /// Switches the phase from any thread.
+    #[must_use]
+    pub fn phase_switch(&self) -> PhaseSwitch {
+        PhaseSwitch::new(&self.shared)
+    }
+
+    /// Values recorded from now on are of this phase; a cycle brings its own.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase_switch().set(phase);
+    }
+
+    /// Fills the batch with what was recorded since the last one, as far as it fits, in the order
+    /// of each thread; appends to `declare` the metrics that have to be declared before it.
+    ///
+    /// The batch's sequence number, cycles and columns are written over, and their buffers used
+    /// again: hand in the batch that was encoded last. Its `as_of`, `counts`, `errors` and `harness`
+    /// are the caller's. Every collected batch is to be sent, also an empty one, for it has taken
+    /// its sequence number.
+    pub fn collect(&mut self, batch: &mut Batch, declare: &mut Vec<Declare>) -> Collected {
+        self.enter();
+        self.columns.begin(batch);
+        let mut collected = Collected { values: 0, more: false };
+        let mut room = BATCH_VALUES_MAX;
+        let (first, count) = (self.first, self.rings.len());
+        for index in (first..count).chain(0..first) {
+            let ring = &mut self.rings[index];
+            let slots_max = room / ring.values_per_slot();
+            let slots = match ring.source {
+                Source::Cycles => take_cycles(ring, slots_max, batch),
+                Source::Handles | Source::Harness => {
+                    take_values(ring, slots_max, batch, &mut self.columns, &mut self.metrics)
+                }
+            };
+            room -= slots * ring.values_per_slot();
+            collected.values += slots;
+            if slots == slots_max && ring.consumer.waiting() > 0 && !collected.more {
+                collected.more = true;
+                self.first = index;
+            }
+        }
+        self.shared.drained();
+        declare.append(&mut self.metrics.undeclared);
+        self.count(batch);
+        self.leave_finished();
+        collected
+    }
+
+    /// All that was collected so far.
+    ///
+    /// # Panics
+    /// If that is not what was taken from the rings: a value was lost in here.
+    #[must_use]
+    pub fn emitted(&self) -> Emitted {
+        let counted = self.emitted.cycles + self.emitted.values.iter().sum::<u64>();
+        let taken: u64 = self.rings.iter().map(|ring| ring.consumer.taken()).sum();
+        assert_eq!(counted, taken + self.taken_before, "as many emitted as taken from the rings");
+        self.emitted.clone()
+    }
+
+    /// How many values and cycles wait to be collected, by the count of those who recorded them.
+    /// Zero at the end of a run, when all that recorded has ended.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        let joining = lock(&self.shared.joining);
+        self.rings.iter().chain(joining.iter()).map(|ring| ring.consumer.waiting()).sum()
+    }
+
+    /// For how long threads have waited in the measured window because their rings were full, in
+    /// nanoseconds, all of them together.
+    #[must_use]
+    pub fn stalled_ns(&self) -> u64 {
+        self.shared.stall_ns()
+    }
+
+    /// Rejects what is recorded from now on, and releases those who wait. What was recorded before
+    /// can still be collected.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    /// How many values and cycles came too late: after [`close`](Self::close), or, in that very
+    /// moment, after the last collection. Every record is either emitted or rejected.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        let late = if self.shared.closed() { self.pending() } else { 0 };
+        self.shared.rejected() + late
+    }
+
+    /// Makes this thread the one that must not wait, and takes in the rings of new threads.
+    fn enter(&mut self) {
+        let thread = thread::current().id();
+        if self.collector.replace(thread) != Some(thread) {
+            self.shared.set_collector(thread);
+        }
+        self.shared.draining();
+        self.rings.append(&mut lock(&self.shared.joining));
+    }
+
+    /// Numbers the batch, and adds its contents to the totals by its own lengths, rather than by
+    /// what the rings said.
+    fn count(&mut self, batch: &mut Batch) {
+        batch.sequence = self.emitted.batches;
+        self.emitted.batches += 1;
+        self.emitted.cycles +=
+            (batch.cycles.warmup.wait.len() + batch.cycles.measured.wait.len()) as u64;
+        self.emitted.values.resize(self.metrics.count as usize, 0);
+        for column in &batch.columns {
+            self.emitted.values[column.metric as usize] += column.values.len() as u64;
+        }
+    }
+
+    /// Lets go of the rings of threads that have ended, once they are empty.
+    fn leave_finished(&mut self) {
+        let taken_before = &mut self.taken_before;
+        let count = self.rings.len();
+        self.rings.retain(|ring| {
+            let finished = ring.consumer.finished();
+            if finished {
+                *taken_before += ring.consumer.taken();
+            }
+            !finished
+        });
+        if self.rings.len() < count {
+            self.first = 0;
+        }
+    }
+}
+
+impl Drop for Emitter {
+    /// Nobody waits for an emitter that is gone.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The numbers of metrics: in the order in which they first came, from 0.
+#[derive(Debug, Default)]
+struct Metrics {
+    count: u32,
+    /// The harness's own.
+    built_in: Vec<(String, u32)>,
+    /// The user's, by the index of their name in the registry.
+    of_names: Vec<Option<u32>>,
+    undeclared: Vec<Declare>,
+}
+
+impl Metrics {
+    fn built_in(&mut self, name: &str, unit: Unit) -> u32 {
+        if let Some((_, metric)) = self.built_in.iter().find(|(known, _)| known == name) {
+            return *metric;
+        }
+        let metric = self.declare(name, unit);
+        self.built_in.push((name.to_owned(), metric));
+        metric
+    }
+
+    fn of_name(&mut self, index: usize) -> u32 {
+        if let Some(Some(metric)) = self.of_names.get(index) {
+            return *metric;
+        }
+        let entry = name::entry(index);
+        let metric = self.declare(entry.name, entry.unit());
+        if index >= self.of_names.len() {
+            self.of_names.resize(index + 1, None);
+        }
+        self.of_names[index] = Some(metric);
+        metric
+    }
+
+    fn declare(&mut self, name: &str, unit: Unit) -> u32 {
+        let metric = self.count;
+        self.count += 1;
+        self.undeclared.push(Declare { metric, name: name.to_owned(), unit });
+        metric
+    }
+}
+
+impl Joining {
+    /// What a slot counts for in [`BATCH_VALUES_MAX`].
+    fn values_per_slot(&self) -> usize {
+        match self.source {
+            Source::Cycles => 2,
+            Source::Handles | Source::Harness => 1,
+        }
+    }
+}
+
+fn take_cycles(ring: &mut Joining, slots_max: usize, batch: &mut Batch) -> usize {
+    ring.consumer.drain(slots_max, |[wait, service]| {
+        let (service, phase) = unpack_service(service);
+        let cycles = &mut batch.cycles[phase];
+        cycles.wait.push(wait);
+        cycles.service.push(service);
+    })
+}
+
+fn take_values(
+    ring: &mut Joining,
+    slots_max: usize,
+    batch: &mut Batch,
+    columns: &mut Columns,
+    metrics: &mut Metrics,
+) -> usize {
+    let source = ring.source;
+    // Values of one metric tend to follow each other.
+    let mut last = (u64::MAX, 0);
+    ring.consumer.drain(slots_max, |[key, value]| {
+        if key != last.0 {
+            let place = columns.place(&mut batch.columns, source, key, |number| match source {
+                Source::Handles => metrics.of_name(number as usize),
+                Source::Harness | Source::Cycles => number,
+            });
+            last = (key, place);
+        }
+        batch.columns[last.1].values.push(value);
+    })
+}
+
+#[cfg(test)]
+mod tests;

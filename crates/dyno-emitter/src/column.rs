@@ -1,0 +1,119 @@
+//! Values into the columns of a batch, without a search and, once the buffers have grown, without
+//! an allocation: a slot's key leads to its column through a table.
+
+use dyno_bus::Phase;
+use dyno_bus::message::{Batch, Column};
+
+use crate::recorder::{Source, unpack_key};
+
+/// No column of this batch yet.
+const NONE: u32 = u32::MAX;
+
+/// Fills the columns of one batch after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    /// Where in the present batch the column of a key is: for each [`Source`], whose numbers
+    /// differ.
+    places: [Vec<u32>; Source::COUNT],
+    /// Buffers of earlier batches.
+    spare: Vec<Vec<u64>>,
+}
+
+impl Columns {
+    /// Empties a batch of what this emitter put there, and keeps its buffers.
+    pub(crate) fn begin(&mut self, batch: &mut Batch) {
+        for cycles in [&mut batch.cycles.warmup, &mut batch.cycles.measured] {
+            cycles.wait.clear();
+            cycles.service.clear();
+        }
+        for mut column in batch.columns.drain(..) {
+            column.values.clear();
+            self.spare.push(column.values);
+        }
+        for places in &mut self.places {
+            places.fill(NONE);
+        }
+    }
+
+    /// Which of the batch's columns is a key's; `metric` gives the number of a metric whose column
+    /// is not there yet.
+    #[inline]
+    pub(crate) fn place(
+        &mut self,
+        columns: &mut Vec<Column>,
+        source: Source,
+        key: u64,
+        metric: impl FnOnce(u32) -> u32,
+    ) -> usize {
+        match self.places[source as usize].get(key as usize) {
+            Some(&place) if place != NONE => place as usize,
+            _ => {
+                let (number, phase) = unpack_key(key);
+                self.append(columns, source, key, metric(number), phase)
+            }
+        }
+    }
+
+    #[cold]
+    fn append(
+        &mut self,
+        columns: &mut Vec<Column>,
+        source: Source,
+        key: u64,
+        metric: u32,
+        phase: Phase,
+    ) -> usize {
+        let (places, key) = (&mut self.places[source as usize], key as usize);
+        if key >= places.len() {
+            places.resize(key + 1, NONE);
+        }
+        // Two columns a metric at most: far below 2^32.
+        places[key] = columns.len() as u32;
+        let values = self.spare.pop().unwrap_or_default();
+        columns.push(Column { metric, phase, values });
+        columns.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::pack_key;
+
+    #[test]
+    fn a_column_is_appended_once_for_each_source_metric_and_phase() {
+        let (mut columns, mut batch) = (Columns::default(), Batch::default());
+        columns.begin(&mut batch);
+        let mut put = |source, number, phase, value| {
+            let key = pack_key(number, phase);
+            let place = columns.place(&mut batch.columns, source, key, |number| number + 100);
+            batch.columns[place].values.push(value);
+        };
+        put(Source::Harness, 1, Phase::Measured, 1);
+        put(Source::Harness, 1, Phase::Warmup, 2);
+        put(Source::Handles, 1, Phase::Measured, 3);
+        put(Source::Harness, 1, Phase::Measured, 4);
+        let column = |metric, phase, values| Column { metric, phase, values };
+        let expected = [
+            column(101, Phase::Measured, vec![1, 4]),
+            column(101, Phase::Warmup, vec![2]),
+            column(101, Phase::Measured, vec![3]),
+        ];
+        assert_eq!(batch.columns, expected);
+    }
+
+    #[test]
+    fn buffers_are_used_again() {
+        let (mut columns, mut batch) = (Columns::default(), Batch::default());
+        let mut buffer = |phase| {
+            columns.begin(&mut batch);
+            let key = pack_key(0, phase);
+            let place = columns.place(&mut batch.columns, Source::Handles, key, |number| number);
+            let values = &mut batch.columns[place].values;
+            assert!(values.is_empty());
+            values.extend(0..100);
+            values.as_ptr()
+        };
+        assert_eq!(buffer(Phase::Warmup), buffer(Phase::Measured));
+    }
+}

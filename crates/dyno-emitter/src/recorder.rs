@@ -1,0 +1,358 @@
+//! The recording ends of an emitter: a ring for one thread, and what happens when it is full.
+//!
+//! A record takes no lock, allocates nothing and makes no system call. The exceptions are rare
+//! and stand in [`Feed::make_room`]: at half a ring the bus thread is told, and at a full one the
+//! recording thread waits for it, for an emitter never drops. The wait is on a condition variable
+//! rather than `park`, which could swallow an `unpark` that user code is waiting for.
+
+use std::fmt;
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+use dyno_bus::{Phase, clock};
+
+use crate::ring::{Consumer, Producer, Room, Slot, ring};
+
+/// Records values of the harness's own metrics, in one thread at a time.
+#[derive(Debug)]
+pub struct Recorder(Feed);
+
+/// Records the cycles that one thread runs.
+#[derive(Debug)]
+pub struct CycleRecorder(Feed);
+
+/// Switches the phase under which values are recorded, from any thread.
+#[derive(Debug, Clone)]
+pub struct PhaseSwitch(Arc<Shared>);
+
+impl Recorder {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Feed::new(shared, Source::Harness))
+    }
+
+    /// Records a value of a metric that [`Emitter::metric`](crate::Emitter::metric) numbered, under
+    /// the present phase.
+    #[inline]
+    pub fn record(&self, metric: u32, value: u64) {
+        self.0.record(metric, || value);
+    }
+}
+
+impl CycleRecorder {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Feed::new(shared, Source::Cycles))
+    }
+
+    /// Records a cycle that ended, under the phase that its due time gave it.
+    #[inline]
+    pub fn record(&self, phase: Phase, wait_ns: u64, service_ns: u64) {
+        if self.0.open().is_some() {
+            self.0.push([wait_ns, pack_service(service_ns, phase)]);
+        }
+    }
+}
+
+impl PhaseSwitch {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::clone(shared))
+    }
+
+    /// Values recorded from now on are of this phase.
+    pub fn set(&self, phase: Phase) {
+        match phase {
+            Phase::Warmup => self.0.state.fetch_and(!MEASURED, Ordering::Relaxed),
+            Phase::Measured => self.0.state.fetch_or(MEASURED, Ordering::Relaxed),
+        };
+    }
+}
+
+/// Who records into a ring, which says what its words mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The user's handles: the name's index in the registry and the phase, then the value.
+    Handles,
+    /// The harness: the metric's number and the phase, then the value.
+    Harness,
+    /// The worker's loop: the wait, then the service with the phase as its top bit.
+    Cycles,
+}
+
+impl Source {
+    pub(crate) const COUNT: usize = 3;
+}
+
+/// The first word of a value: the number of its metric or name, then the phase as the lowest bit.
+#[inline]
+pub(crate) const fn pack_key(number: u32, phase: Phase) -> u64 {
+    (number as u64) << 1 | phase as u64
+}
+
+/// The number and the phase in the first word of a value.
+#[inline]
+pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
+    let phase = if word & 1 == 0 { Phase::Warmup } else { Phase::Measured };
+    // As it was packed: the number has 32 bits.
+    ((word >> 1) as u32, phase)
+}
+
+/// The second word of a cycle. A service of 292 years does not fit.
+#[inline]
+const fn pack_service(service_ns: u64, phase: Phase) -> u64 {
+    service_ns & !SERVICE_MEASURED | (phase as u64) << 63
+}
+
+/// The service and the phase in the second word of a cycle.
+#[inline]
+pub(crate) const fn unpack_service(word: u64) -> (u64, Phase) {
+    let phase = if word & SERVICE_MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
+    (word & !SERVICE_MEASURED, phase)
+}
+
+const SERVICE_MEASURED: u64 = 1 << 63;
+
+/// A recording thread's end of its ring.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    producer: Producer,
+    shared: Arc<Shared>,
+}
+
+impl Feed {
+    pub(crate) fn new(shared: &Arc<Shared>, source: Source) -> Self {
+        let (producer, consumer) = ring(shared.ring_slots);
+        lock(&shared.joining).push(Joining { source, consumer });
+        Self { producer, shared: Arc::clone(shared) }
+    }
+
+    /// Records a value under the present phase.
+    #[inline]
+    pub(crate) fn record(&self, number: u32, value: impl FnOnce() -> u64) {
+        if let Some(phase) = self.open() {
+            self.push([pack_key(number, phase), value()]);
+        }
+    }
+
+    /// The present phase; `None`, and counted, once the emitter is closed.
+    #[inline]
+    fn open(&self) -> Option<Phase> {
+        match self.shared.state.load(Ordering::Relaxed) {
+            0 => Some(Phase::Warmup),
+            MEASURED => Some(Phase::Measured),
+            _ => {
+                self.shared.rejected.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&self, slot: Slot) {
+        while !self.producer.push(slot) {
+            if !self.make_room() {
+                return;
+            }
+        }
+    }
+
+    /// Tells the bus thread when the ring is half full, waits when it is full; `false` if the slot
+    /// is not to be pushed.
+    #[cold]
+    fn make_room(&self) -> bool {
+        // A child of a fork without exec has no bus thread to wait for, and its locks may have been
+        // held at the fork: what it records is nobody's.
+        if self.shared.forked() {
+            return false;
+        }
+        match self.producer.look() {
+            Room::Plenty => true,
+            Room::Little => {
+                self.shared.poke();
+                true
+            }
+            Room::None => self.wait(),
+        }
+    }
+
+    /// Waits until the bus thread has taken something; `false`, and counted, if the emitter is
+    /// closed instead.
+    ///
+    /// # Panics
+    /// In the thread that collects, which would wait for itself.
+    fn wait(&self) -> bool {
+        let shared = &*self.shared;
+        let (start, state) = (clock::now(), shared.state.load(Ordering::Relaxed));
+        shared.poke();
+        let mut collector = lock(&shared.collector);
+        assert_ne!(
+            *collector,
+            Some(thread::current().id()),
+            "the thread that collects has to wait"
+        );
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        // Either this thread sees the new head, or the bus thread sees that it waits: see `drained`.
+        fence(Ordering::SeqCst);
+        while self.producer.look() == Room::None && !shared.closed() {
+            collector = shared.room.wait(collector).unwrap_or_else(PoisonError::into_inner);
+        }
+        shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        drop(collector);
+        if state & MEASURED != 0 {
+            let stall_ns = clock::now().nanos_since(start);
+            shared.stall_ns.fetch_add(stall_ns, Ordering::Relaxed);
+        }
+        self.open().is_some()
+    }
+}
+
+/// What the recording threads and the emitter have in common.
+pub(crate) struct Shared {
+    /// The bits [`MEASURED`] and [`CLOSED`].
+    state: AtomicU8,
+    /// Wakes the bus thread.
+    poke: Box<dyn Fn() + Send + Sync>,
+    /// It has been woken, and has not collected since.
+    poked: AtomicBool,
+    /// The process that has a bus thread.
+    pid: u32,
+    /// The size of each ring.
+    ring_slots: usize,
+    /// Rings that the emitter has not seen yet.
+    pub(crate) joining: Mutex<Vec<Joining>>,
+    /// The thread that collected last. Also the lock under which others wait for `room`.
+    collector: Mutex<Option<ThreadId>>,
+    room: Condvar,
+    waiting: AtomicUsize,
+    stall_ns: AtomicU64,
+    rejected: AtomicU64,
+}
+
+/// A new ring, on its way to the emitter.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    pub(crate) source: Source,
+    pub(crate) consumer: Consumer,
+}
+
+const MEASURED: u8 = 1;
+const CLOSED: u8 = 2;
+
+impl Shared {
+    pub(crate) fn new(ring_slots: usize, poke: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            state: AtomicU8::new(0),
+            poke,
+            poked: AtomicBool::new(false),
+            pid: process::id(),
+            ring_slots,
+            joining: Mutex::default(),
+            collector: Mutex::default(),
+            room: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+            stall_ns: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+        }
+    }
+
+    /// This is a child of the process that has the bus thread.
+    pub(crate) fn forked(&self) -> bool {
+        process::id() != self.pid
+    }
+
+    pub(crate) fn closed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// Rejects what is recorded from now on, and releases those who wait.
+    pub(crate) fn close(&self) {
+        self.state.fetch_or(CLOSED, Ordering::Relaxed);
+        self.release();
+    }
+
+    /// From now on this thread collects.
+    pub(crate) fn set_collector(&self, thread: ThreadId) {
+        *lock(&self.collector) = Some(thread);
+    }
+
+    /// The rings are about to be drained: who fills one from now on pokes again.
+    pub(crate) fn draining(&self) {
+        self.poked.swap(false, Ordering::AcqRel);
+    }
+
+    /// The rings have been drained: who waits for room may look again.
+    pub(crate) fn drained(&self) {
+        // Either a thread that is about to wait sees the new head, or it is seen here.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.release();
+        }
+    }
+
+    pub(crate) fn stall_ns(&self) -> u64 {
+        self.stall_ns.load(Ordering::Relaxed)
+    }
+
+    /// How many threads wait for room.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Wakes the bus thread, unless it is about to come anyway.
+    fn poke(&self) {
+        if !self.poked.swap(true, Ordering::AcqRel) {
+            (self.poke)();
+        }
+    }
+
+    fn release(&self) {
+        // Under the lock: who has looked and not yet begun to wait would not be told.
+        let _collector = lock(&self.collector);
+        self.room.notify_all();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// What these locks protect is whole at any moment, so that a panic under one of them spoils
+/// nothing.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_of_a_fork_drops_what_it_records_rather_than_wait_for_a_bus_it_has_not() {
+        let mut shared = Shared::new(2, Box::new(|| panic!("the parent's bus is not its own")));
+        // No process has this id: all that this one records, it records as a child would.
+        shared.pid = 0;
+        let cycles = CycleRecorder::new(&Arc::new(shared));
+        for number in 0..10 {
+            cycles.record(Phase::Measured, number, 0);
+        }
+    }
+
+    #[test]
+    fn words_come_back_as_they_were_packed() {
+        for phase in [Phase::Warmup, Phase::Measured] {
+            for number in [0, 1, u32::MAX] {
+                assert_eq!(unpack_key(pack_key(number, phase)), (number, phase));
+            }
+            for service_ns in [0, 1, SERVICE_MEASURED - 1] {
+                assert_eq!(unpack_service(pack_service(service_ns, phase)), (service_ns, phase));
+            }
+        }
+    }
+}
