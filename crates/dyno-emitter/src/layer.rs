@@ -1,0 +1,213 @@
+//! Spans of `tracing` as metrics: how long each was open, under its name.
+//!
+//! The span's start is kept in its own extensions. Which spans are metrics is a filter of this
+//! layer alone: others see what they saw before, and a span that nobody asked for is disabled at
+//! its callsite. A span is recorded when it closes, whatever closed it: a return, an error, a
+//! panic, or a future that was dropped.
+//!
+//! # Which spans
+//!
+//! Those of the benchmark's own crate, which is named by the executable; those of the filter that
+//! [`layer_for`] was given; and those that the process was told to watch with [`watch_spans`]. A
+//! span whose name no metric can have is left out, with a [notice](take_notices).
+
+use std::ffi::OsStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use dyno_bus::{Time, clock};
+use tracing::span::{Attributes, Id};
+use tracing::subscriber::Interest;
+use tracing::{Dispatch, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::layer::{Context, Filter};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::histogram::Histogram;
+use crate::install;
+use crate::recorder::lock;
+
+/// The most notices kept: a name for each is more than anyone reads.
+const NOTICES_MAX: usize = 32;
+
+/// The layer is part of a subscriber that is in use.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+/// What the process was told to watch.
+static WATCHED: OnceLock<Targets> = OnceLock::new();
+static NOTICES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A layer that makes metrics of the spans of the benchmark's own crate.
+///
+/// # Examples
+/// ```
+/// use tracing_subscriber::prelude::*;
+///
+/// tracing_subscriber::registry().with(dyno_emitter::layer()).init();
+/// ```
+pub fn layer<S>() -> impl Layer<S> + Send + Sync + 'static
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + 'static,
+{
+    SpanLayer.with_filter(SpanFilter { own: own_crate(), others: Targets::new() })
+}
+
+/// As [`layer()`], and of the spans of the filter's targets: `my_lib,my_lib::db=info`.
+///
+/// # Errors
+/// If the filter is none.
+pub fn layer_for<S>(filter: &str) -> Result<impl Layer<S> + Send + Sync + 'static, FilterError>
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + 'static,
+{
+    Ok(SpanLayer.with_filter(SpanFilter { own: own_crate(), others: targets(filter)? }))
+}
+
+/// Makes metrics of the spans of the filter's targets too, in each layer of this process. To be
+/// said once; said again, it changes nothing.
+///
+/// # Errors
+/// If the filter is none.
+pub fn watch_spans(filter: &str) -> Result<(), FilterError> {
+    let targets = targets(filter)?;
+    if WATCHED.set(targets).is_ok() {
+        // Callsites that were used already have been told that nobody asks for them.
+        tracing::callsite::rebuild_interest_cache();
+    }
+    Ok(())
+}
+
+/// Whether spans are lost to the metrics, because a subscriber is in use without this layer.
+#[must_use]
+pub fn is_missing() -> bool {
+    tracing::dispatcher::has_been_set() && !INSTALLED.load(Ordering::Relaxed)
+}
+
+/// What the user should know about spans, since this was asked last: a sentence each.
+#[must_use]
+pub fn take_notices() -> Vec<String> {
+    std::mem::take(&mut lock(&NOTICES))
+}
+
+/// Text that filters no spans.
+#[derive(Debug, thiserror::Error)]
+#[error("`{filter}` filters no spans ({source}): write targets, as in `my_lib,my_lib::db=info`")]
+#[non_exhaustive]
+pub struct FilterError {
+    /// What was given.
+    pub filter: String,
+    /// What `tracing-subscriber` says.
+    pub source: ParseError,
+}
+
+fn targets(filter: &str) -> Result<Targets, FilterError> {
+    // An empty text would be the target of an empty name: every one.
+    if filter.trim().is_empty() {
+        return Ok(Targets::new());
+    }
+    filter.parse().map_err(|source| FilterError { filter: filter.to_owned(), source })
+}
+
+/// Which spans are metrics.
+struct SpanFilter {
+    own: Option<String>,
+    others: Targets,
+}
+
+impl SpanFilter {
+    fn wants(&self, span: &Metadata<'_>) -> bool {
+        let named = |targets: &Targets| targets.would_enable(span.target(), span.level());
+        span.is_span()
+            && (self.own.as_deref().is_some_and(|own| is_within(span.target(), own))
+                || named(&self.others)
+                || WATCHED.get().is_some_and(named))
+    }
+}
+
+impl<S> Filter<S> for SpanFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
+        self.wants(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if !self.wants(metadata) {
+            return Interest::never();
+        }
+        if let Err(error) = Histogram::again(metadata.name()) {
+            notice(format!("a span of `{}` is no metric: {error}", metadata.target()));
+        }
+        Interest::always()
+    }
+}
+
+/// Whether a target is a crate, or a module in it.
+fn is_within(target: &str, own: &str) -> bool {
+    target.strip_prefix(own).is_some_and(|path| path.is_empty() || path.starts_with("::"))
+}
+
+/// The name of the crate that this executable was built from.
+fn own_crate() -> Option<String> {
+    std::env::current_exe().ok()?.file_name().and_then(crate_of)
+}
+
+/// The crate of an executable: cargo appends a hash of 16 digits to some.
+fn crate_of(executable: &OsStr) -> Option<String> {
+    let name = executable.to_str()?;
+    // The kernel's mark of an executable that was replaced since it was started.
+    let name = name.trim_end_matches(" (deleted)");
+    let is_hash =
+        |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = match name.rsplit_once('-') {
+        Some((name, hash)) if is_hash(hash) => name,
+        _ => name,
+    };
+    Some(name.replace('-', "_"))
+}
+
+fn notice(sentence: String) {
+    let mut notices = lock(&NOTICES);
+    if notices.len() < NOTICES_MAX && !notices.contains(&sentence) {
+        notices.push(sentence);
+    }
+}
+
+/// Times the spans that its filter lets through.
+struct SpanLayer;
+
+/// An open span, in its own extensions.
+struct Open {
+    since: Time,
+    histogram: Histogram,
+}
+
+impl<S> Layer<S> for SpanLayer
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    fn on_register_dispatch(&self, _subscriber: &Dispatch) {
+        INSTALLED.store(true, Ordering::Relaxed);
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if !install::active() {
+            return;
+        }
+        // A name that no metric can have has been given a notice at its callsite.
+        let Ok(histogram) = Histogram::again(attributes.metadata().name()) else { return };
+        if let Some(span) = context.span(id) {
+            // Where this layer was added twice, the later start replaces the earlier.
+            span.extensions_mut().replace(Open { since: clock::now(), histogram });
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id) else { return };
+        let open = span.extensions_mut().remove::<Open>();
+        if let Some(Open { since, histogram }) = open {
+            histogram.record_nanos(clock::now().nanos_since(since));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
