@@ -1,0 +1,219 @@
+//! What one process has sent, checked before any of it is taken.
+//!
+//! A batch is refused whole or taken whole. Its metrics are found by index: nothing is looked up
+//! per value, and each column is gone through once (the pair of cycle columns once more, for
+//! `response`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use dyno_bus::message::{Batch, Column, Counts, Cycles, Harness, METRIC_NAME_MAX, METRICS_MAX};
+use dyno_bus::segment::PerPhase;
+use dyno_bus::value::{BELOW, Unit, VALUE_MAX};
+use dyno_bus::{Phase, Time};
+
+use crate::counts;
+use crate::error::{AbsorbError, DeclareError};
+use crate::metric::{Censored, Label, Metric, OF_CYCLES, RESPONSE, SERVICE};
+use crate::tally::{Account, Received};
+
+/// Which process of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProcessId {
+    /// The one that issues and decides.
+    Primary,
+    /// A worker, by its index.
+    Worker(u32),
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Primary => f.pad("primary"),
+            Self::Worker(index) => f.pad(&format!("worker {index}")),
+        }
+    }
+}
+
+/// What a process last said of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// When that was so.
+    pub as_of: Time,
+    /// What became of its cycles.
+    pub counts: PerPhase<Counts>,
+    /// The harness's own troubles in it.
+    pub harness: Harness,
+}
+
+/// Which metrics are made of a process's cycles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfCycles {
+    /// The primary runs none.
+    Nothing,
+    /// A closed loop has no due times, so no `wait`: a cycle's response is its service.
+    ServiceAndResponse,
+    /// All of [`OF_CYCLES`].
+    All,
+}
+
+impl OfCycles {
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Nothing => &[],
+            Self::ServiceAndResponse => &[SERVICE, RESPONSE],
+            Self::All => &OF_CYCLES,
+        }
+    }
+}
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    id: ProcessId,
+    pub(crate) pid: u32,
+    of_cycles: OfCycles,
+    /// Those made of cycles first, in the order of [`OF_CYCLES`], then the declared ones.
+    pub(crate) metrics: Vec<Metric>,
+    /// Where the metric of each declared number stands in `metrics`.
+    declared: Vec<Option<usize>>,
+    pub(crate) progress: Progress,
+    pub(crate) received: Received,
+    pub(crate) censored: Censored,
+    pub(crate) account: Option<Account>,
+}
+
+impl Process {
+    pub(crate) fn new(id: ProcessId, pid: u32, of_cycles: OfCycles) -> Self {
+        let label = |name: &&str| Label { name: Arc::from(*name), unit: Unit::Nanoseconds };
+        Self {
+            id,
+            pid,
+            of_cycles,
+            metrics: of_cycles.names().iter().map(label).map(Metric::new).collect(),
+            declared: Vec::new(),
+            progress: Progress::default(),
+            received: Received::default(),
+            censored: Censored::default(),
+            account: None,
+        }
+    }
+
+    /// Whether it may declare this.
+    pub(crate) fn check_declare(&self, metric: u32, name: &str) -> Result<(), DeclareError> {
+        let process = self.id;
+        let owned = || name.to_owned();
+        if metric as usize >= METRICS_MAX {
+            return Err(DeclareError::TooMany { process, metric });
+        }
+        if self.position(metric).is_some() {
+            return Err(DeclareError::NumberTaken { process, metric });
+        }
+        if name.is_empty() || name.len() > METRIC_NAME_MAX {
+            return Err(DeclareError::NameLength { process, metric, length: name.len() });
+        }
+        if name.chars().any(char::is_control) {
+            return Err(DeclareError::NameControl { process, name: owned() });
+        }
+        if OF_CYCLES.contains(&name) {
+            return Err(DeclareError::Reserved { process, name: owned() });
+        }
+        if self.metrics.iter().any(|metric| &*metric.label.name == name) {
+            return Err(DeclareError::NameTaken { process, name: owned() });
+        }
+        Ok(())
+    }
+
+    /// Takes in a metric that [`check_declare`](Self::check_declare) allowed.
+    pub(crate) fn declare(&mut self, metric: u32, label: Label) {
+        let number = metric as usize;
+        if self.declared.len() <= number {
+            self.declared.resize(number + 1, None);
+            self.received.values.resize(number + 1, 0);
+        }
+        self.declared[number] = Some(self.metrics.len());
+        self.metrics.push(Metric::new(label));
+    }
+
+    fn position(&self, metric: u32) -> Option<usize> {
+        self.declared.get(metric as usize).copied().flatten()
+    }
+
+    /// Takes in a batch, or refuses it and stays as it was.
+    pub(crate) fn absorb(&mut self, batch: &Batch) -> Result<(), AbsorbError> {
+        self.check(batch)?;
+        self.received.batches += 1;
+        self.progress =
+            Progress { as_of: batch.as_of, counts: batch.counts, harness: batch.harness };
+        for phase in [Phase::Warmup, Phase::Measured] {
+            self.received.cycles[phase] += batch.cycles[phase].service.len() as u64;
+        }
+        self.record_cycles(&batch.cycles[Phase::Measured], batch.as_of);
+        for column in &batch.columns {
+            self.record_column(column, batch.as_of);
+        }
+        Ok(())
+    }
+
+    fn check(&self, batch: &Batch) -> Result<(), AbsorbError> {
+        let process = self.id;
+        let expected = self.received.batches;
+        if batch.sequence != expected {
+            return Err(AbsorbError::Sequence { process, expected, found: batch.sequence });
+        }
+        if batch.as_of < self.progress.as_of {
+            let (before, now) = (self.progress.as_of, batch.as_of);
+            return Err(AbsorbError::Time { process, before, now });
+        }
+        counts::check(process, &self.progress.counts, &batch.counts)?;
+        for phase in [Phase::Warmup, Phase::Measured] {
+            let Cycles { wait, service } = &batch.cycles[phase];
+            let (wait, service) = (wait.len(), service.len());
+            if wait != service {
+                return Err(AbsorbError::Unpaired { process, phase, wait, service });
+            }
+            if process == ProcessId::Primary && service > 0 {
+                return Err(AbsorbError::CyclesOfPrimary { count: service });
+            }
+        }
+        for column in &batch.columns {
+            if self.position(column.metric).is_none() {
+                return Err(AbsorbError::Undeclared { process, metric: column.metric });
+            }
+        }
+        Ok(())
+    }
+
+    fn record_cycles(&mut self, cycles: &Cycles, as_of: Time) {
+        let waits = cycles.wait.iter().copied();
+        let services = cycles.service.iter().copied();
+        match (self.of_cycles, &mut self.metrics[..]) {
+            (OfCycles::All, [wait, service, response, ..]) => {
+                wait.record(waits.clone(), as_of);
+                service.record(services.clone(), as_of);
+                response.record(waits.zip(services).map(|(w, s)| within(w) + within(s)), as_of);
+            }
+            (OfCycles::ServiceAndResponse, [service, response, ..]) => {
+                service.record(services.clone(), as_of);
+                response.record(services, as_of);
+            }
+            // A batch of the primary has none: it was checked.
+            _ => {}
+        }
+    }
+
+    fn record_column(&mut self, column: &Column, as_of: Time) {
+        let number = column.metric as usize;
+        self.received.values[number] += column.values.len() as u64;
+        if column.phase == Phase::Measured {
+            let position = self.position(column.metric).expect("the batch was checked");
+            self.metrics[position].record(column.values.iter().copied(), as_of);
+        }
+    }
+}
+
+/// A part of a response: clamped, and counted where the part itself is recorded.
+#[inline]
+fn within(value: u64) -> u64 {
+    if value == BELOW { 0 } else { value.min(VALUE_MAX) }
+}

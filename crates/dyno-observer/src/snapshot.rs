@@ -1,0 +1,123 @@
+//! What is kept of each interval: statistics, at most [`SNAPSHOTS_MAX`] times.
+//!
+//! The primary plans as many rotations over the whole run. A run that lasts longer than its plan
+//! has more; then the snapshot goes whose neighbours are closest to each other. So the first and
+//! the newest always stay, and the rest remains spread over the run. What a dropped snapshot
+//! counted is in `so_far` of every later one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dyno_bus::Time;
+
+use crate::metric::{Label, MetricStats};
+use crate::process::ProcessId;
+use crate::stats::Stats;
+
+/// The most snapshots that are kept: a point for every other column of a terminal's plot.
+pub const SNAPSHOTS_MAX: usize = 50;
+
+/// The statistics of one interval, and of the whole up to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// When the interval began.
+    pub from: Time,
+    /// When it ended.
+    pub until: Time,
+    /// By process, in ascending order; those without a value in the interval are left out.
+    pub processes: Vec<ProcessSnapshot>,
+    /// Statistics of the interval, of each metric over all workers.
+    pub merged: Vec<MetricStats>,
+}
+
+/// One process's part of a [`Snapshot`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessSnapshot {
+    /// Which process.
+    pub process: ProcessId,
+    /// By metric; those without a value in the interval are left out.
+    pub metrics: Vec<MetricSnapshot>,
+}
+
+/// One metric's part of a [`Snapshot`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricSnapshot {
+    /// Which metric.
+    pub label: Label,
+    /// Of the interval alone.
+    pub interval: Stats,
+    /// Of the whole run up to the interval's end.
+    pub so_far: Stats,
+}
+
+impl Snapshot {
+    /// What it holds of one metric of one process.
+    #[must_use]
+    pub fn metric(&self, process: ProcessId, name: &str) -> Option<&MetricSnapshot> {
+        let found = self.processes.binary_search_by_key(&process, |row| row.process).ok()?;
+        self.processes[found].metrics.iter().find(|metric| &*metric.label.name == name)
+    }
+}
+
+/// The snapshots that are kept, in order of time.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    snapshots: VecDeque<Arc<Snapshot>>,
+}
+
+impl Kept {
+    pub(crate) const fn new() -> Self {
+        Self { snapshots: VecDeque::new() }
+    }
+
+    pub(crate) fn push(&mut self, snapshot: Snapshot) {
+        self.snapshots.push_back(Arc::new(snapshot));
+        if self.snapshots.len() > SNAPSHOTS_MAX {
+            let gap = |index: &usize| {
+                self.snapshots[index + 1].until.nanos_since(self.snapshots[index - 1].until)
+            };
+            let inner = 1..self.snapshots.len() - 1;
+            let closest = inner.min_by_key(gap).expect("more than two are kept");
+            self.snapshots.remove(closest);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Snapshot>> {
+        self.snapshots.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(rotations: u64) -> Vec<u64> {
+        let mut kept = Kept::new();
+        for end in 1..=rotations {
+            kept.push(Snapshot {
+                from: Time::from_nanos(end - 1),
+                until: Time::from_nanos(end),
+                processes: Vec::new(),
+                merged: Vec::new(),
+            });
+        }
+        kept.iter().map(|snapshot| snapshot.until.as_nanos()).collect()
+    }
+
+    #[test]
+    fn as_planned_all_are_kept() {
+        assert_eq!(kept(50), (1..=50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_run_beyond_its_plan_keeps_fifty_spread_over_all_of_it() {
+        for rotations in [51, 60, 99, 100, 101, 1_000, 12_345] {
+            let ends = kept(rotations);
+            assert_eq!(ends.len(), SNAPSHOTS_MAX);
+            assert_eq!((ends[0], ends[49]), (1, rotations), "the first and the newest stay");
+            let widest = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+            let even = rotations.div_ceil(49);
+            assert!(widest <= 2 * even, "{rotations}: {widest} apart, {even} would be even");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The numbers by which a metric is known, and a name for each.
+//!
+//! Plain data: where they come from is in [`crate::series`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use dyno_bus::value::Unit;
+
+/// A metric's statistics at one moment, in its unit. All zero while there is no value.
+///
+/// `count`, `min`, `max`, `mean`, `stddev`, `last` and `out_of_range` are exact; percentiles are
+/// within three digits, and exact while values are few (see [`crate::series::RAW_MAX`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Stats {
+    /// How many values.
+    pub count: u64,
+    /// The smallest.
+    pub min: u64,
+    /// The largest.
+    pub max: u64,
+    /// Their sum by their count.
+    pub mean: f64,
+    /// The standard deviation of these very values: the divisor is their count.
+    pub stddev: f64,
+    /// The most recent.
+    pub last: u64,
+    /// Half of the values are at most this.
+    pub p50: u64,
+    /// 90 % of the values are at most this.
+    pub p90: u64,
+    /// 99 % of the values are at most this.
+    pub p99: u64,
+    /// 99.9 % of the values are at most this.
+    pub p999: u64,
+    /// How many values were clamped, because they were no number from 0 to
+    /// [`dyno_bus::value::VALUE_MAX`].
+    pub out_of_range: u64,
+}
+
+impl Stats {
+    /// The number that `stat` names; `None` where there is no value that it could be of.
+    ///
+    /// Exact: no value exceeds 2^53.
+    ///
+    /// ```
+    /// use dyno_observer::{Stat, Stats};
+    ///
+    /// let stats = Stats { count: 2, max: 40, ..Stats::default() };
+    /// assert_eq!(stats.of(Stat::Max), Some(40.0));
+    /// assert_eq!(Stats::default().of(Stat::Max), None);
+    /// assert_eq!(Stats::default().of(Stat::Count), Some(0.0));
+    /// ```
+    #[must_use]
+    pub fn of(&self, stat: Stat) -> Option<f64> {
+        let number = match stat {
+            Stat::Count => return Some(self.count as f64),
+            Stat::OutOfRange => return Some(self.out_of_range as f64),
+            Stat::Min => self.min as f64,
+            Stat::Max => self.max as f64,
+            Stat::Mean => self.mean,
+            Stat::Stddev => self.stddev,
+            Stat::Last => self.last as f64,
+            Stat::P50 => self.p50 as f64,
+            Stat::P90 => self.p90 as f64,
+            Stat::P99 => self.p99 as f64,
+            Stat::P999 => self.p999 as f64,
+        };
+        (self.count > 0).then_some(number)
+    }
+}
+
+/// Names one number of [`Stats`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stat {
+    /// [`Stats::count`].
+    Count,
+    /// [`Stats::min`].
+    Min,
+    /// [`Stats::max`].
+    Max,
+    /// [`Stats::mean`].
+    Mean,
+    /// [`Stats::stddev`].
+    Stddev,
+    /// [`Stats::last`].
+    Last,
+    /// [`Stats::p50`].
+    P50,
+    /// [`Stats::p90`].
+    P90,
+    /// [`Stats::p99`].
+    P99,
+    /// [`Stats::p999`].
+    P999,
+    /// [`Stats::out_of_range`].
+    OutOfRange,
+}
+
+impl Stat {
+    /// Each of them, in the order of [`Stats`].
+    pub const ALL: [Self; 11] = [
+        Self::Count,
+        Self::Min,
+        Self::Max,
+        Self::Mean,
+        Self::Stddev,
+        Self::Last,
+        Self::P50,
+        Self::P90,
+        Self::P99,
+        Self::P999,
+        Self::OutOfRange,
+    ];
+
+    /// Picks snapshots rather than numbers. Not a variant: what it picks is of another type.
+    #[expect(non_upper_case_globals, reason = "it reads as one of the names that can be picked")]
+    pub const Snapshots: Snapshots = Snapshots;
+
+    /// Its name in files and arguments: that of its field.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Mean => "mean",
+            Self::Stddev => "stddev",
+            Self::Last => "last",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+            Self::P999 => "p999",
+            Self::OutOfRange => "out_of_range",
+        }
+    }
+
+    /// What this number counts where the values count `unit`.
+    #[must_use]
+    pub const fn unit(self, unit: Unit) -> Unit {
+        match self {
+            Self::Count | Self::OutOfRange => Unit::None,
+            Self::Min
+            | Self::Max
+            | Self::Mean
+            | Self::Stddev
+            | Self::Last
+            | Self::P50
+            | Self::P90
+            | Self::P99
+            | Self::P999 => unit,
+        }
+    }
+}
+
+impl fmt::Display for Stat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What [`Stat::Snapshots`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshots;
+
+/// A text that names no [`Stat`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no statistic is named {name:?}: the names are count, min, max, mean, stddev, last, p50, p90, \
+     p99, p999 and out_of_range"
+)]
+pub struct UnknownStat {
+    /// The text.
+    pub name: String,
+}
+
+impl FromStr for Stat {
+    type Err = UnknownStat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStat> {
+        Self::ALL
+            .into_iter()
+            .find(|stat| stat.name() == name)
+            .ok_or_else(|| UnknownStat { name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back_and_listed_in_the_error() {
+        let error = "p95".parse::<Stat>().expect_err("not one of them");
+        for stat in Stat::ALL {
+            assert_eq!(stat.name().parse(), Ok(stat));
+            assert!(error.to_string().contains(stat.name()), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_reads_the_field_that_is_named() {
+        let stats = Stats {
+            count: 1,
+            min: 2,
+            max: 3,
+            mean: 4.5,
+            stddev: 5.5,
+            last: 6,
+            p50: 7,
+            p90: 8,
+            p99: 9,
+            p999: 10,
+            out_of_range: 11,
+        };
+        let read: Vec<_> = Stat::ALL.iter().filter_map(|stat| stats.of(*stat)).collect();
+        assert_eq!(read, [1.0, 2.0, 3.0, 4.5, 5.5, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+    }
+}
