@@ -19,6 +19,16 @@ pub(crate) struct Arguments {
     program: Vec<String>,
 }
 
+impl Arguments {
+    /// As they were typed. A `--` that follows other arguments is still among them; one that comes
+    /// first is not.
+    fn line(&self) -> impl Iterator<Item = &str> {
+        let dashes = (!self.program.is_empty()).then_some("--");
+        let (cargo, program) = (self.cargo.iter(), self.program.iter());
+        cargo.map(String::as_str).chain(dashes).chain(program.map(String::as_str))
+    }
+}
+
 /// Runs all tests.
 ///
 /// # Errors
@@ -30,8 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // features.
     let test = |kind: &str| {
         let mut command = cargo("test --quiet --workspace");
-        command.args(kind.split_whitespace()).args(&arguments.cargo);
-        command::run(command.arg("--").args(&arguments.program))
+        command::run(command.args(kind.split_whitespace()).args(arguments.line()))
     };
     steps.step("unit tests", || test("--lib --bins"))?;
     steps.step("doctests", || test("--doc"))?;
@@ -48,4 +57,27 @@ fn integration(packages: &[Package]) -> String {
     let targets = packages.iter().flat_map(|package| &package.targets);
     let tests = targets.filter(|target| target.kind.contains(&TargetKind::Test));
     tests.map(|target| format!("--test {} ", target.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn arguments_reach_cargo_as_they_were_typed() {
+        for typed in [
+            vec![],
+            vec!["filter"],
+            vec!["--release", "filter"],
+            vec!["--", "--nocapture"],
+            vec!["filter", "--", "--nocapture", "--test-threads", "1"],
+        ] {
+            let command = Arguments::augment_args(Command::new("test").no_binary_name(true));
+            let matches = command.try_get_matches_from(&typed).expect("accepted");
+            let arguments = Arguments::from_arg_matches(&matches).expect("of its form");
+            assert_eq!(arguments.line().collect::<Vec<_>>(), typed);
+        }
+    }
 }
