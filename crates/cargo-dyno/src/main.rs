@@ -1,2 +1,7 @@
-//! (being built)
-fn main() {}
+//! The executable that cargo starts for `cargo dyno`. All it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cargo_dyno::run(std::env::args_os())
+}

@@ -1,0 +1,317 @@
+//! The command line: what cargo's flags are, and which words belong to the benchmark.
+//!
+//! `run` mixes two command lines in one. Cargo's flags, those of [`Build`] and [`Pick`], are
+//! recognised anywhere before `--`; all else is the benchmark's, and is passed on unread:
+//! a benchmark may have flags that this version of dyno does not know.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Does this code sustain this rate?
+#[derive(Debug, Parser)]
+#[command(name = "cargo-dyno", bin_name = "cargo dyno", version, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a benchmark in release, and run it
+    ///
+    /// The exit code is the benchmark's own: 0 sustained or completed, 1 unsustained, 2 refused,
+    /// 3 failed, 4 invalid, 5 error, 128 + signal interrupted; 101 where cargo could not build it.
+    Run(Run),
+    /// List the benchmarks of the package or workspace
+    List(List),
+    /// Write a first benchmark, and what the manifest needs for it
+    ///
+    /// Nothing that exists is overwritten, and the manifest keeps its comments and its order. An
+    /// empty folder gets a package.
+    Init(Init),
+    /// List the saved runs, the newest first
+    Runs(Runs),
+    /// Print a saved run again
+    Show(Show),
+    /// Print a script that completes `cargo-dyno` in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "cargo dyno run [OPTIONS] [NAME] [FLAGS]...")]
+pub(crate) struct Run {
+    /// The benchmark: a bench, example or bin target; not needed where there is only one
+    pub(crate) name: Option<String>,
+
+    /// The benchmark's own flags, with or without `--` before them: NAME --help lists them
+    #[arg(last = true, value_name = "FLAGS")]
+    pub(crate) flags: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
+}
+
+/// Which kind of target, where a name alone does not say it.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Pick {
+    /// Run this bench target
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub(crate) bench: Option<String>,
+
+    /// Run this example
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub(crate) example: Option<String>,
+
+    /// Run this binary
+    #[arg(long, value_name = "NAME", conflicts_with = "name")]
+    pub(crate) bin: Option<String>,
+}
+
+/// The package.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The package, where the workspace has several
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+}
+
+/// The manifest.
+#[derive(Debug, Args)]
+pub(crate) struct Manifest {
+    /// Path to Cargo.toml
+    #[arg(long = "manifest-path", value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// How cargo builds. Each flag means what it means in cargo.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Features to activate, separated by spaces or commas
+    #[arg(short = 'F', long)]
+    features: Vec<String>,
+
+    /// Activate all features
+    #[arg(long)]
+    all_features: bool,
+
+    /// Do not activate the `default` feature
+    #[arg(long)]
+    no_default_features: bool,
+
+    /// The profile; `bench` for bench targets and `release` for others where none is given
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// The profile `release`
+    #[arg(long, conflicts_with = "profile")]
+    release: bool,
+
+    /// Parallel jobs of the build
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<String>,
+
+    /// Require that Cargo.lock stays as it is
+    #[arg(long)]
+    locked: bool,
+
+    /// Build without the network
+    #[arg(long)]
+    offline: bool,
+
+    /// Both --locked and --offline
+    #[arg(long)]
+    frozen: bool,
+}
+
+impl Build {
+    /// The flags again, as cargo takes them; `default_profile` where none was given.
+    pub(crate) fn to_cargo(&self, default_profile: &str) -> Vec<String> {
+        let profile = match &self.profile {
+            Some(profile) => profile,
+            None if self.release => "release",
+            None => default_profile,
+        };
+        let mut flags = vec![format!("--profile={profile}")];
+        flags.extend(self.features.iter().map(|features| format!("--features={features}")));
+        flags.extend(self.jobs.iter().map(|jobs| format!("--jobs={jobs}")));
+        let switches = [
+            (self.all_features, "--all-features"),
+            (self.no_default_features, "--no-default-features"),
+            (self.locked, "--locked"),
+            (self.offline, "--offline"),
+            (self.frozen, "--frozen"),
+        ];
+        flags.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
+        flags
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The benchmark's name [default: the task's]
+    pub(crate) name: Option<String>,
+
+    /// What it does
+    #[arg(long, value_enum, default_value_t = Task::Blank)]
+    pub(crate) task: Task,
+
+    /// Where the dependency comes from
+    #[arg(long, value_enum, default_value_t = Dep::Path)]
+    pub(crate) dep: Dep,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What a new benchmark does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Task {
+    /// A function to replace with yours, a parameter, a metric and a plot
+    Blank,
+    /// Writes and reads on a Redis server
+    Redis,
+}
+
+/// Where the dependency on dyno comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dep {
+    /// The checkout that this cargo-dyno was built from
+    Path,
+    /// dyno's repository
+    Git,
+    /// The registry, in this cargo-dyno's version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// Only the runs of this benchmark
+    pub(crate) benchmark: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// A run as `runs` names it, a benchmark's name for its newest, or a path to a run's folder
+    /// [default: the newest]
+    pub(crate) run: Option<String>,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+}
+
+/// How a run is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The summary, one object
+    Json,
+}
+
+/// Puts the words in the order in which clap can read them: without the `dyno` that cargo puts
+/// before its subcommand's own, and with the benchmark's words of a `run` behind `--`.
+pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|word| word == "dyno") {
+        args.remove(1);
+    }
+    if args.get(1).is_some_and(|word| word == "run") {
+        let words = args.split_off(2);
+        args.extend(arrange_run(words));
+    }
+    args
+}
+
+/// Cargo's flags, then NAME, then `--` and the benchmark's words.
+///
+/// NAME is the first word that is neither cargo's nor a flag, if nothing of the benchmark's stands
+/// before it: only the benchmark knows which of its flags take a value. `--help` is ours until the
+/// benchmark is named.
+fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run").expect("`run` is a subcommand");
+    let (mut cargo, mut name, mut benchmark) = (Vec::new(), None, Vec::new());
+    let mut named = false;
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            benchmark.extend(words);
+            break;
+        }
+        let untouched = !named && benchmark.is_empty();
+        if let Some(flag) = known(run, &word) {
+            named |= matches!(flag.get_id().as_str(), "bench" | "example" | "bin");
+            let wants_value = matches!(flag.get_action(), ArgAction::Set | ArgAction::Append);
+            let whole = word.len() > spelling_len(flag, &word);
+            cargo.push(word);
+            if wants_value && !whole {
+                cargo.extend(words.next_if(|value| !is_flag(value)));
+            }
+        } else if untouched && (word == "--help" || word == "-h") {
+            cargo.push(word);
+        } else if untouched && !is_flag(&word) {
+            named = true;
+            name = Some(word);
+        } else {
+            benchmark.push(word);
+        }
+    }
+    cargo.extend(name);
+    cargo.push("--".into());
+    cargo.extend(benchmark);
+    cargo
+}
+
+/// Cargo's flag that this word is or begins with: `--profile`, `--profile=dev`, `-p`, `-pname`.
+fn known<'a>(run: &'a clap::Command, word: &OsStr) -> Option<&'a Arg> {
+    let word = word.to_string_lossy();
+    if let Some(long) = word.strip_prefix("--") {
+        let (long, _) = long.split_once('=').unwrap_or((long, ""));
+        return run.get_arguments().find(|arg| arg.get_long() == Some(long));
+    }
+    let letter = word.strip_prefix('-')?.chars().next()?;
+    run.get_arguments().find(|arg| arg.get_short() == Some(letter))
+}
+
+/// The length of the flag alone in a word that may hold its value too.
+fn spelling_len(flag: &Arg, word: &OsStr) -> usize {
+    match flag.get_long() {
+        Some(long) if word.to_string_lossy().starts_with("--") => "--".len() + long.len(),
+        _ => "-x".len(),
+    }
+}
+
+fn is_flag(word: &OsStr) -> bool {
+    word.len() > 1 && word.to_string_lossy().starts_with('-')
+}
+
+#[cfg(test)]
+mod tests;

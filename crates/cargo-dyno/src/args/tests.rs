@@ -1,0 +1,129 @@
+//! Which words are cargo's, and which the benchmark's.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// The benchmark's flags, as its `--help` lists them.
+const BENCHMARK: &[&str] = &[
+    "-R",
+    "--rate",
+    "-d",
+    "--duration",
+    "-w",
+    "--workers",
+    "--warmup",
+    "--max-backlog",
+    "--on-backlog",
+    "--max-failed",
+    "--in-flight",
+    "--arrivals",
+    "--seed",
+    "--pacing",
+    "-P",
+    "--param",
+    "--prompt",
+    "--format",
+    "--out",
+    "--log-file",
+    "--plot",
+    "--spans",
+    "--quiet",
+    "--start-deadline",
+    "--drain-deadline",
+    "--after-deadline",
+    "--kill-grace",
+];
+
+fn arranged(line: &str) -> String {
+    let words = format!("cargo-dyno dyno run {line}");
+    let arranged = arrange(words.split_whitespace().map(OsString::from));
+    let words: Vec<_> = arranged.iter().map(|word| word.to_string_lossy()).collect();
+    words[2..].join(" ")
+}
+
+fn run_of(line: &str) -> Run {
+    let words = format!("cargo-dyno run {line}");
+    let cli = Cli::try_parse_from(arrange(words.split_whitespace().map(OsString::from)));
+    match cli.expect("a valid command line").command {
+        Command::Run(run) => run,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn cargos_flags_and_the_benchmarks_are_disjoint() {
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run").expect("exists");
+    let cargo: BTreeSet<String> = run
+        .get_arguments()
+        .flat_map(|arg| {
+            let long = arg.get_long().map(|long| format!("--{long}"));
+            long.into_iter().chain(arg.get_short().map(|short| format!("-{short}")))
+        })
+        .collect();
+    assert!(cargo.contains("--package") && cargo.contains("-p") && cargo.contains("-F"));
+    let both: Vec<_> = BENCHMARK.iter().filter(|flag| cargo.contains(**flag)).collect();
+    assert!(both.is_empty(), "{both:?}");
+}
+
+#[test]
+fn cargos_flags_are_recognised_anywhere_before_the_dashes() {
+    for line in [
+        "-p a --profile dev fib -R 50",
+        "fib -p a --profile dev -R 50",
+        "fib -R 50 -p a --profile dev",
+        "-p a fib -R 50 --profile dev",
+        "-p a --profile dev fib -- -R 50",
+    ] {
+        assert_eq!(arranged(line), "-p a --profile dev fib -- -R 50", "{line}");
+    }
+    assert_eq!(arranged("fib -- -p a"), "fib -- -p a");
+}
+
+#[test]
+fn a_flag_may_hold_its_own_value() {
+    assert_eq!(arranged("fib -R50 -pa --profile=dev x"), "-pa --profile=dev fib -- -R50 x");
+    let run = run_of("fib -pa -Fx,y --features=z --jobs=2 --locked");
+    assert_eq!(run.place.package.as_deref(), Some("a"));
+    let flags = "--profile=bench --features=x,y --features=z --jobs=2 --locked";
+    assert_eq!(run.build.to_cargo("bench").join(" "), flags);
+}
+
+#[test]
+fn a_word_after_the_benchmarks_first_flag_is_not_its_name() {
+    assert_eq!(arranged("--rate 50"), "-- --rate 50");
+    assert_eq!(arranged("--rate 50 fib"), "-- --rate 50 fib");
+    assert_eq!(arranged("-- fib"), "-- fib");
+}
+
+#[test]
+fn help_is_ours_until_the_benchmark_is_named() {
+    assert_eq!(arranged("--help"), "--help --");
+    assert_eq!(arranged("-p a -h"), "-p a -h --");
+    assert_eq!(arranged("fib --help"), "fib -- --help");
+    assert_eq!(arranged("--bench fib --help"), "--bench fib -- --help");
+}
+
+#[test]
+fn a_flag_does_not_swallow_the_next_flag_as_its_value() {
+    assert_eq!(arranged("fib --bench -R 5"), "--bench fib -- -R 5");
+}
+
+#[test]
+fn a_target_that_a_flag_names_needs_no_name() {
+    let run = run_of("--bench fib -R 50");
+    assert_eq!(run.pick.bench.as_deref(), Some("fib"));
+}
+
+#[test]
+fn other_commands_are_left_as_they_are() {
+    let words = ["cargo-dyno", "dyno", "init", "run", "--task", "redis"];
+    let arranged = arrange(words.map(OsString::from));
+    assert_eq!(arranged, ["cargo-dyno", "init", "run", "--task", "redis"]);
+}

@@ -1,0 +1,195 @@
+//! What a manifest gains for a benchmark. Pure: text in, text out.
+//!
+//! Only keys that are not there are added; comments, order and blanks stay as they are. What the
+//! manifest says already, wins: a `bench = true` is the user's word.
+
+use anyhow::{Context, bail};
+use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
+
+/// Why the library and the binaries get `bench = false`: said once, at the first of them.
+const WHY_NO_BENCH: &str = "\
+# `cargo bench` gives its flags to every target, and libtest refuses those of a benchmark.\n";
+
+/// What is to be there.
+#[derive(Debug, Default)]
+pub(super) struct Additions {
+    /// The benchmark: a bench target with its own `main`.
+    pub(super) bench: String,
+    /// Whether the package has a library, which plain `cargo bench` is to leave out.
+    pub(super) lib: bool,
+    /// Its binaries, likewise.
+    pub(super) bins: Vec<String>,
+    /// Development dependencies: name, and where from.
+    pub(super) dependencies: Vec<(String, InlineTable)>,
+}
+
+/// The manifest afterwards.
+#[derive(Debug)]
+pub(super) struct Edited {
+    pub(super) text: String,
+    /// What was added, each in a few words.
+    pub(super) additions: Vec<String>,
+}
+
+/// Adds what is not there.
+///
+/// # Errors
+/// If the text is no TOML, or has something else where a table belongs.
+pub(super) fn edit(text: &str, additions: &Additions) -> anyhow::Result<Edited> {
+    let mut manifest: DocumentMut = text.parse().context("not valid TOML")?;
+    let mut end = End::of(&mut manifest);
+    let mut added = Vec::new();
+    let bench = target(&mut manifest, &mut end, "bench", &additions.bench)?;
+    bench.keys.insert("harness", value(false));
+    added.push(format!("[[bench]] {}", additions.bench));
+
+    let mut why = Some(WHY_NO_BENCH);
+    if additions.lib && no_bench(table(&mut manifest, &mut end, "lib")?, &mut why) {
+        added.push("[lib] bench = false".to_owned());
+    }
+    for bin in &additions.bins {
+        if no_bench(target(&mut manifest, &mut end, "bin", bin)?, &mut why) {
+            added.push(format!("[[bin]] {bin} bench = false"));
+        }
+    }
+    for (name, source) in &additions.dependencies {
+        let dependencies = table(&mut manifest, &mut end, "dev-dependencies")?.keys;
+        if dependencies.contains_key(name) {
+            added.push(format!("`{name}` left as it is (the benchmark needs {source})"));
+        } else {
+            dependencies.insert(name, value(source.clone()));
+            added.push(format!("[dev-dependencies] {name}"));
+        }
+    }
+    manifest.set_trailing(end.comments);
+    Ok(Edited { text: manifest.to_string(), additions: added })
+}
+
+/// A table to add keys to.
+struct Place<'a> {
+    keys: &'a mut dyn TableLike,
+    style: Style,
+}
+
+/// Whether each key of a table has a line of its own, and so room for a comment above it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Lines,
+    Inline,
+}
+
+/// The end of the file, where new tables go, one after the other.
+struct End {
+    /// Of the last table, the new ones included.
+    position: isize,
+    /// Of the table that was the last, where comments follow it.
+    commented: Option<isize>,
+    /// What stands after the last table's last key: it has to stay there.
+    comments: String,
+}
+
+impl End {
+    fn of(manifest: &mut DocumentMut) -> Self {
+        let comments = manifest.trailing().as_str().unwrap_or_default().to_owned();
+        let position = last_position(manifest.as_table());
+        let commented = (!comments.trim().is_empty()).then_some(position);
+        Self { position, commented, comments }
+    }
+
+    /// A table that goes here, after the comments that stand here.
+    fn take(&mut self, mut table: Table) -> Table {
+        self.position += 1;
+        table.set_position(Some(self.position));
+        let comments = std::mem::take(&mut self.comments);
+        if !comments.trim().is_empty() {
+            table.decor_mut().set_prefix(format!("{}\n\n", comments.trim_end()));
+        }
+        table
+    }
+
+    /// Whether a table after this one would come between it and its comments.
+    fn is_commented(&self, table: &Table) -> bool {
+        self.commented.is_some_and(|position| last_position(table) >= position)
+    }
+}
+
+/// The position of the table that stands last, at any depth.
+fn last_position(table: &Table) -> isize {
+    let below = table.iter().flat_map(|(_, item)| match item {
+        Item::Table(table) => vec![last_position(table)],
+        Item::ArrayOfTables(tables) => tables.iter().map(last_position).collect(),
+        Item::None | Item::Value(_) => Vec::new(),
+    });
+    below.chain(table.position()).max().unwrap_or(0)
+}
+
+/// The table of that name, made at the end where there is none.
+fn table<'a>(
+    manifest: &'a mut DocumentMut,
+    end: &mut End,
+    name: &str,
+) -> anyhow::Result<Place<'a>> {
+    let item = manifest.entry(name).or_insert_with(|| Item::Table(end.take(Table::new())));
+    let found = item.type_name();
+    let is_lines = item.as_table().is_some_and(|table| !table.is_dotted());
+    let style = if is_lines { Style::Lines } else { Style::Inline };
+    item.as_table_like_mut()
+        .map(|keys| Place { keys, style })
+        .with_context(|| format!("`{name}` is no table, but of type {found}"))
+}
+
+/// The entry of a target in `[[bench]]` or `[[bin]]`; where there is none, it is made: after its
+/// like, or at the end.
+fn target<'a>(
+    manifest: &'a mut DocumentMut,
+    end: &mut End,
+    kind: &str,
+    name: &str,
+) -> anyhow::Result<Place<'a>> {
+    let is_named = |entry: &dyn TableLike| entry.get("name").and_then(Item::as_str) == Some(name);
+    match manifest.entry(kind).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new())) {
+        Item::ArrayOfTables(tables) => {
+            let found = tables.iter().position(|table| is_named(table));
+            let index = found.unwrap_or(tables.len());
+            if found.is_none() {
+                let entry = Table::from_iter([("name", name)]);
+                let to_end = tables.iter().last().is_none_or(|last| end.is_commented(last));
+                // A table without a position is printed after the one before it.
+                tables.push(if to_end { end.take(entry) } else { entry });
+            }
+            let keys = tables.get_mut(index).expect("it is there or has just been pushed");
+            Ok(Place { keys, style: Style::Lines })
+        }
+        Item::Value(Value::Array(array)) => {
+            let found = array
+                .iter()
+                .position(|entry| entry.as_inline_table().is_some_and(|entry| is_named(entry)));
+            let index = found.unwrap_or(array.len());
+            if found.is_none() {
+                array.push(InlineTable::from_iter([("name", name)]));
+            }
+            let entry = array.get_mut(index).and_then(Value::as_inline_table_mut);
+            let keys = entry.expect("it is there or has just been pushed");
+            Ok(Place { keys, style: Style::Inline })
+        }
+        other => bail!("`{kind}` is no array of tables, but of type {}", other.type_name()),
+    }
+}
+
+/// Leaves a target out of plain `cargo bench`, unless the manifest says otherwise already.
+fn no_bench(target: Place<'_>, why: &mut Option<&str>) -> bool {
+    if target.keys.contains_key("bench") {
+        return false;
+    }
+    target.keys.insert("bench", value(false));
+    if target.style == Style::Lines
+        && let Some(mut key) = target.keys.key_mut("bench")
+        && let Some(why) = why.take()
+    {
+        key.leaf_decor_mut().set_prefix(why);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests;

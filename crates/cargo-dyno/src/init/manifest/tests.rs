@@ -1,0 +1,177 @@
+//! What a manifest looks like afterwards.
+
+use super::*;
+
+fn additions() -> Additions {
+    Additions {
+        bench: "io".to_owned(),
+        dependencies: vec![("dyno-bench".to_owned(), InlineTable::from_iter([("path", "/dyno")]))],
+        ..Additions::default()
+    }
+}
+
+fn edited(text: &str, additions: &Additions) -> String {
+    let text = edit(text, additions).expect("valid").text;
+    text.parse::<DocumentMut>().expect("still valid");
+    text
+}
+
+#[test]
+fn comments_order_and_blanks_are_kept() {
+    let text = "\
+# What this is.
+[package]
+name    = \"a\"   # aligned
+version = \"1.0.0\"
+
+
+[dev-dependencies]
+# Zebra before ant, on purpose.
+zebra = \"1\"
+ant = { version = \"2\" } # no comment
+
+[features]
+# Nothing here.
+";
+    assert_eq!(
+        edited(text, &additions()),
+        "\
+# What this is.
+[package]
+name    = \"a\"   # aligned
+version = \"1.0.0\"
+
+
+[dev-dependencies]
+# Zebra before ant, on purpose.
+zebra = \"1\"
+ant = { version = \"2\" } # no comment
+dyno-bench = { path = \"/dyno\" }
+
+[features]
+# Nothing here.
+
+[[bench]]
+name = \"io\"
+harness = false
+"
+    );
+}
+
+#[test]
+fn comments_at_the_end_stay_with_the_table_that_they_end() {
+    let text = "[package]\nname = \"a\"\n\n[[bench]]\nname = \"x\"\n# y = 1\n\n# The end.\n";
+    let edited = edited(text, &additions());
+    let added = edited.strip_prefix(text).expect("all that was there");
+    assert_eq!(
+        added,
+        "\n[[bench]]\nname = \"io\"\nharness = false\n\n\
+         [dev-dependencies]\ndyno-bench = { path = \"/dyno\" }\n"
+    );
+}
+
+#[test]
+fn library_and_binaries_are_left_out_of_plain_cargo_bench() {
+    let text = "\
+[package]
+name = \"a\"
+
+[lib]
+# The library.
+doctest = false
+
+[[bin]]
+name = \"a\"
+path = \"main.rs\"
+";
+    let additions =
+        Additions { lib: true, bins: vec!["a".to_owned(), "b".to_owned()], ..additions() };
+    assert_eq!(
+        edited(text, &additions),
+        format!(
+            "\
+[package]
+name = \"a\"
+
+[lib]
+# The library.
+doctest = false
+{WHY_NO_BENCH}bench = false
+
+[[bin]]
+name = \"a\"
+path = \"main.rs\"
+bench = false
+
+[[bin]]
+name = \"b\"
+bench = false
+
+[[bench]]
+name = \"io\"
+harness = false
+
+[dev-dependencies]
+dyno-bench = {{ path = \"/dyno\" }}
+"
+        )
+    );
+}
+
+#[test]
+fn what_the_manifest_says_already_wins() {
+    let text = "\
+[package]
+name = \"a\"
+[lib]
+bench = true
+[dev-dependencies]
+dyno-bench = \"9\"
+";
+    let edited = edit(text, &Additions { lib: true, ..additions() }).expect("valid");
+    assert_eq!(edited.text, format!("{text}\n[[bench]]\nname = \"io\"\nharness = false\n"));
+    assert_eq!(
+        edited.additions,
+        ["[[bench]] io", "`dyno-bench` left as it is (the benchmark needs { path = \"/dyno\" })"]
+    );
+}
+
+#[test]
+fn other_spellings_of_the_same_tables_are_understood() {
+    let text = "\
+lib = { doctest = false }
+bin = [{ name = \"a\" }]
+bench = []
+dev-dependencies.ant = \"1\"
+package.name = \"a\"
+";
+    let additions =
+        Additions { lib: true, bins: vec!["a".to_owned(), "b".to_owned()], ..additions() };
+    let text = edited(text, &additions);
+    let manifest: DocumentMut = text.parse().expect("valid");
+    assert_eq!(manifest["lib"]["bench"].as_bool(), Some(false));
+    assert_eq!(manifest["bin"][0]["bench"].as_bool(), Some(false));
+    assert_eq!(manifest["bin"][1]["name"].as_str(), Some("b"));
+    assert_eq!(manifest["bench"][0]["harness"].as_bool(), Some(false));
+    assert_eq!(manifest["dev-dependencies"]["dyno-bench"]["path"].as_str(), Some("/dyno"));
+    assert_eq!(manifest["dev-dependencies"]["ant"].as_str(), Some("1"));
+}
+
+#[test]
+fn a_dependency_in_its_own_table_is_no_hindrance() {
+    let text = "[package]\nname = \"a\"\n\n[dev-dependencies.ant]\nversion = \"1\"\n";
+    let manifest: DocumentMut = edited(text, &additions()).parse().expect("valid");
+    assert_eq!(manifest["dev-dependencies"]["dyno-bench"]["path"].as_str(), Some("/dyno"));
+    assert_eq!(manifest["dev-dependencies"]["ant"]["version"].as_str(), Some("1"));
+}
+
+#[test]
+fn what_is_no_table_is_named() {
+    let refused = |text| format!("{:#}", edit(text, &additions()).expect_err("refused"));
+    assert_eq!(refused("bench = 3"), "`bench` is no array of tables, but of type integer");
+    assert_eq!(
+        refused("dev-dependencies = 3"),
+        "`dev-dependencies` is no table, but of type integer"
+    );
+    assert!(refused("[package\n").starts_with("not valid TOML"));
+}

@@ -1,0 +1,83 @@
+//! `cargo dyno`: run, list, start and show benchmarks of any cargo package.
+//!
+//! This crate knows other people's benchmarks only by their command line, their exit code and the
+//! files that they leave. It finds targets by cargo's own JSON and builds them by cargo, so that a
+//! feature, a profile or a compile error means here what it means in cargo.
+//!
+//! Everything that is refused is one line on stderr that names the input and the way out, with
+//! exit code 2; where cargo itself refuses, cargo's words and cargo's exit code 101.
+
+#[cfg(not(unix))]
+compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the process, which is exec");
+
+mod args;
+mod columns;
+mod init;
+mod launch;
+mod nearest;
+mod runs;
+mod targets;
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command};
+
+/// What clap, cargo and dyno's benchmarks return for a command line that they refuse.
+const EXIT_USAGE: u8 = 2;
+/// What cargo returns for all that it refuses, a compile error among them.
+const EXIT_CARGO: u8 = 101;
+
+/// Runs the command line `args`, the program's name first, and says how it ended.
+///
+/// A benchmark that is run replaces this process: then this function does not return.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args::arrange(args)) {
+        Ok(cli) => cli,
+        Err(refusal) => {
+            // Where the help can't be written, nobody reads it.
+            let _unread = refusal.print();
+            return if refusal.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match perform(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<targets::CargoRefused>() => EXIT_CARGO.into(),
+        Err(error) => {
+            // Where stderr is closed, the exit code still says it.
+            let _unread = writeln!(std::io::stderr(), "error: {error:#}");
+            EXIT_USAGE.into()
+        }
+    }
+}
+
+fn perform(command: Command) -> anyhow::Result<()> {
+    let text = match command {
+        Command::Run(run) => match launch::run(&run)? {},
+        Command::List(list) => targets::list(&list)?,
+        Command::Init(init) => init::init(&init)?,
+        Command::Runs(which) => runs::list(&which)?,
+        Command::Show(show) => runs::show(&show)?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "cargo-dyno", &mut script);
+            String::from_utf8_lossy(&script).into_owned()
+        }
+    };
+    print(&text)
+}
+
+/// Writes to stdout, which a reader may close early: `cargo dyno runs | head` is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("can't write to stdout")
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,185 @@
+//! `cargo dyno runs` and `cargo dyno show`: what saved runs left in their folders.
+//!
+//! A run's folder holds `run.json`, the summary whose field names are a contract. Other versions
+//! of dyno may have written it, so only what is used here is read, and its schema is checked first.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+use crate::args::{Format, Manifest, Runs, Show};
+use crate::columns;
+use crate::nearest::did_you_mean;
+use crate::targets;
+
+/// The schema of the summary that this version reads.
+const SCHEMA: u64 = 1;
+/// The summary's file in a run's folder.
+const SUMMARY: &str = "run.json";
+/// Where runs are saved outside of cargo.
+const FOLDER_OUTSIDE_CARGO: &str = "dyno-runs";
+
+/// What is read of the summary.
+#[derive(Debug, Deserialize)]
+struct Summary {
+    benchmark: String,
+    verdict: String,
+    started_at: String,
+    rate: Rate,
+    metrics: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rate {
+    /// `None` is the closed loop.
+    asked: Option<f64>,
+    delivered: f64,
+}
+
+impl Summary {
+    /// What a client would have waited in the worst of a hundred cycles, in nanoseconds.
+    fn response_p99_ns(&self) -> Option<f64> {
+        self.metrics.get("response")?.get("p99")?.as_f64()
+    }
+}
+
+/// A run's folder that was found.
+#[derive(Debug)]
+struct Saved {
+    /// `BENCHMARK/RUN`, as `show` takes it.
+    id: String,
+    folder: PathBuf,
+}
+
+/// Lists the saved runs, the newest first. A damaged one is listed as such: it hides no other.
+pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
+    let root = root(&runs.manifest)?;
+    let mut saved = saved(&root)?;
+    if let Some(benchmark) = &runs.benchmark {
+        let all: Vec<String> = saved.iter().map(|run| benchmark_of(run).to_owned()).collect();
+        saved.retain(|run| benchmark_of(run) == benchmark);
+        let nearest = did_you_mean(benchmark, all.iter().map(String::as_str));
+        ensure!(!saved.is_empty(), "no saved run of `{benchmark}` in {}{nearest}", root.display());
+    }
+    let mut rows: Vec<[String; 7]> = saved.iter().map(row).collect();
+    // The stamps are of one form and one zone, so that they sort as text.
+    rows.sort_by(|a, b| b[0].cmp(&a[0]));
+    let heading = ["STARTED", "BENCHMARK", "VERDICT", "RATE", "DELIVERED", "P99", "RUN"];
+    rows.insert(0, heading.map(str::to_owned));
+    Ok(columns::align(&rows))
+}
+
+/// Prints a saved run again.
+pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
+    let file = match &show.run {
+        Some(run) if Path::new(run).is_dir() => Path::new(run).join(SUMMARY),
+        Some(run) if Path::new(run).is_file() => PathBuf::from(run),
+        run => find(&root(&show.manifest)?, run.as_deref())?.folder.join(SUMMARY),
+    };
+    let (text, _valid) = read(&file)?;
+    match show.format {
+        Format::Json => Ok(text),
+    }
+}
+
+/// The run that a word means: its own name, or its benchmark's for the newest; without a word,
+/// the newest of all.
+fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
+    let mut saved = saved(root)?;
+    let ids: Vec<String> = saved.iter().map(|run| run.id.clone()).collect();
+    saved.retain(|run| {
+        word.is_none_or(|word| {
+            run.id == word || run.id.rsplit('/').next() == Some(word) || benchmark_of(run) == word
+        })
+    });
+    // A damaged run is never the newest, but it is found by its own name.
+    let newest = saved.into_iter().max_by_key(|run| {
+        read(&run.folder.join(SUMMARY)).map(|(_, summary)| summary.started_at).ok()
+    });
+    newest.with_context(|| {
+        let word = word.unwrap_or_default();
+        let nearest = did_you_mean(word, ids.iter().map(String::as_str));
+        format!("no run `{word}` in {}{nearest}; `cargo dyno runs` lists them", root.display())
+    })
+}
+
+/// The folder of all runs: in cargo's target folder, or here where there is no package.
+fn root(manifest: &Manifest) -> anyhow::Result<PathBuf> {
+    let here = targets::current_folder()?;
+    if manifest.path.is_none() && targets::manifest_above(&here).is_none() {
+        return Ok(here.join(FOLDER_OUTSIDE_CARGO));
+    }
+    let metadata = targets::metadata(manifest.path.as_deref())?;
+    Ok(metadata.target_directory.join("dyno").into())
+}
+
+/// All runs below `root`: `BENCHMARK/RUN`. Links, such as `latest`, are names of others.
+fn saved(root: &Path) -> anyhow::Result<Vec<Saved>> {
+    let mut saved = Vec::new();
+    for (benchmark, folder) in folders(root) {
+        let runs = folders(&folder).into_iter();
+        saved.extend(runs.map(|(run, folder)| Saved { id: format!("{benchmark}/{run}"), folder }));
+    }
+    if saved.is_empty() {
+        bail!("no saved runs in {}: `cargo dyno run` leaves one", root.display());
+    }
+    Ok(saved)
+}
+
+/// The folders in a folder, none where it can't be read.
+fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .collect()
+}
+
+fn benchmark_of(run: &Saved) -> &str {
+    run.id.split('/').next().unwrap_or_default()
+}
+
+fn row(run: &Saved) -> [String; 7] {
+    match read(&run.folder.join(SUMMARY)) {
+        Ok((_, summary)) => [
+            summary.started_at.clone(),
+            summary.benchmark.clone(),
+            summary.verdict.clone(),
+            summary.rate.asked.map_or_else(|| "max".to_owned(), |rate| rate.to_string()),
+            format!("{:.1}", summary.rate.delivered),
+            summary.response_p99_ns().map_or_else(|| "-".to_owned(), millis),
+            run.id.clone(),
+        ],
+        Err(_) => {
+            let [unknown, benchmark] = ["-", benchmark_of(run)].map(str::to_owned);
+            let mut row: [String; 7] = std::array::from_fn(|_| unknown.clone());
+            (row[1], row[2], row[6]) = (benchmark, "damaged".to_owned(), run.id.clone());
+            row
+        }
+    }
+}
+
+fn millis(nanos: f64) -> String {
+    format!("{:.3}ms", nanos / 1e6)
+}
+
+/// A summary's text, and what is read of it.
+fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
+    let path = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("can't read {path}"))?;
+    let json: serde_json::Value = serde_json::from_str(&text)
+        .with_context(|| format!("{path} is damaged: it is not valid JSON"))?;
+    match json.get("schema").and_then(serde_json::Value::as_u64) {
+        Some(SCHEMA) => {}
+        Some(other) => bail!(
+            "{path} has schema {other}, and this cargo-dyno reads {SCHEMA}: install the one of \
+             the version that wrote it"
+        ),
+        None => bail!("{path} is no summary of a run: it has no `schema`"),
+    }
+    let summary = serde_json::from_value(json).with_context(|| format!("{path} is damaged"))?;
+    Ok((text, summary))
+}

@@ -1,0 +1,336 @@
+//! The targets that can be benchmarks, by cargo's own JSON, and which of them is meant.
+//!
+//! A target is a dyno benchmark if its package depends on dyno directly, in a way that reaches
+//! the target: a development dependency reaches benches and examples, not binaries. Whether its
+//! `main` really calls dyno is not looked into: sources are not ours to parse.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use cargo_metadata::{
+    CrateType, DependencyKind, Metadata, MetadataCommand, Package, PackageId, TargetKind,
+};
+
+use crate::args::{List, Run};
+use crate::columns;
+use crate::nearest::did_you_mean;
+
+/// The package that benchmarks depend on.
+pub(crate) const DYNO: &str = "dyno-bench";
+
+/// Cargo has said on stderr what is wrong; there is nothing to add.
+#[derive(Debug)]
+pub(crate) struct CargoRefused;
+
+impl fmt::Display for CargoRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cargo refused")
+    }
+}
+
+impl std::error::Error for CargoRefused {}
+
+/// What kind of target, in cargo's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bench,
+    Example,
+    Bin,
+}
+
+impl Kind {
+    /// The word that cargo and its flags use.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Bench => "bench",
+            Self::Example => "example",
+            Self::Bin => "bin",
+        }
+    }
+
+    /// The profile that cargo's own command for the kind uses: `cargo bench`, or `--release`.
+    pub(crate) const fn profile(self) -> &'static str {
+        match self {
+            Self::Bench => "bench",
+            Self::Example | Self::Bin => "release",
+        }
+    }
+}
+
+/// An executable target of a package of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) package: String,
+    pub(crate) package_id: PackageId,
+    pub(crate) manifest_path: PathBuf,
+    reach: Reach,
+    scope: Scope,
+}
+
+/// Whether dyno can be in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Dyno,
+    NoDyno,
+}
+
+/// Whether cargo would look at its package without `--package`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Default,
+    Elsewhere,
+}
+
+/// Which target is meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted<'a> {
+    name: Option<&'a str>,
+    kind: Option<Kind>,
+    package: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    /// What the flags of `run` say.
+    pub(crate) fn of(run: &'a Run) -> Self {
+        let picks = [
+            (&run.pick.bench, Some(Kind::Bench)),
+            (&run.pick.example, Some(Kind::Example)),
+            (&run.pick.bin, Some(Kind::Bin)),
+            (&run.name, None),
+        ];
+        let (name, kind) = picks
+            .into_iter()
+            .find_map(|(name, kind)| Some((name.as_deref()?, kind)))
+            .map_or((None, None), |(name, kind)| (Some(name), kind));
+        Self { name, kind, package: run.place.package.as_deref() }
+    }
+}
+
+/// `cargo dyno list`.
+pub(crate) fn list(list: &List) -> anyhow::Result<String> {
+    let metadata = metadata(list.place.manifest.path.as_deref())?;
+    let package = list.place.package.as_deref();
+    let targets = of_package(executables(&metadata), &metadata, package)?;
+    let benchmarks: Vec<_> = targets.iter().filter(|t| t.reach == Reach::Dyno).collect();
+    if benchmarks.is_empty() {
+        bail!("{}", none_here());
+    }
+    Ok(lines(&benchmarks))
+}
+
+/// The target that `wanted` means.
+///
+/// # Errors
+/// If there is none, or several; the line lists those that there are.
+pub(crate) fn find(metadata: &Metadata, wanted: &Wanted<'_>) -> anyhow::Result<Target> {
+    let targets = of_package(executables(metadata), metadata, wanted.package)?;
+    choose(&targets, wanted).cloned()
+}
+
+/// What cargo knows of the workspace, its dependencies not looked up.
+///
+/// # Errors
+/// If there is no manifest, or cargo can't read it: then cargo has said why.
+pub(crate) fn metadata(manifest_path: Option<&Path>) -> anyhow::Result<Metadata> {
+    let manifest_path = match manifest_path {
+        Some(path) if path.is_file() => path.to_owned(),
+        Some(path) if path.join("Cargo.toml").is_file() => path.join("Cargo.toml"),
+        Some(path) => bail!("--manifest-path {}: no such file", path.display()),
+        None => {
+            let here = current_folder()?;
+            manifest_above(&here).with_context(|| {
+                format!(
+                    "no Cargo.toml in {} or above: go to a package, name one with \
+                     --manifest-path, or start one with `cargo dyno init`",
+                    here.display()
+                )
+            })?
+        }
+    };
+    let mut command = MetadataCommand::new();
+    command.cargo_path(cargo()).manifest_path(manifest_path).no_deps();
+    let output = command
+        .cargo_command()
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| cargo_missing(&error))?;
+    if !output.status.success() {
+        return Err(CargoRefused.into());
+    }
+    let json = String::from_utf8(output.stdout).context("`cargo metadata` is not UTF-8")?;
+    MetadataCommand::parse(json).context("can't read what `cargo metadata` says")
+}
+
+/// The manifest that cargo would take in this folder: its own, or the nearest above.
+pub(crate) fn manifest_above(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().map(|folder| folder.join("Cargo.toml")).find(|path| path.is_file())
+}
+
+pub(crate) fn current_folder() -> anyhow::Result<PathBuf> {
+    std::env::current_dir().context("the current folder is gone: go to one that exists")
+}
+
+/// Cargo itself: the one that started us, as `cargo +nightly dyno` says.
+pub(crate) fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+pub(crate) fn cargo_missing(error: &io::Error) -> anyhow::Error {
+    anyhow::anyhow!("can't start `{}`: {error}; is cargo installed?", cargo().display())
+}
+
+/// Cargo, to be told more.
+pub(crate) fn cargo_command() -> Command {
+    Command::new(cargo())
+}
+
+/// All executables of the workspace: benches, then examples, then binaries of each package.
+fn executables(metadata: &Metadata) -> Vec<Target> {
+    let defaults = metadata.workspace_default_packages();
+    let mut targets = Vec::new();
+    for package in metadata.workspace_packages() {
+        let is_default = defaults.iter().any(|default| default.id == package.id);
+        let scope = if is_default { Scope::Default } else { Scope::Elsewhere };
+        for (kind, cargo_kind) in [
+            (Kind::Bench, TargetKind::Bench),
+            (Kind::Example, TargetKind::Example),
+            (Kind::Bin, TargetKind::Bin),
+        ] {
+            let of_kind = package.targets.iter().filter(|target| {
+                target.kind.contains(&cargo_kind) && target.crate_types.contains(&CrateType::Bin)
+            });
+            targets.extend(of_kind.map(|target| Target {
+                name: target.name.clone(),
+                kind,
+                package: package.name.to_string(),
+                package_id: package.id.clone(),
+                manifest_path: package.manifest_path.clone().into(),
+                reach: reach(package, kind),
+                scope,
+            }));
+        }
+    }
+    targets
+}
+
+fn reach(package: &Package, kind: Kind) -> Reach {
+    let reaches = |dependency: &cargo_metadata::Dependency| match dependency.kind {
+        DependencyKind::Normal => true,
+        DependencyKind::Development => kind != Kind::Bin,
+        _ => false,
+    };
+    let found = package.dependencies.iter().any(|dep| dep.name == DYNO && reaches(dep));
+    if found { Reach::Dyno } else { Reach::NoDyno }
+}
+
+/// The targets of one package, or all where none is named.
+fn of_package(
+    targets: Vec<Target>,
+    metadata: &Metadata,
+    package: Option<&str>,
+) -> anyhow::Result<Vec<Target>> {
+    let Some(package) = package else { return Ok(targets) };
+    find_package(metadata, package)?;
+    Ok(targets.into_iter().filter(|target| target.package == package).collect())
+}
+
+/// The package of that name in the workspace.
+///
+/// # Errors
+/// If there is none; the line lists those that there are.
+pub(crate) fn find_package<'a>(metadata: &'a Metadata, name: &str) -> anyhow::Result<&'a Package> {
+    let packages = metadata.workspace_packages();
+    let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    packages.iter().find(|package| package.name == name).copied().with_context(|| {
+        let nearest = did_you_mean(name, names.iter().copied());
+        format!("no package `{name}` in this workspace, which has {}{nearest}", names.join(", "))
+    })
+}
+
+/// The one that is meant: of the packages that cargo would look at if it is there, else of any.
+fn choose<'a>(targets: &'a [Target], wanted: &Wanted<'_>) -> anyhow::Result<&'a Target> {
+    let of_kind = |target: &&Target| wanted.kind.is_none_or(|kind| target.kind == kind);
+    let benchmarks: Vec<&Target> =
+        targets.iter().filter(of_kind).filter(|target| target.reach == Reach::Dyno).collect();
+    let named = |target: &&&Target| wanted.name.is_none_or(|name| target.name == name);
+    let meant = nearby(benchmarks.iter().filter(named).copied().collect());
+    match (meant.as_slice(), wanted.name) {
+        ([one], _) => Ok(one),
+        ([], None) => bail!("{}", none_here()),
+        ([], Some(name)) => {
+            let other = targets.iter().filter(of_kind).find(|target| target.name == name);
+            Err(not_found(name, other, &benchmarks, wanted.kind))
+        }
+        (several, None) => {
+            bail!("which benchmark? Put its name behind `run`:\n{}", lines(several).trim_end())
+        }
+        (several, Some(name)) => bail!(
+            "`{name}` is {}: say which, with --bench, --example, --bin or --package",
+            several.iter().map(|target| described(target)).collect::<Vec<_>>().join(" and ")
+        ),
+    }
+}
+
+/// Those of cargo's default packages, if there are any; else all.
+fn nearby(targets: Vec<&Target>) -> Vec<&Target> {
+    let defaults: Vec<_> =
+        targets.iter().filter(|target| target.scope == Scope::Default).copied().collect();
+    if defaults.is_empty() { targets } else { defaults }
+}
+
+fn not_found(
+    name: &str,
+    other: Option<&Target>,
+    benchmarks: &[&Target],
+    kind: Option<Kind>,
+) -> anyhow::Error {
+    if let Some(other) = other {
+        let reason = match other.kind {
+            Kind::Bin => "does not depend on it outside of development",
+            Kind::Bench | Kind::Example => "does not depend on it",
+        };
+        return anyhow::anyhow!(
+            "`{name}` ({}) is no benchmark of dyno: its package {reason}; {DYNO} belongs into its \
+             dependencies, and `cargo dyno init` puts it there",
+            described(other)
+        );
+    }
+    let mut names: Vec<&str> = benchmarks.iter().map(|target| target.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let what = kind.map_or("benchmark", Kind::word);
+    let nearest = did_you_mean(name, names.iter().copied());
+    let end = if nearest.is_empty() { "." } else { "" };
+    match names.as_slice() {
+        [] => anyhow::anyhow!("no {what} `{name}`: {}", none_here()),
+        [one] => anyhow::anyhow!("no {what} `{name}`{nearest}{end} There is only: {one}"),
+        several => {
+            anyhow::anyhow!("no {what} `{name}`{nearest}{end} There are: {}", several.join(", "))
+        }
+    }
+}
+
+fn none_here() -> String {
+    format!("no target here depends on {DYNO}: `cargo dyno init` writes a first benchmark")
+}
+
+fn described(target: &Target) -> String {
+    format!("{} of package `{}`", target.kind.word(), target.package)
+}
+
+/// A line for each: name, kind, package.
+fn lines(targets: &[&Target]) -> String {
+    let rows: Vec<_> = targets
+        .iter()
+        .map(|target| [target.name.clone(), target.kind.word().to_owned(), target.package.clone()])
+        .collect();
+    columns::align(&rows)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! `cargo dyno init`: what it writes, and what it leaves alone.
+
+use std::process::Command;
+
+use crate::workbench::{Workbench, package};
+
+/// What cargo makes of the manifest: the targets' names and kinds, in one line.
+fn targets(bench: &Workbench, folder: &str) -> String {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--no-deps", "--format-version=1"]);
+    let metadata = bench.end(folder, cargo);
+    let json: serde_json::Value = serde_json::from_str(metadata.printed()).expect("JSON");
+    let targets = json["packages"][0]["targets"].as_array().expect("targets");
+    let names = targets.iter().map(|target| format!("{} {}", target["kind"][0], target["name"]));
+    names.collect::<Vec<_>>().join(", ").replace('"', "")
+}
+
+#[test]
+fn an_empty_folder_gets_a_package() {
+    let bench = Workbench::new();
+    bench.write("my bench/.git/HEAD", "");
+    let ended = bench.dyno("my bench", "init");
+    assert_eq!(
+        ended.printed(),
+        "created benches/fibonacci.rs\n\
+         created Cargo.toml: [[bench]] fibonacci, [dev-dependencies] dyno-bench, \
+         [dev-dependencies] serde\n\n\
+         Run it: cargo dyno run fibonacci\n"
+    );
+    assert_eq!(targets(&bench, "my bench"), "bench fibonacci");
+    let manifest = bench.read("my bench/Cargo.toml");
+    assert!(manifest.starts_with("[package]\nname = \"my-bench\"\n"), "{manifest}");
+    assert!(manifest.contains("[[bench]]\nname = \"fibonacci\"\nharness = false\n"), "{manifest}");
+    let checkout = concat!(env!("CARGO_MANIFEST_DIR"), "/../dyno");
+    let checkout = std::fs::canonicalize(checkout).expect("the checkout");
+    let dependency = format!("dyno-bench = {{ path = \"{}\" }}\n", checkout.display());
+    assert!(manifest.contains(&dependency), "{manifest}");
+    // The package is known as a benchmark at once.
+    assert_eq!(bench.dyno("my bench", "list").printed(), "fibonacci  bench  my-bench\n");
+}
+
+#[test]
+fn a_folder_with_other_things_in_it_is_left_alone() {
+    let bench = Workbench::new();
+    bench.write("notes.txt", "mine");
+    let ended = bench.dyno("", "init");
+    assert!(ended.refusal().contains("the folder is not empty"), "{ended:?}");
+    assert!(!bench.path("Cargo.toml").exists() && !bench.path("benches").exists());
+}
+
+#[test]
+fn an_existing_package_keeps_its_comments_and_gains_what_it_needs() {
+    let bench = Workbench::new();
+    let manifest = format!("# Mine.\n{}\n[dependencies] # none yet\n", package("a"));
+    bench.write("Cargo.toml", &manifest);
+    bench.write("src/lib.rs", "");
+    bench.write("src/main.rs", "fn main() {}");
+    let ended = bench.dyno("src", "init io --dep git");
+    let path = bench.path("benches/io.rs");
+    assert!(ended.printed().starts_with(&format!("created {}\n", path.display())), "{ended:?}");
+    let edited = bench.read("Cargo.toml");
+    let added = edited.strip_prefix(&manifest).expect("all that was there");
+    assert!(added.contains("[lib]\n# `cargo bench` gives"), "{added}");
+    assert!(added.contains("[[bin]]\nname = \"a\"\nbench = false\n"), "{added}");
+    assert!(added.contains("dyno-bench = { git = \"https://"), "{added}");
+    assert!(added.contains("serde = { version = \"1\", features = [\"derive\"] }"), "{added}");
+    assert_eq!(targets(&bench, ""), "lib a, bin a, bench io");
+    assert!(bench.read("benches/io.rs").contains("dyno::bench(\"io\""));
+}
+
+#[test]
+fn a_second_benchmark_adds_only_itself() {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", &package("a"));
+    bench.write("src/lib.rs", "");
+    bench.dyno("", "init").printed();
+    let first = bench.read("Cargo.toml");
+    let ended = bench.dyno("", "init second --dep version");
+    assert!(ended.printed().contains("changed Cargo.toml: [[bench]] second\n"), "{ended:?}");
+    let second = bench.read("Cargo.toml");
+    assert_eq!(second.replace("\n[[bench]]\nname = \"second\"\nharness = false\n", ""), first);
+    assert_eq!(targets(&bench, ""), "lib a, bench fibonacci, bench second");
+}
+
+#[test]
+fn nothing_is_ever_overwritten() {
+    let bench = Workbench::new();
+    let manifest = format!("{}autobenches = false\n", package("a"));
+    bench.write("Cargo.toml", &manifest);
+    bench.write("src/lib.rs", "");
+    bench.write("benches/fibonacci.rs", "mine");
+    let line = "a benchmark `fibonacci` exists in benches/fibonacci.rs, and nothing is \
+                overwritten: `cargo dyno init NAME` takes another name";
+    assert_eq!(bench.dyno("", "init").refusal(), line);
+    assert_eq!(bench.read("benches/fibonacci.rs"), "mine");
+    assert_eq!(bench.read("Cargo.toml"), manifest);
+
+    bench.dyno("", "init other").printed();
+    let manifest = bench.read("Cargo.toml");
+    bench.write("benches/other.rs", "fn main() {} // mine");
+    bench.dyno("", "init other").refusal();
+    assert_eq!(bench.read("benches/other.rs"), "fn main() {} // mine");
+    assert_eq!(bench.read("Cargo.toml"), manifest);
+}
+
+#[test]
+fn a_virtual_workspace_needs_a_package() {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"a\", \"b\"]\n");
+    for member in ["a", "b"] {
+        bench.write(&format!("{member}/Cargo.toml"), &package(member));
+        bench.write(&format!("{member}/src/lib.rs"), "");
+    }
+    assert_eq!(
+        bench.dyno("", "init").refusal(),
+        "this workspace has several packages: say with --package which gets the benchmark, of a, b"
+    );
+    let ended = bench.dyno("", "init --package b");
+    assert!(ended.printed().starts_with("created b/benches/fibonacci.rs\n"), "{ended:?}");
+    assert_eq!(bench.read("a/Cargo.toml"), package("a"));
+    let ended = bench.dyno("a", "init");
+    assert!(ended.printed().starts_with("created benches/fibonacci.rs\n"), "{ended:?}");
+    let ended = bench.dyno("", "init -p c");
+    assert_eq!(ended.refusal(), "no package `c` in this workspace, which has a, b");
+}
+
+#[test]
+fn the_redis_task_brings_its_client() {
+    let bench = Workbench::new();
+    bench.write("x/.keep", "");
+    bench.dyno("x", "init cache --task redis --package mine").printed();
+    let manifest = bench.read("x/Cargo.toml");
+    assert!(manifest.contains("name = \"mine\""), "{manifest}");
+    assert!(manifest.contains("redis = { version = \"1\", features = ["), "{manifest}");
+    assert!(bench.read("x/benches/cache.rs").contains("dyno::bench(\"cache\""));
+}
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    let bench = Workbench::new();
+    let ended = bench.dyno("", "init ../up");
+    assert!(ended.refusal().starts_with("`../up` can't be a benchmark's name"), "{ended:?}");
+}

@@ -1,0 +1,162 @@
+//! `cargo dyno run` and `list`: targets, builds, passthrough, exit codes.
+
+use std::process::Command;
+
+use crate::workbench::{Workbench, folder_of_cargo_dyno, package};
+
+#[test]
+fn flags_pass_through_with_and_without_dashes() {
+    let bench = Workbench::with_package();
+    for line in ["run fibonacci -R 50 --plot x", "run fibonacci -- -R 50 --plot x"] {
+        assert_eq!(bench.dyno("a", line).printed(), "fibonacci --bench -R 50 --plot x\n");
+    }
+    // Behind the dashes nothing is cargo's, and only benches are given `--bench`.
+    let line = "run --example io -R 50 --profile dev -- --profile z";
+    assert_eq!(bench.dyno("a", line).printed(), "io -R 50 --profile z\n");
+}
+
+#[test]
+fn exit_code_pid_and_signals_are_the_benchmarks_own() {
+    let bench = Workbench::with_package();
+    for code in [0, 1, 3, 5, 143] {
+        assert_eq!(bench.dyno("a", &format!("run fibonacci exit={code}")).code, Some(code));
+    }
+    let ended = bench.dyno("a", "run fibonacci pid");
+    assert!(ended.printed().ends_with(&format!("pid {}\n", ended.pid)), "{ended:?}");
+    assert_eq!(bench.dyno("a", "run fibonacci abort").code, None);
+}
+
+#[test]
+fn cargo_finds_the_subcommand() {
+    let bench = Workbench::with_package();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder_of_cargo_dyno().to_owned());
+    let path = std::env::join_paths(folders.chain(std::env::split_paths(&path))).expect("valid");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["dyno", "run", "fibonacci", "-R", "50"]).env("PATH", path);
+    assert_eq!(bench.end("a", cargo).printed(), "fibonacci --bench -R 50\n");
+}
+
+#[test]
+fn a_compile_error_is_shown_as_cargo_shows_it() {
+    let bench = Workbench::with_package();
+    bench.write("a/benches/io.rs", "fn main() { wrong() }");
+    let ended = bench.dyno("a", "run --bench io");
+    assert_eq!(ended.code, Some(101));
+    assert_eq!(ended.stdout, "");
+    assert!(ended.stderr.contains("error[E0425]: cannot find function `wrong`"), "{ended:?}");
+    assert!(ended.stderr.contains("\nerror: could not compile `a` (bench \"io\")"), "{ended:?}");
+}
+
+#[test]
+fn a_broken_manifest_is_shown_as_cargo_shows_it() {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", "[package\n");
+    let ended = bench.dyno("", "run io");
+    assert_eq!(ended.code, Some(101));
+    assert!(ended.stderr.starts_with("error: "), "{ended:?}");
+}
+
+#[test]
+fn features_and_profiles_are_cargos() {
+    let bench = Workbench::with_package();
+    bench.add_package("b", "[features]\nfast = []\n");
+    let source =
+        "fn main() { println!(\"{} {}\", cfg!(feature = \"fast\"), cfg!(debug_assertions)) }";
+    bench.write("b/benches/io.rs", source);
+    assert_eq!(bench.dyno("b", "run --bench io").printed(), "false false\n");
+    assert_eq!(bench.dyno("b", "run --bench io -F fast").printed(), "true false\n");
+    assert_eq!(bench.dyno("b", "run --bench io --profile dev").printed(), "false true\n");
+    let ended = bench.dyno("b", "run --bench io -F slow");
+    assert_eq!(ended.code, Some(101), "{ended:?}");
+}
+
+#[test]
+fn without_a_manifest_it_says_so() {
+    let bench = Workbench::new();
+    for line in ["run", "run io", "list"] {
+        let ended = bench.dyno("", line);
+        let here = bench.path("").display().to_string();
+        let start = format!("no Cargo.toml in {} or above: ", here.trim_end_matches('/'));
+        assert!(ended.refusal().starts_with(&start), "{ended:?}");
+    }
+    let ended = bench.dyno("", "run --manifest-path nowhere/Cargo.toml");
+    assert_eq!(ended.refusal(), "--manifest-path nowhere/Cargo.toml: no such file");
+}
+
+#[test]
+fn an_unknown_name_names_the_nearest_and_those_that_exist() {
+    let bench = Workbench::with_package();
+    assert_eq!(
+        bench.dyno("a", "run fibonaci -R 50").refusal(),
+        "no benchmark `fibonaci`; did you mean `fibonacci`? There are: fibonacci, io"
+    );
+    assert_eq!(
+        bench.dyno("a", "run -p b fibonacci").refusal(),
+        "no package `b` in this workspace, which has a"
+    );
+}
+
+#[test]
+fn a_target_that_is_no_benchmark_is_refused() {
+    let bench = Workbench::with_package();
+    let ended = bench.dyno("a", "run server");
+    assert!(
+        ended.refusal().starts_with("`server` (bin of package `a`) is no benchmark of dyno"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn without_a_name_it_runs_the_only_one_or_lists() {
+    let bench = Workbench::with_package();
+    let ended = bench.dyno("a", "run -R 50");
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(
+        ended.stderr,
+        "error: which benchmark? Put its name behind `run`:\n\
+         fibonacci  bench    a\nio         bench    a\nio         example  a\n"
+    );
+    let ended = bench.dyno("a", "run io");
+    assert!(ended.refusal().contains("say which, with --bench, --example"), "{ended:?}");
+
+    for gone in ["a/benches/fibonacci.rs", "a/benches/io.rs"] {
+        std::fs::remove_file(bench.path(gone)).expect("it exists");
+    }
+    let dyno = bench.path("dyno").display().to_string();
+    let dependency = format!("[dev-dependencies]\ndyno-bench = {{ path = \"{dyno}\" }}\n");
+    bench.write("a/Cargo.toml", &(package("a") + &dependency));
+    assert_eq!(bench.dyno("a", "run -R 50").printed(), "io -R 50\n");
+}
+
+#[test]
+fn in_a_workspace_the_members_own_benchmarks_come_first() {
+    let bench = Workbench::with_package();
+    bench.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"a\", \"in/b\"]\n");
+    bench.add_package("in/b", "");
+    let member = bench.dyno("in/b/src", "run fibonacci pid");
+    assert!(member.printed().starts_with("fibonacci --bench pid\n"));
+    assert!(bench.path("target").is_dir(), "cargo's own target folder");
+
+    let root = bench.dyno("", "run fibonacci");
+    assert_eq!(
+        root.refusal(),
+        "`fibonacci` is bench of package `a` and bench of package `b`: say which, with --bench, \
+         --example, --bin or --package"
+    );
+    assert_eq!(bench.dyno("", "run fibonacci -p b").printed(), "fibonacci --bench\n");
+    let path = "run --manifest-path in/b/Cargo.toml fibonacci";
+    assert_eq!(bench.dyno("", path).printed(), "fibonacci --bench\n");
+}
+
+#[test]
+fn list_has_a_line_for_each_benchmark() {
+    let bench = Workbench::with_package();
+    let lines = "fibonacci  bench    a\nio         bench    a\nio         example  a\n";
+    assert_eq!(bench.dyno("a", "list").printed(), lines);
+    let ended = bench.dyno("dyno", "list");
+    assert_eq!(
+        ended.refusal(),
+        "no target here depends on dyno-bench: `cargo dyno init` writes a first benchmark"
+    );
+}

@@ -1,0 +1,88 @@
+//! `cargo dyno runs` and `show`: saved runs, damaged ones among them.
+
+use crate::workbench::{Workbench, package};
+
+fn summary(benchmark: &str, started_at: &str, rate: &str) -> String {
+    format!(
+        "{{\"schema\": 1, \"benchmark\": \"{benchmark}\", \"verdict\": \"sustained\", \
+         \"started_at\": \"{started_at}\", \"rate\": {{\"asked\": {rate}, \"delivered\": 49.96}}, \
+         \"metrics\": {{\"response\": {{\"p99\": 1234567}}}}}}\n"
+    )
+}
+
+/// Two runs of `io`, the newer linked as `latest`, and one of `fibonacci`.
+fn with_runs() -> Workbench {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", &package("a"));
+    bench.write("src/lib.rs", "");
+    for (run, benchmark, started_at, rate) in [
+        ("1", "io", "2026-01-01T10:00:00Z", "50.0"),
+        ("2", "io", "2026-01-03T10:00:00Z", "null"),
+        ("1", "fibonacci", "2026-01-02T10:00:00Z", "0.5"),
+    ] {
+        let path = format!("target/dyno/{benchmark}/{run}/run.json");
+        bench.write(&path, &summary(benchmark, started_at, rate));
+    }
+    let latest = bench.path("target/dyno/io/latest");
+    std::os::unix::fs::symlink("2", latest).expect("writable");
+    bench
+}
+
+#[test]
+fn runs_lists_the_newest_first() {
+    let bench = with_runs();
+    assert_eq!(
+        bench.dyno("src", "runs").printed(),
+        "STARTED               BENCHMARK  VERDICT    RATE  DELIVERED  P99      RUN\n\
+         2026-01-03T10:00:00Z  io         sustained  max   50.0       1.235ms  io/2\n\
+         2026-01-02T10:00:00Z  fibonacci  sustained  0.5   50.0       1.235ms  fibonacci/1\n\
+         2026-01-01T10:00:00Z  io         sustained  50    50.0       1.235ms  io/1\n"
+    );
+    let lines = bench.dyno("", "runs fibonacci").printed().lines().count();
+    assert_eq!(lines, 2);
+    let ended = bench.dyno("", "runs fibonaci");
+    assert!(ended.refusal().ends_with("; did you mean `fibonacci`?"), "{ended:?}");
+}
+
+#[test]
+fn show_finds_a_run_by_its_name_its_benchmark_or_its_folder() {
+    let bench = with_runs();
+    let newest = summary("io", "2026-01-03T10:00:00Z", "null");
+    for line in ["show", "show io", "show io/2", "show 2", "show target/dyno/io/latest"] {
+        assert_eq!(bench.dyno("", line).printed(), newest, "{line}");
+    }
+    let oldest = summary("io", "2026-01-01T10:00:00Z", "50.0");
+    for line in ["show io/1 --format json", "show target/dyno/io/1/run.json"] {
+        assert_eq!(bench.dyno("", line).printed(), oldest, "{line}");
+    }
+    let ended = bench.dyno("", "show oi/2");
+    assert!(ended.refusal().starts_with("no run `oi/2` in "), "{ended:?}");
+}
+
+#[test]
+fn a_damaged_run_is_named_and_hides_no_other() {
+    let bench = with_runs();
+    bench.write("target/dyno/io/2/run.json", "{\"schema\": 1,");
+    let ended = bench.dyno("", "runs");
+    assert_eq!(ended.printed().lines().count(), 4);
+    assert!(ended.printed().contains("damaged"), "{ended:?}");
+    let ended = bench.dyno("", "show io/2");
+    assert!(ended.refusal().contains("io/2/run.json is damaged: "), "{ended:?}");
+    assert_eq!(bench.dyno("", "show io").printed(), summary("io", "2026-01-01T10:00:00Z", "50.0"));
+    bench.write("target/dyno/io/2/run.json", "{\"schema\": 7}");
+    let ended = bench.dyno("", "show io/2");
+    assert!(ended.refusal().contains("has schema 7, and this cargo-dyno reads 1"), "{ended:?}");
+    std::fs::remove_file(bench.path("target/dyno/io/2/run.json")).expect("it exists");
+    let ended = bench.dyno("", "show io/2");
+    assert!(ended.refusal().starts_with("can't read "), "{ended:?}");
+}
+
+#[test]
+fn outside_of_cargo_runs_are_saved_here() {
+    let bench = Workbench::new();
+    let ended = bench.dyno("", "runs");
+    assert!(ended.refusal().contains("no saved runs in "), "{ended:?}");
+    let text = summary("curl", "2026-01-01T10:00:00Z", "5.0");
+    bench.write("dyno-runs/curl/1/run.json", &text);
+    assert_eq!(bench.dyno("", "show").printed(), text);
+}
