@@ -82,6 +82,7 @@ fn what_a_module_refuses_is_found() {
     assert_eq!(count(observer, "use std::fs::File;"), 1);
     assert_eq!(count(primary, "log(\"eprintln!\"); // println!\npretty_print!(a);"), 0);
     assert_eq!(count(primary, "eprintln!(\"a\");"), 1);
+    assert_eq!(count("crates/dyno/src/primary/verdict/tests.rs", "println!(\"a\");"), 0);
     assert_eq!(count(report, "use dyno_bus::Command;\nlet a = Report::new();"), 0);
     assert_eq!(count(report, "use std::process::Command as C;"), 1);
     assert_eq!(count(report, "std::process::Command::new(a);"), 1);
