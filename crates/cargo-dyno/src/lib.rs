@@ -12,6 +12,7 @@ compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the proces
 
 mod args;
 mod columns;
+mod completions;
 mod init;
 mod launch;
 mod nearest;
@@ -23,7 +24,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::args::{Cli, Command};
 
@@ -62,11 +63,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Init(init) => init::init(&init)?,
         Command::Runs(which) => runs::list(&which)?,
         Command::Show(show) => runs::show(&show)?,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "cargo-dyno", &mut script);
-            String::from_utf8_lossy(&script).into_owned()
-        }
+        Command::Completions { shell } => completions::script(shell),
     };
     print(&text)
 }

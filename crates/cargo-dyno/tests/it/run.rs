@@ -72,6 +72,36 @@ fn features_and_profiles_are_cargos() {
 }
 
 #[test]
+fn a_benchmark_starts_in_the_environment_of_cargo_run() {
+    let bench = Workbench::with_package();
+    let script = r#"fn main() {
+        println!("cargo::rustc-link-search=native={}", std::env::var("OUT_DIR").unwrap());
+    }"#;
+    bench.write("a/build.rs", script);
+    let source = r#"fn main() {
+        for name in ["CARGO_MANIFEST_DIR", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
+            println!("{name}={}", std::env::var(name).unwrap_or_default());
+        }
+    }"#;
+    bench.write("a/benches/io.rs", source);
+    let ended = bench.dyno("a/src", "run --bench io");
+    let folder = format!("CARGO_MANIFEST_DIR={}\n", bench.path("a").display());
+    assert!(ended.printed().starts_with(&folder), "{ended:?}");
+    // The folder of the build script's libraries stands first.
+    let libraries = format!("LIBRARY_PATH={}/release/build/a-", bench.path("a/target").display());
+    assert!(ended.printed().contains(&libraries), "{ended:?}");
+}
+
+#[test]
+fn without_cargo_it_says_so() {
+    let bench = Workbench::with_package();
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.arg("list").env("CARGO", "/nowhere/cargo");
+    let ended = bench.end("a", dyno);
+    assert!(ended.refusal().starts_with("can't start `/nowhere/cargo`: "), "{ended:?}");
+}
+
+#[test]
 fn without_a_manifest_it_says_so() {
     let bench = Workbench::new();
     for line in ["run", "run io", "list"] {
