@@ -1,0 +1,160 @@
+//! Values as people write them: `1.5k`, `250ms`, `1%`, `auto`.
+//!
+//! Each reading returns the value or, as its error, what would be taken: the caller knows what
+//! the input was and who gave it.
+
+use std::time::Duration;
+
+use dyno_bus::segment::RATE_MAX;
+
+use super::setting::AUTO;
+use crate::primary::plan::{
+    Arrivals, DURATION_MAX, MaxFailed, OnBacklog, Pacing, RATE_MIN, Rate, arrivals_name,
+    pacing_name, thousands,
+};
+
+/// A value, or what would be taken.
+type Reading<T> = Result<T, String>;
+
+/// The spreads of due times by name, the default first.
+pub(super) const ARRIVALS: [(&str, Arrivals); 2] = [
+    (arrivals_name(Arrivals::Uniform), Arrivals::Uniform),
+    (arrivals_name(Arrivals::Poisson), Arrivals::Poisson),
+];
+/// The ways to wait by name, the default first.
+pub(super) const PACING: [(&str, Pacing); 2] =
+    [(pacing_name(Pacing::Sleep), Pacing::Sleep), (pacing_name(Pacing::Spin), Pacing::Spin)];
+/// The policies by name, the default first.
+pub(super) const ON_BACKLOG: [(&str, OnBacklog); 3] = [
+    (OnBacklog::Stop.name(), OnBacklog::Stop),
+    (OnBacklog::Skip.name(), OnBacklog::Skip),
+    (OnBacklog::Queue.name(), OnBacklog::Queue),
+];
+/// The most cycles in flight per worker: each takes memory of its own in the worker.
+const IN_FLIGHT_MAX: u64 = 1_000_000;
+
+pub(super) fn rate(text: &str) -> Reading<Rate> {
+    if text == "max" {
+        return Ok(Rate::Max);
+    }
+    match number(text) {
+        Some(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Ok(Rate::PerSecond(rate)),
+        _ => Err(format!(
+            "a rate is between {RATE_MIN} and {} cycles per second, like 50, 1.5k or 1M, or \"max\"",
+            thousands(RATE_MAX as u64),
+        )),
+    }
+}
+
+/// A span of time above zero.
+pub(super) fn span(text: &str) -> Reading<Duration> {
+    span_from(text, Duration::from_nanos(1), "above zero")
+}
+
+/// A span of time that may be zero.
+pub(super) fn span_or_none(text: &str) -> Reading<Duration> {
+    span_from(text, Duration::ZERO, "zero or more")
+}
+
+fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
+    // A bare zero needs no unit.
+    let text = if text == "0" { "0s" } else { text };
+    match humantime::parse_duration(text) {
+        Ok(span) if (least..=DURATION_MAX).contains(&span) => Ok(span),
+        Ok(_) => Err(format!(
+            "it is to be {range}, and at most {}",
+            humantime::format_duration(DURATION_MAX),
+        )),
+        Err(_) => Err("a time is a number with its unit, like 250ms, 5s or 2m".to_owned()),
+    }
+}
+
+/// A number of workers; `None` for as many as the machine runs at once.
+pub(super) fn workers(text: &str) -> Reading<Option<u32>> {
+    if text == AUTO {
+        return Ok(None);
+    }
+    let workers = count(text, 1, u32::MAX.into())
+        .ok_or("a run needs at least one worker: give a number, or \"auto\"")?;
+    Ok(Some(u32::try_from(workers).unwrap_or(u32::MAX)))
+}
+
+/// A limit of the backlog; `None` for the plan's own rule.
+pub(super) fn count_or_auto(text: &str) -> Reading<Option<u64>> {
+    if text == AUTO {
+        return Ok(None);
+    }
+    count(text, 1, u64::MAX)
+        .map(Some)
+        .ok_or("it is a number of cycles of at least 1, like 500 or 2k, or \"auto\"".to_owned())
+}
+
+pub(super) fn in_flight(text: &str) -> Reading<Option<u32>> {
+    let cycles = count(text, 1, IN_FLIGHT_MAX).ok_or_else(|| {
+        let most = thousands(IN_FLIGHT_MAX);
+        format!("it is a number of cycles per worker, from 1 to {most}")
+    })?;
+    Ok(u32::try_from(cycles).ok())
+}
+
+pub(super) fn max_failed(text: &str) -> Reading<MaxFailed> {
+    let read = match text.strip_suffix('%') {
+        Some(percent) => percent
+            .trim()
+            .parse()
+            .ok()
+            .filter(|percent| (0.0..=100.0).contains(percent))
+            .map(|percent: f64| MaxFailed::Share(percent / 100.0)),
+        None => count(text, 0, u64::MAX).map(MaxFailed::Count),
+    };
+    read.ok_or("it is a number of cycles, like 0 or 20, or a share, like 0.5%".to_owned())
+}
+
+pub(super) fn seed(text: &str) -> Reading<u64> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+pub(super) fn arrivals(text: &str) -> Reading<Arrivals> {
+    choice(text, &ARRIVALS)
+}
+
+pub(super) fn pacing(text: &str) -> Reading<Pacing> {
+    choice(text, &PACING)
+}
+
+pub(super) fn on_backlog(text: &str) -> Reading<OnBacklog> {
+    choice(text, &ON_BACKLOG)
+}
+
+/// The words of a choice.
+pub(super) fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
+}
+
+fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Reading<T> {
+    let found = choices.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, value)| *value)
+        .ok_or_else(|| format!("it is one of {}", names(choices).join(", ")))
+}
+
+/// A whole number within a range.
+fn count(text: &str, least: u64, most: u64) -> Option<u64> {
+    // Read as it is where that is possible: a float is exact to 2^53 only.
+    let count = text.parse().ok().or_else(|| {
+        number(text).filter(|number| number.fract() == 0.0 && *number >= 0.0).map(|n| n as u64)
+    })?;
+    (least..=most).contains(&count).then_some(count)
+}
+
+/// A finite number, with the suffixes `k` and `M`.
+fn number(text: &str) -> Option<f64> {
+    let (digits, factor) = match text.strip_suffix(['k', 'M']) {
+        Some(digits) if text.ends_with('k') => (digits, 1e3),
+        Some(digits) => (digits, 1e6),
+        None => (text, 1.0),
+    };
+    // Digits only: `inf` and `nan` are numbers to the parser.
+    let plain = digits.chars().all(|digit| digit.is_ascii_digit() || ".-+e".contains(digit));
+    digits.parse::<f64>().ok().filter(|number| plain && number.is_finite()).map(|n| n * factor)
+}

@@ -1,0 +1,74 @@
+//! How a plan reads, and the limit of its backlog.
+
+use super::*;
+
+pub(crate) fn plan(rate: Rate) -> Plan {
+    Plan {
+        benchmark: "noop".to_owned(),
+        rate,
+        duration: DURATION_DEFAULT,
+        warmup: WARMUP_DEFAULT,
+        workers: 2,
+        arrivals: Arrivals::Uniform,
+        seed: 7,
+        pacing: Pacing::Sleep,
+        max_backlog: None,
+        on_backlog: OnBacklog::Stop,
+        max_failed: MAX_FAILED_DEFAULT,
+        in_flight: None,
+        deadlines: Deadlines::default(),
+        spans: String::new(),
+        task: serde_json::Map::new(),
+    }
+}
+
+#[test]
+fn the_backlog_may_grow_by_two_seconds_above_its_level_and_by_a_hundred_at_low_rates() {
+    assert_eq!(plan(Rate::PerSecond(1_000.0)).backlog_limit(30), Some(2_030));
+    assert_eq!(plan(Rate::PerSecond(49.0)).backlog_limit(5), Some(105));
+    assert_eq!(plan(Rate::PerSecond(50.5)).backlog_limit(0), Some(101));
+}
+
+#[test]
+fn a_limit_that_is_asked_for_is_taken_as_it_is() {
+    let asked = Plan { max_backlog: Some(7), ..plan(Rate::PerSecond(1_000.0)) };
+    assert_eq!(asked.backlog_limit(30), Some(7));
+}
+
+#[test]
+fn a_closed_loop_has_no_backlog_and_owes_no_cycles() {
+    let closed = Plan { max_backlog: Some(7), ..plan(Rate::Max) };
+    assert_eq!(closed.backlog_limit(0), None);
+    assert_eq!(closed.cycles_due(), None);
+}
+
+#[test]
+fn a_plan_reads_as_one_line() {
+    let mut open = plan(Rate::PerSecond(12_500.0));
+    open.task.insert("n".to_owned(), 30.into());
+    assert_eq!(
+        open.to_string(),
+        "rate 12,500/s · duration 5s · warmup 1s · workers 2 · arrivals uniform · seed 7 \
+         · pacing sleep · max-backlog auto · on-backlog stop · max-failed 0 · n=30"
+    );
+    assert_eq!(
+        plan(Rate::Max).to_string(),
+        "rate max · duration 5s · warmup 1s · workers 2 · in-flight 1 · max-failed 0"
+    );
+}
+
+#[test]
+fn failed_cycles_are_allowed_by_number_or_by_share() {
+    assert!(!MaxFailed::Count(3).is_passed_by(3, 100));
+    assert!(MaxFailed::Count(3).is_passed_by(4, 100));
+    assert!(!MaxFailed::Share(0.01).is_passed_by(1, 100));
+    assert!(MaxFailed::Share(0.01).is_passed_by(2, 100));
+    assert_eq!(MaxFailed::Share(0.07).to_string(), "7%");
+    assert_eq!(MaxFailed::Share(0.015).to_string(), "1.5%");
+}
+
+#[test]
+fn counts_are_grouped_by_thousands() {
+    let shown: Vec<String> = [0, 999, 1_000, 12_345, 1_234_567].map(thousands).into();
+    assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
+}
