@@ -1,0 +1,274 @@
+//! The sentences of a verdict: why, with numbers, and what to try next.
+
+use std::time::Duration;
+
+use dyno_bus::segment::RATE_MAX;
+use nix::sys::signal::Signal;
+
+use super::growth::Growth;
+use super::{Evidence, LimitPassed};
+use crate::primary::plan::{DURATION_MAX, OnBacklog, RATE_MIN, Rate, thousands};
+
+pub(super) const AFTER_ERROR: &str =
+    "mend the error first: the numbers are of a run that went wrong";
+pub(super) const AFTER_SIGNAL: &str =
+    "run again, to the end, for a verdict: the numbers are of a part of the window";
+pub(super) const AFTER_NOTHING: &str = "give a longer --duration";
+pub(super) const AFTER_UNLEASED: &str =
+    "leave the primary a core: use fewer --workers, or end what else runs on this machine";
+pub(super) const AFTER_STALL: &str =
+    "record fewer values per cycle, or lower the --rate: the bus holds up the task";
+pub(super) const AFTER_PAUSE: &str = "run again without stopping it";
+
+/// How far below the rate that was delivered the next try may begin: queues are short at 90 %.
+const NEXT_RATE_SHARE: f64 = 0.9;
+/// How far above the rate that was held.
+const NEXT_RATE_FACTOR: f64 = 2.0;
+
+pub(super) fn sustained(evidence: &Evidence, growth: &Growth) -> String {
+    let highest = evidence.backlog.iter().map(|sample| sample.waiting + sample.running).max();
+    let fate = fate(evidence);
+    format!(
+        "{} came due at {} over {}, {fate}, and the backlog stayed bounded: {} at first, {} at \
+         last on average, {} at most",
+        cycles(evidence.cycles.issued),
+        evidence.rate,
+        seconds(evidence.window),
+        decimal(growth.first),
+        decimal(growth.last),
+        thousands(highest.unwrap_or(0)),
+    )
+}
+
+pub(super) fn completed(evidence: &Evidence) -> String {
+    format!(
+        "a closed loop ran {} in {}, {}",
+        cycles(evidence.cycles.issued),
+        seconds(evidence.window),
+        fate(evidence),
+    )
+}
+
+/// What became of the cycles of a run that went well.
+fn fate(evidence: &Evidence) -> String {
+    let counts = &evidence.cycles;
+    let failed = counts.failed + counts.abandoned;
+    let waiting = counts.unstarted;
+    match (failed, waiting) {
+        (0, 0) => "all completed".to_owned(),
+        (0, _) => format!("all that began completed ({} still waited)", thousands(waiting)),
+        _ => format!("{} failed, within the {} allowed", thousands(failed), evidence.max_failed),
+    }
+}
+
+pub(super) fn limit_passed(evidence: &Evidence, passed: LimitPassed) -> String {
+    let parts = evidence.backlog.iter().rfind(|sample| sample.at <= passed.at);
+    let parts = parts.map_or(String::new(), |sample| {
+        let (waiting, running) = (thousands(sample.waiting), thousands(sample.running));
+        format!(" ({waiting} waiting and {running} running shortly before)")
+    });
+    let end = match evidence.on_backlog {
+        OnBacklog::Stop => ", and the run stopped there",
+        OnBacklog::Skip | OnBacklog::Queue => "",
+    };
+    format!(
+        "the backlog passed its limit of {} {} into the window, at {}{parts}{end}",
+        cycles(passed.limit),
+        seconds(passed.at - evidence.start),
+        thousands(passed.backlog),
+    )
+}
+
+pub(super) fn skipped(evidence: &Evidence) -> String {
+    let counts = &evidence.cycles;
+    format!(
+        "{} of {} were skipped ({}), because the backlog was at its limit",
+        thousands(counts.skipped),
+        cycles(counts.issued),
+        percent(counts.skipped as f64 / counts.issued as f64),
+    )
+}
+
+pub(super) fn grew(growth: &Growth) -> String {
+    format!(
+        "the backlog grew by {} cycles, from {} in the window's first tenth to {} in its last, \
+         where {} are allowed",
+        decimal(growth.cycles()),
+        decimal(growth.first),
+        decimal(growth.last),
+        decimal(growth.allowed),
+    )
+}
+
+pub(super) fn filling(growth: &Growth, rate: f64) -> String {
+    format!(
+        "running cycles still rose in the window, to {}, since a cycle takes about {}: \
+         give a longer --warmup",
+        decimal(growth.running),
+        seconds(Duration::from_secs_f64(growth.running / rate)),
+    )
+}
+
+/// The growth of a system that can't hold its rate rises with the cycles due, that of chance with
+/// their root: says for how long the two must run to part.
+pub(super) fn unclear(evidence: &Evidence, growth: &Growth) -> String {
+    let due = evidence.cycles.issued as f64;
+    let longer = 8.0 * due / growth.cycles().powi(2);
+    let duration = (evidence.window.as_secs_f64() * longer).ceil();
+    let duration = Duration::from_secs_f64(duration.min(DURATION_MAX.as_secs_f64()));
+    format!(
+        "the backlog grew by {} cycles, which may be chance with {} due: --duration {} would tell",
+        decimal(growth.cycles()),
+        thousands(evidence.cycles.issued),
+        humantime::format_duration(duration),
+    )
+}
+
+pub(super) fn failed(evidence: &Evidence) -> String {
+    let counts = &evidence.cycles;
+    let abandoned = match counts.abandoned {
+        0 => String::new(),
+        abandoned => format!(" and {} had not ended at the drain deadline", thousands(abandoned)),
+    };
+    format!(
+        "{} of {} failed{abandoned}, where {} may",
+        thousands(counts.failed),
+        cycles(counts.issued),
+        evidence.max_failed,
+    )
+}
+
+pub(super) fn unleased(evidence: &Evidence) -> String {
+    let issued = evidence.cycles.issued;
+    format!(
+        "{} of {} came due before the primary had leased them ({}): the harness was late, not \
+         the task",
+        thousands(evidence.unleased),
+        cycles(issued),
+        percent(evidence.unleased as f64 / issued.max(1) as f64),
+    )
+}
+
+pub(super) fn stalled(evidence: &Evidence) -> String {
+    let stall = Duration::from_nanos(evidence.bus_stall_ns);
+    format!(
+        "the bus held up the task for {} of the window's {} ({})",
+        seconds(stall),
+        seconds(evidence.window),
+        percent(stall.as_secs_f64() / evidence.window.as_secs_f64()),
+    )
+}
+
+pub(super) fn paused(evidence: &Evidence) -> String {
+    let times = match evidence.pauses.count {
+        1 => "once".to_owned(),
+        count => format!("{} times", thousands(count)),
+    };
+    format!("the run was stopped {times}, for {} in all", seconds(evidence.pauses.total))
+}
+
+pub(super) fn nothing_issued(evidence: &Evidence) -> String {
+    format!("no cycle came due in the window of {}", seconds(evidence.window))
+}
+
+pub(super) fn interrupted(evidence: &Evidence, signal: i32) -> String {
+    let signal = Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned());
+    format!(
+        "{signal} ended the run {} into its window of {}, with {} of {} completed",
+        seconds(evidence.window),
+        seconds(evidence.planned),
+        thousands(evidence.cycles.completed),
+        cycles(evidence.cycles.issued),
+    )
+}
+
+pub(super) fn lost(evidence: &Evidence) -> String {
+    let counts = &evidence.cycles;
+    format!("what became of {} of {} is unknown", thousands(counts.lost), cycles(counts.issued))
+}
+
+pub(super) fn after_failure(evidence: &Evidence) -> String {
+    if evidence.cycles.abandoned > evidence.cycles.failed {
+        "find out why cycles hang, or give them a longer --drain-deadline".to_owned()
+    } else {
+        "read the errors; where some are expected, allow them: --max-failed 1%".to_owned()
+    }
+}
+
+pub(super) fn lower_rate(evidence: &Evidence) -> String {
+    match next_below(evidence) {
+        Some(rate) => format!("try --rate {rate}, more --workers, or a faster task"),
+        None => "try a lower --rate, more --workers, or a faster task".to_owned(),
+    }
+}
+
+pub(super) fn higher_rate(rate: f64) -> String {
+    if rate >= RATE_MAX {
+        return "this is the highest rate that can be asked for".to_owned();
+    }
+    let next = two_digits((rate * NEXT_RATE_FACTOR).min(RATE_MAX));
+    format!("try --rate {next} to find where it ends")
+}
+
+pub(super) fn some_rate(evidence: &Evidence) -> String {
+    match next_below(evidence) {
+        Some(rate) => {
+            format!("a closed loop hides waiting: try --rate {rate} to see whether that is held")
+        }
+        None => "a closed loop hides waiting: try a --rate".to_owned(),
+    }
+}
+
+/// A rate somewhat below what the task delivered, if that is one that can be asked for.
+fn next_below(evidence: &Evidence) -> Option<f64> {
+    let delivered = evidence.cycles.completed as f64 / evidence.window.as_secs_f64();
+    let below = match evidence.rate {
+        // Cycles that end in the drain may bring it above what was asked for.
+        Rate::PerSecond(rate) => delivered.min(rate) * NEXT_RATE_SHARE,
+        Rate::Max => delivered * NEXT_RATE_SHARE,
+    };
+    let rate = two_digits(below);
+    (RATE_MIN..=RATE_MAX).contains(&rate).then_some(rate)
+}
+
+/// A number cut to its two leading digits.
+fn two_digits(number: f64) -> f64 {
+    if number <= 0.0 || !number.is_finite() {
+        return 0.0;
+    }
+    let exponent = number.log10().floor() as i32 - 1;
+    let digits = (number / 10_f64.powi(exponent) + 1e-9).floor();
+    // Divided where that is exact, so that 0.45 does not become 0.45000000000000001.
+    if exponent < 0 { digits / 10_f64.powi(-exponent) } else { digits * 10_f64.powi(exponent) }
+}
+
+fn cycles(count: u64) -> String {
+    let noun = if count == 1 { "cycle" } else { "cycles" };
+    format!("{} {noun}", thousands(count))
+}
+
+/// One decimal, and thousands apart.
+fn decimal(number: f64) -> String {
+    let tenths = (number.abs() * 10.0).round() as u64;
+    let sign = if number < 0.0 && tenths > 0 { "-" } else { "" };
+    match tenths % 10 {
+        0 => format!("{sign}{}", thousands(tenths / 10)),
+        tenth => format!("{sign}{}.{tenth}", thousands(tenths / 10)),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+/// A span of time to three digits or so: `1.25s`, `430ms`.
+fn seconds(span: Duration) -> String {
+    if span >= Duration::from_secs(60) {
+        humantime::format_duration(Duration::from_secs(span.as_secs())).to_string()
+    } else if span >= Duration::from_secs(1) || span.is_zero() {
+        format!("{}s", (span.as_secs_f64() * 100.0).round() / 100.0)
+    } else {
+        format!("{}ms", (span.as_secs_f64() * 1e5).round() / 100.0)
+    }
+}

@@ -1,0 +1,444 @@
+//! The verdicts, their precedence and their sentences, by hand; the rule of growth, by simulation.
+
+use dyno_bus::segment::Arrivals;
+
+use super::simulation::{Order, Service, System};
+use super::*;
+
+const START: Time = Time::from_nanos(1_000_000_000);
+
+/// A run at 50/s for five seconds in which all went well.
+fn evidence() -> Evidence {
+    let at = |tenth: u64| Time::from_nanos(START.as_nanos() + tenth * 500_000_000 + 1);
+    Evidence {
+        rate: Rate::PerSecond(50.0),
+        warmup: Duration::from_secs(1),
+        start: START,
+        window: Duration::from_secs(5),
+        planned: Duration::from_secs(5),
+        cycles: WindowCounts { issued: 250, completed: 250, ..WindowCounts::default() },
+        max_failed: MaxFailed::Count(0),
+        backlog: (0..10).map(|t| BacklogSample { at: at(t), waiting: 1, running: 2 }).collect(),
+        on_backlog: OnBacklog::Stop,
+        passed: None,
+        unleased: 0,
+        bus_stall_ns: 0,
+        pauses: Pauses::default(),
+        errors: Vec::new(),
+        signal: None,
+    }
+}
+
+#[track_caller]
+fn check(evidence: &Evidence, verdict: Verdict, reason: &str, hint: &str) {
+    let judgement = judge(evidence);
+    assert_eq!(judgement.verdict, verdict);
+    assert_eq!(judgement.reasons[0], reason);
+    assert_eq!(judgement.hint, hint);
+}
+
+#[test]
+fn a_run_in_which_all_went_well_is_sustained() {
+    check(
+        &evidence(),
+        Verdict::Sustained,
+        "250 cycles came due at 50/s over 5s, all completed, and the backlog stayed bounded: \
+         3 at first, 3 at last on average, 3 at most",
+        "try --rate 100 to find where it ends",
+    );
+}
+
+#[test]
+fn a_closed_loop_is_completed_whatever_is_in_flight() {
+    let mut closed = Evidence { rate: Rate::Max, ..evidence() };
+    closed.backlog[9].waiting = 10_000;
+    check(
+        &closed,
+        Verdict::Completed,
+        "a closed loop ran 250 cycles in 5s, all completed",
+        "a closed loop hides waiting: try --rate 45 to see whether that is held",
+    );
+}
+
+#[test]
+fn failed_and_abandoned_cycles_count_against_the_same_limit() {
+    let mut failed = evidence();
+    (failed.cycles.failed, failed.cycles.abandoned, failed.cycles.completed) = (2, 1, 247);
+    check(
+        &failed,
+        Verdict::Failed,
+        "2 of 250 cycles failed and 1 had not ended at the drain deadline, where 0 may",
+        "read the errors; where some are expected, allow them: --max-failed 1%",
+    );
+    failed.max_failed = MaxFailed::Share(0.01);
+    assert_eq!(judge(&failed).verdict, Verdict::Failed);
+    failed.max_failed = MaxFailed::Count(3);
+    assert_eq!(judge(&failed).verdict, Verdict::Sustained);
+}
+
+#[test]
+fn a_backlog_beyond_its_limit_is_unsustained_where_the_run_stops() {
+    let mut stopped = evidence();
+    let at = Time::from_nanos(START.as_nanos() + 2_340_000_000);
+    stopped.passed = Some(LimitPassed { at, backlog: 153, limit: 150 });
+    (stopped.cycles.issued, stopped.cycles.completed) = (117, 100);
+    stopped.window = Duration::from_millis(2_340);
+    check(
+        &stopped,
+        Verdict::Unsustained,
+        "the backlog passed its limit of 150 cycles 2.34s into the window, at 153 \
+         (1 waiting and 2 running shortly before), and the run stopped there",
+        "try --rate 38, more --workers, or a faster task",
+    );
+    let queued = judge(&Evidence { on_backlog: OnBacklog::Queue, ..stopped });
+    assert_eq!(queued.verdict, Verdict::Sustained);
+    assert!(queued.warnings[0].starts_with("the backlog passed its limit"), "{queued:?}");
+}
+
+#[test]
+fn skipped_cycles_are_unsustained() {
+    let mut skipped = Evidence { on_backlog: OnBacklog::Skip, ..evidence() };
+    (skipped.cycles.skipped, skipped.cycles.completed) = (10, 240);
+    check(
+        &skipped,
+        Verdict::Unsustained,
+        "10 of 250 cycles were skipped (4.00 %), because the backlog was at its limit",
+        "try --rate 43, more --workers, or a faster task",
+    );
+}
+
+#[test]
+fn a_backlog_that_grew_is_unsustained() {
+    let mut grew = evidence();
+    for (tenth, sample) in grew.backlog.iter_mut().enumerate() {
+        sample.waiting = 10 * tenth as u64;
+    }
+    check(
+        &grew,
+        Verdict::Unsustained,
+        "the backlog grew by 90 cycles, from 2 in the window's first tenth to 92 in its last, \
+         where 3 are allowed",
+        "try --rate 45, more --workers, or a faster task",
+    );
+}
+
+#[test]
+fn a_harness_in_the_way_is_invalid_by_its_effect() {
+    let mut late = Evidence { unleased: 1, ..evidence() };
+    (late.cycles.issued, late.cycles.completed) = (1_000, 1_000);
+    assert_eq!(judge(&late).verdict, Verdict::Sustained);
+    late.unleased = 2;
+    check(
+        &late,
+        Verdict::Invalid,
+        "2 of 1,000 cycles came due before the primary had leased them (0.20 %): the harness was \
+         late, not the task",
+        "leave the primary a core: use fewer --workers, or end what else runs on this machine",
+    );
+    let mut stalled = Evidence { bus_stall_ns: 50_000_000, ..evidence() };
+    assert_eq!(judge(&stalled).verdict, Verdict::Sustained);
+    stalled.bus_stall_ns = 62_500_000;
+    check(
+        &stalled,
+        Verdict::Invalid,
+        "the bus held up the task for 62.5ms of the window's 5s (1.25 %)",
+        "record fewer values per cycle, or lower the --rate: the bus holds up the task",
+    );
+}
+
+#[test]
+fn a_pause_is_told_and_a_long_one_is_invalid() {
+    let pauses = Pauses { count: 1, total: Duration::from_millis(40) };
+    let short = judge(&Evidence { pauses, ..evidence() });
+    assert_eq!(short.verdict, Verdict::Sustained);
+    assert_eq!(short.warnings, ["the run was stopped once, for 40ms in all"]);
+    let pauses = Pauses { count: 2, total: Duration::from_secs(3) };
+    check(
+        &Evidence { pauses, ..evidence() },
+        Verdict::Invalid,
+        "the run was stopped 2 times, for 3s in all",
+        "run again without stopping it",
+    );
+}
+
+#[test]
+fn a_window_without_a_cycle_proves_nothing() {
+    let cycles = WindowCounts::default();
+    for rate in [Rate::Max, Rate::PerSecond(0.2)] {
+        check(
+            &Evidence { rate, cycles, backlog: Vec::new(), ..evidence() },
+            Verdict::Invalid,
+            "no cycle came due in the window of 5s",
+            "give a longer --duration",
+        );
+    }
+}
+
+#[test]
+fn a_signal_says_how_far_the_run_had_come() {
+    let mut interrupted = Evidence { signal: Some(2), ..evidence() };
+    interrupted.window = Duration::from_millis(1_250);
+    (interrupted.cycles.issued, interrupted.cycles.completed) = (62, 61);
+    check(
+        &interrupted,
+        Verdict::Interrupted { signal: 2 },
+        "SIGINT ended the run 1.25s into its window of 5s, with 61 of 62 cycles completed",
+        "run again, to the end, for a verdict: the numbers are of a part of the window",
+    );
+}
+
+#[test]
+fn an_error_is_told_as_it_came_and_a_loss_without_one_is_an_error() {
+    let errors = vec!["worker 1 (pid 42) was killed by SIGKILL".to_owned()];
+    let mut died = Evidence { errors, ..evidence() };
+    died.cycles.lost = 3;
+    let hint = "mend the error first: the numbers are of a run that went wrong";
+    check(&died, Verdict::Error, "worker 1 (pid 42) was killed by SIGKILL", hint);
+    died.errors.clear();
+    check(&died, Verdict::Error, "what became of 3 of 250 cycles is unknown", hint);
+}
+
+#[test]
+fn of_several_verdicts_the_gravest_stands_and_the_others_are_told_after_it() {
+    let mut all = evidence();
+    all.cycles.failed = 1;
+    let mut verdicts = vec![judge(&all).verdict];
+    all.cycles.skipped = 1;
+    verdicts.push(judge(&all).verdict);
+    all.unleased = 1;
+    verdicts.push(judge(&all).verdict);
+    all.signal = Some(15);
+    verdicts.push(judge(&all).verdict);
+    all.errors.push("worker 0 exited".to_owned());
+    verdicts.push(judge(&all).verdict);
+    let signal = Verdict::Interrupted { signal: 15 };
+    let expected =
+        [Verdict::Failed, Verdict::Unsustained, Verdict::Invalid, signal, Verdict::Error];
+    assert_eq!(verdicts, expected);
+    assert!(verdicts.is_sorted() && Verdict::Sustained < Verdict::Failed);
+    assert_eq!(judge(&all).reasons.len(), 5);
+}
+
+#[test]
+fn each_verdict_has_its_code_and_its_name() {
+    let verdicts = [
+        (Verdict::Sustained, 0, "sustained"),
+        (Verdict::Completed, 0, "completed"),
+        (Verdict::Unsustained, 1, "unsustained"),
+        (Verdict::Failed, 3, "failed"),
+        (Verdict::Invalid, 4, "invalid"),
+        (Verdict::Error, 5, "error"),
+        (Verdict::Interrupted { signal: 2 }, 130, "interrupted"),
+        (Verdict::Interrupted { signal: 15 }, 143, "interrupted"),
+    ];
+    for (verdict, code, name) in verdicts {
+        assert_eq!((verdict.exit_code(), verdict.to_string().as_str()), (code, name));
+    }
+}
+
+/// At 1,000 a second for thirty seconds: what Poisson arrivals need.
+const LONG: System = System {
+    rate: 1_000.0,
+    workers: 2,
+    warmup: 1.0,
+    duration: 30.0,
+    arrivals: Arrivals::Poisson,
+    service: Service::Constant(0.0),
+    order: Order::Sequential,
+};
+
+/// The defaults: 50 a second for five seconds.
+const SHORT: System = System { rate: 50.0, duration: 5.0, arrivals: Arrivals::Uniform, ..LONG };
+
+/// A system whose workers are busy for this share of the time.
+fn loaded(system: System, load: f64, service: fn(f64) -> Service) -> System {
+    System { service: service(load * f64::from(system.workers) / system.rate), ..system }
+}
+
+/// Judges a system many times over and holds every verdict against the one expected.
+#[track_caller]
+fn always(system: System, seeds: u64, verdict: Verdict) {
+    let wrong = wrong(system, seeds, verdict);
+    assert_eq!(wrong, 0, "of {seeds} runs of {system:?}");
+}
+
+fn wrong(system: System, seeds: u64, verdict: Verdict) -> usize {
+    (1..=seeds).filter(|seed| system.judged(*seed).verdict != verdict).count()
+}
+
+#[test]
+fn uniform_arrivals_at_constant_service_are_told_apart_in_five_seconds() {
+    for rate in [50.0, 333.0, 1_000.0] {
+        for workers in [1, 2, 4, 7] {
+            let system = System { rate, workers, ..SHORT };
+            always(loaded(system, 0.95, Service::Constant), 1, Verdict::Sustained);
+            always(loaded(system, 1.05, Service::Constant), 1, Verdict::Unsustained);
+        }
+    }
+}
+
+#[test]
+fn uniform_arrivals_at_exponential_service_are_told_apart_by_thirty_thousand_cycles() {
+    let system = System { rate: 6_000.0, ..SHORT };
+    always(loaded(system, 0.95, Service::Exponential), 100, Verdict::Sustained);
+    always(loaded(system, 1.05, Service::Exponential), 100, Verdict::Unsustained);
+}
+
+#[test]
+fn poisson_arrivals_at_constant_service_are_told_apart_by_thirty_thousand_cycles() {
+    always(loaded(LONG, 0.95, Service::Constant), 100, Verdict::Sustained);
+    always(loaded(LONG, 1.05, Service::Constant), 100, Verdict::Unsustained);
+}
+
+#[test]
+fn poisson_arrivals_at_exponential_service_are_told_apart_by_thirty_thousand_cycles() {
+    always(loaded(LONG, 0.95, Service::Exponential), 100, Verdict::Sustained);
+    always(loaded(LONG, 1.05, Service::Exponential), 100, Verdict::Unsustained);
+}
+
+#[test]
+fn few_cycles_at_random_are_never_called_unsustained_for_chance() {
+    for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+        for service in [Service::Constant, Service::Exponential] {
+            for (rate, load) in [(2.4, 0.5), (50.0, 0.95), (500.0, 0.95)] {
+                let system = System { rate, arrivals, ..SHORT };
+                always(loaded(system, load, service), 100, Verdict::Sustained);
+            }
+        }
+    }
+}
+
+#[test]
+fn twice_the_capacity_is_always_unsustained() {
+    for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+        for service in [Service::Constant, Service::Exponential] {
+            for order in [Order::Sequential, Order::Shared] {
+                // Random cycles behind async tasks need more of them to be told from filling up.
+                let (workers, rate) = if order == Order::Shared { (1, 200.0) } else { (4, 50.0) };
+                let system = System { rate, arrivals, order, workers, ..SHORT };
+                always(loaded(system, 2.0, service), 100, Verdict::Unsustained);
+            }
+        }
+    }
+}
+
+#[test]
+fn slow_async_tasks_are_sustained_while_they_fill_up_and_after() {
+    for rate in [50.0, 200.0, 5_000.0] {
+        for service in [0.1, 1.0, 2.0, 3.0] {
+            for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+                let slow = System { rate, arrivals, order: Order::Overlapping, ..SHORT };
+                let constant = System { service: Service::Constant(service), ..slow };
+                let seeds = if rate > 1_000.0 { 2 } else { 25 };
+                always(constant, seeds, Verdict::Sustained);
+                // Of a random time, twice the warm-up is beyond what five seconds tell for sure.
+                if service < 2.0 {
+                    let random = System { service: Service::Exponential(service), ..slow };
+                    always(random, seeds, Verdict::Sustained);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_system_that_fills_up_is_told_to_warm_up_longer() {
+    let system = System { service: Service::Constant(2.0), order: Order::Overlapping, ..SHORT };
+    let judgement = system.judged(1);
+    assert_eq!(
+        judgement.warnings,
+        ["running cycles still rose in the window, to 99.9, since a cycle takes about 2s: \
+          give a longer --warmup"]
+    );
+}
+
+#[test]
+fn an_overloaded_resource_behind_async_tasks_is_unsustained() {
+    let shared = System { order: Order::Shared, workers: 1, ..SHORT };
+    for rate in [50.0, 200.0, 1_000.0] {
+        let system = System { rate, ..shared };
+        always(loaded(system, 0.95, Service::Constant), 1, Verdict::Sustained);
+        for load in [1.05, 1.2, 1.5, 2.0, 5.0] {
+            always(loaded(system, load, Service::Constant), 1, Verdict::Unsustained);
+        }
+    }
+    let random = System { arrivals: Arrivals::Poisson, duration: 30.0, rate: 1_000.0, ..shared };
+    always(loaded(random, 0.95, Service::Exponential), 20, Verdict::Sustained);
+    always(loaded(random, 1.05, Service::Exponential), 20, Verdict::Unsustained);
+}
+
+#[test]
+fn low_rates_and_twelve_cycles_are_sustained() {
+    for (rate, duration) in [(0.2, 60.0), (2.4, 5.0), (1.0, 12.0), (5.0, 5.0)] {
+        for workers in [1, 2, 8] {
+            let system = System { rate, duration, workers, ..SHORT };
+            for service in [0.001, 0.1, 0.9] {
+                let service = service * f64::from(workers) / rate;
+                let system = System { service: Service::Constant(service), ..system };
+                always(system, 1, Verdict::Sustained);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stall_that_the_system_recovers_from_is_sustained() {
+    let service = Service::Stalling { service: 0.5 * 2.0 / 50.0, from: 3.0, until: 3.5 };
+    always(System { service, ..SHORT }, 1, Verdict::Sustained);
+    let service = Service::Stalling { service: 0.5 * 2.0 / 1_000.0, from: 3.0, until: 4.0 };
+    always(System { rate: 1_000.0, service, ..SHORT }, 1, Verdict::Sustained);
+}
+
+#[test]
+fn a_backlog_that_the_warm_up_left_and_that_shrinks_is_sustained() {
+    // Nothing runs for most of the warm-up, as a cold cache would have it.
+    let service = Service::Stalling { service: 0.8 * 2.0 / 200.0, from: 0.0, until: 0.9 };
+    let system = System { rate: 200.0, service, ..SHORT };
+    let first = system.evidence(1).backlog[0];
+    assert!(first.waiting > 100, "{first:?}");
+    always(system, 1, Verdict::Sustained);
+}
+
+#[test]
+fn a_system_that_leaks_until_it_is_too_slow_is_unsustained() {
+    for rate in [50.0, 1_000.0] {
+        let full = f64::from(SHORT.workers) / rate;
+        let service = Service::Leaking(0.7 * full, 1.4 * full);
+        always(System { rate, service, ..SHORT }, 1, Verdict::Unsustained);
+    }
+}
+
+#[test]
+fn growth_that_may_be_chance_is_told_with_a_duration_that_would_tell() {
+    let mut unclear = evidence();
+    for (sample, waiting) in unclear.backlog.iter_mut().zip([0, 6, 2, 9, 4, 1, 8, 3, 5, 10]) {
+        sample.waiting = waiting;
+    }
+    let judgement = judge(&unclear);
+    assert_eq!(judgement.verdict, Verdict::Sustained);
+    assert_eq!(
+        judgement.warnings,
+        ["the backlog grew by 10 cycles, which may be chance with 250 due: \
+          --duration 1m 40s would tell"]
+    );
+}
+
+#[test]
+#[ignore = "the figures of docs/design/0001-verdict-rule.md: half a minute, in release"]
+fn of_thousands_of_runs_of_each_system_nearly_all_are_told_apart() {
+    let mut all = 0;
+    for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+        for service in [Service::Constant as fn(f64) -> Service, Service::Exponential] {
+            for workers in [1, 2, 4] {
+                let system = System { arrivals, workers, ..LONG };
+                let below = wrong(loaded(system, 0.95, service), 1_000, Verdict::Sustained);
+                let above = wrong(loaded(system, 1.05, service), 1_000, Verdict::Unsustained);
+                println!("{arrivals:?} {:?} {workers}: {below} {above}", service(1.0));
+                all += below + above;
+            }
+        }
+    }
+    // Poisson and exponential at 1.05 grow by 1,290 ± 230, where 490 are needed: of 3,000 such
+    // runs, one or two fall short.
+    assert!(all <= 3, "{all} of 24,000");
+}
