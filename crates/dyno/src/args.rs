@@ -1,0 +1,249 @@
+//! The command line that every benchmark has: flags, variables, help.
+//!
+//! It says [`Settings`] and an [`Output`], and judges neither rates nor times: that is done once,
+//! in [`Settings::plan`], for all layers alike. What it does refuse, before anything has been
+//! started, is a flag that does not exist, and a place for output that can't be written to.
+
+mod help;
+mod place;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum};
+
+use crate::parameters::{Setting, Settings, Source, TaskParameters};
+
+/// The exit code of what was refused before anything was started.
+pub const USAGE_EXIT: i32 = 2;
+
+/// What the command line of a benchmark says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arguments {
+    /// The settings of the environment and of flags, to be layered over those of the code.
+    pub settings: Settings,
+    /// Where the results go.
+    pub output: Output,
+}
+
+impl Arguments {
+    /// Reads a command line, the program's name first, for the benchmark `name`, whose code says
+    /// `code` and whose task has these parameters: both are shown as defaults in the help.
+    ///
+    /// # Errors
+    /// If it asks for help or the version, or can't be taken.
+    pub fn read(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        name: &str,
+        code: &Settings,
+        task: &TaskParameters,
+    ) -> Result<Self, Usage> {
+        let command = help::command(name, code, task);
+        let matches = command.try_get_matches_from(line).map_err(Usage::Clap)?;
+        let output = Output::from_arg_matches(&matches).map_err(Usage::Clap)?;
+        place::check(&output).map_err(|error| Usage::Refused(error.to_string()))?;
+        Ok(Self { settings: settings(&matches), output })
+    }
+}
+
+/// What was said by flags and variables. Values that are but shown as defaults are left to the
+/// layer that they come from.
+fn settings(matches: &ArgMatches) -> Settings {
+    let mut settings = Settings::from_environment(|name| {
+        // The others are read below, where it is known which of the two was heard.
+        (name == crate::parameters::PARAMETER_VARIABLE).then(|| std::env::var(name).ok()).flatten()
+    });
+    for setting in Setting::ALL {
+        let id = help::id(setting);
+        let source = match matches.value_source(&id) {
+            Some(ValueSource::CommandLine) => Source::Flag,
+            Some(ValueSource::EnvVariable) => Source::Environment,
+            _ => continue,
+        };
+        if let Some(text) = matches.get_one::<String>(&id) {
+            settings.say(setting, text.clone(), source);
+        }
+    }
+    for pair in matches.get_many::<String>(help::PARAM).unwrap_or_default() {
+        settings.say_parameter(pair.clone(), Source::Flag);
+    }
+    settings
+}
+
+/// Everything that a command line may hold. The settings are text here, whatever they stand for.
+#[derive(Debug, Clone, Parser)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+struct Flags {
+    #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
+    verdict: Limits,
+    #[command(flatten)]
+    task: Task,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    deadlines: Times,
+    /// Accepted, since `cargo bench` passes it.
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Accepted, since `cargo bench FILTER` passes it to every benchmark.
+    #[arg(hide = true)]
+    filter: Option<String>,
+}
+
+/// What is issued, when, and to whom.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Load")]
+struct Load {
+    /// Cycles per second over all workers (5k, 1.5M), or "max" for a closed loop.
+    #[arg(short = 'R', long, value_name = "RATE", allow_hyphen_values = true)]
+    rate: Option<String>,
+    /// How long to measure, after the warm-up.
+    #[arg(short, long, value_name = "TIME", allow_hyphen_values = true)]
+    duration: Option<String>,
+    /// How long to run first, at the same rate, in no result.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    warmup: Option<String>,
+    /// Worker processes; "auto" is one for each processor.
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    workers: Option<String>,
+    /// How due times are spread.
+    #[arg(long, value_name = "HOW")]
+    arrivals: Option<String>,
+    /// Repeats the random arrivals of an earlier run; drawn anew unless given.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// How workers wait for due times: "spin" takes a core each.
+    #[arg(long, value_name = "HOW")]
+    pacing: Option<String>,
+    /// Most cycles in flight per worker: 1 in a closed loop, unlimited in an open one.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    in_flight: Option<String>,
+}
+
+/// What the verdict allows.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Verdict")]
+struct Limits {
+    /// Most cycles due and not ended; "auto" is two seconds' worth above the warm-up's level.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    max_backlog: Option<String>,
+    /// What to do at that limit.
+    #[arg(long, value_name = "WHAT")]
+    on_backlog: Option<String>,
+    /// Most failed cycles, or their share (1%).
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    max_failed: Option<String>,
+}
+
+/// What the task is told and shows.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Task")]
+struct Task {
+    /// Sets a parameter of the task; may be repeated.
+    #[arg(short = 'P', long, value_name = "NAME=VALUE")]
+    param: Vec<String>,
+    /// Spans that become metrics beside the benchmark's own (as in RUST_LOG).
+    #[arg(long, value_name = "FILTER")]
+    spans: Option<String>,
+}
+
+/// How long what may take.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Deadlines")]
+struct Times {
+    /// For every worker to be ready.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    start_deadline: Option<String>,
+    /// For running cycles to end, once no more are issued.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    drain_deadline: Option<String>,
+    /// For the workers' `after`.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    after_deadline: Option<String>,
+    /// Between being asked to end and being killed.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    kill_grace: Option<String>,
+}
+
+/// Where the results go, and in which form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// What stdout gets: a page for people, one JSON object, or one CSV row.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(env = "DYNO_FORMAT", hide_env_values = true)]
+    pub format: Format,
+    /// Folder for the run's files; target/dyno/NAME/RUN unless given.
+    #[arg(long, value_name = "DIR", env = "DYNO_OUT", hide_env_values = true)]
+    pub out: Option<PathBuf>,
+    /// Writes the log there too, as lines of JSON.
+    #[arg(long, value_name = "FILE", env = "DYNO_LOG_FILE", hide_env_values = true)]
+    pub log_file: Option<PathBuf>,
+    /// Metrics to draw over time, in the end.
+    #[arg(long, value_name = "METRIC", value_delimiter = ',')]
+    #[arg(env = "DYNO_PLOT", hide_env_values = true)]
+    pub plot: Vec<String>,
+    /// No live view: the summary only.
+    #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
+    pub quiet: bool,
+    /// Asks for the parameters that are not given.
+    #[arg(long, help_heading = "Task", env = "DYNO_PROMPT", hide_env_values = true)]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
+    pub prompt: bool,
+}
+
+/// The form of what stdout gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A page for people.
+    #[default]
+    #[value(help = None)]
+    Human,
+    /// One JSON object, and nothing else.
+    #[value(help = None)]
+    Json,
+    /// A header and one row.
+    #[value(help = None)]
+    Csv,
+}
+
+/// A command line after which nothing is started.
+#[derive(Debug)]
+pub enum Usage {
+    /// Help, the version, or a line that does not parse.
+    Clap(clap::Error),
+    /// A line that can't be taken.
+    Refused(String),
+}
+
+impl Usage {
+    /// 0 for help and the version, else [`USAGE_EXIT`].
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Clap(error) => error.exit_code(),
+            Self::Refused(_) => USAGE_EXIT,
+        }
+    }
+
+    /// Writes it where it belongs: help to stdout, refusals to stderr. A closed pipe is no error,
+    /// since whoever closed it has read enough.
+    pub fn print(&self) {
+        let written = match self {
+            Self::Clap(error) => error.print(),
+            Self::Refused(line) => {
+                use std::io::Write as _;
+                writeln!(std::io::stderr(), "error: {line}")
+            }
+        };
+        // There is nowhere left to say that it could not be said.
+        drop(written);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What a command line says, what it is refused for, and what its help promises.
+
+use super::*;
+use crate::parameters::{Machine, SettingsError};
+use crate::primary::plan::{Plan, Rate};
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Parameters {
+    n: u32,
+}
+
+const MACHINE: Machine = Machine { parallelism: 2, descriptors: 1_024, seed: 7 };
+
+fn task() -> TaskParameters {
+    TaskParameters::of(&Parameters { n: 30 }).unwrap()
+}
+
+/// Reads a line as the benchmark `fibonacci` would, whose code asks for 80 a second.
+fn read(line: &str) -> Result<Arguments, Usage> {
+    let mut code = Settings::default();
+    code.set(Setting::Rate, 80.0);
+    let line = std::iter::once("fibonacci").chain(line.split_whitespace());
+    Arguments::read(line, "fibonacci", &code, &task())
+}
+
+fn plan(line: &str) -> Result<Plan, SettingsError> {
+    read(line).unwrap().settings.plan("fibonacci", &MACHINE, &task())
+}
+
+#[track_caller]
+fn refusal(line: &str) -> String {
+    let usage = read(line).unwrap_err();
+    assert_eq!(usage.exit_code(), USAGE_EXIT);
+    match usage {
+        Usage::Clap(error) => error.to_string(),
+        Usage::Refused(line) => line,
+    }
+}
+
+/// The help of a benchmark whose code says nothing, without wrapping.
+fn help() -> String {
+    let command = help::command("fibonacci", &Settings::default(), &task());
+    command.term_width(0).max_term_width(0).render_long_help().to_string()
+}
+
+/// The lines of the help that tell of a flag.
+fn help_of(help: &str, flag: &str) -> String {
+    let start = help
+        .find(&format!("--{flag} <"))
+        .or_else(|| help.find(&format!("--{flag}\n")))
+        .unwrap_or_else(|| panic!("--{flag} is not in the help"));
+    let entry = &help[start..];
+    let end = entry[2..].find("\n  -").or_else(|| entry[2..].find("\n      --"));
+    let next = entry[2..].find("\n      --").into_iter().chain(end).min();
+    entry[..next.map_or(entry.len(), |end| end + 2)].to_owned()
+}
+
+#[test]
+fn every_flag_of_the_load_reaches_the_plan() {
+    let plan = plan(
+        "-R 5k -d 2s -w 3 --warmup 0s --arrivals poisson --seed 9 --pacing spin --in-flight 4 \
+         --max-backlog 70 --on-backlog queue --max-failed 1% --spans my=debug -P n=35 \
+         --start-deadline 1s --drain-deadline 2s --after-deadline 3s --kill-grace 4ms",
+    )
+    .unwrap();
+    assert_eq!(
+        plan.to_string(),
+        "rate 5,000/s · duration 2s · warmup 0s · workers 3 · arrivals poisson · seed 9 \
+         · pacing spin · max-backlog 70 · on-backlog queue · in-flight 4 · max-failed 1% · n=35"
+    );
+    assert_eq!(plan.spans, "my=debug");
+    let deadlines = plan.deadlines;
+    let deadlines = [deadlines.start, deadlines.drain, deadlines.after, deadlines.kill_grace];
+    assert_eq!(deadlines.map(|deadline| deadline.as_millis()), [1_000, 2_000, 3_000, 4]);
+}
+
+#[test]
+fn a_line_that_says_nothing_leaves_all_to_the_layers_below() {
+    let arguments = read("").unwrap();
+    assert_eq!(arguments.settings, Settings::default());
+    assert_eq!(arguments.output, Output::default());
+}
+
+#[test]
+fn what_cargo_bench_passes_is_accepted() {
+    assert_eq!(read("--bench some_filter").unwrap().settings, Settings::default());
+}
+
+#[test]
+fn the_output_is_read() {
+    let output =
+        read("--format json --plot response,wait --plot cpu --quiet --prompt").unwrap().output;
+    assert_eq!(output.format, Format::Json);
+    assert_eq!(output.plot, ["response", "wait", "cpu"]);
+    assert!(output.quiet && output.prompt);
+}
+
+#[test]
+fn values_are_refused_by_the_plan_and_negative_ones_are_values() {
+    let refusal = |line| plan(line).unwrap_err().to_string();
+    assert!(refusal("--rate -5").starts_with("--rate -5: a rate is between 0.1 and 1,000,000"));
+    assert!(refusal("-w 0").starts_with("--workers 0: "));
+    assert!(refusal("-d 5").starts_with("--duration 5: a time is a number with its unit"));
+    assert!(refusal("-P m=1").starts_with("-P m=1: the task has no parameter \"m\""));
+}
+
+#[test]
+fn what_is_nearly_a_flag_or_a_choice_is_refused_with_the_nearest() {
+    assert!(refusal("--durration 5s").contains("'--duration'"), "{}", refusal("--durration 5s"));
+    assert!(refusal("--arrivals poison").contains("'poisson'"));
+    assert!(refusal("--format xml").contains("[possible values: human, json, csv]"));
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for line in ["-h", "--help", "-V", "--version"] {
+        assert_eq!(read(line).unwrap_err().exit_code(), 0);
+    }
+    let version = match read("--version").unwrap_err() {
+        Usage::Clap(error) => error.to_string(),
+        Usage::Refused(line) => line,
+    };
+    assert_eq!(version, format!("fibonacci (dyno {})\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_help_shows_what_the_code_says_and_the_parameters_of_the_task() {
+    let Usage::Clap(help) = read("--help").unwrap_err() else { panic!("clap prints the help") };
+    let help = help.to_string();
+    assert!(help_of(&help, "rate").contains("[default: 80]"), "{help}");
+    assert!(help.ends_with("(also DYNO_PARAM=\"NAME=VALUE …\"):\n  -P n=30\n"), "{help}");
+    assert!(!help.contains("--bench"), "{help}");
+    assert_eq!(plan("").unwrap().rate, Rate::PerSecond(50.0), "shown as a default, not said");
+}
+
+/// The rows of the table of parameters in the documentation: flag, variable, default.
+fn documented() -> Vec<[String; 3]> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/parameters.md");
+    let page = std::fs::read_to_string(page).expect("the documentation stands beside the crates");
+    let rows = page.lines().filter(|line| line.starts_with("| `-")).map(|line| {
+        let mut cells = line.split('|').skip(1).map(|cell| cell.trim().replace('`', ""));
+        [(); 3].map(|()| cells.next().expect("a row has four cells"))
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_defaults_in_the_help_the_documentation_and_the_code_are_the_same() {
+    let (help, documented) = (help(), documented());
+    for setting in Setting::ALL {
+        let flag = format!("--{}", setting.flag());
+        let row = documented.iter().find(|[name, ..]| name.split(", ").any(|name| name == flag));
+        let [_, variable, default] = row.unwrap_or_else(|| panic!("{flag} is not documented"));
+        let entry = help_of(&help, setting.flag());
+        assert_eq!(*variable, setting.variable());
+        assert!(entry.contains(&format!("[env: {variable}]")), "{entry}");
+        match setting.default_text() {
+            Some(text) => {
+                assert_eq!(*default, text, "{flag} in the documentation");
+                assert!(entry.contains(&format!("[default: {text}]")), "{entry}");
+            }
+            None => assert!(!entry.contains("[default:"), "{entry}"),
+        }
+    }
+}
+
+#[test]
+fn every_flag_of_the_help_is_documented() {
+    let documented = documented();
+    let command = help::command("fibonacci", &Settings::default(), &task());
+    for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+        let flag = format!("--{}", argument.get_long().expect("every argument is a flag"));
+        let is_named = |[name, ..]: &[String; 3]| name.split(", ").any(|name| name == flag);
+        assert!(documented.iter().any(is_named), "{flag} is not documented");
+    }
+}
+
+#[test]
+fn a_place_that_can_be_written_to_is_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let kept = folder.path().join("kept.log");
+    std::fs::write(&kept, "before").unwrap();
+    for line in [
+        format!("--out {}", path("a/b/c")),
+        format!("--out {}", path("")),
+        format!("--log-file {}", path("new.log")),
+        format!("--log-file {}", kept.display()),
+    ] {
+        read(&line).unwrap();
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(left, std::slice::from_ref(&kept));
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "before");
+}
+
+#[test]
+fn a_place_that_can_not_be_written_to_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let inside = file.join("below");
+    let refused = refusal(&format!("--out {}", inside.display()));
+    assert!(refused.starts_with(&format!("--out {}: can't be written to (", inside.display())));
+    let refused = refusal(&format!("--log-file {}", folder.path().display()));
+    assert!(refused.starts_with("--log-file "), "{refused}");
+    let missing = folder.path().join("no/such/folder/log");
+    assert!(refusal(&format!("--log-file {}", missing.display())).contains("No such file"));
+}
