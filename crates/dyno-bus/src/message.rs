@@ -228,8 +228,6 @@ pub struct Harness {
     pub unleased: u64,
     /// For how long recording threads waited for the bus, in nanoseconds, in the measured window.
     pub stall_ns: u64,
-    /// For how long the worker was stopped by a signal, in nanoseconds.
-    pub paused_ns: u64,
 }
 
 /// A hook of the task that failed.
@@ -257,6 +255,8 @@ pub struct Drained {
     pub cut: Time,
     /// What became of them.
     pub counts: PerPhase<Counts>,
+    /// Cycles of either phase that ended well inside the measured window.
+    pub delivered: u64,
     /// The age of the youngest cycle that never ended, in nanoseconds: what its response is
     /// at least.
     pub censored_age_min_ns: Option<u64>,

@@ -292,10 +292,11 @@ impl Cursor {
         passed
     }
 
-    /// The lowest index that no cycle passed so far, nor the next one, can have.
+    /// The next cycle's index in the current segment: every index that this walk has passed is
+    /// below it.
     #[must_use]
-    pub fn index_bound(&self) -> u64 {
-        self.index + 1
+    pub fn index(&self) -> u64 {
+        self.index
     }
 
     fn leave(&mut self) {
@@ -306,7 +307,9 @@ impl Cursor {
     /// Positions the walk at the front segment's first cycle of this share.
     fn enter(&mut self) {
         let Some(segment) = self.segments.front() else { return };
-        self.index = self.share.first_of(segment);
+        // A closed segment's length is known only once it is over: the next one counts on.
+        let floor = if matches!(segment.pace, Pace::Closed { .. }) { self.index } else { 0 };
+        self.index = self.share.first_of(segment).max(self.share.at_least(floor));
         self.at = segment.t0;
         match segment.pace {
             Pace::Open { rate, arrivals: Arrivals::Uniform } => {

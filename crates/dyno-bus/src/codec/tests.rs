@@ -51,13 +51,13 @@ fn the_bytes_of_each_message_are_what_they_were() {
 
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Batch(batch())), [
-        59, 0, 0, 0, 3,
+        58, 0, 0, 0, 3,
         3, 252, 0x40, 0x42, 0x0f, 0x00,
         1, 1, 0, 0, 0, 0, 251, 0x2c, 0x01, 2, 1, 0, 0, 0,
         0, 0, 2, 0, 250, 2, 251, 251, 0, 252, 0, 0, 1, 0,
         1, 1, 1, 2, 7, 253, 255, 255, 255, 255, 255, 255, 255, 255,
         1, 2, b'n', b'o', 1, 9, 1,
-        0, 0, 0,
+        0, 0,
     ]);
 
     let segment = Command::Segment(Segment {

@@ -1,0 +1,113 @@
+//! How a process learns that it is a worker: one variable of its environment.
+//!
+//! Set by the primary, read by [`bench`](crate::bench), and believed only if everything about it
+//! is true: the process's parent is the primary that it names, and standard input is a socket. So
+//! a task that starts its own binary, whose children inherit the variable, does not recurse.
+
+use std::fmt;
+use std::os::fd::AsFd;
+use std::str::FromStr;
+
+use nix::sys::socket::{SockType, getsockopt, sockopt};
+use nix::unistd::getppid;
+
+/// The variable's name.
+pub(crate) const VARIABLE: &str = "DYNO_WORKER";
+
+/// Which worker of which run a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The primary's process id.
+    pub(crate) primary: u32,
+    /// The run's random number.
+    pub(crate) nonce: u64,
+    /// The worker's index.
+    pub(crate) worker: u32,
+    /// The benchmark's name.
+    pub(crate) benchmark: String,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { primary, nonce, worker, benchmark } = self;
+        write!(f, "{primary}:{nonce:016x}:{worker}:{benchmark}")
+    }
+}
+
+/// The text is no identity.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+impl FromStr for Identity {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let mut parts = text.splitn(4, ':');
+        let mut next = || parts.next().ok_or(Malformed);
+        Ok(Self {
+            primary: next()?.parse().map_err(|_| Malformed)?,
+            nonce: u64::from_str_radix(next()?, 16).map_err(|_| Malformed)?,
+            worker: next()?.parse().map_err(|_| Malformed)?,
+            benchmark: next()?.to_owned(),
+        })
+    }
+}
+
+/// What the environment says that this process is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Nothing: it may be a primary.
+    None,
+    /// A worker, and everything about it is true.
+    Worker(Identity),
+    /// A worker, but it can't be; why not.
+    Refused(String),
+}
+
+impl Claim {
+    /// Reads the environment of this process.
+    pub(crate) fn of_this_process() -> Self {
+        let Some(text) = std::env::var_os(VARIABLE) else { return Self::None };
+        let Ok(identity) = text.to_string_lossy().parse::<Identity>() else {
+            return Self::Refused(format!(
+                "{VARIABLE}={} is not set by a primary: unset it",
+                text.to_string_lossy()
+            ));
+        };
+        let parent = getppid().as_raw();
+        if i64::from(parent) != i64::from(identity.primary) {
+            return Self::Refused(format!(
+                "this process inherited {VARIABLE} from a worker of `{}` but was not started by \
+                 its primary (pid {}, the parent is {parent}): a task that starts a benchmark has \
+                 to unset {VARIABLE}",
+                identity.benchmark, identity.primary,
+            ));
+        }
+        let socket = getsockopt(&std::io::stdin().as_fd(), sockopt::SockType);
+        if socket != Ok(SockType::Stream) {
+            return Self::Refused(format!(
+                "{VARIABLE} is set but standard input is no socket of a primary: unset it"
+            ));
+        }
+        Self::Worker(identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_reads_as_it_was_written() {
+        let identity =
+            Identity { primary: 42, nonce: u64::MAX, worker: 7, benchmark: "a:b c".into() };
+        assert_eq!(identity.to_string().parse(), Ok(identity));
+    }
+
+    #[test]
+    fn anything_else_is_malformed() {
+        for text in ["", "1", "1:2:3", "x:2:3:n", "1:zz:3:n", "1:2:-1:n"] {
+            assert_eq!(text.parse::<Identity>(), Err(Malformed), "{text}");
+        }
+    }
+}

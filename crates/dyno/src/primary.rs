@@ -1,0 +1,74 @@
+//! The primary: starts workers, issues by segments and leases, observes, and decides.
+//!
+//! ```text
+//!   [plan] ──▶ [schedule] ──▶ [state] ◀── events ── [driver] ──▶ processes, sockets, signals
+//!                                └── actions ──────────▲ │
+//!                                                        ▼
+//!                                 [record]: observer, backlog, errors ──▶ [run] ──▶ [verdict]
+//! ```
+//!
+//! The state machine is pure and the driver has all the effects; the record keeps what comes. It
+//! prints nothing: whoever called gets [`Update`]s while it runs and a [`Run`] at the end.
+
+pub mod event;
+pub mod plan;
+pub mod run;
+pub mod verdict;
+
+mod backlog;
+mod beat;
+mod driver;
+mod error;
+mod fault;
+mod member;
+mod own;
+mod process;
+mod record;
+mod remote;
+mod schedule;
+mod signal;
+mod state;
+mod sweep;
+
+pub use backlog::{BacklogSample, Totals};
+pub use driver::{Launch, Reach, drive};
+pub use remote::Remote;
+pub use error::StartError;
+pub use event::{Exit, Phase};
+pub use plan::Plan;
+pub use run::{Run, Silent, Sink, Stream, Tick, Update};
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! What the tests of several modules need.
+
+    use std::time::Duration;
+
+    use super::plan::*;
+
+    /// 50 cycles a second for 5 s on 2 workers, after a second of warm-up.
+    pub(crate) fn plan() -> Plan {
+        Plan {
+            benchmark: "test".into(),
+            rate: Rate::PerSecond(50.0),
+            duration: Duration::from_secs(5),
+            warmup: Duration::from_secs(1),
+            workers: 2,
+            arrivals: Arrivals::Uniform,
+            seed: 1,
+            pacing: Pacing::Sleep,
+            max_backlog: None,
+            on_backlog: OnBacklog::Stop,
+            max_failed: MaxFailed::Count(0),
+            in_flight: None,
+            deadlines: Deadlines {
+                start: Duration::from_secs(10),
+                drain: Duration::from_secs(5),
+                after: Duration::from_secs(5),
+                kill_grace: Duration::from_millis(500),
+            },
+            spans: String::new(),
+            task: serde_json::Map::new(),
+        }
+    }
+}

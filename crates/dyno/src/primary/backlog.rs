@@ -1,0 +1,145 @@
+//! The backlog, from what the workers last said: cycles due and not ended. Pure.
+
+use dyno_bus::Time;
+use dyno_bus::message::Counts;
+use dyno_bus::segment::PerPhase;
+
+/// The backlog at one instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BacklogSample {
+    /// When.
+    pub at: Time,
+    /// Cycles due that have not begun.
+    pub waiting: u64,
+    /// Cycles that have begun and not ended.
+    pub running: u64,
+}
+
+impl BacklogSample {
+    /// Waiting and running together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.waiting + self.running
+    }
+}
+
+/// What all workers together have been issued and have ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Cycles due.
+    pub issued: PerPhase<u64>,
+    /// Cycles that ended well.
+    pub completed: PerPhase<u64>,
+    /// Cycles that failed.
+    pub failed: PerPhase<u64>,
+}
+
+/// The latest of each worker.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    workers: Vec<Latest>,
+    totals: Totals,
+    waiting: u64,
+    running: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Latest {
+    due: PerPhase<u64>,
+    counts: PerPhase<Counts>,
+    waiting: u64,
+    running: u64,
+}
+
+impl Backlog {
+    pub(super) fn new(workers: u32) -> Self {
+        Self {
+            workers: vec![Latest::default(); workers as usize],
+            totals: Totals::default(),
+            waiting: 0,
+            running: 0,
+        }
+    }
+
+    /// A worker's counts at an instant by which so many cycles had become due to it. In a closed
+    /// loop nothing is due by the clock: what has begun was due.
+    pub(super) fn update(
+        &mut self,
+        worker: u32,
+        due: Option<PerPhase<u64>>,
+        counts: PerPhase<Counts>,
+    ) {
+        let PerPhase { warmup, measured } = counts;
+        let due =
+            due.unwrap_or(PerPhase { warmup: warmup.started, measured: measured.started });
+        let over = warmup.ended() + measured.ended();
+        let running = warmup.running() + measured.running();
+        let backlog = due.total().saturating_sub(over);
+        let latest = Latest { due, counts, waiting: backlog.saturating_sub(running), running };
+
+        let before = std::mem::replace(&mut self.workers[worker as usize], latest);
+        self.waiting = self.waiting + latest.waiting - before.waiting;
+        self.running = self.running + latest.running - before.running;
+        for (total, now, then) in [
+            (&mut self.totals.issued, latest.due, before.due),
+            (&mut self.totals.completed, completed(latest.counts), completed(before.counts)),
+            (&mut self.totals.failed, failed(latest.counts), failed(before.counts)),
+        ] {
+            total.warmup = total.warmup + now.warmup - then.warmup;
+            total.measured = total.measured + now.measured - then.measured;
+        }
+    }
+
+    /// The latest of all workers together.
+    pub(super) fn sample(&self, at: Time) -> BacklogSample {
+        BacklogSample { at, waiting: self.waiting, running: self.running }
+    }
+
+    /// What all workers have been issued and have ended.
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+}
+
+fn completed(counts: PerPhase<Counts>) -> PerPhase<u64> {
+    PerPhase { warmup: counts.warmup.completed, measured: counts.measured.completed }
+}
+
+fn failed(counts: PerPhase<Counts>) -> PerPhase<u64> {
+    PerPhase { warmup: counts.warmup.failed, measured: counts.measured.failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(started: u64, completed: u64) -> PerPhase<Counts> {
+        let measured = Counts { started, completed, ..Counts::default() };
+        PerPhase { warmup: Counts::default(), measured }
+    }
+
+    fn due(measured: u64) -> Option<PerPhase<u64>> {
+        Some(PerPhase { warmup: 0, measured })
+    }
+
+    #[test]
+    fn waiting_and_running_are_told_apart_and_replaced_per_worker() {
+        let mut backlog = Backlog::new(2);
+        backlog.update(0, due(10), counts(7, 4));
+        backlog.update(1, due(5), counts(5, 5));
+        let sample = backlog.sample(Time::ZERO);
+        assert_eq!((sample.waiting, sample.running, sample.total()), (3, 3, 6));
+        backlog.update(0, due(11), counts(11, 11));
+        assert_eq!(backlog.sample(Time::ZERO).total(), 0);
+        assert_eq!(backlog.totals().issued.measured, 16);
+        assert_eq!(backlog.totals().completed.measured, 16);
+    }
+
+    #[test]
+    fn a_closed_loop_has_only_what_runs() {
+        let mut backlog = Backlog::new(1);
+        backlog.update(0, None, counts(9, 8));
+        let sample = backlog.sample(Time::ZERO);
+        assert_eq!((sample.waiting, sample.running), (0, 1));
+    }
+}

@@ -1,0 +1,171 @@
+//! The primary's beat: what it does again and again while cycles run.
+//!
+//! At each beat it records its own gauges and how late the beat is, samples the backlog, and, in
+//! longer periods, rotates the observer's interval and tells the sink how things stand.
+
+use std::time::Duration;
+
+use dyno_bus::message::Report;
+use dyno_bus::{Phase as Window, Time};
+use dyno_observer::{ProcessId, SNAPSHOTS_MAX};
+
+use super::event::Phase;
+use super::own::{Gauges, OwnBus};
+use super::plan::Plan;
+use super::record::Record;
+use super::run::{Sink, Tick, Update};
+
+/// Beats over the window: enough samples of the backlog to see a trend.
+const BEATS: u32 = 100;
+/// The shortest and the longest beat.
+const BEAT_MIN: Duration = Duration::from_millis(5);
+const BEAT_MAX: Duration = Duration::from_millis(50);
+/// No interval is shorter than this: it would hold too few values.
+const ROTATION_MIN: Duration = Duration::from_millis(100);
+
+/// When what is due.
+pub(super) struct Beat {
+    own: OwnBus,
+    period: Duration,
+    next: Time,
+    rotation: Duration,
+    next_rotation: Time,
+    tick: Option<Duration>,
+    next_tick: Time,
+    /// The run's first due time, once it is known.
+    t0: Option<Time>,
+}
+
+impl Beat {
+    pub(super) fn new(plan: &Plan, now: Time, tick: Option<Duration>) -> Self {
+        let period = (plan.duration / BEATS).clamp(BEAT_MIN, BEAT_MAX);
+        // As many snapshots as are kept, spread over the window.
+        let rotation = (plan.duration / SNAPSHOTS_MAX as u32).max(ROTATION_MIN);
+        Self {
+            own: OwnBus::new(),
+            period,
+            next: now + period,
+            rotation,
+            next_rotation: Time::NEVER,
+            tick,
+            next_tick: now,
+            t0: None,
+        }
+    }
+
+    /// When [`beat`](Self::beat) is due.
+    pub(super) fn next(&self) -> Time {
+        self.next
+    }
+
+    /// The first cycle is due then.
+    pub(super) fn begin(&mut self, t0: Time) {
+        self.t0.get_or_insert(t0);
+    }
+
+    /// The measured window begins.
+    pub(super) fn begin_window(&mut self, at: Time) {
+        self.own.set_phase(Window::Measured);
+        self.next_rotation = at + self.rotation;
+    }
+
+    /// Does what is due at `now`; whether the backlog passed its limit.
+    pub(super) fn beat(
+        &mut self,
+        now: Time,
+        phase: Phase,
+        record: &mut Record,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        // Each beat that was missed is one that was late.
+        while self.next <= now {
+            self.own.loop_lag(now.nanos_since(self.next));
+            self.next = self.next + self.period;
+        }
+        self.gauges(now, record);
+        let passed = phase == Phase::Measuring && record.sample(now);
+        if now >= self.next_rotation && phase < Phase::Finishing {
+            self.rotate(now, record, sink);
+        }
+        if let Some(period) = self.tick
+            && now >= self.next_tick
+        {
+            self.next_tick = now + period;
+            self.tick(now, phase, record, sink);
+        }
+        passed
+    }
+
+    /// Ends the current interval.
+    pub(super) fn rotate(&mut self, now: Time, record: &mut Record, sink: &mut dyn Sink) {
+        self.next_rotation = now + self.rotation;
+        record.observer.rotate(now, |interval| sink.interval(&interval));
+        record.point(self.elapsed(now), now);
+    }
+
+    /// The last word of the primary's own emitter, verified as everyone's.
+    pub(super) fn close(
+        mut self,
+        now: Time,
+        phase: Phase,
+        record: &mut Record,
+        sink: &mut dyn Sink,
+    ) -> Result<(), String> {
+        self.gauges(now, record);
+        let emitted = self.own.close(now, |report| absorb(record, report));
+        let verified = record.observer.verify(ProcessId::Primary, &emitted);
+        self.rotate(now, record, sink);
+        self.tick(now, phase, record, sink);
+        verified.map_err(|error| error.to_string())
+    }
+
+    fn gauges(&mut self, now: Time, record: &mut Record) {
+        let totals = record.totals();
+        self.own.gauges(Gauges {
+            issued: totals.issued.total(),
+            completed: totals.completed.total(),
+            backlog: record.backlog(now).total(),
+            uptime_ns: self.elapsed(now).as_nanos() as u64,
+        });
+        self.own.publish(now, |report| absorb(record, report));
+    }
+
+    fn tick(&self, now: Time, phase: Phase, record: &mut Record, sink: &mut dyn Sink) {
+        sink.update(Update::Tick(Box::new(Tick {
+            phase,
+            elapsed: self.elapsed(now),
+            totals: record.totals(),
+            backlog: record.backlog(now),
+            list: record.observer.list(),
+        })));
+    }
+
+    fn elapsed(&self, now: Time) -> Duration {
+        self.t0.map_or(Duration::ZERO, |t0| now - t0)
+    }
+}
+
+/// What the primary says of itself is believed, or a bug of ours.
+fn absorb(record: &mut Record, report: Report) {
+    match report {
+        Report::Declare(declare) => {
+            // The user's own name may be known from the workers with another unit: then it is
+            // told as they declared it, and these values are left out with a warning.
+            if let Err(error) = record.observer.declare(ProcessId::Primary, &declare) {
+                record.warn(&error.to_string());
+            }
+        }
+        Report::Batch(batch) => {
+            if let Err(error) = record.observer.absorb(ProcessId::Primary, &batch) {
+                record.warn(&error.to_string());
+            }
+        }
+        // The primary's own emitter sends nothing else.
+        Report::Hello(_)
+        | Report::Ready
+        | Report::Failed(_)
+        | Report::Notice(_)
+        | Report::Drained(_)
+        | Report::Bye(_) => {}
+    }
+}

@@ -1,0 +1,528 @@
+//! The driver: turns sources into events and performs actions, nothing else.
+//!
+//! One thread, one poll over the workers' sockets, their output, their ends, signals, and the
+//! caller's remote. Every source is read until it has nothing more, a busy worker only so far that
+//! the others are served too. What a worker sent is read to its end before its exit is judged.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dyno_bus::message::{Report, Start};
+use dyno_bus::{Received, Time, clock};
+use dyno_observer::ProcessId;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
+use nix::sys::signal::Signal;
+
+use super::beat::Beat;
+use super::error::StartError;
+use super::event::{Action, Event, Fault, Phase};
+use super::fault::{Faults, Named};
+use super::plan::{OnBacklog, Plan};
+use super::process::Process;
+use super::record::{Ending, Record};
+use super::remote::Remote;
+use super::run::{Run, Sink, Stream, Update, WorkerEnd};
+use super::signal::{Asked, Signals};
+use super::state::Primary;
+use super::sweep;
+use crate::identity::Identity;
+
+/// Frames of one worker that are read before the others have their turn.
+const FRAMES_PER_TURN: usize = 32;
+/// Reads of one worker's output, likewise.
+const READS_PER_TURN: usize = 8;
+
+/// What is watched of each worker; its token is `worker * SOURCES + source`.
+const SOURCES: usize = 4;
+const LINK: usize = 0;
+const STDOUT: usize = 1;
+const STDERR: usize = 2;
+const EXIT: usize = 3;
+/// Tokens of what is not a worker's.
+const SIGNALS: Token = Token(usize::MAX);
+const REMOTE: Token = Token(usize::MAX - 1);
+
+/// All that a run needs beside its plan.
+pub struct Launch {
+    /// What to do.
+    pub plan: Plan,
+    /// The workers' program.
+    pub worker_exe: PathBuf,
+    /// Whether this process is ours.
+    pub reach: Reach,
+    /// By which the run can be steered.
+    pub remote: Remote,
+}
+
+/// How far a run may reach into the process that it runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It is ours: signals are taken over and orphans adopted.
+    Process,
+    /// It is someone else's: nothing of it is touched.
+    Guest,
+}
+
+/// Runs the plan to its end, whatever becomes of it.
+///
+/// # Errors
+/// Only if nothing could be started. Everything later is part of the [`Run`].
+pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
+    let mut driver = Driver::new(launch, sink)?;
+    driver.step(Event::Begin);
+    while driver.state.phase() != Phase::Done {
+        driver.turn();
+    }
+    Ok(driver.finish())
+}
+
+struct Driver<'a> {
+    plan: Plan,
+    worker_exe: PathBuf,
+    nonce: u64,
+    reach: Reach,
+    state: Primary,
+    record: Record,
+    beat: Beat,
+    faults: Faults,
+    processes: Vec<Option<Process>>,
+    /// Sources that had more than their turn allowed.
+    unread: Vec<Token>,
+    poll: Poll,
+    signals: Option<Signals>,
+    remote: Remote,
+    sink: &'a mut dyn Sink,
+    begun: Time,
+    cpu_begun: Duration,
+    started_at: Duration,
+    /// The first signal that asked for the end.
+    ended_by: Option<i32>,
+    /// When cycles stopped becoming due.
+    cut: Option<Time>,
+    pauses: Vec<Duration>,
+}
+
+impl<'a> Driver<'a> {
+    fn new(launch: Launch, sink: &'a mut dyn Sink) -> Result<Self, StartError> {
+        let Launch { plan, worker_exe, reach, remote } = launch;
+        let need = |what| move |source: io::Error| StartError::Primary { what, source };
+        let poll = Poll::new().map_err(need("poll"))?;
+        let waker = Waker::new(poll.registry(), REMOTE).map_err(need("poll"))?;
+        remote.listen(waker);
+        let signals = match reach {
+            Reach::Guest => None,
+            Reach::Process => {
+                sweep::adopt_orphans().map_err(need("adopt orphans"))?;
+                Some(Signals::take_over().map_err(need("take over signals"))?)
+            }
+        };
+        for source in signals.iter().flat_map(Signals::sources) {
+            poll.registry()
+                .register(&mut SourceFd(&source.as_raw_fd()), SIGNALS, Interest::READABLE)
+                .map_err(need("poll"))?;
+        }
+        let now = clock::now();
+        let nonce = nonce();
+        let mut record = Record::new(&plan);
+        // It has not been heard of before: its name can't be taken.
+        let _first = record.observer.hello(ProcessId::Primary, std::process::id());
+        Ok(Self {
+            state: Primary::new(plan.clone(), nonce, start_of(&plan)),
+            record,
+            beat: Beat::new(&plan, now, sink.tick_period()),
+            faults: Faults::default(),
+            processes: (0..plan.workers).map(|_| None).collect(),
+            unread: Vec::new(),
+            poll,
+            signals,
+            remote,
+            sink,
+            begun: now,
+            cpu_begun: cpu_time(),
+            started_at: clock::wall(),
+            ended_by: None,
+            cut: None,
+            pauses: Vec::new(),
+            plan,
+            worker_exe,
+            nonce,
+            reach,
+        })
+    }
+
+    /// Sleeps until something happens, and sees to it.
+    fn turn(&mut self) {
+        let now = clock::now();
+        let wake_at = self.state.next_tick().min(self.beat.next());
+        let timeout = if self.unread.is_empty() { wake_at - now } else { Duration::ZERO };
+        let mut events = Events::with_capacity(1024);
+        // EINTR is a wake for nothing; any other error shows in what follows.
+        let _woken = self.poll.poll(&mut events, Some(timeout));
+        let mut tokens = std::mem::take(&mut self.unread);
+        tokens.extend(events.iter().map(mio::event::Event::token));
+        for token in tokens {
+            match token {
+                SIGNALS => self.signals(),
+                REMOTE => self.remote.take().into_iter().for_each(|event| self.step(event)),
+                Token(token) => self.serve((token / SOURCES) as u32, token % SOURCES),
+            }
+        }
+        let now = clock::now();
+        if now >= self.state.next_tick() {
+            self.step(Event::Tick);
+        }
+        if now >= self.beat.next() {
+            let phase = self.state.phase();
+            let passed = self.beat.beat(now, phase, &mut self.record, self.sink);
+            if passed && self.plan.on_backlog == OnBacklog::Stop {
+                self.step(Event::BacklogPassed);
+            }
+        }
+    }
+
+    fn signals(&mut self) {
+        let asked = self.signals.as_mut().map(Signals::read).unwrap_or_default();
+        for asked in asked {
+            match asked {
+                Asked::End(signal) => {
+                    self.ended_by.get_or_insert(signal);
+                    self.step(Event::Signal);
+                }
+                Asked::Pause => self.pause(),
+            }
+        }
+    }
+
+    /// Stops the workers, then this process; once it goes on, so do they.
+    fn pause(&mut self) {
+        let Some(signals) = &self.signals else { return };
+        let before = clock::now();
+        self.processes.iter().flatten().for_each(|process| process.signal(Signal::SIGSTOP));
+        let paused = signals.pause();
+        self.processes.iter().flatten().for_each(|process| process.signal(Signal::SIGCONT));
+        if paused.is_ok() {
+            self.pauses.push(clock::now() - before);
+        }
+    }
+
+    /// Reads one source of one worker.
+    fn serve(&mut self, worker: u32, source: usize) {
+        match source {
+            LINK => self.read_link(worker, FRAMES_PER_TURN),
+            STDOUT | STDERR => self.read_output(worker, source, READS_PER_TURN),
+            EXIT => self.judge(worker),
+            _ => unreachable!("a token has one of four sources"),
+        }
+    }
+
+    fn process(&mut self, worker: u32) -> Option<&mut Process> {
+        self.processes[worker as usize].as_mut()
+    }
+
+    fn read_link(&mut self, worker: u32, frames_max: usize) {
+        for _ in 0..frames_max {
+            let Some(process) = self.process(worker).filter(|process| !process.closed) else {
+                return;
+            };
+            // What could not be written before may be taken by now; a peer that is gone shows
+            // in what is read.
+            let _gone = process.link.flush();
+            match process.link.receive() {
+                Ok(Received::Message(report)) => self.report(worker, report),
+                Ok(Received::NotYet) => return,
+                Ok(Received::Closed) => return self.close(worker),
+                Err(error) => return self.break_with(worker, error.to_string()),
+            }
+        }
+        self.unread.push(token(worker, LINK));
+    }
+
+    /// Nothing more is read of a worker.
+    fn close(&mut self, worker: u32) {
+        if let Some(process) = self.process(worker).filter(|process| !process.closed) {
+            process.closed = true;
+            self.step(Event::Closed { worker });
+        }
+    }
+
+    /// What a worker sent can't be true: nothing more is believed of it.
+    fn break_with(&mut self, worker: u32, error: String) {
+        self.step(Event::Broken { worker, error });
+        self.close(worker);
+    }
+
+    fn report(&mut self, worker: u32, report: Report) {
+        let process = ProcessId::Worker(worker);
+        let refused = match report {
+            Report::Hello(hello) => {
+                let refused = self.record.observer.hello(process, hello.pid);
+                self.step(Event::Hello { worker, hello });
+                refused.err().map(|error| error.to_string())
+            }
+            Report::Declare(declare) => {
+                self.record.observer.declare(process, &declare).err().map(|e| e.to_string())
+            }
+            Report::Batch(batch) => {
+                let due = self.state.due(worker, batch.as_of);
+                self.record.absorb(worker, batch, due).err().map(|error| error.to_string())
+            }
+            Report::Ready => return self.step(Event::Ready { worker }),
+            Report::Failed(failed) => {
+                let (hook, message) = (failed.hook, failed.message);
+                return self.step(Event::HookFailed { worker, hook, message });
+            }
+            Report::Notice(notice) => return self.warn(notice),
+            Report::Drained(drained) => return self.step(Event::Drained { worker, drained }),
+            Report::Bye(bye) => return self.step(Event::Bye { worker, bye }),
+        };
+        if let Some(error) = refused {
+            self.break_with(worker, error);
+        }
+    }
+
+    fn read_output(&mut self, worker: u32, source: usize, reads_max: usize) {
+        let Some(process) = self.processes[worker as usize].as_mut() else { return };
+        let mut lines = Vec::new();
+        let mut more = true;
+        for _ in 0..reads_max {
+            more = match source {
+                STDOUT => process.stdout.read(|line| lines.push(line)),
+                _ => process.stderr.read(|line| lines.push(line)),
+            };
+            if !more {
+                break;
+            }
+        }
+        if more {
+            self.unread.push(token(worker, source));
+        }
+        let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
+        for text in lines {
+            if stream == Stream::Stderr {
+                process.remember(&text);
+            }
+            self.sink.update(Update::Line { worker, stream, text });
+        }
+    }
+
+    /// A process has ended: what it sent and wrote is read to the end, then it is judged.
+    fn judge(&mut self, worker: u32) {
+        let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
+        self.read_link(worker, usize::MAX);
+        for source in [STDOUT, STDERR] {
+            self.read_output(worker, source, usize::MAX);
+        }
+        // A grandchild may hold the socket open: nothing of the worker's can follow.
+        self.close(worker);
+        self.step(Event::Exited { worker, exit });
+    }
+
+    /// Feeds an event to the state machine, and performs what it asks for.
+    fn step(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.state.step(clock::now(), event) {
+                events.extend(self.perform(action));
+            }
+        }
+    }
+
+    /// Performs an action; the event that it leads to at once, if any.
+    fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Spawn(worker) => return self.spawn(worker),
+            Action::Send(worker, command) => {
+                let process = self.process(worker).filter(|process| !process.closed)?;
+                if let Err(error) = process.link.send(&command) {
+                    return Some(Event::Broken { worker, error: error.to_string() });
+                }
+                let _gone = process.link.flush();
+            }
+            Action::Verify { worker, drained, issued } => {
+                let result = self.record.verify(worker, issued, &drained);
+                let result = result.map_err(|error| error.to_string());
+                return Some(Event::Verified { worker, result });
+            }
+            Action::VerifyBye { worker, bye } => {
+                let process = ProcessId::Worker(worker);
+                if let Err(error) = self.record.observer.verify(process, &bye.emitted) {
+                    return Some(Event::Verified { worker, result: Err(error.to_string()) });
+                }
+            }
+            Action::WriteOff { worker, issued } => {
+                if let Err(error) = self.record.write_off(worker, issued) {
+                    return Some(Event::Verified { worker, result: Err(error.to_string()) });
+                }
+            }
+            Action::Kill(worker) => {
+                if let Some(process) = self.process(worker) {
+                    process.signal(Signal::SIGKILL);
+                }
+            }
+            Action::Fault(fault) => self.fault(fault),
+            Action::Planned(segment) => self.beat.begin(segment.t0),
+            Action::Enter(phase) => self.enter(phase),
+        }
+        None
+    }
+
+    fn spawn(&mut self, worker: u32) -> Option<Event> {
+        let identity = Identity {
+            primary: std::process::id(),
+            nonce: self.nonce,
+            worker,
+            benchmark: self.plan.benchmark.clone(),
+        };
+        let spawned = Process::spawn(&self.worker_exe, &identity).and_then(|process| {
+            let sources: [(usize, RawFd, Interest); SOURCES] = [
+                (LINK, process.link.stream().as_raw_fd(), Interest::READABLE | Interest::WRITABLE),
+                (STDOUT, process.stdout.as_raw_fd(), Interest::READABLE),
+                (STDERR, process.stderr.as_raw_fd(), Interest::READABLE),
+                (EXIT, process.exit_watch.as_raw_fd(), Interest::READABLE),
+            ];
+            for (source, fd, interest) in sources {
+                let registry = self.poll.registry();
+                registry
+                    .register(&mut SourceFd(&fd), token(worker, source), interest)
+                    .map_err(|error| format!("it can't be watched: {error}"))?;
+            }
+            Ok(process)
+        });
+        match spawned {
+            Ok(process) => {
+                self.processes[worker as usize] = Some(process);
+                None
+            }
+            Err(error) => Some(Event::SpawnFailed { worker, error }),
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        let process = self.processes[fault.worker as usize].as_ref();
+        let tail: Vec<_> = process.into_iter().flat_map(|p| p.tail().map(str::to_owned)).collect();
+        let named = Named { pid: process.map(Process::pid), tail: &tail };
+        if let Some(sentence) = self.faults.add(fault, named, &self.plan.deadlines) {
+            self.sink.update(Update::Fault(sentence));
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if self.record.warn(&warning) {
+            self.sink.update(Update::Warning(warning));
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        let now = clock::now();
+        match phase {
+            Phase::Measuring => {
+                let from = self.state.schedule().map_or(now, super::schedule::Schedule::measured_from);
+                self.record.begin_window(from, &self.plan);
+                self.beat.begin_window(from);
+            }
+            Phase::Draining | Phase::Killing if self.cut.is_none() => {
+                let end = self.state.schedule().map_or(now, super::schedule::Schedule::end);
+                self.cut = Some(now.min(end));
+            }
+            Phase::Starting
+            | Phase::WarmingUp
+            | Phase::Draining
+            | Phase::Finishing
+            | Phase::Killing
+            | Phase::Done => {}
+        }
+        self.sink.update(Update::Entered(phase));
+    }
+
+    /// Everything is over: the last measurements, the account, the verdict.
+    fn finish(mut self) -> Run {
+        let now = clock::now();
+        for pid in self.swept() {
+            self.warn(format!("a process that a worker left behind (pid {pid}) was killed"));
+        }
+        let mut faults = self.faults.sentences();
+        if let Err(error) = self.beat.close(now, Phase::Done, &mut self.record, self.sink) {
+            faults.push(format!("the primary lost measurements of its own: {error}"));
+        }
+        let window = self.state.schedule().and_then(|schedule| {
+            let from = schedule.measured_from();
+            let cut = self.cut.unwrap_or(now);
+            (cut > from).then_some((from, cut))
+        });
+        let elapsed = now - self.begun;
+        let cpu = cpu_time().saturating_sub(self.cpu_begun);
+        let end_of = |(index, process): (usize, &Option<Process>)| WorkerEnd {
+            index: index as u32,
+            pid: process.as_ref().map(Process::pid),
+            exit: process.as_ref().and_then(|process| process.exit),
+        };
+        let workers = self.processes.iter().enumerate().map(end_of).collect();
+        self.record.finish(Ending {
+            plan: self.plan,
+            started_at: self.started_at,
+            elapsed,
+            window,
+            faults,
+            signal: self.ended_by,
+            pauses: self.pauses,
+            cpu_share: cpu.as_secs_f64() / elapsed.as_secs_f64().max(f64::EPSILON),
+            workers,
+        })
+    }
+
+    fn swept(&self) -> Vec<u32> {
+        match self.reach {
+            Reach::Process => sweep::sweep(self.nonce),
+            Reach::Guest => Vec::new(),
+        }
+    }
+}
+
+const fn token(worker: u32, source: usize) -> Token {
+    Token(worker as usize * SOURCES + source)
+}
+
+/// A number that no other run has: it tells this run's processes from all others.
+fn nonce() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+
+    // The standard library's own source of randomness.
+    RandomState::new().hash_one((std::process::id(), clock::now()))
+}
+
+/// Processor time of this process.
+fn cpu_time() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        .map_or(Duration::ZERO, Duration::from)
+}
+
+/// The probes of all workers together fire so often at most.
+const PROBE_PERIOD: Duration = Duration::from_millis(10);
+/// The workers together send so often at most, each within these bounds.
+const FLUSH_PERIOD: Duration = Duration::from_millis(10);
+const FLUSH_PERIOD_MIN: Duration = Duration::from_millis(20);
+const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
+
+/// What every worker is told of the plan.
+fn start_of(plan: &Plan) -> Start {
+    let flush = (FLUSH_PERIOD * plan.workers).clamp(FLUSH_PERIOD_MIN, FLUSH_PERIOD_MAX);
+    let backlog_max = match plan.on_backlog {
+        OnBacklog::Skip => plan.backlog_limit(0).map(|limit| limit.div_ceil(plan.workers.into())),
+        OnBacklog::Stop | OnBacklog::Queue => None,
+    };
+    Start {
+        workers: plan.workers,
+        parameters: serde_json::Value::Object(plan.task.clone()).to_string(),
+        in_flight_max: plan.in_flight,
+        backlog_max,
+        pacing: plan.pacing,
+        probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers),
+        flush_period_ns: clock::nanos(flush),
+        drain_deadline_ns: clock::nanos(plan.deadlines.drain),
+        spans: plan.spans.clone(),
+    }
+}

@@ -1,0 +1,154 @@
+//! What went wrong, in one sentence each: worker, pid, phase, cause, last words. Pure.
+
+use dyno_bus::message::Hook;
+
+use super::event::{Cause, Exit, Fault};
+use super::plan::Deadlines;
+
+/// The faults of a run, alike ones told once.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    told: Vec<Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    cause: Cause,
+    sentence: String,
+    /// How many more workers met the same.
+    more: u32,
+}
+
+/// A worker as a fault names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) pid: Option<u32>,
+    /// The last lines of its standard error.
+    pub(super) tail: &'a [String],
+}
+
+impl Faults {
+    /// Takes a fault; its sentence, unless another worker met the same before.
+    pub(super) fn add(
+        &mut self,
+        fault: Fault,
+        named: Named<'_>,
+        deadlines: &Deadlines,
+    ) -> Option<String> {
+        // A hook that fails alike in every worker is one fault: a server that can't be reached.
+        let alike = |told: &&mut Told| {
+            matches!(fault.cause, Cause::Hook(..)) && told.cause == fault.cause
+        };
+        if let Some(told) = self.told.iter_mut().find(alike) {
+            told.more += 1;
+            return None;
+        }
+        let sentence = describe(&fault, named, deadlines);
+        let told = Told { cause: fault.cause, sentence: sentence.clone(), more: 0 };
+        self.told.push(told);
+        Some(sentence)
+    }
+
+    /// All of them, a sentence each.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let count = |told: &Told| match told.more {
+            0 => told.sentence.clone(),
+            1 => format!("{} (and another worker alike)", told.sentence),
+            more => format!("{} (and {more} more workers alike)", told.sentence),
+        };
+        self.told.iter().map(count).collect()
+    }
+}
+
+fn describe(fault: &Fault, named: Named<'_>, deadlines: &Deadlines) -> String {
+    let Fault { worker, phase, cause } = fault;
+    let who = match named.pid {
+        Some(pid) => format!("worker {worker} (pid {pid})"),
+        None => format!("worker {worker}"),
+    };
+    let seconds = |duration: std::time::Duration| humantime::format_duration(duration).to_string();
+    let what = match cause {
+        Cause::Spawn(error) => return format!("{who} could not be started: {error}"),
+        Cause::Hook(Hook::Before, message) => {
+            return format!("{who} failed in `before`: {message}");
+        }
+        Cause::Hook(Hook::After, message) => return format!("{who} failed in `after`: {message}"),
+        Cause::StartDeadline => format!(
+            "was not ready after {} (--start-deadline) and was killed",
+            seconds(deadlines.start)
+        ),
+        Cause::DrainDeadline => format!(
+            "did not end its running cycles within {} (--drain-deadline) and was killed",
+            seconds(deadlines.drain)
+        ),
+        Cause::AfterDeadline => format!(
+            "did not end its `after` within {} (--after-deadline) and was killed",
+            seconds(deadlines.after)
+        ),
+        Cause::LateExit => format!(
+            "did not exit within {} of its last words (--kill-grace) and was killed; its data is \
+             whole",
+            seconds(deadlines.kill_grace)
+        ),
+        Cause::ClosedEarly => "closed its socket, went on without it, and was killed".into(),
+        Cause::Died(exit @ Exit::Code(0)) => {
+            format!("{exit} in the middle of the run: does the task call `process::exit`?")
+        }
+        Cause::Died(exit) => exit.to_string(),
+        Cause::Broken(error) => format!("broke the protocol and was killed: {error}"),
+        Cause::Accounting(error) => format!("gave an account that does not add up: {error}"),
+    };
+    format!("{who} {what}, while the run was {}{}", phase, last_words(named.tail))
+}
+
+fn last_words(tail: &[String]) -> String {
+    if tail.is_empty() {
+        return String::new();
+    }
+    format!("; its last words on stderr: {}", tail.join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primary::Phase;
+
+    fn fault(worker: u32, cause: Cause) -> Fault {
+        Fault { worker, phase: Phase::Measuring, cause }
+    }
+
+    fn named(tail: &[String]) -> Named<'_> {
+        Named { pid: Some(7), tail }
+    }
+
+    #[test]
+    fn a_death_names_worker_pid_phase_cause_and_last_words() {
+        let deadlines = crate::primary::tests::plan().deadlines;
+        let tail = ["a".to_owned(), "b".to_owned()];
+        let died = fault(1, Cause::Died(Exit::Signal(9)));
+        let sentence = Faults::default().add(died, named(&tail), &deadlines);
+        assert_eq!(
+            sentence.as_deref(),
+            Some(
+                "worker 1 (pid 7) was killed by SIGKILL, while the run was measuring; its last \
+                 words on stderr: a | b"
+            )
+        );
+    }
+
+    #[test]
+    fn a_hook_that_fails_alike_everywhere_is_told_once() {
+        let deadlines = crate::primary::tests::plan().deadlines;
+        let mut faults = Faults::default();
+        let mut told = 0;
+        for worker in 0..3 {
+            let cause = Cause::Hook(Hook::Before, "refused".into());
+            told += u32::from(faults.add(fault(worker, cause), named(&[]), &deadlines).is_some());
+        }
+        assert_eq!(told, 1);
+        assert_eq!(
+            faults.sentences(),
+            ["worker 0 (pid 7) failed in `before`: refused (and 2 more workers alike)"]
+        );
+    }
+}

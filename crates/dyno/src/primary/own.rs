@@ -1,0 +1,139 @@
+//! The primary as a process like the others: it emits, and its bus is in memory.
+//!
+//! What the driver knows of the run (`issued`, `completed`, `backlog`, `uptime`) and how late its
+//! own loop is (`loop_lag`) goes the way of every measurement: an emitter, a batch, a link, the
+//! observer. The user's own values of this process come along.
+
+use dyno_bus::local::{self, Local};
+use dyno_bus::message::{Batch, Command, Emitted, Report};
+use dyno_bus::value::Unit;
+use dyno_bus::{Link, Phase, Received, Time};
+use dyno_emitter::{Emitter, Installed, Recorder};
+
+/// The primary's emitter and both ends of its link.
+pub(super) struct OwnBus {
+    emitter: Emitter,
+    /// Another run in this process may have the user's handles.
+    _installed: Option<Installed>,
+    recorder: Recorder,
+    numbers: Numbers,
+    sender: Link<Local, Command, Report>,
+    receiver: Link<Local, Report, Command>,
+    batch: Batch,
+}
+
+struct Numbers {
+    issued: u32,
+    completed: u32,
+    backlog: u32,
+    uptime: u32,
+    loop_lag: u32,
+}
+
+/// What the driver knows of the run at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gauges {
+    pub(super) issued: u64,
+    pub(super) completed: u64,
+    pub(super) backlog: u64,
+    pub(super) uptime_ns: u64,
+}
+
+impl OwnBus {
+    pub(super) fn new() -> Self {
+        let mut emitter = Emitter::new(|| {});
+        let numbers = Numbers {
+            issued: emitter.metric("issued", Unit::None),
+            completed: emitter.metric("completed", Unit::None),
+            backlog: emitter.metric("backlog", Unit::None),
+            uptime: emitter.metric("uptime", Unit::Nanoseconds),
+            loop_lag: emitter.metric("loop_lag", Unit::Nanoseconds),
+        };
+        let (near, far) = local::pair();
+        Self {
+            _installed: emitter.install().ok(),
+            recorder: emitter.recorder(),
+            numbers,
+            sender: Link::new(near),
+            receiver: Link::new(far),
+            batch: Batch::default(),
+            emitter,
+        }
+    }
+
+    /// What is recorded from now on is of this phase.
+    pub(super) fn set_phase(&self, phase: Phase) {
+        self.emitter.set_phase(phase);
+    }
+
+    /// Records how the run stands.
+    pub(super) fn gauges(&self, gauges: Gauges) {
+        self.recorder.record(self.numbers.issued, gauges.issued);
+        self.recorder.record(self.numbers.completed, gauges.completed);
+        self.recorder.record(self.numbers.backlog, gauges.backlog);
+        self.recorder.record(self.numbers.uptime, gauges.uptime_ns);
+    }
+
+    /// Records how late the driver's loop is.
+    pub(super) fn loop_lag(&self, lag_ns: u64) {
+        self.recorder.record(self.numbers.loop_lag, lag_ns);
+    }
+
+    /// Publishes what was recorded; hands over what arrives.
+    pub(super) fn publish(&mut self, now: Time, mut take: impl FnMut(Report)) {
+        loop {
+            let mut declares = Vec::new();
+            let collected = self.emitter.collect(&mut self.batch, &mut declares);
+            self.batch.as_of = now;
+            let mut reports: Vec<_> = declares.into_iter().map(Report::Declare).collect();
+            reports.push(Report::Batch(std::mem::take(&mut self.batch)));
+            for report in &reports {
+                self.sender.send(report).expect("a batch fits a frame");
+            }
+            if let Some(Report::Batch(batch)) = reports.pop() {
+                self.batch = batch;
+            }
+            self.transfer(&mut take);
+            if !collected.more {
+                return;
+            }
+        }
+    }
+
+    /// Rejects what is recorded from now on; all that was emitted.
+    pub(super) fn close(&mut self, now: Time, take: impl FnMut(Report)) -> Emitted {
+        self.emitter.close();
+        self.publish(now, take);
+        self.emitter.emitted()
+    }
+
+    fn transfer(&mut self, take: &mut impl FnMut(Report)) {
+        // The pipe in memory holds less than a frame may: both ends move in turn.
+        while self.sender.queued() > 0 {
+            self.sender.flush().expect("both ends are ours");
+            while let Ok(Received::Message(report)) = self.receiver.receive() {
+                take(report);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_primary_records_arrives_over_its_own_link() {
+        let mut own = OwnBus::new();
+        own.set_phase(Phase::Measured);
+        own.gauges(Gauges { issued: 3, completed: 2, backlog: 1, uptime_ns: 9 });
+        own.loop_lag(7);
+        let mut reports = Vec::new();
+        let emitted = own.close(Time::from_nanos(5), |report| reports.push(report));
+        assert_eq!(emitted.values, [1, 1, 1, 1, 1]);
+        let declared = reports.iter().filter(|report| matches!(report, Report::Declare(_)));
+        assert_eq!(declared.count(), 5);
+        let Some(Report::Batch(batch)) = reports.last() else { panic!("a batch is last") };
+        assert_eq!(batch.columns.iter().flat_map(|column| &column.values).sum::<u64>(), 22);
+    }
+}

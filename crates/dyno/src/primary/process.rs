@@ -1,0 +1,289 @@
+//! A worker's process as the primary holds it: spawn, streams, signals, reaping.
+//!
+//! Its socket is its standard input, so that nothing has to be done between fork and exec. It
+//! leads a process group of its own: signals of the terminal do not reach it, and killing it takes
+//! its children along. Only a process that has not been reaped is signalled.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command as Program, Stdio};
+
+use dyno_bus::message::{Command, Report};
+use dyno_bus::{Link, link};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::event::Exit;
+use crate::identity::{Identity, VARIABLE};
+
+/// A longer line of a worker's output is cut into several.
+const LINE_MAX: usize = 8 * 1024;
+/// How many of the last lines on standard error are told when a worker dies.
+const TAIL_LINES: usize = 5;
+
+/// A worker's process.
+pub(super) struct Process {
+    child: Child,
+    pub(super) link: Link<UnixStream, Report, Command>,
+    pub(super) stdout: Lines<ChildStdout>,
+    pub(super) stderr: Lines<ChildStderr>,
+    /// Readable once the process has ended.
+    pub(super) exit_watch: ExitWatch,
+    pub(super) exit: Option<Exit>,
+    /// Its link has been read to the end, or is not to be read any more.
+    pub(super) closed: bool,
+    tail: VecDeque<String>,
+}
+
+impl Process {
+    /// Starts a worker from `exe`, with the arguments of this process.
+    pub(super) fn spawn(exe: &Path, identity: &Identity) -> Result<Self, String> {
+        let (ours, theirs) = link::pair().map_err(|error| error.to_string())?;
+        let link = Link::over(ours).map_err(|error| error.to_string())?;
+        let mut arguments = std::env::args_os();
+        let mut program = Program::new(exe);
+        if let Some(name) = arguments.next() {
+            program.arg0(name);
+        }
+        let mut child = program
+            .args(arguments)
+            .env(VARIABLE, identity.to_string())
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| spawn_error(&error))?;
+        let (stdout, stderr) = match (child.stdout.take(), child.stderr.take()) {
+            (Some(stdout), Some(stderr)) => (stdout, stderr),
+            _ => return Err("its output is not piped".into()),
+        };
+        let exit_watch = ExitWatch::of(child.id()).map_err(|error| error.to_string())?;
+        Ok(Self {
+            link,
+            stdout: Lines::new(stdout).map_err(|error| error.to_string())?,
+            stderr: Lines::new(stderr).map_err(|error| error.to_string())?,
+            exit_watch,
+            exit: None,
+            closed: false,
+            tail: VecDeque::new(),
+            child,
+        })
+    }
+
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Signals its process group, unless it has been reaped.
+    pub(super) fn signal(&self, signal: Signal) {
+        if self.exit.is_none() {
+            // Ids of processes fit an `i32`. A group that is gone is what a kill is for.
+            let group = Pid::from_raw(self.pid().cast_signed());
+            let _gone = killpg(group, signal);
+        }
+    }
+
+    /// Reaps it if it has ended; `Some` once. What is left of its group is killed first: while it
+    /// is not reaped its id, which is the group's, can be nobody else's.
+    pub(super) fn reap(&mut self) -> Option<Exit> {
+        if self.exit.is_some() || !self.exit_watch.has_ended(self.pid()) {
+            return None;
+        }
+        self.signal(Signal::SIGKILL);
+        let status = self.child.wait().ok()?;
+        let exit = match status.code() {
+            Some(code) => Exit::Code(code),
+            None => Exit::Signal(status.signal().unwrap_or_default()),
+        };
+        self.exit = Some(exit);
+        Some(exit)
+    }
+
+    /// Keeps a line of its standard error for when it dies.
+    pub(super) fn remember(&mut self, line: &str) {
+        if self.tail.len() == TAIL_LINES {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.to_owned());
+    }
+
+    /// The last lines of its standard error.
+    pub(super) fn tail(&self) -> impl Iterator<Item = &str> {
+        self.tail.iter().map(String::as_str)
+    }
+}
+
+/// Why no process could be started, and what to do.
+fn spawn_error(error: &io::Error) -> String {
+    let remedy = match error.raw_os_error() {
+        Some(libc::EAGAIN) => "; raise the limit of processes (`ulimit -u`) or lower --workers",
+        Some(libc::EMFILE | libc::ENFILE) => {
+            "; raise the limit of descriptors (`ulimit -n`) or lower --workers"
+        }
+        Some(libc::ENOMEM) => "; lower --workers",
+        _ => "",
+    };
+    format!("{error}{remedy}")
+}
+
+/// Tells when a process has ended, without reaping it.
+#[derive(Debug)]
+pub(super) enum ExitWatch {
+    /// A descriptor of the process itself.
+    Pidfd(OwnedFd),
+    /// The end of a pipe that a thread closes; where the kernel has no such descriptors.
+    Waiter(UnixStream),
+}
+
+impl ExitWatch {
+    fn of(pid: u32) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Some(pidfd) = pidfd_open(pid) {
+            return Ok(Self::Pidfd(pidfd));
+        }
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        std::thread::Builder::new().name(format!("dyno-wait-{pid}")).spawn(move || {
+            // Returns as soon as it can be reaped, and leaves that to the driver.
+            let _ended = wait_for_end(pid, Wait::UntilEnded);
+            drop(theirs);
+        })?;
+        Ok(Self::Waiter(ours))
+    }
+
+    fn has_ended(&self, pid: u32) -> bool {
+        wait_for_end(pid, Wait::Not)
+    }
+}
+
+impl AsRawFd for ExitWatch {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Pidfd(fd) => fd.as_raw_fd(),
+            Self::Waiter(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Not,
+    UntilEnded,
+}
+
+/// Whether a child can be reaped; it is left as it is.
+fn wait_for_end(pid: u32, wait: Wait) -> bool {
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+
+    let mut flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    flags.set(WaitPidFlag::WNOHANG, wait == Wait::Not);
+    loop {
+        match waitid(Id::Pid(Pid::from_raw(pid.cast_signed())), flags) {
+            Ok(WaitStatus::StillAlive) => return false,
+            Err(nix::errno::Errno::EINTR) => {}
+            // Somebody else has reaped it: it has ended, however it did.
+            Ok(_) | Err(_) => return true,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "no crate in use has pidfd_open(2)")]
+fn pidfd_open(pid: u32) -> Option<OwnedFd> {
+    use std::os::fd::FromRawFd;
+
+    // SAFETY: the call takes no pointers; it is a child of ours that has not been reaped, so the
+    // id is its own. The descriptor is closed on exec.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: the kernel has just made it for us.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The lines of a worker's output, as they come.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    source: R,
+    partial: Vec<u8>,
+    pub(super) ended: bool,
+}
+
+impl<R: Read + AsRawFd + std::os::fd::AsFd> Lines<R> {
+    fn new(source: R) -> io::Result<Self> {
+        let flags = OFlag::from_bits_retain(fcntl(&source, FcntlArg::F_GETFL)?);
+        fcntl(&source, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        Ok(Self { source, partial: Vec::new(), ended: false })
+    }
+
+    /// The lines that are whole; reads once. `false` once nothing is left for now.
+    pub(super) fn read(&mut self, mut take: impl FnMut(String)) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        match self.source.read(&mut buffer) {
+            Ok(0) => {
+                self.ended = true;
+                if !self.partial.is_empty() {
+                    take(text(&std::mem::take(&mut self.partial)));
+                }
+                false
+            }
+            Ok(count) => {
+                for piece in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
+                    self.partial.extend(piece);
+                    if self.partial.ends_with(b"\n") || self.partial.len() >= LINE_MAX {
+                        take(text(&std::mem::take(&mut self.partial)));
+                    }
+                }
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => true,
+            Err(error) => {
+                self.ended |= error.kind() != ErrorKind::WouldBlock;
+                false
+            }
+        }
+    }
+}
+
+impl<R: AsRawFd> AsRawFd for Lines<R> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.source.as_raw_fd()
+    }
+}
+
+/// A line without its end, whatever its bytes.
+fn text(line: &[u8]) -> String {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_bounded_and_whatever_their_bytes() {
+        let (mut near, far) = UnixStream::pair().expect("a pair");
+        let mut lines = Lines::new(far).expect("a pipe");
+        near.write_all(b"one\ntwo\r\nth").expect("open");
+        let mut found = Vec::new();
+        while lines.read(|line| found.push(line)) {}
+        assert_eq!(found, ["one", "two"]);
+        near.write_all(b"ree\xff").expect("open");
+        near.write_all(&[b'x'; LINE_MAX]).expect("open");
+        drop(near);
+        while lines.read(|line| found.push(line)) {}
+        assert!(lines.ended);
+        assert_eq!(found[2].chars().next(), Some('t'));
+        let length: usize = found[2..].iter().map(|line| line.chars().count()).sum();
+        assert_eq!(length, "three".len() + 1 + LINE_MAX);
+    }
+}

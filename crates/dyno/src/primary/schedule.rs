@@ -1,0 +1,240 @@
+//! The plan in time: segments, leases, and how many cycles each worker owes. Pure.
+//!
+//! The schedule walks every worker's share itself, so that what was issued is known by the
+//! primary's own arithmetic and not by what a worker says.
+
+use std::time::Duration;
+
+use dyno_bus::message::Lease;
+use dyno_bus::segment::{Arrivals, Pace, PerPhase, Share};
+use dyno_bus::{Cursor, Phase, Segment, Time};
+
+use super::plan::{Plan, Rate};
+
+/// How far ahead a lease reaches: a primary that stalls for less harms nothing.
+pub(super) const LEASE: Duration = Duration::from_secs(1);
+/// How often it is extended.
+pub(super) const LEASE_PERIOD: Duration = Duration::from_millis(250);
+/// Between the last worker's `Ready` and the first due time, so that all have the plan by then.
+const LEAD: Duration = Duration::from_millis(1);
+/// More of it for each worker that has to be told.
+const LEAD_PER_WORKER: Duration = Duration::from_micros(20);
+
+/// The segments of a run, from its first due time on.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    segments: Vec<Segment>,
+    /// The end of the plan.
+    end: Time,
+    /// When the measured window begins.
+    measured_from: Time,
+    /// The furthest lease that was given.
+    until: Time,
+    next_lease: Time,
+    /// No due time beyond it is counted: the plan's end, or when an early stop was sent.
+    cap: Time,
+    walks: Vec<Walk>,
+}
+
+/// One worker's share, as far as it has been counted.
+#[derive(Debug)]
+struct Walk {
+    cursor: Cursor,
+    due: PerPhase<u64>,
+}
+
+impl Schedule {
+    /// The schedule of a plan whose workers are all ready at `now`.
+    pub(super) fn new(plan: &Plan, now: Time) -> Self {
+        let t0 = now + LEAD + LEAD_PER_WORKER * plan.workers;
+        let measured_from = t0 + plan.warmup;
+        let walk = |worker| Walk {
+            cursor: Cursor::new(Share { worker, workers: plan.workers }),
+            due: PerPhase::default(),
+        };
+        let mut schedule = Self {
+            segments: Vec::new(),
+            end: measured_from + plan.duration,
+            measured_from,
+            until: t0,
+            next_lease: now,
+            cap: Time::NEVER,
+            walks: (0..plan.workers).map(walk).collect(),
+        };
+        schedule.cap = schedule.end;
+        let pace = match plan.rate {
+            Rate::PerSecond(rate) => Pace::Open { rate, arrivals: plan.arrivals },
+            Rate::Max => Pace::Closed { in_flight: plan.in_flight.unwrap_or(1) },
+        };
+        let segment = |phase, t0| Segment { first: 0, t0, pace, seed: plan.seed, phase };
+        if plan.warmup > Duration::ZERO {
+            schedule.append(segment(Phase::Warmup, t0));
+        }
+        schedule.append(segment(Phase::Measured, measured_from));
+        schedule
+    }
+
+    /// All segments so far, in order.
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The end of the plan.
+    pub(super) fn end(&self) -> Time {
+        self.end
+    }
+
+    /// When the measured window begins.
+    pub(super) fn measured_from(&self) -> Time {
+        self.measured_from
+    }
+
+    /// When [`lease`](Self::lease) has something to give.
+    pub(super) fn next_lease(&self) -> Time {
+        self.next_lease
+    }
+
+    /// The next lease, if it is time for one. It never passes the end of the plan, and the one
+    /// that reaches it is the last.
+    pub(super) fn lease(&mut self, now: Time) -> Option<Lease> {
+        if now < self.next_lease {
+            return None;
+        }
+        self.until = (now + LEASE).max(self.until).min(self.end);
+        let last = self.until == self.end;
+        self.next_lease = if last { Time::NEVER } else { now + LEASE_PERIOD };
+        Some(Lease { until: self.until, last })
+    }
+
+    /// The plan goes on at another rate, from beyond every lease that was given. `None` if it is
+    /// too late for that, or the loop is closed.
+    pub(super) fn change_rate(&mut self, rate: f64, now: Time) -> Option<Segment> {
+        let from = self.until.max(now).max(self.measured_from);
+        let last = *self.segments.last()?;
+        let Pace::Open { arrivals, .. } = last.pace else { return None };
+        if from >= self.end {
+            return None;
+        }
+        let pace = Pace::Open { rate, arrivals };
+        Some(self.append(Segment { t0: from.max(last.t0 + Duration::from_nanos(1)), pace, ..last }))
+    }
+
+    /// An early stop is sent now: what becomes due later is not counted.
+    pub(super) fn stop(&mut self, now: Time) {
+        self.cap = self.cap.min(now);
+        self.next_lease = Time::NEVER;
+    }
+
+    /// How many cycles have become due to a worker by `as_of`, which may not go back.
+    pub(super) fn due(&mut self, worker: u32, as_of: Time) -> PerPhase<u64> {
+        let walk = &mut self.walks[worker as usize];
+        walk.due += walk.cursor.pass(as_of.min(self.cap));
+        walk.due
+    }
+
+    /// How many cycles were due to a worker before its cut, which no stop of ours came after.
+    pub(super) fn issued(&mut self, worker: u32, cut: Time) -> PerPhase<u64> {
+        let walk = &mut self.walks[worker as usize];
+        walk.due += walk.cursor.pass(cut.min(self.end));
+        walk.due
+    }
+
+    /// Appends a segment, with the first index that no earlier cycle can have.
+    fn append(&mut self, mut segment: Segment) -> Segment {
+        let mut counted: u64 = 0;
+        let mut highest: u64 = 0;
+        for walk in &self.walks {
+            let mut cursor = walk.cursor.clone();
+            counted += walk.due.total() + cursor.pass(segment.t0).total();
+            highest = highest.max(cursor.index());
+        }
+        segment.first = match segment.pace {
+            Pace::Open { arrivals: Arrivals::Uniform, .. } => counted,
+            Pace::Open { arrivals: Arrivals::Poisson, .. } => highest,
+            Pace::Closed { .. } => 0,
+        };
+        for walk in &mut self.walks {
+            walk.cursor.push(segment);
+        }
+        self.segments.push(segment);
+        segment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primary::tests::plan;
+
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    fn total(schedule: &mut Schedule, workers: u32) -> PerPhase<u64> {
+        let end = schedule.end();
+        (0..workers).fold(PerPhase::default(), |sum, worker| sum + schedule.issued(worker, end))
+    }
+
+    #[test]
+    fn the_window_holds_exactly_what_the_rate_asks_for() {
+        let plan = Plan { rate: Rate::PerSecond(1_234.5), workers: 3, ..plan() };
+        let mut schedule = Schedule::new(&plan, at(0));
+        assert_eq!(schedule.end() - schedule.measured_from(), plan.duration);
+        // 1 s of warm-up and 5 s: the cycle at the window's first instant is in it.
+        assert_eq!(total(&mut schedule, 3), PerPhase { warmup: 1_235, measured: 6_173 });
+    }
+
+    #[test]
+    fn leases_reach_a_second_ahead_and_never_past_the_end() {
+        let mut schedule = Schedule::new(&Plan { warmup: Duration::ZERO, ..plan() }, at(0));
+        let first = schedule.lease(at(0)).expect("the first");
+        assert_eq!(first, Lease { until: at(1_000), last: false });
+        assert_eq!(schedule.lease(at(249)), None);
+        assert_eq!(schedule.lease(at(250)).map(|lease| lease.until), Some(at(1_250)));
+        let last = schedule.lease(at(4_500)).expect("the last");
+        assert_eq!(last, Lease { until: schedule.end(), last: true });
+        assert_eq!(schedule.lease(at(60_000)), None);
+    }
+
+    #[test]
+    fn a_new_rate_begins_beyond_every_lease_with_an_unused_index() {
+        for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+            let plan = Plan { rate: Rate::PerSecond(100.0), workers: 3, arrivals, ..plan() };
+            let mut schedule = Schedule::new(&plan, at(0));
+            let _first = schedule.lease(at(0));
+            let _until_two_and_a_half_seconds = schedule.lease(at(1_500));
+            let segment = schedule.change_rate(1_000.0, at(1_500)).expect("in time");
+            assert_eq!(segment.t0, at(2_500));
+            if arrivals == Arrivals::Uniform {
+                // 100 of the warm-up and 150 less a millisecond's worth of the window.
+                assert_eq!(segment.first, 250);
+            }
+            let issued = total(&mut schedule, 3).measured as f64;
+            assert!((issued - (150.0 + 3_500.0)).abs() < 300.0, "{issued}");
+        }
+    }
+
+    #[test]
+    fn it_is_too_late_for_a_new_rate_once_the_last_lease_is_given() {
+        let mut schedule = Schedule::new(&plan(), at(0));
+        let _last = schedule.lease(at(5_500));
+        assert_eq!(schedule.change_rate(10.0, at(5_500)), None);
+    }
+
+    #[test]
+    fn after_a_stop_only_the_workers_cut_adds_what_was_due() {
+        let plan = Plan {
+            rate: Rate::PerSecond(1_000.0),
+            workers: 1,
+            warmup: Duration::ZERO,
+            ..plan()
+        };
+        let mut schedule = Schedule::new(&plan, at(0));
+        let until = schedule.measured_from() + Duration::from_millis(100);
+        assert_eq!(schedule.due(0, until).measured, 100);
+        schedule.stop(until);
+        let later = until + Duration::from_secs(1);
+        assert_eq!(schedule.due(0, later).measured, 100);
+        assert_eq!(schedule.issued(0, until + Duration::from_millis(5)).measured, 105);
+    }
+}

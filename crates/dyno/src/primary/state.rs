@@ -1,0 +1,447 @@
+//! The primary as a state machine: pure, so that every interleaving can be tested.
+//!
+//! ```text
+//!   Starting ──all ready──▶ WarmingUp ──window begins──▶ Measuring
+//!      │                        │                            │ plan's end (the last lease)
+//!      │ a fault, a signal,     │ the same                   │ or an early stop
+//!      ▼ a stop                 ▼                            ▼
+//!   Draining ◀──────────────────┴────────────────────────────┘
+//!      │ every worker that lives has given its account
+//!      ▼
+//!   Finishing ── every worker is gone ──▶ Done ◀── every worker is gone ── Killing
+//!                                                                            ▲
+//!                                        the second signal, from any phase ──┘
+//! ```
+//!
+//! - A worker is *gone* once its socket has been read to the end **and** its process is reaped;
+//!   only then is its end judged.
+//! - The first fault ends the run at once; the other workers drain and run `after`.
+//! - No worker's `after` begins before the last cycle of all workers is over.
+//! - Every wait has a deadline, whose end kills by name.
+
+use std::time::Duration;
+
+use dyno_bus::Time;
+use dyno_bus::message::{Command, Drained, Hello, Hook, Start, VERSION};
+use dyno_bus::segment::PerPhase;
+
+use super::event::{Action, Cause, Event, Exit, Fault, Phase};
+use super::member::{Member, Stage};
+use super::plan::{Plan, Rate};
+use super::schedule::Schedule;
+
+/// How long killed processes may take to be gone.
+const KILLING_DEADLINE: Duration = Duration::from_millis(500);
+
+/// A run's state.
+#[derive(Debug)]
+pub(super) struct Primary {
+    plan: Plan,
+    nonce: u64,
+    start: Start,
+    phase: Phase,
+    members: Vec<Member>,
+    /// Made when all are ready.
+    schedule: Option<Schedule>,
+    /// The deadline of the present phase: of `Starting`, `Draining` and `Finishing`.
+    deadline: Time,
+    /// A signal has asked for the end: the next one kills.
+    signalled: bool,
+}
+
+impl Primary {
+    /// A run that has not begun. `start` is what every worker is told.
+    pub(super) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
+        let members = (0..plan.workers).map(|_| Member::default()).collect();
+        Self {
+            plan,
+            nonce,
+            start,
+            phase: Phase::Starting,
+            members,
+            schedule: None,
+            deadline: Time::NEVER,
+            signalled: false,
+        }
+    }
+
+    /// Where the run stands.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The plan in time, once all workers are ready.
+    pub(super) fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
+    }
+
+    /// How many cycles have become due to a worker by `as_of`; `None` in a closed loop.
+    pub(super) fn due(&mut self, worker: u32, as_of: Time) -> Option<PerPhase<u64>> {
+        match (self.plan.rate, &mut self.schedule) {
+            (Rate::Max, _) => None,
+            (Rate::PerSecond(_), Some(schedule)) => Some(schedule.due(worker, as_of)),
+            (Rate::PerSecond(_), None) => Some(PerPhase::default()),
+        }
+    }
+
+    /// When a `Tick` has something to do.
+    pub(super) fn next_tick(&self) -> Time {
+        let members = self.members.iter().map(Member::next_deadline);
+        let schedule = match (&self.schedule, self.phase) {
+            (Some(schedule), Phase::WarmingUp) => schedule.measured_from().min(schedule.next_lease()),
+            (Some(schedule), Phase::Measuring) => schedule.end().min(schedule.next_lease()),
+            _ => Time::NEVER,
+        };
+        members.min().unwrap_or(Time::NEVER).min(self.deadline).min(schedule)
+    }
+
+    /// Takes one event.
+    #[must_use]
+    pub(super) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.take(now, event, &mut actions);
+        self.advance(now, &mut actions);
+        actions
+    }
+
+    fn take(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
+        match event {
+            Event::Begin => {
+                self.deadline = now + self.plan.deadlines.start;
+                actions.extend((0..self.plan.workers).map(Action::Spawn));
+            }
+            Event::SpawnFailed { worker, error } => {
+                self.fault(now, worker, Cause::Spawn(error), actions);
+                self.member(worker).stage = Stage::Gone;
+            }
+            Event::Hello { worker, hello } => self.hello(now, worker, hello, actions),
+            Event::Ready { worker } => {
+                if self.expect(now, worker, Stage::Greeted, "Ready", actions) {
+                    self.member(worker).stage = Stage::Ready;
+                }
+            }
+            Event::HookFailed { worker, hook, message } => {
+                let stage = match hook {
+                    Hook::Before => Stage::Greeted,
+                    Hook::After => Stage::Acked,
+                };
+                if self.expect(now, worker, stage, "Failed", actions) {
+                    let grace = now + self.plan.deadlines.kill_grace;
+                    self.member(worker).fail(grace);
+                    self.fault(now, worker, Cause::Hook(hook, message), actions);
+                }
+            }
+            Event::Drained { worker, drained } => self.drained(now, worker, drained, actions),
+            Event::Verified { worker, result } => {
+                if self.member(worker).stage == Stage::Verifying {
+                    self.member(worker).stage = Stage::Drained;
+                }
+                if let Err(error) = result {
+                    self.fault(now, worker, Cause::Accounting(error), actions);
+                }
+            }
+            Event::Bye { worker, bye } => {
+                let stage = self.member(worker).stage;
+                if stage == Stage::Acked || stage == Stage::HookFailed {
+                    let grace = now + self.plan.deadlines.kill_grace;
+                    self.member(worker).finish(grace);
+                    actions.push(Action::VerifyBye { worker, bye });
+                } else {
+                    self.broken(now, worker, "`Bye` before it was acknowledged".into(), actions);
+                }
+            }
+            Event::Broken { worker, error } => self.broken(now, worker, error, actions),
+            Event::Closed { worker } => {
+                self.member(worker).closed = true;
+                self.lost_sight(now, worker, actions);
+            }
+            Event::Exited { worker, exit } => {
+                self.member(worker).exited = Some(exit);
+                self.lost_sight(now, worker, actions);
+            }
+            Event::Signal => self.signal(now, actions),
+            Event::BacklogPassed | Event::Stop => self.stop(now, actions),
+            Event::Rate(rate) => self.change_rate(now, rate, actions),
+            Event::Tick => {}
+        }
+    }
+
+    fn member(&mut self, worker: u32) -> &mut Member {
+        &mut self.members[worker as usize]
+    }
+
+    fn hello(&mut self, now: Time, worker: u32, hello: Hello, actions: &mut Vec<Action>) {
+        if !self.expect(now, worker, Stage::Spawned, "Hello", actions) {
+            return;
+        }
+        let Hello { version, worker: index, nonce, pid: _ } = hello;
+        if version != VERSION {
+            let error = format!("it speaks version {version} of the protocol, this is {VERSION}");
+            self.broken(now, worker, error, actions);
+        } else if (index, nonce) != (worker, self.nonce) {
+            let error = format!("it says that it is worker {index} of run {nonce:016x}");
+            self.broken(now, worker, error, actions);
+        } else {
+            self.member(worker).stage = Stage::Greeted;
+            actions.push(Action::Send(worker, Command::Start(self.start.clone())));
+        }
+    }
+
+    /// Whether a worker's message is legal at its stage; breaks with the worker if not.
+    fn expect(
+        &mut self,
+        now: Time,
+        worker: u32,
+        stage: Stage,
+        message: &str,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let found = self.member(worker).stage;
+        if found != stage {
+            let error = format!("`{message}` from a worker that is {found}");
+            self.broken(now, worker, error, actions);
+        }
+        found == stage
+    }
+
+    fn drained(&mut self, now: Time, worker: u32, drained: Drained, actions: &mut Vec<Action>) {
+        if !self.expect(now, worker, Stage::Ready, "Drained", actions) {
+            return;
+        }
+        // A closed loop owes nothing to the clock: what has begun was issued.
+        let issued = match (self.plan.rate, &mut self.schedule) {
+            (Rate::PerSecond(_), Some(schedule)) => schedule.issued(worker, drained.cut),
+            _ => PerPhase {
+                warmup: drained.counts.warmup.started,
+                measured: drained.counts.measured.started,
+            },
+        };
+        self.member(worker).stage = Stage::Verifying;
+        actions.push(Action::Verify { worker, drained, issued });
+    }
+
+    /// What a worker sent can't be true: nothing more is believed of it.
+    fn broken(&mut self, now: Time, worker: u32, error: String, actions: &mut Vec<Action>) {
+        self.fault(now, worker, Cause::Broken(error), actions);
+        self.kill(worker, actions);
+    }
+
+    /// Names what went wrong with a worker, once, and ends the run early.
+    fn fault(&mut self, now: Time, worker: u32, cause: Cause, actions: &mut Vec<Action>) {
+        let phase = self.phase;
+        let late = cause == Cause::LateExit;
+        if !std::mem::replace(&mut self.member(worker).faulted, true) {
+            actions.push(Action::Fault(Fault { worker, phase, cause }));
+        }
+        if !late {
+            self.stop(now, actions);
+        }
+    }
+
+    fn kill(&mut self, worker: u32, actions: &mut Vec<Action>) {
+        let member = self.member(worker);
+        // A process that is reaped is no longer ours to signal.
+        if member.exited.is_none() && !std::mem::replace(&mut member.killed, true) {
+            actions.push(Action::Kill(worker));
+        }
+    }
+
+    /// A worker's socket or process has ended; once both have, its end is judged.
+    fn lost_sight(&mut self, now: Time, worker: u32, actions: &mut Vec<Action>) {
+        let grace = now + self.plan.deadlines.kill_grace;
+        let member = self.member(worker);
+        let Some(exit) = member.exited.filter(|_| member.closed) else {
+            member.close_deadline(grace);
+            return;
+        };
+        let stage = std::mem::replace(&mut member.stage, Stage::Gone);
+        let accounted = member.accounted(stage);
+        if !(stage == Stage::Finished && matches!(exit, Exit::Code(0))) {
+            self.fault(now, worker, Cause::Died(exit), actions);
+        }
+        if !accounted {
+            // All that became due until the run is stopped, which is now at the latest.
+            let issued = self.due(worker, now);
+            actions.push(Action::WriteOff { worker, issued });
+        }
+    }
+
+    fn signal(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let second = std::mem::replace(&mut self.signalled, true);
+        if second {
+            self.enter(Phase::Killing, actions);
+            self.deadline = now + KILLING_DEADLINE;
+            for worker in 0..self.plan.workers {
+                self.member(worker).faulted = true;
+                self.kill(worker, actions);
+            }
+            return;
+        }
+        if self.phase == Phase::Starting {
+            // A worker that still gets ready may take long: nothing of it is worth waiting for.
+            for worker in 0..self.plan.workers {
+                if self.member(worker).stage < Stage::Ready {
+                    self.member(worker).faulted = true;
+                    self.kill(worker, actions);
+                }
+            }
+        }
+        self.stop(now, actions);
+    }
+
+    /// Ends the run early: nothing starts once the workers have heard of it.
+    fn stop(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.phase >= Phase::Draining {
+            return;
+        }
+        if let Some(schedule) = &mut self.schedule {
+            schedule.stop(now);
+        }
+        // Before the plan has begun there is nothing to drain: what counts is the start's
+        // deadline, for the workers that still get ready.
+        let over = match self.phase {
+            Phase::Starting => self.deadline,
+            _ => now + self.plan.deadlines.drain,
+        };
+        self.deadline = over + self.plan.deadlines.kill_grace;
+        self.enter(Phase::Draining, actions);
+        for member in &mut self.members {
+            member.drain_wanted = true;
+        }
+    }
+
+    fn change_rate(&mut self, now: Time, rate: f64, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::WarmingUp | Phase::Measuring) {
+            return;
+        }
+        let Some(segment) = self.schedule.as_mut().and_then(|s| s.change_rate(rate, now)) else {
+            return;
+        };
+        actions.push(Action::Planned(segment));
+        for worker in 0..self.plan.workers {
+            if self.member(worker).stage == Stage::Ready {
+                actions.push(Action::Send(worker, Command::Segment(segment)));
+            }
+        }
+    }
+
+    /// What follows from where all workers stand, and from the time.
+    fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
+        self.check_deadlines(now, actions);
+        if self.phase == Phase::Starting
+            && self.members.iter().all(|member| member.stage == Stage::Ready)
+        {
+            self.begin_plan(now, actions);
+        }
+        if matches!(self.phase, Phase::WarmingUp | Phase::Measuring) {
+            self.follow_plan(now, actions);
+        }
+        if self.phase == Phase::Draining {
+            self.drain(now, actions);
+        }
+        if self.phase >= Phase::Draining
+            && self.phase < Phase::Done
+            && self.members.iter().all(Member::gone)
+        {
+            self.deadline = Time::NEVER;
+            self.enter(Phase::Done, actions);
+        }
+    }
+
+    fn begin_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let schedule = self.schedule.insert(Schedule::new(&self.plan, now));
+        let segments = schedule.segments().to_vec();
+        self.deadline = Time::NEVER;
+        for segment in segments {
+            actions.push(Action::Planned(segment));
+            actions.extend(
+                (0..self.plan.workers)
+                    .map(|worker| Action::Send(worker, Command::Segment(segment))),
+            );
+        }
+        self.enter(Phase::WarmingUp, actions);
+    }
+
+    fn follow_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let Some(schedule) = &mut self.schedule else { return };
+        if let Some(lease) = schedule.lease(now) {
+            for (worker, member) in self.members.iter().enumerate() {
+                if member.stage == Stage::Ready {
+                    actions.push(Action::Send(worker as u32, Command::Lease(lease)));
+                }
+            }
+        }
+        let (measured_from, end) = (schedule.measured_from(), schedule.end());
+        if self.phase == Phase::WarmingUp && now >= measured_from {
+            self.enter(Phase::Measuring, actions);
+        }
+        if self.phase == Phase::Measuring && now >= end {
+            self.deadline = end + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
+            self.enter(Phase::Draining, actions);
+        }
+    }
+
+    /// Asks for the accounts that are not asked for yet; once all are given, lets `after` run.
+    fn drain(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for (worker, member) in self.members.iter_mut().enumerate() {
+            if member.drain_wanted && member.stage == Stage::Ready {
+                member.drain_wanted = false;
+                actions.push(Action::Send(worker as u32, Command::Drain));
+            }
+        }
+        if !self.members.iter().all(|member| member.stage >= Stage::Drained) {
+            return;
+        }
+        self.enter(Phase::Finishing, actions);
+        self.deadline = now + self.plan.deadlines.after;
+        for (worker, member) in self.members.iter_mut().enumerate() {
+            if member.stage == Stage::Drained {
+                member.stage = Stage::Acked;
+                actions.push(Action::Send(worker as u32, Command::Ack));
+            }
+        }
+    }
+
+    fn check_deadlines(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let passed = now >= self.deadline;
+        let phase = self.phase;
+        if passed {
+            // A start that took too long becomes a drain, whose deadline counts from now.
+            self.deadline = if phase == Phase::Starting { now } else { Time::NEVER };
+        }
+        if passed && phase == Phase::Killing {
+            // Not even SIGKILL ends a process that the kernel holds: it is left to it.
+            self.members.iter_mut().for_each(|member| member.stage = Stage::Gone);
+        }
+        for worker in 0..self.plan.workers {
+            let member = self.member(worker);
+            let cause = match (phase, member.stage) {
+                (_, Stage::Gone) => continue,
+                (Phase::Starting, Stage::Spawned | Stage::Greeted) if passed => {
+                    Cause::StartDeadline
+                }
+                (Phase::Draining, Stage::Spawned | Stage::Greeted) if passed => {
+                    Cause::StartDeadline
+                }
+                (Phase::Draining, Stage::Ready) if passed => Cause::DrainDeadline,
+                (Phase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
+                (_, Stage::Finished) if now >= member.next_deadline() => Cause::LateExit,
+                _ if now >= member.next_deadline() => Cause::ClosedEarly,
+                _ => continue,
+            };
+            member.no_deadline();
+            self.fault(now, worker, cause, actions);
+            self.kill(worker, actions);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, actions: &mut Vec<Action>) {
+        if self.phase != phase {
+            self.phase = phase;
+            actions.push(Action::Enter(phase));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

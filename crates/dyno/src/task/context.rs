@@ -1,0 +1,133 @@
+//! What a task is told: which worker it runs in, its parameters, and which cycle it is.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::sync::OnceLock;
+
+use dyno_bus::Time;
+use serde::de::DeserializeOwned;
+
+/// The worker that a task runs in.
+pub struct Context {
+    worker: u32,
+    workers: u32,
+    /// The parameters as a JSON object, checked by the primary.
+    json: String,
+    /// The same, decoded once.
+    decoded: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Context {
+    pub(crate) fn new(worker: u32, workers: u32, json: String) -> Self {
+        Self { worker, workers, json, decoded: OnceLock::new() }
+    }
+
+    /// This worker's index, from 0.
+    #[must_use]
+    pub fn worker(&self) -> u32 {
+        self.worker
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn workers(&self) -> u32 {
+        self.workers
+    }
+
+    /// The task's parameters, decoded at the first call.
+    ///
+    /// # Panics
+    /// If `P` is not the type that was given to [`parameters`](crate::Bench::parameters).
+    #[must_use]
+    pub fn parameters<P: DeserializeOwned + Send + Sync + 'static>(&self) -> &P {
+        let decoded = self.decoded.get_or_init(|| match serde_json::from_str::<P>(&self.json) {
+            Ok(parameters) => Box::new(parameters),
+            Err(error) => panic!(
+                "the parameters {} are no `{}`: {error}; give that type to `.parameters(…)`",
+                self.json,
+                type_name::<P>(),
+            ),
+        });
+        decoded.downcast_ref().unwrap_or_else(|| {
+            panic!("the parameters were asked for as another type than `{}`", type_name::<P>())
+        })
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("worker", &self.worker)
+            .field("workers", &self.workers)
+            .field("parameters", &self.json)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One execution of the task.
+#[derive(Debug, Clone, Copy)]
+pub struct Cycle {
+    index: u64,
+    due: Time,
+    /// A worker has one context for as long as it lives.
+    context: &'static Context,
+}
+
+impl Cycle {
+    pub(crate) fn new(index: u64, due: Time, context: &'static Context) -> Self {
+        Self { index, due, context }
+    }
+
+    /// Its number, from 0 over the whole run and all workers: no two cycles share one.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The instant at which it should have started, on the monotonic clock.
+    #[must_use]
+    pub fn due(&self) -> Time {
+        self.due
+    }
+
+    /// The worker's index, from 0.
+    #[must_use]
+    pub fn worker(&self) -> u32 {
+        self.context.worker
+    }
+
+    /// The worker that it runs in.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        self.context
+    }
+
+    /// The task's parameters.
+    ///
+    /// # Panics
+    /// As [`Context::parameters`].
+    #[must_use]
+    pub fn parameters<P: DeserializeOwned + Send + Sync + 'static>(&self) -> &P {
+        self.context.parameters()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_once() {
+        let context = Context::new(1, 2, "[3, 4]".into());
+        let first: &Vec<u8> = context.parameters();
+        let again: &Vec<u8> = context.parameters();
+        assert_eq!(first, &[3, 4]);
+        assert!(std::ptr::eq(first, again));
+    }
+
+    #[test]
+    #[should_panic(expected = "are no `bool`")]
+    fn parameters_of_another_type_are_named() {
+        let _: &bool = Context::new(0, 1, "{}".into()).parameters();
+    }
+}

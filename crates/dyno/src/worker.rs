@@ -1,0 +1,75 @@
+//! A worker: one process, one event loop that runs the task, one thread that is the bus.
+//!
+//! ```text
+//!   main thread                          bus thread
+//!   the user's runtime and task          the socket, the state machine, the emitter's one point
+//!   [driver] → [pace] → [slots]          [bus] → [state]
+//!        ↑   one atomic: the lease  ←────────┘
+//!        └── rings: measurements  ──────────→
+//! ```
+//!
+//! The two threads share [`control::Control`] (what may start, until when) and
+//! [`counts::Counters`] (what became of it). A task that blocks its loop therefore cannot hold
+//! back a `Drain`, a lease, or the end of file by which a worker learns that its primary is gone.
+//!
+//! This module starts nothing before the primary says so, decides nothing about the run, and
+//! keeps no statistics.
+
+mod bus;
+mod control;
+mod counts;
+mod driver;
+mod guard;
+mod leases;
+mod pace;
+mod panics;
+mod probe;
+mod slots;
+mod spans;
+mod state;
+mod timer;
+mod usage;
+
+use std::convert::Infallible;
+use std::process::exit;
+use std::sync::Arc;
+
+use crate::identity::Identity;
+use crate::task::Runnable;
+
+/// Exit code of a process that can't be the worker that it is asked to be.
+pub(crate) const REFUSED: i32 = 2;
+/// Exit code of a worker that failed.
+const FAILED: i32 = 1;
+
+/// Runs the task as this worker, to the end of the process.
+pub(crate) fn run(identity: &Identity, task: impl Runnable) -> Infallible {
+    let socket = match guard::arm(identity) {
+        Ok(socket) => socket,
+        Err(error) => fail(&format!("can't become a worker: {error}")),
+    };
+    spans::install();
+    let control = Arc::new(control::Control::default());
+    let counters = Arc::new(counts::Counters::default());
+    let (orders, loop_orders) = tokio::sync::mpsc::unbounded_channel();
+    let emitter = match bus::start(identity, socket, &control, &counters, orders) {
+        Ok(emitter) => emitter,
+        Err(error) => fail(&format!("can't start the bus: {error}")),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => fail(&format!("can't start the event loop: {error}")),
+    };
+    runtime.block_on(driver::run(task, identity.worker, loop_orders, emitter, control, counters));
+    // The bus thread ends the process once its last words are written.
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Ends the process: the primary shows what stands on standard error.
+#[expect(clippy::print_stderr, reason = "a worker's standard error is what the primary shows")]
+fn fail(message: &str) -> ! {
+    eprintln!("dyno: {message}");
+    exit(FAILED)
+}

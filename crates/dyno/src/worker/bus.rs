@@ -1,0 +1,415 @@
+//! The worker's bus thread: the one place that reads commands, batches and writes.
+//!
+//! It never waits for the loop and the loop never waits for it, unless a ring is full. It turns
+//! sources into events of the state machine and performs its actions; it publishes by size (a
+//! ring that is half full wakes it) and by time (every flush period), and it ends the process.
+
+use std::convert::Infallible;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::exit;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use dyno_bus::message::{
+    Batch, Bye, Command, Declare, Drained, Harness, Hello, Report, Start, VERSION,
+};
+use dyno_bus::value::Unit;
+use dyno_bus::{Link, Phase, Received, Time, clock};
+use dyno_emitter::{CycleRecorder, Emitter, Installed, PhaseSwitch, Recorder};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::control::Control;
+use super::counts::Counters;
+use super::guard;
+use super::leases::Leases;
+use super::spans;
+use super::state::{Action, Event, Exit, Worker};
+use crate::identity::Identity;
+
+/// Nothing is taken from the rings while this much waits for the primary to read: then they fill,
+/// and recording threads wait, which is counted. A batch more still fits the link's own limit.
+const QUEUED_MAX: usize = 4 << 20;
+/// How often the thread looks up before it knows the run's flush period, and after the drain.
+const IDLE_PERIOD: Duration = Duration::from_secs(1);
+
+/// What the bus asks of the loop.
+pub(super) enum Order {
+    /// Run `before`, then the cycles.
+    Before(Start),
+    /// Run `after`.
+    After,
+}
+
+/// What the loop tells the bus.
+pub(super) enum Told {
+    /// `before` is done, or its error.
+    BeforeDone(Result<(), String>),
+    /// No cycle runs, and none will; the age of the youngest that never ended.
+    CyclesOver { censored_age_min_ns: Option<u64> },
+    /// `after` is done, or its error.
+    AfterDone(Result<(), String>),
+}
+
+/// What the loop holds of the bus.
+pub(super) struct LoopEnd {
+    cycles: CycleRecorder,
+    values: Recorder,
+    loop_lag: u32,
+    cpu: u32,
+    rss: u32,
+    phase: PhaseSwitch,
+    told: Sender<Told>,
+    poke: Poke,
+}
+
+impl LoopEnd {
+    /// A cycle ended.
+    #[inline]
+    pub(super) fn cycle(&self, phase: Phase, wait_ns: u64, service_ns: u64) {
+        self.cycles.record(phase, wait_ns, service_ns);
+    }
+
+    /// The probe fired so late.
+    pub(super) fn loop_lag(&self, lag_ns: u64) {
+        self.values.record(self.loop_lag, lag_ns);
+    }
+
+    /// What the process uses.
+    pub(super) fn usage(&self, cpu_permille: u64, rss_bytes: Option<u64>) {
+        self.values.record(self.cpu, cpu_permille);
+        if let Some(bytes) = rss_bytes {
+            self.values.record(self.rss, bytes);
+        }
+    }
+
+    /// Values recorded from now on are of this phase.
+    pub(super) fn set_phase(&self, phase: Phase) {
+        self.phase.set(phase);
+    }
+
+    /// Tells the bus.
+    pub(super) fn tell(&self, told: Told) {
+        // The bus thread ends only with the process.
+        let _ended = self.told.send(told);
+        self.poke.poke();
+    }
+}
+
+/// Wakes the bus thread.
+#[derive(Clone)]
+struct Poke(Arc<UnixStream>);
+
+impl Poke {
+    fn poke(&self) {
+        // Full means that a wake is under way already.
+        let _woken = (&*self.0).write(&[1]);
+    }
+}
+
+/// Starts the bus thread of this worker.
+pub(super) fn start(
+    identity: &Identity,
+    socket: UnixStream,
+    control: &Arc<Control>,
+    counters: &Arc<Counters>,
+    orders: UnboundedSender<Order>,
+) -> Result<LoopEnd, Box<dyn std::error::Error>> {
+    let (poke, poked) = UnixStream::pair()?;
+    poke.set_nonblocking(true)?;
+    poked.set_nonblocking(true)?;
+    let poke = Poke(Arc::new(poke));
+    let waker = poke.clone();
+    let mut emitter = Emitter::new(move || waker.poke());
+    let installed = emitter.install()?;
+    let (told, from_loop) = channel();
+    let end = LoopEnd {
+        cycles: emitter.cycles(),
+        values: emitter.recorder(),
+        loop_lag: emitter.metric("loop_lag", Unit::Nanoseconds),
+        cpu: emitter.metric("cpu", Unit::Permille),
+        rss: emitter.metric("rss", Unit::Bytes),
+        phase: emitter.phase_switch(),
+        told,
+        poke,
+    };
+    let mut link = Link::over(socket)?;
+    link.send(&Report::Hello(Hello {
+        version: VERSION,
+        worker: identity.worker,
+        nonce: identity.nonce,
+        pid: std::process::id(),
+    }))?;
+    let bus = Bus {
+        link,
+        poked,
+        from_loop,
+        orders,
+        control: Arc::clone(control),
+        counters: Arc::clone(counters),
+        state: Worker::new(),
+        publisher: Publisher {
+            emitter,
+            _installed: installed,
+            batch: Batch::default(),
+            declares: Vec::new(),
+            period: IDLE_PERIOD,
+            next: clock::now() + IDLE_PERIOD,
+        },
+        leases: Leases::new(identity.worker),
+        goal: Goal::None,
+        censored_age_min_ns: None,
+    };
+    std::thread::Builder::new().name("dyno-bus".into()).spawn(move || bus.run())?;
+    Ok(end)
+}
+
+/// What is to be said once everything recorded has been published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    None,
+    /// The account, then wait for the primary.
+    Drained,
+    /// The last words, then exit.
+    Bye(Exit),
+    /// They are queued: exit once the primary has them.
+    Exit(Exit),
+}
+
+/// The emitter's one point, and the batch that it fills.
+struct Publisher {
+    emitter: Emitter,
+    _installed: Installed,
+    batch: Batch,
+    declares: Vec<Declare>,
+    /// The longest that a value waits.
+    period: Duration,
+    next: Time,
+}
+
+impl Publisher {
+    /// Fills the batch; whether there is more than it holds.
+    fn collect(&mut self, counters: &Counters, unleased: u64) -> bool {
+        let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
+        // Read after the records were taken: no batch shows an end that its counts do not.
+        (self.batch.as_of, self.batch.counts) = counters.read();
+        self.batch.errors.clear();
+        counters.take_errors(&mut self.batch.errors);
+        self.batch.harness = self.harness(unleased);
+        self.next = self.batch.as_of + self.period;
+        collected.more
+    }
+
+    fn harness(&self, unleased: u64) -> Harness {
+        Harness { unleased, stall_ns: self.emitter.stalled_ns() }
+    }
+}
+
+struct Bus {
+    link: Link<UnixStream, Command, Report>,
+    poked: UnixStream,
+    from_loop: Receiver<Told>,
+    orders: UnboundedSender<Order>,
+    control: Arc<Control>,
+    counters: Arc<Counters>,
+    state: Worker,
+    publisher: Publisher,
+    leases: Leases,
+    goal: Goal,
+    censored_age_min_ns: Option<u64>,
+}
+
+impl Bus {
+    fn run(mut self) -> Infallible {
+        loop {
+            self.flush();
+            let poked = self.wait();
+            self.read();
+            while let Ok(told) = self.from_loop.try_recv() {
+                self.told(told);
+            }
+            self.publish(poked);
+            self.reach_goal();
+        }
+    }
+
+    /// Sleeps until there is something to read, to write where the peer was slow, or to publish.
+    /// Whether a recording thread or the loop asked to be looked after.
+    fn wait(&mut self) -> bool {
+        let mut interest = PollFlags::POLLIN;
+        interest.set(PollFlags::POLLOUT, self.link.queued() > 0);
+        let left = self.publisher.next - clock::now();
+        // Rounded up: waking before it is time would be for nothing.
+        let millis = left.as_nanos().div_ceil(1_000_000).min(60_000) as u16;
+        let mut fds = [
+            PollFd::new(self.link.stream().as_fd(), interest),
+            PollFd::new(self.poked.as_fd(), PollFlags::POLLIN),
+        ];
+        // EINTR is a wake for nothing; any other error shows in what follows.
+        let _woken = poll(&mut fds, PollTimeout::from(millis));
+        let mut bytes = [0; 64];
+        let mut poked = false;
+        while matches!((&self.poked).read(&mut bytes), Ok(count) if count > 0) {
+            poked = true;
+        }
+        poked
+    }
+
+    fn read(&mut self) {
+        loop {
+            let event = match self.link.receive() {
+                Ok(Received::Message(command)) => Event::Command(command),
+                Ok(Received::NotYet) => return,
+                Ok(Received::Closed) | Err(_) => Event::PrimaryGone,
+            };
+            let gone = event == Event::PrimaryGone;
+            self.take(event);
+            if gone {
+                // Only a worker that has said its last words survives this: it exits now.
+                self.exit_if_done();
+                return;
+            }
+        }
+    }
+
+    fn told(&mut self, told: Told) {
+        let event = match told {
+            Told::BeforeDone(result) => Event::BeforeDone(result),
+            Told::AfterDone(result) => Event::AfterDone(result),
+            Told::CyclesOver { censored_age_min_ns } => {
+                self.censored_age_min_ns = censored_age_min_ns;
+                Event::CyclesOver
+            }
+        };
+        self.take(event);
+    }
+
+    fn take(&mut self, event: Event) {
+        for action in self.state.step(event) {
+            self.perform(action);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::RunBefore(start) => {
+                self.publisher.period = Duration::from_nanos(start.flush_period_ns);
+                self.leases.begin(start.workers);
+                for notice in spans::watch(&start.spans) {
+                    self.send(&notice);
+                }
+                self.order(Order::Before(start));
+            }
+            Action::Send(report) => self.send(&report),
+            Action::Follow(segment) => {
+                self.leases.follow(segment);
+                self.control.follow(segment);
+            }
+            Action::Extend(lease) => {
+                self.leases.extend(lease, clock::now());
+                self.control.extend(lease);
+            }
+            Action::Cut => self.control.cut_now(),
+            Action::RunAfter => self.order(Order::After),
+            Action::SendDrained => self.goal = Goal::Drained,
+            Action::SendBye(exit) => self.goal = Goal::Bye(exit),
+            Action::KillGroup => {
+                self.flush();
+                guard::kill_group();
+            }
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // The loop is gone only if the user's code unwound through it; then the process ends.
+        let _ended = self.orders.send(order);
+    }
+
+    fn send(&mut self, report: &Report) {
+        if let Err(error) = self.link.send(report) {
+            super::fail(&format!("the bus can't send: {error}"));
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.link.flush().is_err() {
+            self.take(Event::PrimaryGone);
+            self.exit_if_done();
+        }
+    }
+
+    /// Sends what was recorded, if it is time or asked for, and as far as the primary keeps up.
+    fn publish(&mut self, poked: bool) {
+        let due = clock::now() >= self.publisher.next;
+        if !due && !poked && self.goal == Goal::None {
+            return;
+        }
+        while self.link.queued() < QUEUED_MAX {
+            let more = self.publisher.collect(&self.counters, self.leases.unleased);
+            for declare in std::mem::take(&mut self.publisher.declares) {
+                self.send(&Report::Declare(declare));
+            }
+            // Lent to the message and taken back: its buffers are used again.
+            let report = Report::Batch(std::mem::take(&mut self.publisher.batch));
+            self.send(&report);
+            if let Report::Batch(batch) = report {
+                self.publisher.batch = batch;
+            }
+            self.flush();
+            if !more {
+                break;
+            }
+        }
+    }
+
+    /// Says what was to be said once everything is published.
+    fn reach_goal(&mut self) {
+        if self.link.queued() >= QUEUED_MAX || self.goal == Goal::None {
+            return;
+        }
+        match self.goal {
+            Goal::None => {}
+            Goal::Drained => {
+                for notice in spans::notices() {
+                    self.send(&notice);
+                }
+                let (_, counts) = self.counters.read();
+                let harness = self.publisher.harness(self.leases.unleased);
+                self.send(&Report::Drained(Drained {
+                    cut: self.control.cut(),
+                    counts,
+                    delivered: self.counters.read_delivered(),
+                    censored_age_min_ns: self.censored_age_min_ns,
+                    emitted: self.publisher.emitter.emitted(),
+                    harness,
+                }));
+                self.publisher.period = IDLE_PERIOD;
+                self.goal = Goal::None;
+            }
+            Goal::Bye(exit) => {
+                self.publisher.emitter.close();
+                self.publish(true);
+                let emitted = self.publisher.emitter.emitted();
+                self.send(&Report::Bye(Bye { emitted }));
+                self.goal = Goal::Exit(exit);
+                self.flush();
+                self.exit_if_done();
+            }
+            Goal::Exit(_) => self.exit_if_done(),
+        }
+    }
+
+    fn exit_if_done(&self) {
+        if let Goal::Exit(code) = self.goal
+            && self.link.queued() == 0
+        {
+            exit(match code {
+                Exit::Well => 0,
+                Exit::HookFailed => super::FAILED,
+            });
+        }
+    }
+}

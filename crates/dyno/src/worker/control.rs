@@ -1,0 +1,174 @@
+//! What the bus thread tells the loop while it runs, in a few atomics.
+//!
+//! The lease is one word: the loop reads it before each start. Everything rarer (a new segment,
+//! a cut) raises a flag in the same cache line and, where the loop sleeps, wakes it.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
+
+use dyno_bus::message::Lease;
+use dyno_bus::{Segment, Time, clock};
+
+/// Whether more cycles will become due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Ending {
+    /// Leases follow.
+    Open,
+    /// The lease is the last: its end is the cut, and what is due before it still starts.
+    Planned,
+    /// The cut is made: nothing starts.
+    Cut,
+}
+
+/// Shared by a worker's two threads: the bus writes, the loop reads.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    /// Cycles due before it may start; 0 after a cut.
+    until: AtomicU64,
+    ending: AtomicU8,
+    cut: AtomicU64,
+    /// Segments wait to be taken.
+    changed: AtomicBool,
+    segments: Mutex<Vec<Segment>>,
+    /// The loop sleeps, and has nothing to wake it but the bus.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Control {
+    /// Cycles due before this instant may start.
+    #[inline]
+    pub(super) fn until(&self) -> Time {
+        Time::from_nanos(self.until.load(Ordering::SeqCst))
+    }
+
+    /// Whether and how the end has come.
+    #[inline]
+    pub(super) fn ending(&self) -> Ending {
+        match self.ending.load(Ordering::SeqCst) {
+            0 => Ending::Open,
+            1 => Ending::Planned,
+            _ => Ending::Cut,
+        }
+    }
+
+    /// Cycles due before this instant were this worker's; meaningful once the end has come.
+    pub(super) fn cut(&self) -> Time {
+        Time::from_nanos(self.cut.load(Ordering::SeqCst))
+    }
+
+    /// The loop takes what was appended to the plan.
+    #[inline]
+    pub(super) fn take_segments(&self, mut follow: impl FnMut(Segment)) {
+        if self.changed.swap(false, Ordering::SeqCst) {
+            for segment in self.lock_segments().drain(..) {
+                follow(segment);
+            }
+        }
+    }
+
+    /// The loop goes to sleep: [`wake`](Self::wake) will wake this.
+    pub(super) fn sleep(&self, waker: &Waker) {
+        let mut slot = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*slot {
+            Some(known) if known.will_wake(waker) => {}
+            _ => *slot = Some(waker.clone()),
+        }
+    }
+
+    /// The plan goes on with this segment.
+    pub(super) fn follow(&self, segment: Segment) {
+        self.lock_segments().push(segment);
+        self.changed.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Cycles due before an instant may start. After a cut it has no effect.
+    pub(super) fn extend(&self, lease: Lease) {
+        if self.ending() != Ending::Open {
+            return;
+        }
+        self.until.store(lease.until.as_nanos(), Ordering::SeqCst);
+        if lease.last {
+            self.cut.store(lease.until.as_nanos(), Ordering::SeqCst);
+            self.ending.store(Ending::Planned as u8, Ordering::SeqCst);
+        }
+        self.wake();
+    }
+
+    /// Makes the cut: nothing starts from now on. An earlier planned end stays the cut.
+    ///
+    /// The lease is taken back first and the clock read after: a cycle that the loop did start
+    /// was therefore due, and started, before the cut.
+    pub(super) fn cut_now(&self) {
+        let ending = self.ending();
+        self.until.store(0, Ordering::SeqCst);
+        let now = clock::now();
+        let cut = match ending {
+            Ending::Open => Time::from_nanos(now.as_nanos() + 1),
+            Ending::Planned => self.cut().min(Time::from_nanos(now.as_nanos() + 1)),
+            Ending::Cut => self.cut(),
+        };
+        self.cut.store(cut.as_nanos(), Ordering::SeqCst);
+        self.ending.store(Ending::Cut as u8, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lock_segments(&self) -> std::sync::MutexGuard<'_, Vec<Segment>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(until: u64, last: bool) -> Lease {
+        Lease { until: Time::from_nanos(until), last }
+    }
+
+    #[test]
+    fn nothing_may_start_without_a_lease() {
+        let control = Control::default();
+        assert_eq!(control.until(), Time::ZERO);
+        control.extend(lease(5, false));
+        assert_eq!((control.until(), control.ending()), (Time::from_nanos(5), Ending::Open));
+    }
+
+    #[test]
+    fn the_last_lease_is_the_cut() {
+        let control = Control::default();
+        control.extend(lease(7, true));
+        assert_eq!((control.cut(), control.ending()), (Time::from_nanos(7), Ending::Planned));
+    }
+
+    #[test]
+    fn a_cut_takes_the_lease_back_for_good() {
+        let control = Control::default();
+        control.extend(lease(u64::MAX, false));
+        let before = clock::now();
+        control.cut_now();
+        assert_eq!((control.until(), control.ending()), (Time::ZERO, Ending::Cut));
+        assert!(control.cut() > before);
+        let cut = control.cut();
+        control.extend(lease(u64::MAX, false));
+        control.cut_now();
+        assert_eq!((control.until(), control.cut()), (Time::ZERO, cut));
+    }
+
+    #[test]
+    fn a_cut_after_the_planned_end_keeps_that_end() {
+        let control = Control::default();
+        control.extend(lease(3, true));
+        control.cut_now();
+        assert_eq!(control.cut(), Time::from_nanos(3));
+    }
+}

@@ -1,0 +1,205 @@
+//! What became of the cycles so far, readable by the bus thread at any moment.
+//!
+//! The loop is the only writer, so each count is a plain store. Errors are rarer and stand behind
+//! a lock, grouped by message and bounded.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use dyno_bus::message::{Counts, CycleError, ERRORS_MAX, MESSAGE_MAX};
+use dyno_bus::segment::PerPhase;
+use dyno_bus::{Phase, Time, clock};
+
+/// Under which message all errors beyond [`ERRORS_MAX`] distinct ones are counted.
+const OTHER_ERRORS: &str = "(other errors)";
+/// A reading of the counts is taken again if it took longer than this: they must be true at one
+/// instant, to within what a preempted thread would blur.
+const READING_NS_MAX: u64 = 50_000;
+/// How often a reading is tried before the last one is taken as it is.
+const READINGS_MAX: usize = 5;
+
+/// The counts of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    warmup: Row,
+    measured: Row,
+    delivered: AtomicU64,
+    errors: Mutex<HashMap<(Phase, String), Group>>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    started: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    skipped: AtomicU64,
+    unstarted: AtomicU64,
+    abandoned: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    /// Since the last time that it was taken.
+    count: u64,
+    first_cycle: u64,
+}
+
+/// Adds to a counter that only this thread writes.
+#[inline]
+fn add(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Release);
+}
+
+impl Counters {
+    #[inline]
+    fn row(&self, phase: Phase) -> &Row {
+        match phase {
+            Phase::Warmup => &self.warmup,
+            Phase::Measured => &self.measured,
+        }
+    }
+
+    /// A cycle begins.
+    #[inline]
+    pub(super) fn started(&self, phase: Phase) {
+        add(&self.row(phase).started, 1);
+    }
+
+    /// A cycle ended well.
+    #[inline]
+    pub(super) fn completed(&self, phase: Phase) {
+        add(&self.row(phase).completed, 1);
+    }
+
+    /// A cycle ended well inside the measured window.
+    #[inline]
+    pub(super) fn delivered(&self) {
+        add(&self.delivered, 1);
+    }
+
+    /// How many cycles ended well inside the measured window.
+    pub(super) fn read_delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Acquire)
+    }
+
+    /// A cycle failed.
+    pub(super) fn failed(&self, phase: Phase, cycle: u64, mut message: String) {
+        truncate(&mut message);
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = errors.len() < ERRORS_MAX;
+        let mut key = (phase, message);
+        if !room && !errors.contains_key(&key) {
+            key.1 = OTHER_ERRORS.into();
+        }
+        let group = errors.entry(key).or_insert(Group { count: 0, first_cycle: cycle });
+        group.first_cycle = if group.count == 0 { cycle } else { group.first_cycle.min(cycle) };
+        group.count += 1;
+        drop(errors);
+        add(&self.row(phase).failed, 1);
+    }
+
+    /// Cycles will not begin, by the policy `skip`.
+    pub(super) fn skipped(&self, counts: PerPhase<u64>) {
+        add(&self.warmup.skipped, counts.warmup);
+        add(&self.measured.skipped, counts.measured);
+    }
+
+    /// Cycles due before the cut did not begin.
+    pub(super) fn unstarted(&self, counts: PerPhase<u64>) {
+        add(&self.warmup.unstarted, counts.warmup);
+        add(&self.measured.unstarted, counts.measured);
+    }
+
+    /// A running cycle was dropped.
+    pub(super) fn abandoned(&self, phase: Phase) {
+        add(&self.row(phase).abandoned, 1);
+    }
+
+    /// The counts, and an instant at which they were true.
+    pub(super) fn read(&self) -> (Time, PerPhase<Counts>) {
+        let mut reading = self.read_once();
+        for _ in 1..READINGS_MAX {
+            if clock::now().nanos_since(reading.0) <= READING_NS_MAX {
+                break;
+            }
+            reading = self.read_once();
+        }
+        reading
+    }
+
+    fn read_once(&self) -> (Time, PerPhase<Counts>) {
+        let as_of = clock::now();
+        let read = |row: &Row| {
+            // What ended is read before what started: a reading never shows more ends than starts.
+            let completed = row.completed.load(Ordering::Acquire);
+            let failed = row.failed.load(Ordering::Acquire);
+            let abandoned = row.abandoned.load(Ordering::Acquire);
+            Counts {
+                completed,
+                failed,
+                abandoned,
+                started: row.started.load(Ordering::Acquire),
+                skipped: row.skipped.load(Ordering::Acquire),
+                unstarted: row.unstarted.load(Ordering::Acquire),
+            }
+        };
+        (as_of, PerPhase { warmup: read(&self.warmup), measured: read(&self.measured) })
+    }
+
+    /// The errors since the last call.
+    pub(super) fn take_errors(&self, into: &mut Vec<CycleError>) {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((phase, message), group) in errors.iter_mut().filter(|(_, group)| group.count > 0) {
+            into.push(CycleError {
+                message: message.clone(),
+                count: std::mem::take(&mut group.count),
+                first_cycle: group.first_cycle,
+                phase: *phase,
+            });
+        }
+    }
+}
+
+/// Cuts a message to [`MESSAGE_MAX`] bytes, at a character's end.
+fn truncate(message: &mut String) {
+    if message.len() > MESSAGE_MAX {
+        let mut end = MESSAGE_MAX;
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_grouped_and_taken_once() {
+        let counters = Counters::default();
+        counters.failed(Phase::Measured, 9, "no".into());
+        counters.failed(Phase::Measured, 4, "no".into());
+        let mut errors = Vec::new();
+        counters.take_errors(&mut errors);
+        assert_eq!(errors.len(), 1);
+        assert_eq!((errors[0].count, errors[0].first_cycle), (2, 4));
+        counters.take_errors(&mut errors);
+        assert_eq!(errors.len(), 1);
+        assert_eq!(counters.read().1.measured.failed, 2);
+    }
+
+    #[test]
+    fn distinct_errors_and_their_length_are_bounded() {
+        let counters = Counters::default();
+        for cycle in 0..1_000 {
+            counters.failed(Phase::Measured, cycle, format!("{cycle}é{}", "é".repeat(MESSAGE_MAX)));
+        }
+        let mut errors = Vec::new();
+        counters.take_errors(&mut errors);
+        assert_eq!(errors.len(), ERRORS_MAX + 1);
+        assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), 1_000);
+        assert!(errors.iter().all(|error| error.message.len() <= MESSAGE_MAX));
+    }
+}

@@ -1,0 +1,271 @@
+//! The loop: runs the task's hooks and cycles on the worker's one event loop.
+//!
+//! It turns: what can go on goes on, what is due begins, until nothing is left to do; then it
+//! sleeps until the next due time, a wake from a cycle, or word from the bus. A turn yields to
+//! the runtime at least every millisecond, so that the user's own sockets, timers and background
+//! tasks are served however many cycles wait.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use dyno_bus::message::{Pacing, Start};
+use dyno_bus::segment::Share;
+use dyno_bus::{Phase, Time, clock};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::bus::{LoopEnd, Order, Told};
+use super::control::{Control, Ending};
+use super::counts::Counters;
+use super::pace::{Next, Pace};
+use super::panics;
+use super::probe::Probe;
+use super::slots::{Begun, Slots};
+use super::timer::Timer;
+use super::usage::Usage;
+use crate::task::{Context, Cycle, Runnable, describe};
+
+/// The longest that the loop keeps the runtime from its own work.
+const TURN_NS_MAX: u64 = 1_000_000;
+
+/// Runs what the bus orders, to the end of the worker.
+pub(super) async fn run<T: Runnable>(
+    task: T,
+    worker: u32,
+    mut orders: UnboundedReceiver<Order>,
+    end: LoopEnd,
+    control: Arc<Control>,
+    counters: Arc<Counters>,
+) {
+    panics::install();
+    let Some(Order::Before(start)) = orders.recv().await else { return };
+    // A worker has one context, and lives as long.
+    let context: &'static Context =
+        Box::leak(Box::new(Context::new(worker, start.workers, start.parameters.clone())));
+    let before = flatten(panics::catch_async(task.before(context)).await);
+    let state = match before {
+        Ok(state) => state,
+        Err(message) => return end.tell(Told::BeforeDone(Err(message))),
+    };
+    end.tell(Told::BeforeDone(Ok(())));
+
+    let begin = |cycle: Cycle| T::cycle(&state, cycle);
+    let over = run_cycles(begin, context, &start, &end, &control, &counters).await;
+    match over {
+        Ok(censored_age_min_ns) => end.tell(Told::CyclesOver { censored_age_min_ns }),
+        Err(error) => super::fail(&format!("a timer of the worker's loop failed: {error}")),
+    }
+
+    let Some(Order::After) = orders.recv().await else { return };
+    let after = flatten(panics::catch_async(T::after(state)).await);
+    end.tell(Told::AfterDone(after));
+}
+
+fn flatten<T>(caught: Result<crate::task::Result<T>, String>) -> Result<T, String> {
+    caught?.map_err(|error| describe(&error))
+}
+
+/// Runs cycles until the cut and the drain; the age of the youngest that never ended.
+async fn run_cycles<F: Future<Output = Result<(), String>>>(
+    begin: impl Fn(Cycle) -> F,
+    context: &'static Context,
+    start: &Start,
+    end: &LoopEnd,
+    control: &Control,
+    counters: &Counters,
+) -> io::Result<Option<u64>> {
+    let share = Share { worker: context.worker(), workers: context.workers() };
+    let mut cycles = Cycles {
+        begin,
+        context,
+        pace: Pace::new(share, start),
+        slots: Slots::new(),
+        timer: Timer::new()?,
+        probe: Probe::new(start.probe_period_ns)?,
+        usage: Usage::new(clock::now()),
+        spin: start.pacing == Pacing::Spin,
+        drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
+        phase: Phase::Warmup,
+        window_from: Time::NEVER,
+        end,
+        control,
+        counters,
+    };
+    loop {
+        match poll_fn(|waker| cycles.poll(waker)).await? {
+            Turn::Yield => tokio::task::yield_now().await,
+            Turn::Over => return Ok(cycles.give_up()),
+        }
+    }
+}
+
+/// How a turn of the loop ended, if it did not go to sleep.
+enum Turn {
+    /// The runtime has to be served; there is more to do.
+    Yield,
+    /// No cycle runs, and none will.
+    Over,
+}
+
+/// The cycles of one worker.
+struct Cycles<'a, B, F> {
+    begin: B,
+    context: &'static Context,
+    pace: Pace,
+    slots: Slots<F>,
+    timer: Timer,
+    probe: Probe,
+    usage: Usage,
+    spin: bool,
+    drain_deadline: Duration,
+    /// Of the cycle that began last: under it the values of other threads are recorded too.
+    phase: Phase,
+    window_from: Time,
+    end: &'a LoopEnd,
+    control: &'a Control,
+    counters: &'a Counters,
+}
+
+impl<F, B> Cycles<'_, B, F>
+where
+    F: Future<Output = Result<(), String>>,
+    B: Fn(Cycle) -> F,
+{
+    fn poll(&mut self, waker: &mut TaskContext<'_>) -> Poll<io::Result<Turn>> {
+        // Registered before anything is looked at: what changes later wakes the loop.
+        self.control.sleep(waker.waker());
+        self.slots.sleep(waker.waker());
+        self.probe.poll(waker, |lag| self.end.loop_lag(lag))?;
+        let mut now = clock::now();
+        self.usage.sample(now, self.end);
+        if now >= self.deadline() {
+            return Poll::Ready(Ok(Turn::Over));
+        }
+        let turn_end = Time::from_nanos(now.as_nanos() + TURN_NS_MAX);
+        loop {
+            self.control.take_segments(|segment| {
+                if segment.phase == Phase::Measured {
+                    self.window_from = self.window_from.min(segment.t0);
+                }
+                self.pace.follow(segment);
+            });
+            let resumed = match self.slots.resume() {
+                None => false,
+                Some(ended) => {
+                    now = clock::now();
+                    if let Some((begun, outcome)) = ended {
+                        self.ended(begun, now, outcome);
+                    }
+                    true
+                }
+            };
+            let running = self.slots.running();
+            self.skip(now, running);
+            let wake_at = match self.pace.next(now, running, self.control) {
+                Next::Start(due) => {
+                    let cycle = Cycle::new(due.index, due.at, self.context);
+                    now = self.begin(Begun { due, start: now }, cycle);
+                    None
+                }
+                Next::Over if running == 0 => return Poll::Ready(Ok(Turn::Over)),
+                Next::At(due) => Some(due),
+                Next::Wait | Next::Over => Some(Time::NEVER),
+            };
+            if now >= turn_end {
+                return Poll::Ready(Ok(Turn::Yield));
+            }
+            let Some(wake_at) = wake_at else { continue };
+            if resumed {
+                continue;
+            }
+            let deadline = self.deadline();
+            now = clock::now();
+            if now >= deadline {
+                return Poll::Ready(Ok(Turn::Over));
+            }
+            if self.spin && wake_at < Time::NEVER {
+                if running > 0 {
+                    return Poll::Ready(Ok(Turn::Yield));
+                }
+                std::hint::spin_loop();
+                continue;
+            }
+            let wake_at = wake_at.min(deadline);
+            // A timer of an earlier setting may fire early: the clock decides.
+            if wake_at == Time::NEVER || self.timer.poll_at(waker, wake_at)?.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Begins a cycle, and returns the time after its first poll.
+    #[inline]
+    fn begin(&mut self, begun: Begun, cycle: Cycle) -> Time {
+        let phase = begun.due.phase;
+        if phase != self.phase {
+            self.phase = phase;
+            self.end.set_phase(phase);
+        }
+        self.pace.begun();
+        self.counters.started(phase);
+        let outcome = self.slots.begin(begun, (self.begin)(cycle));
+        let now = clock::now();
+        if let Some(outcome) = outcome {
+            self.ended(begun, now, outcome);
+        }
+        now
+    }
+
+    /// Takes note of a cycle's end.
+    #[inline]
+    fn ended(&self, begun: Begun, end: Time, outcome: Result<(), String>) {
+        let Begun { due, start } = begun;
+        self.end.cycle(due.phase, start.nanos_since(due.at), end.nanos_since(start));
+        match outcome {
+            Ok(()) => {
+                self.counters.completed(due.phase);
+                if end >= self.window_from && end <= self.window_end() {
+                    self.counters.delivered();
+                }
+            }
+            Err(message) => self.counters.failed(due.phase, due.index, message),
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, now: Time, running: u32) {
+        let skipped = self.pace.skip(now, running, self.control.until());
+        if skipped.total() > 0 {
+            self.counters.skipped(skipped);
+        }
+    }
+
+    /// The end of the measured window, as far as it is known: the last lease, which is given
+    /// before that end, tells it.
+    #[inline]
+    fn window_end(&self) -> Time {
+        if self.control.ending() == Ending::Open { Time::NEVER } else { self.control.cut() }
+    }
+
+    /// When running cycles are given up: some time after the cut, once there is one.
+    fn deadline(&self) -> Time {
+        self.window_end() + self.drain_deadline
+    }
+
+    /// Counts what was due before the cut and never began, and what began and never ended; the
+    /// age of the youngest of them.
+    fn give_up(&mut self) -> Option<u64> {
+        let now = clock::now();
+        let cut = self.control.cut();
+        let unstarted = self.pace.give_up(cut);
+        self.counters.unstarted(unstarted);
+        let abandoned = self.slots.abandon();
+        for begun in &abandoned {
+            self.counters.abandoned(begun.due.phase);
+        }
+        let unstarted_age = (unstarted.total() > 0).then(|| now.nanos_since(cut));
+        abandoned.iter().map(|begun| now.nanos_since(begun.due.at)).chain(unstarted_age).min()
+    }
+}

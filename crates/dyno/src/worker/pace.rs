@@ -1,0 +1,214 @@
+//! Which cycle starts next, and when: the plan, the lease and the limits, as arithmetic.
+//!
+//! Cycles behind schedule wait as numbers, not as a queue in memory: the cursor simply stands
+//! further back. Pure but for the lease, which the bus may move at any moment.
+
+use dyno_bus::message::Start;
+use dyno_bus::segment::{Due, PerPhase, Share};
+use dyno_bus::{Cursor, Segment, Time};
+
+use super::control::{Control, Ending};
+
+/// What the loop does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Starts this cycle, now.
+    Start(Due),
+    /// Nothing before this instant.
+    At(Time),
+    /// Nothing until the bus extends the lease or the plan, or a running cycle ends.
+    Wait,
+    /// Nothing, ever.
+    Over,
+}
+
+/// A worker's way through its share of the plan.
+#[derive(Debug)]
+pub(super) struct Pace {
+    cursor: Cursor,
+    in_flight_max: Option<u32>,
+    skip: Option<Skip>,
+}
+
+/// What the policy `skip` has to know.
+#[derive(Debug)]
+struct Skip {
+    /// The most cycles that may wait or run in this worker.
+    backlog_max: u64,
+    /// Walks with the clock, ahead of the cursor.
+    front: Cursor,
+    /// Cycles between the two.
+    waiting: u64,
+}
+
+impl Pace {
+    pub(super) fn new(share: Share, start: &Start) -> Self {
+        let skip = start.backlog_max.map(|backlog_max| Skip {
+            backlog_max,
+            front: Cursor::new(share),
+            waiting: 0,
+        });
+        Self { cursor: Cursor::new(share), in_flight_max: start.in_flight_max, skip }
+    }
+
+    /// The plan goes on with this segment.
+    pub(super) fn follow(&mut self, segment: Segment) {
+        self.cursor.push(segment);
+        if let Some(skip) = &mut self.skip {
+            skip.front.push(segment);
+        }
+    }
+
+    /// What to do at `now`, with so many cycles running. `now` is read before the lease is:
+    /// whatever this lets start was due before any cut that it did not see.
+    #[inline]
+    pub(super) fn next(&mut self, now: Time, running: u32, control: &Control) -> Next {
+        let until = control.until();
+        let Some(due) = self.cursor.peek(now) else {
+            return if control.ending() == Ending::Open { Next::Wait } else { Next::Over };
+        };
+        if due.at >= until {
+            return match control.ending() {
+                // A lease that came between the two readings has raised the loop's waker.
+                Ending::Open if due.at > now => Next::At(due.at),
+                Ending::Open => Next::Wait,
+                Ending::Planned | Ending::Cut => Next::Over,
+            };
+        }
+        if due.at > now {
+            return Next::At(due.at);
+        }
+        let in_flight_max = self.cursor.in_flight_max().or(self.in_flight_max);
+        if in_flight_max.is_some_and(|max| running >= max) {
+            return Next::Wait;
+        }
+        Next::Start(due)
+    }
+
+    /// The cycle that [`next`](Self::next) gave has begun.
+    #[inline]
+    pub(super) fn begun(&mut self) {
+        self.cursor.advance();
+        if let Some(skip) = &mut self.skip {
+            skip.waiting = skip.waiting.saturating_sub(1);
+        }
+    }
+
+    /// Passes the oldest waiting cycles beyond the limit, if the policy is to skip them.
+    #[inline]
+    pub(super) fn skip(&mut self, now: Time, running: u32, until: Time) -> PerPhase<u64> {
+        let mut skipped = PerPhase::default();
+        let Some(skip) = &mut self.skip else { return skipped };
+        let leased = until.min(Time::from_nanos(now.as_nanos() + 1));
+        skip.waiting += skip.front.pass(leased).total();
+        let backlog = skip.waiting + u64::from(running);
+        let excess = backlog.saturating_sub(skip.backlog_max).min(skip.waiting);
+        for _ in 0..excess {
+            let Some(due) = self.cursor.peek(now) else { break };
+            skipped[due.phase] += 1;
+            self.cursor.advance();
+        }
+        skip.waiting -= excess;
+        skipped
+    }
+
+    /// Passes all that is due before the cut: those cycles never begin.
+    pub(super) fn give_up(&mut self, cut: Time) -> PerPhase<u64> {
+        self.cursor.pass(cut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_bus::Phase;
+    use dyno_bus::message::{Lease, Pacing};
+    use dyno_bus::segment::{Arrivals, Pace as Pacemaker};
+
+    use super::*;
+
+    fn start(backlog_max: Option<u64>) -> Start {
+        Start {
+            workers: 1,
+            parameters: "{}".into(),
+            in_flight_max: Some(3),
+            backlog_max,
+            pacing: Pacing::Sleep,
+            probe_period_ns: 1,
+            flush_period_ns: 1,
+            drain_deadline_ns: 1,
+            spans: String::new(),
+        }
+    }
+
+    fn pace(backlog_max: Option<u64>) -> Pace {
+        let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(backlog_max));
+        // A cycle each 10 ns from 100 on.
+        pace.follow(Segment {
+            first: 0,
+            t0: at(100),
+            pace: Pacemaker::Open { rate: 1e8, arrivals: Arrivals::Uniform },
+            seed: 0,
+            phase: Phase::Measured,
+        });
+        pace
+    }
+
+    fn at(nanos: u64) -> Time {
+        Time::from_nanos(nanos)
+    }
+
+    fn leased(until: u64, last: bool) -> Control {
+        let control = Control::default();
+        control.extend(Lease { until: at(until), last });
+        control
+    }
+
+    #[test]
+    fn cycles_start_when_due_and_leased() {
+        let mut pace = pace(None);
+        let control = leased(115, false);
+        assert_eq!(pace.next(at(50), 0, &control), Next::At(at(100)));
+        let Next::Start(due) = pace.next(at(130), 0, &control) else { panic!("due and leased") };
+        assert_eq!((due.index, due.at), (0, at(100)));
+        pace.begun();
+        assert!(matches!(pace.next(at(130), 0, &control), Next::Start(Due { index: 1, .. })));
+        pace.begun();
+        assert_eq!(pace.next(at(130), 0, &control), Next::Wait, "due at 120, leased to 115");
+    }
+
+    #[test]
+    fn the_last_lease_runs_out_and_the_rest_is_never_begun() {
+        let mut pace = pace(None);
+        let control = leased(125, true);
+        pace.begun();
+        assert!(matches!(pace.next(at(130), 0, &control), Next::Start(_)));
+        assert_eq!(pace.give_up(at(125)).measured, 2);
+        assert_eq!(pace.next(at(130), 0, &control), Next::Over);
+    }
+
+    #[test]
+    fn a_cut_ends_it_at_once() {
+        let mut pace = pace(None);
+        let control = leased(1_000_000, false);
+        control.cut_now();
+        assert_eq!(pace.next(at(130), 0, &control), Next::Over);
+    }
+
+    #[test]
+    fn no_more_start_than_may_be_in_flight() {
+        let mut pace = pace(None);
+        assert_eq!(pace.next(at(130), 3, &leased(200, false)), Next::Wait);
+    }
+
+    #[test]
+    fn the_oldest_beyond_the_limit_are_skipped() {
+        let mut pace = pace(Some(2));
+        let control = leased(1_000, false);
+        // Due by 130: 0, 1, 2, 3, with one more running.
+        assert_eq!(pace.skip(at(130), 1, control.until()).measured, 3);
+        assert!(matches!(pace.next(at(130), 1, &control), Next::Start(Due { index: 3, .. })));
+        pace.begun();
+        assert_eq!(pace.skip(at(139), 2, control.until()).measured, 0);
+        assert_eq!(pace.skip(at(140), 2, control.until()).measured, 1);
+    }
+}

@@ -1,0 +1,257 @@
+//! The cycles that run: futures in slots that are used again and again.
+//!
+//! A future is polled once where it starts; most are ready then, and a task that is sync always
+//! is. What is not ready keeps its slot until its waker puts the slot's number on a queue. In
+//! steady state nothing here allocates: a slot's memory, its waker and its place on the queue are
+//! made once. A panic in a future is that cycle's failure and nothing else.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use dyno_bus::Time;
+use dyno_bus::segment::Due;
+
+use super::panics;
+
+/// A cycle that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) due: Due,
+    pub(super) start: Time,
+}
+
+/// A cycle that has ended, well or with a message.
+pub(super) type Ended = (Begun, Result<(), String>);
+
+/// The cycles of one worker that have begun and not ended.
+pub(super) struct Slots<F> {
+    slots: Vec<Slot<F>>,
+    free: Vec<usize>,
+    ready: Arc<Ready>,
+}
+
+struct Slot<F> {
+    /// Pinned for as long as the slot exists; its content comes and goes.
+    future: Pin<Box<Option<F>>>,
+    waker: Waker,
+    wake: Arc<SlotWake>,
+    begun: Option<Begun>,
+}
+
+/// Slots whose futures ask to be polled.
+#[derive(Default)]
+struct Ready {
+    queue: Mutex<VecDeque<usize>>,
+    /// Spares the lock where there is nothing.
+    some: AtomicBool,
+    /// Wakes the loop.
+    root: Mutex<Option<Waker>>,
+}
+
+struct SlotWake {
+    slot: usize,
+    queued: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl Wake for SlotWake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            lock(&self.ready.queue).push_back(self.slot);
+            if !self.ready.some.swap(true, Ordering::AcqRel) {
+                let root = lock(&self.ready.root).clone();
+                if let Some(root) = root {
+                    root.wake();
+                }
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<F: Future<Output = Result<(), String>>> Slots<F> {
+    pub(super) fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), ready: Arc::default() }
+    }
+
+    /// How many cycles run.
+    pub(super) fn running(&self) -> u32 {
+        // As many as there are slots at most, and a slot takes far more than a byte.
+        (self.slots.len() - self.free.len()) as u32
+    }
+
+    /// Wakes this when a running cycle can go on.
+    pub(super) fn sleep(&self, waker: &Waker) {
+        let mut root = lock(&self.ready.root);
+        match &*root {
+            Some(known) if known.will_wake(waker) => {}
+            _ => *root = Some(waker.clone()),
+        }
+    }
+
+    /// Begins a cycle and polls it; its outcome if that was all it needed.
+    #[inline]
+    pub(super) fn begin(&mut self, begun: Begun, future: F) -> Option<Result<(), String>> {
+        let index = self.free.pop().unwrap_or_else(|| self.grow());
+        let slot = &mut self.slots[index];
+        slot.future.set(Some(future));
+        slot.begun = Some(begun);
+        self.poll(index).map(|(_, outcome)| outcome)
+    }
+
+    /// Polls the next cycle that can go on. The outer `None` says that there is none.
+    pub(super) fn resume(&mut self) -> Option<Option<Ended>> {
+        if !self.ready.some.load(Ordering::Acquire) {
+            return None;
+        }
+        let index = {
+            let mut queue = lock(&self.ready.queue);
+            let index = queue.pop_front();
+            // Under the lock, so that no wake between the two is missed.
+            self.ready.some.store(!queue.is_empty(), Ordering::Release);
+            index?
+        };
+        self.slots[index].wake.queued.store(false, Ordering::Release);
+        // A waker outlives its cycle: it may speak of one that has ended.
+        Some(if self.slots[index].begun.is_some() { self.poll(index) } else { None })
+    }
+
+    /// Drops all running cycles, and says which they were.
+    pub(super) fn abandon(&mut self) -> Vec<Begun> {
+        let mut abandoned = Vec::new();
+        for slot in &mut self.slots {
+            if let Some(begun) = slot.begun.take() {
+                // A destructor of the user's may panic; the cycle is abandoned either way.
+                let _panicked = panics::catch(|| slot.future.set(None));
+                abandoned.push(begun);
+            }
+        }
+        self.free = (0..self.slots.len()).collect();
+        abandoned
+    }
+
+    #[inline]
+    fn poll(&mut self, index: usize) -> Option<Ended> {
+        let slot = &mut self.slots[index];
+        let mut context = Context::from_waker(&slot.waker);
+        let future = slot.future.as_mut().as_pin_mut()?;
+        let polled = panics::catch(|| future.poll(&mut context));
+        let outcome = match polled {
+            Ok(Poll::Pending) => return None,
+            Ok(Poll::Ready(outcome)) => {
+                panics::catch(|| slot.future.set(None)).and(outcome)
+            }
+            Err(message) => {
+                let _second = panics::catch(|| slot.future.set(None));
+                Err(message)
+            }
+        };
+        let begun = slot.begun.take()?;
+        self.free.push(index);
+        Some((begun, outcome))
+    }
+
+    fn grow(&mut self) -> usize {
+        let slot = self.slots.len();
+        let ready = Arc::clone(&self.ready);
+        let wake = Arc::new(SlotWake { slot, queued: AtomicBool::new(false), ready });
+        let waker = Waker::from(Arc::clone(&wake));
+        self.slots.push(Slot { future: Box::pin(None), waker, wake, begun: None });
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use dyno_bus::Phase;
+
+    use super::*;
+
+    fn begun(index: u64) -> Begun {
+        let due = Due { index, at: Time::ZERO, phase: Phase::Measured };
+        Begun { due, start: Time::ZERO }
+    }
+
+    /// Pending until the gate opens; wakes itself as it is told.
+    async fn gated(gate: Rc<Cell<bool>>, wakers: Rc<Cell<Option<Waker>>>) -> Result<(), String> {
+        std::future::poll_fn(|context| {
+            if gate.get() {
+                return Poll::Ready(Ok(()));
+            }
+            wakers.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await
+    }
+
+    #[test]
+    fn a_cycle_that_is_ready_at_once_leaves_no_trace() {
+        let mut slots = Slots::new();
+        for index in 0..3 {
+            assert_eq!(slots.begin(begun(index), async { Ok(()) }), Some(Ok(())));
+        }
+        assert_eq!((slots.running(), slots.slots.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_cycle_that_waits_ends_when_it_is_woken() {
+        let mut slots = Slots::new();
+        let (gate, waker) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(None)));
+        assert_eq!(slots.begin(begun(5), gated(gate.clone(), waker.clone())), None);
+        assert_eq!((slots.running(), slots.resume()), (1, None));
+        gate.set(true);
+        let waker: Waker = waker.take().expect("it waits");
+        waker.wake_by_ref();
+        waker.wake_by_ref();
+        assert_eq!(slots.resume(), Some(Some((begun(5), Ok(())))));
+        // Wakes of a cycle that has ended are nothing.
+        waker.wake();
+        assert_eq!(slots.resume(), Some(None));
+        assert_eq!((slots.running(), slots.resume()), (0, None));
+    }
+
+    #[test]
+    fn a_panic_is_that_cycles_failure() {
+        panics::install();
+        let mut slots = Slots::new();
+        let outcome = slots.begin(begun(0), async { panic!("burst {}", 7) });
+        let message = outcome.expect("it ended").expect_err("it failed");
+        assert!(message.starts_with("panicked at ") && message.ends_with("burst 7"), "{message}");
+        assert_eq!(slots.running(), 0);
+    }
+
+    #[test]
+    fn what_is_abandoned_is_dropped_and_named() {
+        struct Loud(Rc<Cell<u32>>);
+        impl Drop for Loud {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let dropped = Rc::new(Cell::new(0));
+        let mut slots = Slots::new();
+        for index in 0..3 {
+            let loud = Loud(dropped.clone());
+            slots.begin(begun(index), async move {
+                let _loud = loud;
+                std::future::pending().await
+            });
+        }
+        assert_eq!(slots.abandon(), [begun(0), begun(1), begun(2)]);
+        assert_eq!((slots.running(), dropped.get()), (0, 3));
+    }
+}
