@@ -2,7 +2,7 @@
 //! benchmark knows filled in.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 
 use super::Flags;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, TaskParameters};
@@ -18,27 +18,33 @@ pub(super) fn id(setting: Setting) -> String {
 /// The command line of one benchmark. Each setting shows what it is when neither a flag nor a
 /// variable says it: what the code says, or else the default.
 pub(super) fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
-    let mut command = Flags::command()
+    let command = Flags::command()
         .name(name.to_owned())
         .version(concat!("(dyno ", env!("CARGO_PKG_VERSION"), ")"))
         .about("Does this code sustain this rate?")
         .override_usage(format!("{name} [OPTIONS]"))
         .after_help(parameters(task));
-    for setting in Setting::ALL {
-        let default = code.text(setting).map(str::to_owned).or_else(|| setting.default_text());
-        command = command.mut_arg(id(setting), |arg| {
-            let arg = arg.env(setting.variable()).hide_env_values(true);
-            let arg = match setting.choices().as_slice() {
-                [] => arg,
-                choices => arg.value_parser(PossibleValuesParser::new(choices.to_vec())),
-            };
-            match default {
-                Some(default) => arg.default_value(default),
-                None => arg,
-            }
-        });
+    // All in one pass: an argument that is changed by itself moves to the end of the help.
+    command.mut_args(|arg| {
+        let is_it = |setting: &Setting| id(*setting) == arg.get_id().as_str();
+        match Setting::ALL.into_iter().find(is_it) {
+            Some(setting) => filled(arg, setting, code.text(setting)),
+            None => arg,
+        }
+    })
+}
+
+/// A setting's flag, with its variable, the words that it may be, and what it is unless given.
+fn filled(arg: Arg, setting: Setting, said: Option<&str>) -> Arg {
+    let arg = arg.env(setting.variable()).hide_env_values(true);
+    let arg = match setting.choices().as_slice() {
+        [] => arg,
+        choices => arg.value_parser(PossibleValuesParser::new(choices.to_vec())),
+    };
+    match said.map(str::to_owned).or_else(|| setting.default_text()) {
+        Some(default) => arg.default_value(default),
+        None => arg,
     }
-    command
 }
 
 /// The task's own parameters with their defaults, for the help's end.

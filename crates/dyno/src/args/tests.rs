@@ -130,6 +130,9 @@ fn the_help_shows_what_the_code_says_and_the_parameters_of_the_task() {
     assert!(help_of(&help, "rate").contains("[default: 80]"), "{help}");
     assert!(help.ends_with("(also DYNO_PARAM=\"NAME=VALUE …\"):\n  -P n=30\n"), "{help}");
     assert!(!help.contains("--bench"), "{help}");
+    let headings = ["\nLoad:", "\nVerdict:", "\nTask:", "\nOutput:", "\nDeadlines:"];
+    let places = headings.map(|heading| help.find(heading).expect("a heading"));
+    assert!(places.is_sorted(), "{help}");
     assert_eq!(plan("").unwrap().rate, Rate::PerSecond(50.0), "shown as a default, not said");
 }
 

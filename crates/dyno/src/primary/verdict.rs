@@ -229,7 +229,9 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     let mut invalid = |reason, hint: &str| {
         findings.push(Finding { verdict: Verdict::Invalid, reason, hint: hint.to_owned() });
     };
-    if evidence.cycles.issued == 0 {
+    // A run that broke off early has said why.
+    let broke_off = !evidence.errors.is_empty() || evidence.signal.is_some();
+    if evidence.cycles.issued == 0 && !broke_off {
         invalid(reason::nothing_issued(evidence), reason::AFTER_NOTHING);
     }
     if evidence.unleased as f64 > UNLEASED_SHARE_MAX * evidence.cycles.issued as f64 {

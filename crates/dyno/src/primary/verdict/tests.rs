@@ -175,6 +175,16 @@ fn a_window_without_a_cycle_proves_nothing() {
 }
 
 #[test]
+fn a_run_that_broke_off_before_its_window_says_only_why() {
+    let errors = vec!["worker 0 was not ready within 10s".to_owned()];
+    let (cycles, window) = (WindowCounts::default(), Duration::ZERO);
+    let judgement = judge(&Evidence { errors, cycles, window, backlog: Vec::new(), ..evidence() });
+    assert_eq!(judgement.verdict, Verdict::Error);
+    assert_eq!(judgement.reasons, ["worker 0 was not ready within 10s"]);
+    assert!(judgement.warnings.is_empty());
+}
+
+#[test]
 fn a_signal_says_how_far_the_run_had_come() {
     let mut interrupted = Evidence { signal: Some(2), ..evidence() };
     interrupted.window = Duration::from_millis(1_250);
