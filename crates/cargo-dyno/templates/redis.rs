@@ -1,8 +1,16 @@
 //! Does Redis sustain this rate of writes and reads?
 //!
-//! `cargo dyno run redis` asks for 50 cycles a second of the server at `REDIS_URL`, or at
-//! 127.0.0.1 where that is not set. `-R 5k` asks for 5,000, `-P bytes=4096` writes larger values,
-//! and `--help` lists all flags.
+//! A task with state: each worker opens its connection before its first cycle and closes it after
+//! its last. In dyno's own repository it runs by `cargo run --release --example redis`, in a
+//! package by `cargo dyno run redis`; `-R 5k` asks for 5,000 cycles a second, `-P bytes=4096`
+//! writes larger values. The server is the one at `-P url=…` or `REDIS_URL`; without either, a
+//! private one is started for the run, on a Unix socket.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
@@ -11,24 +19,16 @@ use serde::{Deserialize, Serialize};
 /// What the command line can set: `-P bytes=4096`.
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// Where the server is.
+    /// Where the server is; empty for a private one.
     url: String,
     /// The size of a value.
     bytes: usize,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        let url = std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1/".to_owned());
-        Self { url, bytes: 64 }
-    }
 }
 
 /// What each worker keeps: a connection of its own.
 struct Client {
     connection: MultiplexedConnection,
     value: Vec<u8>,
-    read: dyno::Histogram,
 }
 
 impl dyno::Task for Client {
@@ -36,26 +36,99 @@ impl dyno::Task for Client {
         let parameters = context.parameters::<Parameters>();
         let client = redis::Client::open(parameters.url.as_str())?;
         let connection = client.get_multiplexed_async_connection().await?;
-        let value = vec![b'x'; parameters.bytes];
-        Ok(Self { connection, value, read: dyno::histogram("read_bytes") })
+        Ok(Self { connection, value: vec![b'x'; parameters.bytes] })
     }
 
     async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
-        // What stands here is measured. Cycles of one worker overlap: a clone of the connection
-        // shares its socket.
+        // Cycles of one worker overlap: a clone of the connection shares its socket.
         let mut connection = self.connection.clone();
         let key = format!("dyno:{}", cycle.index() % 1_000);
         let () = connection.set(&key, &self.value).await?;
         let value: Vec<u8> = connection.get(&key).await?;
-        self.read.record(value.len() as u64);
+        if value.len() != self.value.len() {
+            return Err("the value read is not the one written".into());
+        }
+        Ok(())
+    }
+
+    async fn after(self) -> dyno::Result {
+        drop(self.connection);
         Ok(())
     }
 }
 
 fn main() -> dyno::Outcome {
+    let url = std::env::var("REDIS_URL").unwrap_or_default();
+    let private = Rc::new(RefCell::new(None));
+    let stop = Rc::clone(&private);
+
     dyno::bench("redis", dyno::task::<Client>())
-        .parameters(Parameters::default())
-        .rate(50.0)
-        .plot("response")
+        .parameters(Parameters { url, bytes: 64 })
+        .rate(1_000.0)
+        // Both run in the primary alone: before any worker is started, and when all are gone.
+        .before(move |parameters| {
+            if parameters.values()["url"] == "" {
+                let server = Server::start()?;
+                parameters.set("url", &server.url())?;
+                private.replace(Some(server));
+            }
+            Ok(())
+        })
+        .after(move |_summary| {
+            stop.take();
+            Ok(())
+        })
         .main()
+}
+
+/// A server for one run. It ends with this process, however that ends: a shell stands between the
+/// two and reads our end of a pipe until there is none.
+struct Server {
+    shell: Child,
+    folder: PathBuf,
+    _log: BufReader<std::process::ChildStdout>,
+}
+
+const SCRIPT: &str = r#"
+    redis-server --port 0 --unixsocket "$1/socket" --dir "$1" --save '' --appendonly no &
+    cat >/dev/null
+    kill $!
+    wait
+    rm -r "$1"
+"#;
+
+impl Server {
+    fn start() -> dyno::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("dyno-redis-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let mut shell = Command::new("sh")
+            .args(["-c", SCRIPT, "sh"])
+            .arg(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut log = BufReader::new(shell.stdout.take().ok_or("its output is not piped")?);
+        let mut line = String::new();
+        while !line.contains("Ready to accept connections") {
+            line.clear();
+            if log.read_line(&mut line)? == 0 {
+                return Err("`redis-server` did not start: install it (apt-get install \
+                            redis-server), or name a server by -P url=redis://…"
+                    .into());
+            }
+        }
+        Ok(Self { shell, folder, _log: log })
+    }
+
+    fn url(&self) -> String {
+        format!("redis+unix://{}/socket", self.folder.display())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        // The shell has removed the folder by the time that it ends.
+        let _ended = self.shell.wait();
+    }
 }

@@ -74,6 +74,12 @@ impl TaskParameters {
         self.values
     }
 
+    /// The same parameters with these values.
+    #[must_use]
+    pub(crate) fn with_values(&self, values: Map<String, Value>) -> Self {
+        Self { values, ..self.clone() }
+    }
+
     /// Sets a parameter from text, which is read as its default's type.
     ///
     /// # Errors

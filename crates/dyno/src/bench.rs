@@ -1,0 +1,337 @@
+//! The builder: one benchmark, from its declaration to its result.
+//!
+//! [`bench`] asks first whether this process is one of its workers, and if so never returns. What
+//! stands before it in `main` therefore runs in every worker too; what follows, in the primary
+//! alone.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dyno_observer::List;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::identity::Claim;
+use crate::outcome::{Error, Outcome};
+use crate::parameters::{Machine, Setting, Settings, TaskParameters};
+use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan};
+use crate::primary::{Launch, Reach, Remote, Run, Silent, Sink, StartError, drive};
+use crate::report::Summary;
+use crate::task::{self, IntoTask};
+use crate::worker;
+
+/// Declares a benchmark of a task.
+///
+/// ```no_run
+/// fn fibonacci(n: u64) -> u64 {
+///     if n < 2 { n } else { fibonacci(n - 1) + fibonacci(n - 2) }
+/// }
+///
+/// fn main() -> dyno::Outcome {
+///     dyno::bench("fibonacci", || fibonacci(30)).rate(50.0).main()
+/// }
+/// ```
+///
+/// In a worker process of this benchmark it runs the task and never returns. Several benchmarks in
+/// one program are all declared before the first of them runs.
+#[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
+pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Bench {
+    let name = name.into();
+    let taken = match Claim::of_this_process() {
+        Claim::None => None,
+        Claim::Worker(identity) if identity.benchmark == name => {
+            match worker::run(&identity, task.into_task()) {}
+        }
+        // A worker of a benchmark that is declared later, or never.
+        Claim::Worker(identity) => Some(identity.benchmark),
+        Claim::Refused(why) => refuse(&why),
+    };
+    Bench {
+        name,
+        worker_of: taken,
+        settings: Settings::default(),
+        parameters: TaskParameters::default(),
+        parameters_error: None,
+        plot: Vec::new(),
+        before: None,
+        after: None,
+        on_tick: None,
+        worker_exe: None,
+        remote: Remote::default(),
+    }
+}
+
+/// Ends a process that was asked to be a worker and can't be.
+#[expect(clippy::print_stderr, reason = "there is no report in a process that must not run")]
+fn refuse(why: &str) -> ! {
+    eprintln!("error: {why}");
+    std::process::exit(worker::REFUSED)
+}
+
+type Before = Box<dyn FnOnce(&mut TaskParameters) -> task::Result>;
+type After = Box<dyn FnOnce(&Summary) -> task::Result>;
+pub(crate) type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
+
+/// A declared benchmark: settings, hooks, and two ways to run it.
+///
+/// What is set here is the lowest layer: variables of the environment and flags go over it where
+/// [`main`](Self::main) reads them.
+#[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
+pub struct Bench {
+    name: String,
+    /// This process is a worker of another benchmark.
+    worker_of: Option<String>,
+    settings: Settings,
+    parameters: TaskParameters,
+    parameters_error: Option<String>,
+    plot: Vec<String>,
+    before: Option<Before>,
+    after: Option<After>,
+    on_tick: Option<OnTick>,
+    worker_exe: Option<PathBuf>,
+    remote: Remote,
+}
+
+impl fmt::Debug for Bench {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bench")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .field("parameters", &self.parameters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bench {
+    /// Cycles per second over all workers; fractions included. 50 unless set.
+    pub fn rate(self, per_second: f64) -> Self {
+        self.set(Setting::Rate, per_second)
+    }
+
+    /// A closed loop: each worker keeps [`in_flight`](Self::in_flight) cycles going.
+    pub fn rate_max(self) -> Self {
+        self.set(Setting::Rate, "max")
+    }
+
+    /// How long to measure, after the warm-up. 5 s unless set.
+    pub fn duration(self, duration: Duration) -> Self {
+        self.set_duration(Setting::Duration, duration)
+    }
+
+    /// How long to run first, at the same rate, in no result. 1 s unless set.
+    pub fn warmup(self, warmup: Duration) -> Self {
+        self.set_duration(Setting::Warmup, warmup)
+    }
+
+    /// Worker processes. As many as processors unless set.
+    pub fn workers(self, count: u32) -> Self {
+        self.set(Setting::Workers, count)
+    }
+
+    /// How due times are spread. Uniform unless set.
+    pub fn arrivals(self, arrivals: Arrivals) -> Self {
+        let text = match arrivals {
+            Arrivals::Uniform => "uniform",
+            Arrivals::Poisson => "poisson",
+        };
+        self.set(Setting::Arrivals, text)
+    }
+
+    /// Of random arrivals; drawn anew for each run unless set.
+    pub fn seed(self, seed: u64) -> Self {
+        self.set(Setting::Seed, seed)
+    }
+
+    /// How workers wait for due times. By sleeping unless set.
+    pub fn pacing(self, pacing: Pacing) -> Self {
+        let text = match pacing {
+            Pacing::Sleep => "sleep",
+            Pacing::Spin => "spin",
+        };
+        self.set(Setting::Pacing, text)
+    }
+
+    /// The backlog beyond which [`on_backlog`](Self::on_backlog) acts. Two seconds' worth of
+    /// cycles above the level at the end of the warm-up, at least 100, unless set.
+    pub fn max_backlog(self, cycles: u64) -> Self {
+        self.set(Setting::MaxBacklog, cycles)
+    }
+
+    /// What happens at the backlog's limit. The run stops unless set.
+    pub fn on_backlog(self, policy: OnBacklog) -> Self {
+        let text = match policy {
+            OnBacklog::Stop => "stop",
+            OnBacklog::Skip => "skip",
+            OnBacklog::Queue => "queue",
+        };
+        self.set(Setting::OnBacklog, text)
+    }
+
+    /// How many cycles may fail or be abandoned. None unless set.
+    pub fn max_failed(self, max: MaxFailed) -> Self {
+        match max {
+            MaxFailed::Count(count) => self.set(Setting::MaxFailed, count),
+            MaxFailed::Share(share) => {
+                self.set(Setting::MaxFailed, format_args!("{}%", share * 100.0))
+            }
+        }
+    }
+
+    /// Cycles in flight in each worker: 1 in a closed loop, unlimited in an open one, unless set.
+    pub fn in_flight(self, cycles: u32) -> Self {
+        self.set(Setting::InFlight, cycles)
+    }
+
+    /// Which spans become metrics beside the benchmark's own: targets, as in `my_lib,my_lib::db`.
+    pub fn spans(self, filter: &str) -> Self {
+        self.set(Setting::Spans, filter)
+    }
+
+    /// From spawning until every worker is ready. 10 s unless set.
+    pub fn start_deadline(self, deadline: Duration) -> Self {
+        self.set_duration(Setting::StartDeadline, deadline)
+    }
+
+    /// From the end of the plan until running cycles have ended. 5 s unless set.
+    pub fn drain_deadline(self, deadline: Duration) -> Self {
+        self.set_duration(Setting::DrainDeadline, deadline)
+    }
+
+    /// For the workers' `after`. 5 s unless set.
+    pub fn after_deadline(self, deadline: Duration) -> Self {
+        self.set_duration(Setting::AfterDeadline, deadline)
+    }
+
+    /// Between being asked to end and being killed. 500 ms unless set.
+    pub fn kill_grace(self, grace: Duration) -> Self {
+        self.set_duration(Setting::KillGrace, grace)
+    }
+
+    /// The task's own parameters, with their defaults: `-P name=value` sets one, and the task
+    /// reads them by [`Cycle::parameters`](crate::Cycle::parameters).
+    pub fn parameters<P: Serialize + DeserializeOwned>(mut self, defaults: P) -> Self {
+        match TaskParameters::of(&defaults) {
+            Ok(parameters) => self.parameters = parameters,
+            Err(error) => self.parameters_error = Some(error.to_string()),
+        }
+        self
+    }
+
+    /// Runs in the primary before any worker is started. It may set task parameters: the URL of a
+    /// server that it started.
+    pub fn before(
+        mut self,
+        before: impl FnOnce(&mut TaskParameters) -> task::Result + 'static,
+    ) -> Self {
+        self.before = Some(Box::new(before));
+        self
+    }
+
+    /// Runs in the primary once all workers are gone, with the result, whatever it is. An error
+    /// makes the run an error.
+    pub fn after(mut self, after: impl FnOnce(&Summary) -> task::Result + 'static) -> Self {
+        self.after = Some(Box::new(after));
+        self
+    }
+
+    /// Called ten times a second while cycles run, and once after the drain, on a thread of its
+    /// own. Text that it returns replaces the live view.
+    pub fn on_tick(
+        mut self,
+        on_tick: impl FnMut(&List) -> Option<String> + Send + 'static,
+    ) -> Self {
+        self.on_tick = Some(Box::new(on_tick));
+        self
+    }
+
+    /// Draws the timeline of a metric after the run, as `--plot` does.
+    pub fn plot(mut self, metric: impl Into<String>) -> Self {
+        self.plot.push(metric.into());
+        self
+    }
+
+    /// The workers' program, whose `main` declares this benchmark too. This program unless set;
+    /// in a test it has to be, since running a test's program again would run the tests.
+    pub fn worker_exe(mut self, path: impl AsRef<Path>) -> Self {
+        self.worker_exe = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Steers the run from another thread.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// Runs it in this process as it is: reads no command line and no environment, installs no
+    /// signal handler, draws nothing, writes nothing.
+    ///
+    /// # Errors
+    /// If a setting can't be taken or nothing could be started. A run that went wrong is a
+    /// [`Summary`] that says so.
+    pub fn run(mut self) -> Result<Summary, Error> {
+        let plan = self.plan(&Settings::default())?;
+        self.drive(plan, Reach::Guest, &mut Silent)
+    }
+}
+
+impl Bench {
+    fn set(mut self, setting: Setting, value: impl fmt::Display) -> Self {
+        self.settings.set(setting, value);
+        self
+    }
+
+    fn set_duration(mut self, setting: Setting, duration: Duration) -> Self {
+        self.settings.set_duration(setting, duration);
+        self
+    }
+
+    /// The plan of this benchmark's settings with another layer over them, all checked.
+    fn plan(&self, over: &Settings) -> Result<Plan, Error> {
+        if let Some(benchmark) = &self.worker_of {
+            let (benchmark, ran) = (benchmark.clone(), self.name.clone());
+            return Err(Error::WorkerOfAnother { benchmark, ran });
+        }
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Err(Error::InsideRuntime);
+        }
+        if let Some(error) = &self.parameters_error {
+            return Err(Error::Parameters(error.clone()));
+        }
+        let settings = self.settings.clone().layered_with(over.clone());
+        Ok(settings.plan(&self.name, &Machine::here(), &self.parameters)?)
+    }
+
+    /// Runs the hooks of the primary around the run itself.
+    fn drive(
+        &mut self,
+        mut plan: Plan,
+        reach: Reach,
+        sink: &mut dyn Sink,
+    ) -> Result<Run, Error> {
+        let worker_exe = self.program()?;
+        if let Some(before) = self.before.take() {
+            let mut parameters = self.parameters.with_values(plan.task.clone());
+            before(&mut parameters).map_err(|error| Error::Before(task::describe(&error)))?;
+            plan.task = parameters.into_map();
+        }
+        let remote = self.remote.clone();
+        Ok(drive(Launch { plan, worker_exe, reach, remote }, sink)?)
+    }
+
+    /// The workers' program: this one, unless that would run something else.
+    fn program(&self) -> Result<PathBuf, Error> {
+        match &self.worker_exe {
+            Some(path) => Ok(path.clone()),
+            None if crate::harness::is_test_program() => {
+                Err(Error::WorkerExeNeeded { benchmark: self.name.clone() })
+            }
+            // It names this program even when its file has been replaced since.
+            None if cfg!(target_os = "linux") => Ok(PathBuf::from("/proc/self/exe")),
+            None => std::env::current_exe().map_err(|source| {
+                StartError::WorkerExe { path: PathBuf::from("(this program)"), source }.into()
+            }),
+        }
+    }
+}

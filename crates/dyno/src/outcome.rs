@@ -1,0 +1,76 @@
+//! How a benchmark ends: an exit code from `main`, an error from `.run()`.
+
+use std::process::{ExitCode, Termination};
+
+use crate::parameters::SettingsError;
+use crate::primary::StartError;
+
+/// What `main` returns: the verdict as an exit code.
+#[must_use = "return it from `main`: it is the exit code"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    code: u8,
+}
+
+impl Outcome {
+    pub(crate) fn new(code: i32) -> Self {
+        // Every code of ours fits; what does not is an error.
+        Self { code: u8::try_from(code).unwrap_or(u8::MAX) }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        self.code
+    }
+}
+
+impl Termination for Outcome {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+/// Why a benchmark was not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting can't be taken.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The task's parameters are no struct that serde can name the fields of.
+    #[error("the task's parameters can't be taken: {0}")]
+    Parameters(String),
+    /// The primary's `before` failed.
+    #[error("the primary's `before` failed: {0}")]
+    Before(String),
+    /// This process is a worker of another benchmark, which was not declared before this one ran.
+    #[error(
+        "this process is a worker of `{benchmark}`, which is declared after `{ran}` runs: declare \
+         every benchmark of a program before the first one runs"
+    )]
+    WorkerOfAnother {
+        /// What it is a worker of.
+        benchmark: String,
+        /// What was to run instead.
+        ran: String,
+    },
+    /// Inside a test, this program can't be its own workers' program.
+    #[error(
+        "running this program again would run its tests: name a worker program whose `main` \
+         declares `{benchmark}` too, by `.worker_exe(path)`"
+    )]
+    WorkerExeNeeded {
+        /// The benchmark.
+        benchmark: String,
+    },
+    /// Called inside an event loop, which would be blocked for the whole run.
+    #[error(
+        "called inside a tokio runtime: dyno owns the event loops of its workers; call it from a \
+         plain `fn main`, or from `tokio::task::spawn_blocking`"
+    )]
+    InsideRuntime,
+    /// Nothing could be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
