@@ -26,8 +26,8 @@ fn main() -> dyno::Outcome {
 fn draw(list: &List) -> String {
     let workers = list.workers().metrics(["service", "response", "loop_lag"]);
     let timeline = workers.metrics(["service"]).pick(Stat::Snapshots).of(Stat::Mean);
-    let plots: String = timeline.group().iter().map(dyno::plot).collect();
-    format!("{plots}\n{}\n{}", workers.pick(Stat::Mean), list.primary().pick(Stat::Last))
+    let plot = dyno::plot("mean service of each worker", &timeline.group(), 80);
+    format!("{plot}\n{}\n{}", workers.pick(Stat::Mean), list.primary().pick(Stat::Last))
 }
 
 /// About as many microseconds of arithmetic as asked for.

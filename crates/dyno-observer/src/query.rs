@@ -84,22 +84,22 @@ pub trait Pick {
     type Output;
 
     /// Picks it from a list.
-    fn pick(self, list: List) -> Self::Output;
+    fn pick(self, list: &List) -> Self::Output;
 }
 
 impl Pick for Stat {
     type Output = Picked;
 
-    fn pick(self, list: List) -> Picked {
-        Picked::new(self, &list)
+    fn pick(self, list: &List) -> Picked {
+        Picked::new(self, list)
     }
 }
 
 impl Pick for Snapshots {
     type Output = History;
 
-    fn pick(self, list: List) -> History {
-        History::new(list)
+    fn pick(self, list: &List) -> History {
+        History::new(list.clone())
     }
 }
 
@@ -110,33 +110,35 @@ impl List {
 
     /// Of these processes only the primary.
     #[must_use]
-    pub fn primary(mut self) -> Self {
-        self.rows.retain(|row| row.process == ProcessId::Primary);
-        self
+    pub fn primary(&self) -> Self {
+        self.only(|process| process == ProcessId::Primary)
     }
 
     /// Of these processes only the workers.
     #[must_use]
-    pub fn workers(mut self) -> Self {
-        self.rows.retain(|row| row.process != ProcessId::Primary);
-        self
+    pub fn workers(&self) -> Self {
+        self.only(|process| process != ProcessId::Primary)
     }
 
     /// Only these metrics, in this order. A name that no process has is an empty column.
     #[must_use]
-    pub fn metrics<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+    pub fn metrics<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Self {
         let mut chosen: Vec<Arc<str>> = Vec::new();
         for name in names {
             if !chosen.iter().any(|known| **known == *name.as_ref()) {
                 chosen.push(Arc::from(name.as_ref()));
             }
         }
-        self.chosen = Some(chosen.into());
-        self
+        Self { chosen: Some(chosen.into()), ..self.clone() }
+    }
+
+    fn only(&self, keep: impl Fn(ProcessId) -> bool) -> Self {
+        let rows = self.rows.iter().filter(|row| keep(row.process)).cloned().collect();
+        Self { rows, ..self.clone() }
     }
 
     /// One number of each metric, or with [`Stat::Snapshots`] its snapshots.
-    pub fn pick<P: Pick>(self, what: P) -> P::Output {
+    pub fn pick<P: Pick>(&self, what: P) -> P::Output {
         what.pick(self)
     }
 

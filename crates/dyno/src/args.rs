@@ -11,9 +11,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser};
 
 use crate::parameters::{Setting, Settings, Source, TaskParameters};
+pub use crate::report::Format;
 
 /// The exit code of what was refused before anything was started.
 pub const USAGE_EXIT: i32 = 2;
@@ -172,7 +173,7 @@ struct Times {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// What stdout gets: a page for people, one JSON object, or one CSV row.
+    /// What stdout gets: a page for people, one JSON object, one CSV row, or a Markdown table.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     #[arg(env = "DYNO_FORMAT", hide_env_values = true)]
     pub format: Format,
@@ -194,21 +195,6 @@ pub struct Output {
     #[arg(long, help_heading = "Task", env = "DYNO_PROMPT", hide_env_values = true)]
     #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub prompt: bool,
-}
-
-/// The form of what stdout gets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A page for people.
-    #[default]
-    #[value(help = None)]
-    Human,
-    /// One JSON object, and nothing else.
-    #[value(help = None)]
-    Json,
-    /// A header and one row.
-    #[value(help = None)]
-    Csv,
 }
 
 /// A command line after which nothing is started.

@@ -13,11 +13,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::identity::Claim;
-use crate::outcome::{Error, Outcome};
+use crate::outcome::Error;
+#[cfg(feature = "cli")]
+use crate::outcome::Outcome;
 use crate::parameters::{Machine, Setting, Settings, TaskParameters};
 use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan};
-use crate::primary::{Launch, Reach, Remote, Run, Silent, Sink, StartError, drive};
-use crate::report::Summary;
+use crate::primary::{Launch, Reach, Remote, Run, Sink, StartError, Update, drive};
+use crate::report::{Environment, OnTick, Silent, Summary};
 use crate::task::{self, IntoTask};
 use crate::worker;
 
@@ -41,7 +43,7 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
     let taken = match Claim::of_this_process() {
         Claim::None => None,
         Claim::Worker(identity) if identity.benchmark == name => {
-            match worker::run(&identity, task.into_task()) {}
+            worker::run(&identity, task.into_task())
         }
         // A worker of a benchmark that is declared later, or never.
         Claim::Worker(identity) => Some(identity.benchmark),
@@ -71,7 +73,6 @@ fn refuse(why: &str) -> ! {
 
 type Before = Box<dyn FnOnce(&mut TaskParameters) -> task::Result>;
 type After = Box<dyn FnOnce(&Summary) -> task::Result>;
-pub(crate) type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// A declared benchmark: settings, hooks, and two ways to run it.
 ///
@@ -79,16 +80,16 @@ pub(crate) type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 /// [`main`](Self::main) reads them.
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub struct Bench {
-    name: String,
+    pub(crate) name: String,
     /// This process is a worker of another benchmark.
     worker_of: Option<String>,
-    settings: Settings,
-    parameters: TaskParameters,
+    pub(crate) settings: Settings,
+    pub(crate) parameters: TaskParameters,
     parameters_error: Option<String>,
-    plot: Vec<String>,
+    pub(crate) plot: Vec<String>,
     before: Option<Before>,
     after: Option<After>,
-    on_tick: Option<OnTick>,
+    pub(crate) on_tick: Option<OnTick>,
     worker_exe: Option<PathBuf>,
     remote: Remote,
 }
@@ -272,7 +273,20 @@ impl Bench {
     /// [`Summary`] that says so.
     pub fn run(mut self) -> Result<Summary, Error> {
         let plan = self.plan(&Settings::default())?;
-        self.drive(plan, Reach::Guest, &mut Silent)
+        let mut run = self.drive(plan, Reach::Guest, &mut Silent)?;
+        let mut summary = Summary::of(&mut run, &[], Environment::here());
+        self.run_after(&mut summary);
+        Ok(summary)
+    }
+
+    /// Runs it as a program of its own: reads the command line and the environment, shows how the
+    /// run goes, writes its result and its files, and takes over signals.
+    ///
+    /// The outcome is to be returned from `main`. What can't be taken is said in one line, before
+    /// anything is started, and its exit code is 2.
+    #[cfg(feature = "cli")]
+    pub fn main(self) -> Outcome {
+        crate::command::main(self)
     }
 }
 
@@ -288,7 +302,7 @@ impl Bench {
     }
 
     /// The plan of this benchmark's settings with another layer over them, all checked.
-    fn plan(&self, over: &Settings) -> Result<Plan, Error> {
+    pub(crate) fn plan(&self, over: &Settings) -> Result<Plan, Error> {
         if let Some(benchmark) = &self.worker_of {
             let (benchmark, ran) = (benchmark.clone(), self.name.clone());
             return Err(Error::WorkerOfAnother { benchmark, ran });
@@ -303,8 +317,8 @@ impl Bench {
         Ok(settings.plan(&self.name, &Machine::here(), &self.parameters)?)
     }
 
-    /// Runs the hooks of the primary around the run itself.
-    fn drive(
+    /// Runs the primary's `before`, then the plan. A `before` that fails is a run that failed.
+    pub(crate) fn drive(
         &mut self,
         mut plan: Plan,
         reach: Reach,
@@ -313,11 +327,25 @@ impl Bench {
         let worker_exe = self.program()?;
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
-            before(&mut parameters).map_err(|error| Error::Before(task::describe(&error)))?;
+            if let Err(error) = before(&mut parameters) {
+                let error = task::describe(&error);
+                let fault = format!("the primary's `before` failed: {error}");
+                sink.update(Update::Fault(fault.clone()));
+                return Ok(Run::never_begun(plan, fault));
+            }
             plan.task = parameters.into_map();
         }
         let remote = self.remote.clone();
         Ok(drive(Launch { plan, worker_exe, reach, remote }, sink)?)
+    }
+
+    /// Runs the primary's `after`, whose error makes the run an error.
+    pub(crate) fn run_after(&mut self, summary: &mut Summary) {
+        if let Some(after) = self.after.take()
+            && let Err(error) = after(summary)
+        {
+            summary.fail(format!("the primary's `after` failed: {}", task::describe(&error)));
+        }
     }
 
     /// The workers' program: this one, unless that would run something else.

@@ -1,1 +1,49 @@
-//! (being built)
+#![doc = include_str!("../README.md")]
+//!
+//! # This crate
+//!
+//! - [`bench`](mod@bench): one benchmark, from its declaration to its result.
+//! - [`task`](mod@task): what it runs.
+//! - [`parameters`]: what is set where, and how it is checked.
+//! - `worker`: one process that runs the task. It meets the primary only in messages.
+//! - [`primary`]: the process that issues, observes and decides; [`primary::verdict`] says how.
+//! - [`report`]: what is said of a run; [`Summary`] is its result as data.
+//!
+//! Only `bench`, `task` and what stands below are met by most users.
+
+mod bench;
+mod harness;
+mod identity;
+mod outcome;
+
+pub mod parameters;
+pub mod primary;
+pub mod report;
+pub mod task;
+mod worker;
+
+#[cfg(feature = "cli")]
+pub mod args;
+#[cfg(feature = "cli")]
+mod command;
+
+pub use bench::{Bench, bench};
+pub use dyno_bus::value::Unit;
+pub use dyno_emitter::{
+    Histogram, NameError, Value, histogram, measure, measure_async, try_histogram,
+};
+#[cfg(feature = "tracing")]
+pub use dyno_emitter::{layer, layer_for};
+pub use dyno_observer::{Group, List, Order, Picked, ProcessId, Snapshots, Stat, Stats, Timeline};
+pub use outcome::{Error as RunError, Outcome};
+pub use parameters::TaskParameters;
+pub use primary::Remote;
+pub use primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
+pub use primary::verdict::Verdict;
+pub use report::Summary;
+#[cfg(feature = "cli")]
+pub use report::plot;
+pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, task};
+
+#[cfg(not(unix))]
+compile_error!("dyno runs on Unix: its processes talk over Unix sockets and end by signals");

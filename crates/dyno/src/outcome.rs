@@ -41,9 +41,6 @@ pub enum Error {
     /// The task's parameters are no struct that serde can name the fields of.
     #[error("the task's parameters can't be taken: {0}")]
     Parameters(String),
-    /// The primary's `before` failed.
-    #[error("the primary's `before` failed: {0}")]
-    Before(String),
     /// This process is a worker of another benchmark, which was not declared before this one ran.
     #[error(
         "this process is a worker of `{benchmark}`, which is declared after `{ran}` runs: declare \

@@ -32,11 +32,11 @@ mod sweep;
 
 pub use backlog::{BacklogSample, Totals};
 pub use driver::{Launch, Reach, drive};
-pub use remote::Remote;
 pub use error::StartError;
 pub use event::{Exit, Phase};
 pub use plan::Plan;
-pub use run::{Run, Silent, Sink, Stream, Tick, Update};
+pub use remote::Remote;
+pub use run::{Run, Sink, Stream, Tick, Update};
 
 #[cfg(test)]
 pub(crate) mod tests {

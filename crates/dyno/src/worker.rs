@@ -30,7 +30,6 @@ mod state;
 mod timer;
 mod usage;
 
-use std::convert::Infallible;
 use std::process::exit;
 use std::sync::Arc;
 
@@ -43,7 +42,7 @@ pub(crate) const REFUSED: i32 = 2;
 const FAILED: i32 = 1;
 
 /// Runs the task as this worker, to the end of the process.
-pub(crate) fn run(identity: &Identity, task: impl Runnable) -> Infallible {
+pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
     let socket = match guard::arm(identity) {
         Ok(socket) => socket,
         Err(error) => fail(&format!("can't become a worker: {error}")),

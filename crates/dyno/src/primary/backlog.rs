@@ -70,8 +70,7 @@ impl Backlog {
         counts: PerPhase<Counts>,
     ) {
         let PerPhase { warmup, measured } = counts;
-        let due =
-            due.unwrap_or(PerPhase { warmup: warmup.started, measured: measured.started });
+        let due = due.unwrap_or(PerPhase { warmup: warmup.started, measured: measured.started });
         let over = warmup.ended() + measured.ended();
         let running = warmup.running() + measured.running();
         let backlog = due.total().saturating_sub(over);

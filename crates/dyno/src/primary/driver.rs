@@ -420,7 +420,8 @@ impl<'a> Driver<'a> {
         let now = clock::now();
         match phase {
             Phase::Measuring => {
-                let from = self.state.schedule().map_or(now, super::schedule::Schedule::measured_from);
+                let from =
+                    self.state.schedule().map_or(now, super::schedule::Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
                 self.beat.begin_window(from);
             }

@@ -1,8 +1,8 @@
 //! All that can happen to a primary, and all that it can then ask for.
 
+use dyno_bus::Segment;
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
-use dyno_bus::Segment;
 
 /// All that can wake the primary's state machine.
 #[derive(Debug, Clone, PartialEq)]

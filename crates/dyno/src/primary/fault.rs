@@ -36,9 +36,8 @@ impl Faults {
         deadlines: &Deadlines,
     ) -> Option<String> {
         // A hook that fails alike in every worker is one fault: a server that can't be reached.
-        let alike = |told: &&mut Told| {
-            matches!(fault.cause, Cause::Hook(..)) && told.cause == fault.cause
-        };
+        let alike =
+            |told: &&mut Told| matches!(fault.cause, Cause::Hook(..)) && told.cause == fault.cause;
         if let Some(told) = self.told.iter_mut().find(alike) {
             told.more += 1;
             return None;

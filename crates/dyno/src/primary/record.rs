@@ -254,3 +254,20 @@ impl Record {
         })
     }
 }
+
+impl Run {
+    /// A run of which nothing was started, because of this.
+    pub(crate) fn never_begun(plan: Plan, fault: String) -> Self {
+        Record::new(&plan).finish(Ending {
+            plan,
+            started_at: dyno_bus::clock::wall(),
+            elapsed: Duration::ZERO,
+            window: None,
+            faults: vec![fault],
+            signal: None,
+            pauses: Vec::new(),
+            cpu_share: 0.0,
+            workers: Vec::new(),
+        })
+    }
+}

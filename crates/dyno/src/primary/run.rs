@@ -25,20 +25,6 @@ pub trait Sink {
     fn interval(&mut self, interval: &Interval<'_>);
 }
 
-/// Hears of nothing: the result is all that is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct Silent;
-
-impl Sink for Silent {
-    fn tick_period(&self) -> Option<Duration> {
-        None
-    }
-
-    fn update(&mut self, _update: Update) {}
-
-    fn interval(&mut self, _interval: &Interval<'_>) {}
-}
-
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
 pub enum Update {

@@ -223,12 +223,8 @@ mod tests {
 
     #[test]
     fn after_a_stop_only_the_workers_cut_adds_what_was_due() {
-        let plan = Plan {
-            rate: Rate::PerSecond(1_000.0),
-            workers: 1,
-            warmup: Duration::ZERO,
-            ..plan()
-        };
+        let plan =
+            Plan { rate: Rate::PerSecond(1_000.0), workers: 1, warmup: Duration::ZERO, ..plan() };
         let mut schedule = Schedule::new(&plan, at(0));
         let until = schedule.measured_from() + Duration::from_millis(100);
         assert_eq!(schedule.due(0, until).measured, 100);

@@ -43,8 +43,7 @@ impl Signals {
         if is_ignored(Signal::SIGCHLD as i32) {
             restore_child_signal();
         }
-        let mut signals =
-            Self { pipes: Vec::new(), registered: Vec::new(), over: Arc::default() };
+        let mut signals = Self { pipes: Vec::new(), registered: Vec::new(), over: Arc::default() };
         let mut unblocked = SigSet::empty();
         for number in ENDING.into_iter().chain([SIGTSTP]).filter(|number| !is_ignored(*number)) {
             let (theirs, ours) = UnixStream::pair()?;

@@ -88,7 +88,9 @@ impl Primary {
     pub(super) fn next_tick(&self) -> Time {
         let members = self.members.iter().map(Member::next_deadline);
         let schedule = match (&self.schedule, self.phase) {
-            (Some(schedule), Phase::WarmingUp) => schedule.measured_from().min(schedule.next_lease()),
+            (Some(schedule), Phase::WarmingUp) => {
+                schedule.measured_from().min(schedule.next_lease())
+            }
             (Some(schedule), Phase::Measuring) => schedule.end().min(schedule.next_lease()),
             _ => Time::NEVER,
         };

@@ -4,7 +4,6 @@
 //! sources into events of the state machine and performs its actions; it publishes by size (a
 //! ring that is half full wakes it) and by time (every flush period), and it ends the process.
 
-use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -223,7 +222,7 @@ struct Bus {
 }
 
 impl Bus {
-    fn run(mut self) -> Infallible {
+    fn run(mut self) -> ! {
         loop {
             self.flush();
             let poked = self.wait();

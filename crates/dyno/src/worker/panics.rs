@@ -32,7 +32,12 @@ pub(super) fn install() {
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> String {
-    let what = info.payload_as_str().unwrap_or("(a value that is no text)");
+    let payload = info.payload();
+    let what = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text.as_str(),
+        (None, None) => "(a value that is no text)",
+    };
     match info.location() {
         Some(place) => format!("panicked at {}:{}: {what}", place.file(), place.line()),
         None => format!("panicked: {what}"),

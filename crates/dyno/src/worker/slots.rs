@@ -149,9 +149,7 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         let polled = panics::catch(|| future.poll(&mut context));
         let outcome = match polled {
             Ok(Poll::Pending) => return None,
-            Ok(Poll::Ready(outcome)) => {
-                panics::catch(|| slot.future.set(None)).and(outcome)
-            }
+            Ok(Poll::Ready(outcome)) => panics::catch(|| slot.future.set(None)).and(outcome),
             Err(message) => {
                 let _second = panics::catch(|| slot.future.set(None));
                 Err(message)

@@ -142,20 +142,12 @@ impl Worker {
                 Command::Segment(_) | Command::Lease(_),
             ) => vec![],
             (
-                Phase::Ready
-                | Phase::Running
-                | Phase::Draining
-                | Phase::Finishing
-                | Phase::Gone,
+                Phase::Ready | Phase::Running | Phase::Draining | Phase::Finishing | Phase::Gone,
                 Command::Start(_),
             )
             | (Phase::Booting, Command::Segment(_) | Command::Lease(_))
             | (
-                Phase::Booting
-                | Phase::Ready
-                | Phase::Running
-                | Phase::Draining
-                | Phase::Gone,
+                Phase::Booting | Phase::Ready | Phase::Running | Phase::Draining | Phase::Gone,
                 Command::Ack,
             ) => {
                 let message = "the primary sent a command that is illegal in this phase".into();

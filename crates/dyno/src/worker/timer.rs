@@ -47,9 +47,8 @@ mod linux {
             // SAFETY: the descriptor is owned, is the same for as long as it lives, and is
             // dropped only with the registration.
             #[expect(unsafe_code, reason = "the runtime's only registration of a descriptor")]
-            let fd = unsafe {
-                AsyncFd::register_with_interest(Descriptor(timer), Interest::READABLE)?
-            };
+            let fd =
+                unsafe { AsyncFd::register_with_interest(Descriptor(timer), Interest::READABLE)? };
             Ok(Self { fd, set: None })
         }
 
@@ -87,9 +86,9 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod portable {
+    use super::{Context, Poll, Time, io};
     use std::future::Future;
     use std::pin::Pin;
-    use super::{Context, Poll, Time, io};
 
     /// A timer that can be set again and again.
     pub(in crate::worker) struct Timer {

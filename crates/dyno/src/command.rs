@@ -1,0 +1,116 @@
+//! A benchmark as a program: its command line, its test mode, its exit code.
+
+use crate::args::{Arguments, Output};
+use crate::bench::Bench;
+use crate::harness::TestMode;
+use crate::outcome::{Error, Outcome};
+use crate::parameters::{Setting, Settings};
+use crate::primary::Reach;
+use crate::report::{self, Files, Progress, ReportError, Silent};
+
+/// The exit code of what was refused before anything was started.
+const REFUSED: i32 = crate::args::USAGE_EXIT;
+/// The exit code of a test that failed, as of the standard harness.
+const TEST_FAILED: i32 = 101;
+
+/// Runs a benchmark by the command line of this process.
+pub(crate) fn main(mut bench: Bench) -> Outcome {
+    match TestMode::of_this_process() {
+        Ok(None) => {}
+        Ok(Some(mode)) => return Outcome::new(test(bench, &mode)),
+        Err(error) => return refuse(&error),
+    }
+    let line = std::env::args_os();
+    let arguments = match Arguments::read(line, &bench.name, &bench.settings, &bench.parameters) {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            usage.print();
+            return Outcome::new(usage.exit_code());
+        }
+    };
+    match run(&mut bench, &arguments) {
+        Ok(code) => Outcome::new(code),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Refusal {
+    Bench(#[from] Error),
+    Report(#[from] ReportError),
+}
+
+fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
+    let plan = bench.plan(&arguments.settings)?;
+    let settings = report_settings(&arguments.output, &bench.plot);
+    let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
+    let mut run = bench.drive(plan, Reach::Process, &mut reporter)?;
+    let summary = reporter.finish(&mut run, |summary| bench.run_after(summary));
+    Ok(summary.exit_code)
+}
+
+fn report_settings(output: &Output, plots: &[String]) -> report::Settings {
+    // What the command line asks for takes the place of what the code does.
+    let plot = if output.plot.is_empty() { plots.to_vec() } else { output.plot.clone() };
+    report::Settings {
+        format: Some(output.format),
+        progress: if output.quiet { Progress::Quiet } else { Progress::Shown },
+        files: output.out.clone().map_or(Files::Default, Files::In),
+        log_file: output.log_file.clone(),
+        plot,
+    }
+}
+
+/// One cycle in one worker, as a test of the benchmark's name.
+fn test(mut bench: Bench, mode: &TestMode) -> i32 {
+    if let Some(listing) = mode.listing(&bench.name) {
+        report::print_line(listing.trim_end_matches('\n'));
+        return 0;
+    }
+    let selected = mode.selects(&bench.name);
+    let count = usize::from(selected);
+    report::print_line(&format!("\nrunning {count} test{}", if count == 1 { "" } else { "s" }));
+    let failure = if selected { one_cycle(&mut bench).err() } else { None };
+    if selected {
+        let result = if failure.is_some() { "FAILED" } else { "ok" };
+        report::print_line(&format!("test {} ... {result}", bench.name));
+    }
+    if let Some(failure) = &failure {
+        report::print_line(&format!("\n{failure}"));
+    }
+    let (result, failed) = if failure.is_some() { ("FAILED", 1) } else { ("ok", 0) };
+    let (passed, filtered) = (count - failed, 1 - count);
+    report::print_line(&format!(
+        "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; \
+         {filtered} filtered out\n"
+    ));
+    if failed == 0 { 0 } else { TEST_FAILED }
+}
+
+/// Whether one cycle completes; why not.
+fn one_cycle(bench: &mut Bench) -> Result<(), String> {
+    let mut settings = Settings::default();
+    settings.set(Setting::Rate, 1_000);
+    settings.set(Setting::Duration, "1ms");
+    settings.set(Setting::Warmup, "0s");
+    settings.set(Setting::Workers, 1);
+    settings.set(Setting::MaxFailed, 0);
+    let plan = bench.plan(&settings).map_err(|error| error.to_string())?;
+    let mut run =
+        bench.drive(plan, Reach::Process, &mut Silent).map_err(|error| error.to_string())?;
+    let mut summary = report::Summary::of(&mut run, &[], report::Environment::here());
+    bench.run_after(&mut summary);
+    if summary.cycles.completed == 1 && summary.exit_code == 0 {
+        return Ok(());
+    }
+    let errors = summary.errors.iter().map(|error| error.message.clone());
+    Err(summary.reasons.iter().cloned().chain(errors).collect::<Vec<_>>().join("\n"))
+}
+
+/// Says in one line why nothing was started.
+fn refuse(error: &dyn std::error::Error) -> Outcome {
+    report::print_error(&error.to_string());
+    Outcome::new(REFUSED)
+}
