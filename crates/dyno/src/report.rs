@@ -1,0 +1,96 @@
+//! What is said of a run: while it goes on, at its end, and in files.
+//!
+//! ```text
+//!            ┌─ update ──▶ [queue] ──▶ [screen] ──▶ [live] or [plain]      stderr
+//!  driver ───┤                                └──▶ the user's `on_tick`
+//!            └─ interval ─▶ [files] ──▶ [hlog], [log]                      the run's folder
+//!
+//!  run ──▶ [summary] ──▶ [human], [json], [csv], [markdown]                stdout
+//!                   └──▶ run.json                                          the run's folder
+//! ```
+//!
+//! The thread that drives the run only hands over. Two threads take it from there, one for the
+//! terminal and one for the disk, and either may stand still without harm to the run or to the
+//! other. The result alone goes to stdout.
+//!
+//! It starts no process, and decides nothing: a verdict is what the primary says it is.
+
+mod environment;
+mod redact;
+pub mod summary;
+
+#[cfg(feature = "cli")]
+mod csv;
+#[cfg(feature = "cli")]
+mod error;
+#[cfg(feature = "cli")]
+mod figures;
+#[cfg(feature = "cli")]
+mod files;
+#[cfg(feature = "cli")]
+mod folder;
+#[cfg(feature = "cli")]
+mod hlog;
+#[cfg(feature = "cli")]
+mod human;
+#[cfg(feature = "cli")]
+mod json;
+#[cfg(feature = "cli")]
+mod live;
+#[cfg(feature = "cli")]
+mod log;
+#[cfg(feature = "cli")]
+mod markdown;
+#[cfg(feature = "cli")]
+mod palette;
+#[cfg(feature = "cli")]
+mod plain;
+#[cfg(feature = "cli")]
+mod plot;
+#[cfg(feature = "cli")]
+mod queue;
+#[cfg(feature = "cli")]
+mod reporter;
+#[cfg(feature = "cli")]
+mod say;
+#[cfg(feature = "cli")]
+mod screen;
+#[cfg(feature = "cli")]
+mod sparkline;
+#[cfg(feature = "cli")]
+mod table;
+
+#[cfg(all(test, feature = "cli"))]
+mod fixture;
+
+use std::time::Duration;
+
+use dyno_observer::Interval;
+
+pub use self::environment::Environment;
+#[cfg(feature = "cli")]
+pub use self::error::ReportError;
+#[cfg(feature = "cli")]
+pub use self::plot::plot;
+#[cfg(feature = "cli")]
+pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};
+#[cfg(feature = "cli")]
+pub(crate) use self::reporter::{print_error, print_line};
+#[cfg(feature = "cli")]
+pub use self::screen::OnTick;
+pub use self::summary::Summary;
+use crate::primary::run::{Sink, Update};
+
+/// Hears nothing and says nothing: for a run in someone's test.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn tick_period(&self) -> Option<Duration> {
+        None
+    }
+
+    fn update(&mut self, _update: Update) {}
+
+    fn interval(&mut self, _interval: &Interval<'_>) {}
+}

@@ -1,0 +1,96 @@
+//! `--format csv`: a line of names and one row, for shells.
+//!
+//! Names and order are stable; new ones are added at the end, so that `cut` and `awk` keep finding
+//! what they found. What may hold a comma (the benchmark's name alone) is quoted as in RFC 4180.
+
+use super::Summary;
+use super::summary::Metric;
+
+/// A column: its name, and what stands in it. An empty cell is a metric that never came.
+type Column = (&'static str, fn(&Summary) -> String);
+
+/// The columns, in order.
+const COLUMNS: [Column; 27] = [
+    ("benchmark", |summary| quoted(&summary.benchmark)),
+    ("verdict", |summary| quoted(&summary.verdict)),
+    ("rate_asked", |summary| {
+        summary.rate.asked.map_or_else(|| "max".to_owned(), |rate| rate.to_string())
+    }),
+    ("rate_delivered", |summary| format!("{:.3}", summary.rate.delivered)),
+    ("workers", |summary| summary.parameters.workers.to_string()),
+    ("issued", |summary| summary.cycles.issued.to_string()),
+    ("completed", |summary| summary.cycles.completed.to_string()),
+    ("failed", |summary| summary.cycles.failed.to_string()),
+    ("skipped", |summary| summary.cycles.skipped.to_string()),
+    ("unstarted", |summary| summary.cycles.unstarted.to_string()),
+    ("abandoned", |summary| summary.cycles.abandoned.to_string()),
+    ("lost", |summary| summary.cycles.lost.to_string()),
+    ("backlog_start", |summary| summary.backlog.start.to_string()),
+    ("backlog_max", |summary| summary.backlog.max.to_string()),
+    ("backlog_end", |summary| summary.backlog.end.to_string()),
+    ("wait_p99_ns", |summary| cell(summary, "wait", |metric| metric.p99)),
+    ("service_mean_ns", |summary| cell(summary, "service", |metric| metric.mean as u64)),
+    ("service_p99_ns", |summary| cell(summary, "service", |metric| metric.p99)),
+    ("response_mean_ns", |summary| cell(summary, "response", |metric| metric.mean as u64)),
+    ("response_p50_ns", |summary| cell(summary, "response", |metric| metric.p50)),
+    ("response_p90_ns", |summary| cell(summary, "response", |metric| metric.p90)),
+    ("response_p99_ns", |summary| cell(summary, "response", |metric| metric.p99)),
+    ("response_p999_ns", |summary| cell(summary, "response", |metric| metric.p999)),
+    ("response_max_ns", |summary| cell(summary, "response", |metric| metric.max)),
+    ("loop_lag_p99_ns", |summary| cell(summary, "loop_lag", |metric| metric.p99)),
+    ("started_at", |summary| quoted(&summary.started_at)),
+    ("exit_code", |summary| summary.exit_code.to_string()),
+];
+
+/// The names, and the row.
+pub(super) fn render(summary: &Summary) -> String {
+    let names = COLUMNS.map(|(name, _)| name).join(",");
+    let row = COLUMNS.map(|(_, cell)| cell(summary)).join(",");
+    format!("{names}\n{row}\n")
+}
+
+fn cell(summary: &Summary, name: &str, number: fn(&Metric) -> u64) -> String {
+    let metric = summary.metric(name).filter(|metric| metric.count > 0);
+    metric.map_or_else(String::new, |metric| number(metric).to_string())
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_row_has_a_cell_for_each_name() {
+        let text = render(&fixture::summary());
+        assert_eq!(
+            text,
+            "benchmark,verdict,rate_asked,rate_delivered,workers,issued,completed,failed,skipped,\
+             unstarted,abandoned,lost,backlog_start,backlog_max,backlog_end,wait_p99_ns,\
+             service_mean_ns,service_p99_ns,response_mean_ns,response_p50_ns,response_p90_ns,\
+             response_p99_ns,response_p999_ns,response_max_ns,loop_lag_p99_ns,started_at,exit_code\n\
+             shop,unsustained,50,39.600,2,250,198,2,0,50,0,0,1,60,52,3000000,20000000,24000000,\
+             22000000,20000000,27000000,27000000,27000000,27000000,250000,\
+             2026-01-02T03:04:05.678Z,1\n"
+        );
+    }
+
+    #[test]
+    fn a_name_with_a_comma_is_one_cell_and_a_missing_metric_an_empty_one() {
+        let mut summary = fixture::summary();
+        summary.benchmark = "a \"b\", c".into();
+        summary.rate.asked = None;
+        summary.metrics.clear();
+        let text = render(&summary);
+        let row = text.lines().nth(1).unwrap();
+        assert!(row.starts_with("\"a \"\"b\"\", c\",unsustained,max,39.600,2,"), "{row}");
+        assert!(row.ends_with(",1,60,52,,,,,,,,,,,2026-01-02T03:04:05.678Z,1"), "{row}");
+    }
+}

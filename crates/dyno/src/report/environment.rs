@@ -1,0 +1,113 @@
+//! Where a run took place: what one must know to compare two of them.
+//!
+//! Read from files and from what the compiler knew; no process is started for it. What can't be
+//! found out is an empty text, never an error: it decides nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Where a run took place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The version of dyno.
+    pub dyno: String,
+    /// The compiler that built dyno into this program.
+    pub rustc: String,
+    /// The system and its architecture, such as `linux x86_64`.
+    pub os: String,
+    /// The processor's name.
+    pub cpu: String,
+    /// Processes that can run at once.
+    pub cores: u32,
+    /// The commit that is checked out in the current folder, if it is git's.
+    pub git: Option<String>,
+}
+
+impl Environment {
+    /// This process's.
+    #[must_use]
+    pub fn here() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            dyno: env!("CARGO_PKG_VERSION").to_owned(),
+            rustc: env!("DYNO_RUSTC").to_owned(),
+            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cpu: cpu(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
+            git: std::env::current_dir().ok().and_then(|here| git(&here)),
+        }
+    }
+}
+
+/// The name that the kernel gives the first processor.
+fn cpu(info: &str) -> String {
+    let fields = info.lines().filter_map(|line| line.split_once(':'));
+    let mut names = fields.filter(|(key, _)| matches!(key.trim(), "model name" | "Model"));
+    names.next().map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+}
+
+/// The commit that is checked out in a folder or the nearest one above it.
+fn git(folder: &Path) -> Option<String> {
+    let git = folder.ancestors().map(|above| above.join(".git")).find(|git| git.exists())?;
+    // In a worktree and in a submodule, `.git` is a file that names the folder.
+    let git = match fs::read_to_string(&git) {
+        Ok(text) => git.parent()?.join(text.strip_prefix("gitdir:")?.trim()),
+        Err(_) => git,
+    };
+    let head = fs::read_to_string(git.join("HEAD")).ok()?;
+    let Some(reference) = head.trim().strip_prefix("ref: ") else {
+        return Some(head.trim().to_owned());
+    };
+    // A worktree has its own HEAD, and its branches where the main one has them.
+    let common = fs::read_to_string(git.join("commondir")).ok();
+    let common = common.map_or_else(|| git.clone(), |common| git.join(common.trim()));
+    let loose = fs::read_to_string(common.join(reference)).ok();
+    loose.map(|commit| commit.trim().to_owned()).or_else(|| packed(&common, reference))
+}
+
+/// The commit of a branch that git has put away with others.
+fn packed(git: &Path, reference: &str) -> Option<String> {
+    let packed: PathBuf = git.join("packed-refs");
+    let text = fs::read_to_string(packed).ok()?;
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(_, name)| *name == reference).map(|(commit, _)| commit.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_has_the_name_that_the_kernel_gives() {
+        assert_eq!(cpu("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n"), "Some CPU @ 2 GHz");
+        assert_eq!(cpu("processor\t: 0\nModel\t\t: Board 5\n"), "Board 5");
+        assert_eq!(cpu(""), "");
+    }
+
+    #[test]
+    fn the_commit_is_found_detached_loose_packed_and_from_a_worktree() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let below = folder.path().join("a/b");
+        fs::create_dir_all(&below).unwrap();
+
+        write(".git/HEAD", "aaaa\n");
+        assert_eq!(git(&below).as_deref(), Some("aaaa"));
+        write(".git/HEAD", "ref: refs/heads/main\n");
+        assert_eq!(git(&below), None, "a branch without a commit");
+        write(".git/packed-refs", "# pack-refs\nbbbb refs/heads/main\n");
+        assert_eq!(git(&below).as_deref(), Some("bbbb"));
+        write(".git/refs/heads/main", "cccc\n");
+        assert_eq!(git(&below).as_deref(), Some("cccc"));
+        write("tree/.git", "gitdir: ../.git/worktrees/tree\n");
+        write(".git/worktrees/tree/HEAD", "ref: refs/heads/main\n");
+        write(".git/worktrees/tree/commondir", "../..\n");
+        assert_eq!(git(&folder.path().join("tree")).as_deref(), Some("cccc"));
+    }
+}

@@ -1,0 +1,146 @@
+//! How numbers of a summary are said to people: rates, counts, spans of time, and the order of
+//! metrics. What the formats for people share.
+
+use std::time::Duration;
+
+use dyno_bus::value::Unit;
+use dyno_observer::{ProcessId, format};
+
+use super::summary::{Metric, Metrics, Summary, WorkerExit};
+use crate::primary::plan::{Rate, thousands};
+
+/// What stands where there is no number.
+pub(super) const NONE: &str = "–";
+/// Metrics that every run has, in the order of reading; the user's own follow by name.
+const BUILT_IN: [&str; 6] = ["wait", "service", "response", "loop_lag", "cpu", "rss"];
+
+/// The metrics with values, in the order of reading.
+pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
+    let rank =
+        |name: &str| BUILT_IN.iter().position(|known| *known == name).unwrap_or(BUILT_IN.len());
+    let mut all: Vec<_> = metrics.iter().map(|(name, metric)| (name.as_str(), metric)).collect();
+    all.retain(|(_, metric)| metric.count > 0);
+    // Stable: the map's own order is by name.
+    all.sort_by_key(|(name, _)| rank(name));
+    all
+}
+
+/// One number of a metric, in its unit.
+pub(super) fn value(metric: &Metric, number: f64) -> String {
+    format::value(number, unit(metric))
+}
+
+/// What a metric's values count.
+pub(super) fn unit(metric: &Metric) -> Unit {
+    let all = [Unit::Nanoseconds, Unit::Bytes, Unit::Permille];
+    all.into_iter().find(|unit| unit.name() == metric.unit).unwrap_or(Unit::None)
+}
+
+/// One number of a metric that may be missing.
+pub(super) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> f64) -> String {
+    let metric = metrics.get(name).filter(|metric| metric.count > 0);
+    metric.map_or_else(|| NONE.to_owned(), |metric| value(metric, number(metric)))
+}
+
+/// A span of time, in three digits.
+pub(super) fn span(nanos: u64) -> String {
+    format::value(nanos as f64, Unit::Nanoseconds)
+}
+
+/// `50/s`, or `max`.
+pub(super) fn asked(rate: Option<f64>) -> String {
+    rate.map_or(Rate::Max, Rate::PerSecond).to_string()
+}
+
+/// `49.8/s`: as exact as three digits, and no more than a whole cycle.
+pub(super) fn delivered(rate: f64) -> String {
+    if rate >= 100.0 || rate.fract() == 0.0 {
+        format!("{}/s", thousands(rate.round() as u64))
+    } else if rate >= 10.0 {
+        format!("{rate:.1}/s")
+    } else {
+        format!("{rate:.2}/s")
+    }
+}
+
+/// What a run was to do, in a few words each.
+pub(super) fn parameters(summary: &Summary) -> Vec<String> {
+    let parameters = &summary.parameters;
+    let time = |nanos| humantime::format_duration(Duration::from_nanos(nanos)).to_string();
+    let mut words = vec![
+        format!("rate {}", asked(parameters.rate)),
+        format!("duration {}", time(parameters.duration_ns)),
+        format!("warmup {}", time(parameters.warmup_ns)),
+        format!("workers {}", parameters.workers),
+    ];
+    if parameters.rate.is_some() {
+        words.push(format!("arrivals {}", parameters.arrivals));
+        words.push(format!("seed {}", parameters.seed));
+    }
+    words.extend(parameters.in_flight.map(|most| format!("in-flight {most}")));
+    words.extend(parameters.max_backlog.map(|most| format!("max-backlog {}", thousands(most))));
+    words.extend(parameters.task.iter().map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name}={text}"),
+        None => format!("{name}={value}"),
+    }));
+    words
+}
+
+/// The account of the cycles: each outcome that came, and always those that completed.
+pub(super) fn account(summary: &Summary) -> Vec<String> {
+    let cycles = &summary.cycles;
+    let mut words = vec![
+        format!("{} issued", thousands(cycles.issued)),
+        format!("{} completed", thousands(cycles.completed)),
+    ];
+    for (count, word) in [
+        (cycles.failed, "failed"),
+        (cycles.skipped, "skipped"),
+        (cycles.unstarted, "never started"),
+        (cycles.abandoned, "abandoned"),
+        (cycles.lost, "lost"),
+    ] {
+        if count > 0 {
+            words.push(format!("{} {word}", thousands(count)));
+        }
+    }
+    words
+}
+
+/// What a process is called in a table of workers.
+pub(super) fn index(process: ProcessId) -> String {
+    match process {
+        ProcessId::Primary => "primary".to_owned(),
+        ProcessId::Worker(index) => index.to_string(),
+    }
+}
+
+/// How a worker ended, if not as it should have.
+pub(super) fn exit(exit: Option<&WorkerExit>) -> Option<String> {
+    match exit {
+        Some(WorkerExit::Code(0)) => None,
+        Some(WorkerExit::Code(code)) => Some(format!("exit {code}")),
+        Some(WorkerExit::Signal(signal)) => Some(signal.clone()),
+        None => Some("not started".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_said_in_three_digits() {
+        for (rate, text) in [
+            (0.0, "0/s"),
+            (0.1, "0.10/s"),
+            (50.0, "50/s"),
+            (49.81, "49.8/s"),
+            (12_499.6, "12,500/s"),
+        ] {
+            assert_eq!(delivered(rate), text);
+        }
+        assert_eq!(asked(None), "max");
+        assert_eq!(asked(Some(2_500.0)), "2,500/s");
+    }
+}

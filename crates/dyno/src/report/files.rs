@@ -1,0 +1,196 @@
+//! The thread that writes what a run leaves while it goes on: histograms and the log.
+//!
+//! Apart from the thread that draws, because a terminal that stands still must not stop the log,
+//! and apart from the one that drives the run, because a disk must not stop that. What waits is
+//! bounded: beyond it, rows and lines are dropped and counted, faults never.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use dyno_bus::Time;
+use dyno_observer::Interval;
+
+use super::error::ReportError;
+use super::folder::HISTOGRAMS;
+use super::hlog::{HistogramLog, Row};
+use super::log::{Entry, Log};
+use crate::primary::plan::thousands;
+
+/// The most bytes that wait for the disk: some rotations of a hundred busy workers.
+const WAITING_MAX: usize = 64 << 20;
+/// How long the end of a run waits for the disk: a slow one may flush for seconds.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Files that are being written, and the thread that does it.
+#[derive(Debug)]
+pub(super) struct Files {
+    records: Sender<Record>,
+    /// Bytes that wait, about.
+    waiting: Arc<AtomicUsize>,
+    rows: Kept,
+    entries: Kept,
+    /// What could not be written, once all else is.
+    failures: Receiver<Vec<String>>,
+}
+
+/// Whether there is a file for something, and how much of it was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Nowhere,
+    But(u64),
+}
+
+/// What there is to write.
+#[derive(Debug)]
+enum Record {
+    Row(Row),
+    Entry(Entry),
+    /// All rows of a rotation, and all entries at once, are with the system.
+    Flush,
+}
+
+impl Files {
+    /// Starts the thread. `begun` is the run's begin, on the clock and since the Unix epoch.
+    pub(super) fn start(
+        histograms: Option<File>,
+        log: Option<Log>,
+        begun: (Time, Duration),
+    ) -> Result<Self, ReportError> {
+        let rows = if histograms.is_some() { Kept::But(0) } else { Kept::Nowhere };
+        let entries = if log.is_some() { Kept::But(0) } else { Kept::Nowhere };
+        let (records, incoming) = channel();
+        let (outgoing, failures) = sync_channel(1);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let taken = Arc::clone(&waiting);
+        let body = move || {
+            let failed = write_all(&incoming, &taken, histograms, log.as_ref(), begun);
+            // Whoever asked has given up waiting, or listens.
+            let _heard = outgoing.send(failed);
+        };
+        thread::Builder::new()
+            .name("dyno-files".to_owned())
+            .spawn(body)
+            .map_err(|source| ReportError::Thread { source })?;
+        Ok(Self { records, waiting, rows, entries, failures })
+    }
+
+    /// Whether there is a log.
+    pub(super) fn has_log(&self) -> bool {
+        self.entries != Kept::Nowhere
+    }
+
+    /// Hands over an interval.
+    pub(super) fn interval(&mut self, interval: &Interval<'_>) {
+        let Kept::But(dropped) = &mut self.rows else { return };
+        if self.waiting.load(Ordering::Relaxed) > WAITING_MAX {
+            *dropped += 1;
+            return;
+        }
+        let row = Row::of(interval);
+        self.waiting.fetch_add(row.size(), Ordering::Relaxed);
+        self.send(Record::Row(row));
+    }
+
+    /// Hands over a line of the log.
+    pub(super) fn entry(&mut self, entry: Entry) {
+        let Kept::But(dropped) = &mut self.entries else { return };
+        let size = size(&entry);
+        if size > 0 && self.waiting.load(Ordering::Relaxed) > WAITING_MAX {
+            *dropped += 1;
+            return;
+        }
+        self.waiting.fetch_add(size, Ordering::Relaxed);
+        self.send(Record::Entry(entry));
+    }
+
+    /// Says that a stretch of the run is over: what is written should outlive this process.
+    pub(super) fn flush(&self) {
+        self.send(Record::Flush);
+    }
+
+    /// Waits until all is written, if the disk takes it, and says what is not.
+    pub(super) fn finish(self) -> Vec<String> {
+        let Self { records, rows, entries, failures, .. } = self;
+        drop(records);
+        let mut failed = failures
+            .recv_timeout(FAREWELL)
+            .unwrap_or_else(|_| vec![format!("the run's files: not written within {FAREWELL:?}")]);
+        for (kept, what) in [(rows, "intervals of histograms"), (entries, "lines of the log")] {
+            if let Kept::But(dropped @ 1..) = kept {
+                let dropped = thousands(dropped);
+                failed.push(format!("{dropped} {what} were not written: the disk was too slow"));
+            }
+        }
+        failed
+    }
+
+    fn send(&self, record: Record) {
+        // The thread ends only when this end is closed, or by a bug that it panicked over.
+        let _sent = self.records.send(record);
+    }
+}
+
+/// What a line takes in memory; none where it must not be dropped.
+fn size(entry: &Entry) -> usize {
+    match entry {
+        Entry::Line { text, .. } => size_of::<Record>() + text.len(),
+        Entry::Standing { .. } => size_of::<Record>(),
+        Entry::Parameters { .. }
+        | Entry::Entered(_)
+        | Entry::Warning(_)
+        | Entry::Fault(_)
+        | Entry::Verdict { .. } => 0,
+    }
+}
+
+/// Writes until nothing follows. A file that fails is given up, and named.
+fn write_all(
+    incoming: &Receiver<Record>,
+    waiting: &AtomicUsize,
+    histograms: Option<File>,
+    log: Option<&Log>,
+    (begun, wall): (Time, Duration),
+) -> Vec<String> {
+    let mut failed = Vec::new();
+    let mut give_up = |result: io::Result<HistogramLog<_>>| match result {
+        Ok(log) => Some(log),
+        Err(error) => {
+            failed.push(format!("{HISTOGRAMS} is not whole: {error}"));
+            None
+        }
+    };
+    let begin = |file| HistogramLog::begin(BufWriter::new(file), begun, wall);
+    let mut histograms = histograms.and_then(|file| give_up(begin(file)));
+    while let Ok(record) = incoming.recv() {
+        match record {
+            Record::Row(row) => {
+                let written = |mut log: HistogramLog<_>| log.write(&row).map(|()| log);
+                histograms = histograms.and_then(|log| give_up(written(log)));
+                waiting.fetch_sub(row.size(), Ordering::Relaxed);
+            }
+            Record::Entry(entry) => {
+                log.iter().for_each(|log| log.write(&entry));
+                waiting.fetch_sub(size(&entry), Ordering::Relaxed);
+            }
+            Record::Flush => {
+                let flushed = |mut log: HistogramLog<_>| log.flush().map(|()| log);
+                histograms = histograms.and_then(|log| give_up(flushed(log)));
+            }
+        }
+    }
+    if let Some(mut log) = histograms
+        && let Err(error) = log.flush()
+    {
+        failed.push(format!("{HISTOGRAMS} is not whole: {error}"));
+    }
+    failed.extend(log.and_then(Log::failure).map(|error| format!("the log is not whole: {error}")));
+    failed
+}
+
+#[cfg(test)]
+mod tests;

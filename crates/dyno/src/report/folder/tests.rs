@@ -1,0 +1,120 @@
+//! Where runs go, how many are kept, and that a summary is there whole or not at all.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_run_has_a_private_folder_of_its_own_even_within_one_second() {
+    let root = tempfile::tempdir().unwrap();
+    let make = || Folder::in_root(root.path(), "shop", "20260102T030405Z-7").unwrap();
+    let (first, second) = (make(), make());
+    assert_eq!(first.path, root.path().join("shop/20260102T030405Z-7"));
+    assert_eq!(second.path, root.path().join("shop/20260102T030405Z-7-2"));
+    let mode = fs::metadata(&first.path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, MODE);
+}
+
+#[test]
+fn the_last_twenty_are_kept_and_nothing_else_is_touched() {
+    let root = tempfile::tempdir().unwrap();
+    let benchmark = root.path().join("shop");
+    fs::create_dir_all(benchmark.join("20200101T000000Z-notes-of-mine")).unwrap();
+    fs::create_dir_all(benchmark.join("mine")).unwrap();
+    for second in 0..25 {
+        let stamp = format!("20260102T0304{second:02}Z-7");
+        let run = Folder::in_root(root.path(), "shop", &stamp).unwrap();
+        fs::write(run.path.join("run.json"), "{}").unwrap();
+    }
+    let names = names(&benchmark);
+    assert_eq!(names.len(), KEPT + 2);
+    assert_eq!(names[0], "20200101T000000Z-notes-of-mine");
+    assert_eq!(names[1], "20260102T030405Z-7");
+    assert_eq!(names[KEPT + 1], "mine");
+}
+
+#[test]
+fn a_complete_run_is_the_latest() {
+    let root = tempfile::tempdir().unwrap();
+    for (stamp, text) in [("20260102T030405Z-7", "one"), ("20260102T030406Z-7", "two")] {
+        let run = Folder::in_root(root.path(), "shop", stamp).unwrap();
+        run.complete(SUMMARY, text).unwrap();
+        assert_eq!(names(&run.path), [SUMMARY]);
+        let latest = root.path().join("shop").join(LATEST);
+        assert_eq!(fs::read_link(&latest).unwrap(), Path::new(stamp));
+        assert_eq!(fs::read_to_string(latest.join(SUMMARY)).unwrap(), text);
+    }
+    assert_eq!(
+        names(&root.path().join("shop")),
+        ["20260102T030405Z-7", "20260102T030406Z-7", "latest"]
+    );
+}
+
+#[test]
+fn a_named_folder_is_made_and_nothing_is_linked_beside_it() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a/b");
+    let folder = Folder::named(&path).unwrap();
+    assert_eq!(names(&path), Vec::<String>::new());
+    folder.complete(SUMMARY, "{}").unwrap();
+    assert_eq!(names(&path), [SUMMARY]);
+    assert_eq!(names(&root.path().join("a")), ["b"]);
+}
+
+#[test]
+fn what_takes_no_files_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        Folder::named(&path).expect_err("a file is no folder");
+    }
+}
+
+#[test]
+fn runs_go_where_cargo_builds_and_elsewhere_outside_of_cargo() {
+    let top = tempfile::tempdir().unwrap();
+    let top = top.path();
+    let member = top.join("crates/shop");
+    fs::create_dir_all(member.join("src")).unwrap();
+    assert_eq!(root(&member, None), member.join("dyno-runs"));
+
+    fs::write(member.join("Cargo.toml"), "[package]\nname = \"shop\"\n").unwrap();
+    assert_eq!(root(&member.join("src"), None), member.join("target/dyno"));
+    fs::write(top.join("Cargo.toml"), "[workspace]\nmembers = [\"crates/*\"]\n").unwrap();
+    assert_eq!(root(&member.join("src"), None), top.join("target/dyno"));
+
+    let elsewhere = Some(PathBuf::from("/elsewhere"));
+    assert_eq!(root(&member, elsewhere.clone()), Path::new("/elsewhere/dyno"));
+    let outside = tempfile::tempdir().unwrap();
+    assert_eq!(root(outside.path(), elsewhere), outside.path().join("dyno-runs"));
+}
+
+#[test]
+fn the_target_folder_is_where_cargo_left_its_mark() {
+    let target = tempfile::tempdir().unwrap();
+    let program = target.path().join("release/examples/shop");
+    assert_eq!(target_of(&program), None);
+    fs::write(target.path().join(TARGET_MARK), "").unwrap();
+    assert_eq!(target_of(&program), Some(target.path().to_owned()));
+}
+
+#[test]
+fn stamps_sort_by_age_and_names_stay_below_the_root() {
+    let stamp = stamp(Duration::from_secs(1_767_323_045));
+    assert_eq!(stamp, format!("20260102T030405Z-{}", std::process::id()));
+    assert!(is_run(&stamp) && is_run("20260102T030405Z-7-2"));
+    assert!(!is_run("latest") && !is_run("20260102T030405Z") && !is_run("2026-1"));
+    for (name, folder) in [("shop", "shop"), ("a/b", "a_b"), ("..", "_."), (".x", "_x"), ("", "_")]
+    {
+        assert_eq!(component(name), folder);
+    }
+}

@@ -1,0 +1,181 @@
+//! The histograms of a run as an HdrHistogram log, version 1.3, which other tools read.
+//!
+//! A row is one interval of one metric of one process, tagged `metric@process`; rows added up give
+//! the whole run, or any part of it. Values are in the metric's own unit. Rows are written as the
+//! intervals end, so that a run that is killed leaves what it had.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use dyno_bus::Time;
+use dyno_observer::series::RAW_MAX;
+use dyno_observer::{Interval, ProcessId, Series};
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
+
+/// What a histogram takes in memory, in bytes: that of three digits over some seconds in
+/// nanoseconds.
+const HISTOGRAM_SIZE: usize = 192 * 1024;
+/// The names of a row's fields, which readers of the format know.
+const LEGEND: &str =
+    "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"";
+
+/// One interval of one metric of one process, on its way to the log.
+///
+/// It holds the values and no bytes of the log: to copy them costs the thread that drives the run
+/// some microseconds, to compress them a hundred times that.
+#[derive(Debug)]
+pub(super) struct Row {
+    tag: String,
+    from: Time,
+    until: Time,
+    series: Series,
+}
+
+impl Row {
+    pub(super) fn of(interval: &Interval<'_>) -> Self {
+        Self {
+            tag: tag(&interval.label.name, interval.process),
+            from: interval.from,
+            until: interval.until,
+            series: interval.series.clone(),
+        }
+    }
+
+    /// What it takes in memory, in bytes, about.
+    pub(super) fn size(&self) -> usize {
+        let count = usize::try_from(self.series.count()).unwrap_or(usize::MAX);
+        if count <= RAW_MAX { size_of::<Self>() + count * size_of::<u64>() } else { HISTOGRAM_SIZE }
+    }
+}
+
+/// A log that is being written.
+pub(super) struct HistogramLog<W> {
+    out: W,
+    serializer: V2DeflateSerializer,
+    begun: Time,
+}
+
+impl<W: Write> HistogramLog<W> {
+    /// Begins a log: `begun` is when, on the clock that stamps the intervals, and `wall` the same
+    /// since the Unix epoch.
+    pub(super) fn begin(mut out: W, begun: Time, wall: Duration) -> io::Result<Self> {
+        let wall = wall.as_secs_f64();
+        writeln!(out, "#[Histogram log format version 1.3]")?;
+        writeln!(out, "#[StartTime: {wall:.3} (seconds since epoch)]")?;
+        writeln!(out, "#[BaseTime: {wall:.3} (seconds since epoch)]")?;
+        writeln!(out, "{LEGEND}")?;
+        out.flush()?;
+        Ok(Self { out, serializer: V2DeflateSerializer::new(), begun })
+    }
+
+    /// Writes a row.
+    pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
+        // A builder that was told nothing writes no head: that stands already.
+        let mut writer =
+            IntervalLogWriterBuilder::new().begin_log_with(&mut self.out, &mut self.serializer)?;
+        let (start, length) = (row.from - self.begun, row.until - row.from);
+        writer.write_histogram(&row.series.histogram(), start, length, Tag::new(&row.tag)).map_err(
+            |error| match error {
+                IntervalLogWriterError::IoError(error) => error,
+                IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
+            },
+        )
+    }
+
+    /// Hands all rows to the system.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// `response@worker-0`; what ends a tag in the format is `_`.
+fn tag(metric: &str, process: ProcessId) -> String {
+    let kept = |c: char| if c == ',' || c.is_whitespace() { '_' } else { c };
+    let metric: String = metric.chars().map(kept).collect();
+    match process {
+        ProcessId::Primary => format!("{metric}@primary"),
+        ProcessId::Worker(index) => format!("{metric}@worker-{index}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use base64::Engine;
+    use dyno_bus::message::{Batch, Cycles, Declare};
+    use dyno_bus::segment::PerPhase;
+    use dyno_bus::value::Unit;
+    use dyno_bus::{Pace, clock};
+    use dyno_observer::Observer;
+    use hdrhistogram::Histogram;
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::*;
+
+    #[test]
+    fn rows_added_up_are_the_run() {
+        let begun = clock::now();
+        let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+        observer.hello(ProcessId::Worker(3), 1).unwrap();
+        let declare = Declare { metric: 0, name: "a, b".into(), unit: Unit::None };
+        observer.declare(ProcessId::Worker(3), &declare).unwrap();
+        observer.begin(begun);
+        let mut log = HistogramLog::begin(Vec::new(), begun, Duration::from_secs(7)).unwrap();
+        for sequence in 0..3 {
+            // The first interval keeps its values, the second has earned a histogram.
+            let count = [10, 5_000, 1][sequence as usize];
+            let service: Vec<u64> = (0..count).map(|value| 1_000_000 + value * 1_000).collect();
+            let measured = Cycles { wait: vec![0; service.len()], service };
+            let cycles = PerPhase { measured, ..PerPhase::default() };
+            let batch = Batch { sequence, cycles, ..Batch::default() };
+            observer.absorb(ProcessId::Worker(3), &batch).unwrap();
+            observer.rotate(begun + Duration::from_secs(sequence + 1), |interval| {
+                log.write(&Row::of(&interval)).unwrap();
+            });
+        }
+        log.flush().unwrap();
+
+        let mut whole: BTreeMap<String, Histogram<u64>> = BTreeMap::new();
+        let mut times = Vec::new();
+        for entry in IntervalLogIterator::new(&log.out) {
+            match entry.expect("it parses") {
+                LogEntry::Interval(row) => {
+                    let bytes = base64::engine::general_purpose::STANDARD
+                        .decode(row.encoded_histogram())
+                        .unwrap();
+                    let histogram: Histogram<u64> =
+                        Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+                    let tag = row.tag().unwrap().as_str().to_owned();
+                    if tag == "service@worker-3" {
+                        times.push((row.start_timestamp(), row.duration()));
+                    }
+                    let into = whole.entry(tag).or_insert_with(|| Histogram::new(3).unwrap());
+                    into.add(histogram).unwrap();
+                }
+                LogEntry::StartTime(time) | LogEntry::BaseTime(time) => {
+                    assert_eq!(time, Duration::from_secs(7));
+                }
+            }
+        }
+        assert_eq!(whole.keys().collect::<Vec<_>>(), ["response@worker-3", "service@worker-3"]);
+        let seconds = Duration::from_secs;
+        assert_eq!(times, [0, 1, 2].map(|start| (seconds(start), seconds(1))));
+        let stats = observer.merged().into_iter().find(|one| &*one.label.name == "service");
+        let (stats, read) = (stats.unwrap().stats, &whole["service@worker-3"]);
+        assert_eq!(read.len(), stats.count);
+        for (quantile, value) in [(0.5, stats.p50), (0.9, stats.p90), (0.99, stats.p99)] {
+            assert!(read.equivalent(read.value_at_quantile(quantile), value), "{quantile}");
+        }
+    }
+
+    #[test]
+    fn a_tag_holds_nothing_that_ends_it() {
+        assert_eq!(tag("a, b\tc", ProcessId::Worker(3)), "a__b_c@worker-3");
+        assert_eq!(tag("loop_lag", ProcessId::Primary), "loop_lag@primary");
+    }
+}

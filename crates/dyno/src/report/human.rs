@@ -1,0 +1,277 @@
+//! The summary as people read it. Pure: a [`Summary`] and a width in, text out.
+//!
+//! The verdict stands last: what is at the bottom of a terminal is what is seen, and it is the
+//! answer. Above it, from the top: what was asked, what it is made of, and what went wrong.
+
+use std::path::Path;
+
+use super::figures::{self, NONE};
+use super::palette::Palette;
+use super::summary::{Metric, Summary, Worker};
+use super::table;
+use crate::primary::plan::thousands;
+
+/// The most workers in the table: those of the longest response. `run.json` has them all.
+const WORKERS_SHOWN: usize = 16;
+/// The narrowest terminal on which every percentile fits.
+const WIDTH_OF_ALL: usize = 80;
+/// Where the texts after the headings begin.
+const MARGIN: usize = 11;
+/// How wide a page is where nobody says how wide it may be.
+const WIDTH: usize = 100;
+
+/// One column of the metrics: its heading, and whether it stays on a narrow terminal.
+type Column = (&'static str, Narrow, fn(&Metric) -> f64);
+
+/// What becomes of a column where there is no room for all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Narrow {
+    Stays,
+    Goes,
+}
+
+const COLUMNS: [Column; 6] = [
+    ("mean", Narrow::Stays, |metric| metric.mean),
+    ("p50", Narrow::Stays, |metric| metric.p50 as f64),
+    ("p90", Narrow::Goes, |metric| metric.p90 as f64),
+    ("p99", Narrow::Stays, |metric| metric.p99 as f64),
+    ("p99.9", Narrow::Goes, |metric| metric.p999 as f64),
+    ("max", Narrow::Stays, |metric| metric.max as f64),
+];
+
+/// How a summary is set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Colours.
+    pub(super) palette: Palette,
+    /// Columns of the terminal. Where there is none, sentences are lines, as `grep` likes them.
+    pub(super) width: Option<usize>,
+}
+
+impl Look {
+    /// Columns to fill.
+    pub(super) fn columns(self) -> usize {
+        self.width.unwrap_or(WIDTH)
+    }
+}
+
+/// All of a summary, the verdict last. `kept` is the folder of the run's files, if there is one.
+pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> String {
+    let palette = look.palette;
+    let mut text = String::from("\n");
+    text.push_str(&wrapped(&summary.benchmark, &figures::parameters(summary), look));
+    text.push('\n');
+    text.push_str(&wrapped("cycles", &cycles(summary), look));
+    if summary.rate.asked.is_some() {
+        text.push_str(&wrapped("backlog", &backlog(summary), look));
+    }
+    text.push_str(&wrapped("harness", &harness(summary), look));
+    if let Some(kept) = kept {
+        text.push_str(&wrapped("files", &[kept.display().to_string()], look));
+    }
+    if !summary.metrics.is_empty() {
+        text.push('\n');
+        text.push_str(&metrics(summary, palette, look.columns()));
+    }
+    if !summary.workers.is_empty() {
+        text.push('\n');
+        text.push_str(&workers(summary, palette));
+    }
+    text.push_str(&errors(summary, palette));
+    for warning in &summary.warnings {
+        text.push('\n');
+        text.push_str(&sentence(&palette.warn("warning:"), warning, look));
+    }
+    text.push_str(&verdict(summary, look));
+    text
+}
+
+/// A heading, and words that break between two of them only.
+pub(super) fn wrapped(heading: &str, words: &[String], look: Look) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let room = look.columns().saturating_sub(MARGIN);
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 3 + word.chars().count() <= room => {
+                line.push_str(" · ");
+                line.push_str(word);
+            }
+            _ => lines.push(word.clone()),
+        }
+    }
+    let heading_width = MARGIN - 1;
+    let mut text = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        if index > 0 {
+            text.push_str(&format!("{:MARGIN$}{line}\n", ""));
+        } else if heading.chars().count() > heading_width {
+            // A long name has a line of its own.
+            text.push_str(&format!("{}\n{:MARGIN$}{line}\n", look.palette.bold(heading), ""));
+        } else {
+            let heading = look.palette.bold(&format!("{heading:<heading_width$}"));
+            text.push_str(&format!("{heading} {line}\n"));
+        }
+    }
+    text
+}
+
+fn cycles(summary: &Summary) -> Vec<String> {
+    let mut words = figures::account(summary);
+    let delivered = figures::delivered(summary.rate.delivered);
+    words.push(match summary.rate.asked {
+        Some(_) => format!("{delivered} of {} delivered", figures::asked(summary.rate.asked)),
+        None => format!("{delivered} delivered"),
+    });
+    words
+}
+
+fn backlog(summary: &Summary) -> Vec<String> {
+    let backlog = &summary.backlog;
+    let end = match backlog.end {
+        0 => "0 at the end".to_owned(),
+        end => format!(
+            "{} at the end ({} waiting, {} running)",
+            thousands(end),
+            thousands(backlog.waiting_end),
+            thousands(backlog.running_end)
+        ),
+    };
+    vec![
+        format!("{} at the start", thousands(backlog.start)),
+        format!("{} at most", thousands(backlog.max)),
+        end,
+    ]
+}
+
+/// What dyno cost: little, or it is said where.
+fn harness(summary: &Summary) -> Vec<String> {
+    let harness = &summary.harness;
+    let mut words = Vec::new();
+    words.extend(harness.loop_lag_p99.map(|lag| format!("loop lag p99 {}", figures::span(lag))));
+    words.push(format!("{:.1} % of a core", harness.cpu_share * 100.0));
+    if harness.unleased > 0 {
+        words.push(format!("{} cycles issued late", thousands(harness.unleased)));
+    }
+    if harness.bus_stall_ns > 0 {
+        words.push(format!("tasks held up for {}", figures::span(harness.bus_stall_ns)));
+    }
+    if !harness.pauses.is_empty() {
+        let total = harness.pauses.iter().sum();
+        words.push(format!("stopped {} times, {}", harness.pauses.len(), figures::span(total)));
+    }
+    words
+}
+
+fn metrics(summary: &Summary, palette: Palette, width: usize) -> String {
+    let fits = |column: &&Column| column.1 == Narrow::Stays || width >= WIDTH_OF_ALL;
+    let columns: Vec<_> = COLUMNS.iter().filter(fits).collect();
+    let mut head = vec!["metric", "count"];
+    head.extend(columns.iter().map(|column| column.0));
+    let row = |(name, metric): (&str, &Metric)| {
+        let mut cells = vec![name.to_owned(), thousands(metric.count)];
+        cells.extend(columns.iter().map(|column| figures::value(metric, column.2(metric))));
+        cells
+    };
+    let rows: Vec<_> = figures::ordered(&summary.metrics).into_iter().map(row).collect();
+    table::render(&head, &rows, palette)
+}
+
+fn workers(summary: &Summary, palette: Palette) -> String {
+    let mut shown: Vec<&Worker> = summary.workers.iter().collect();
+    if shown.len() > WORKERS_SHOWN {
+        let response = |worker: &&Worker| worker.metrics.get("response").map_or(0, |one| one.p99);
+        // Those that did not end well first, whatever their response.
+        shown.sort_by_key(|worker| {
+            let well = figures::exit(worker.exit.as_ref()).is_none();
+            (well, std::cmp::Reverse(response(worker)), worker.index)
+        });
+        shown.truncate(WORKERS_SHOWN);
+    }
+    let exits = shown.iter().any(|worker| figures::exit(worker.exit.as_ref()).is_some());
+    let mut head = vec!["worker", "service", "response p99", "loop lag p99", "cpu", "rss"];
+    if exits {
+        head.push("end");
+    }
+    let row = |worker: &&Worker| {
+        let metrics = &worker.metrics;
+        let mut cells = vec![
+            worker.index.to_string(),
+            figures::of(metrics, "service", |metric| metric.mean),
+            figures::of(metrics, "response", |metric| metric.p99 as f64),
+            figures::of(metrics, "loop_lag", |metric| metric.p99 as f64),
+            figures::of(metrics, "cpu", |metric| metric.mean),
+            figures::of(metrics, "rss", |metric| metric.max as f64),
+        ];
+        if exits {
+            cells.push(figures::exit(worker.exit.as_ref()).unwrap_or_else(|| NONE.to_owned()));
+        }
+        cells
+    };
+    let rows: Vec<_> = shown.iter().map(row).collect();
+    let mut text = table::render(&head, &rows, palette);
+    let hidden = summary.workers.len() - shown.len();
+    if hidden > 0 {
+        let line = format!("… {hidden} more, whose response was shorter");
+        text.push_str(&format!("{}\n", palette.dim(&line)));
+    }
+    text
+}
+
+fn errors(summary: &Summary, palette: Palette) -> String {
+    let mut text = String::new();
+    if summary.errors.is_empty() {
+        return text;
+    }
+    text.push_str(&format!("\n{}\n", palette.bad("errors of cycles")));
+    for error in &summary.errors {
+        let message = error.message.replace('\n', "\n      ");
+        text.push_str(&format!(
+            "  {} × {message} {}\n",
+            thousands(error.count),
+            palette.dim(&format!("(first in cycle {})", error.first_cycle))
+        ));
+    }
+    let unlisted = summary.errors_unlisted();
+    if unlisted > 0 {
+        text.push_str(&format!("  … {} more, with other messages\n", thousands(unlisted)));
+    }
+    text
+}
+
+fn verdict(summary: &Summary, look: Look) -> String {
+    let palette = look.palette;
+    let name = palette.verdict(summary.verdict(), &format!("{}:", summary.verdict));
+    let mut text = String::from("\n");
+    for (index, reason) in summary.reasons.iter().enumerate() {
+        let head = if index == 0 { name.clone() } else { palette.dim("also:") };
+        text.push_str(&sentence(&head, reason, look));
+    }
+    if !summary.hint.is_empty() {
+        text.push_str(&sentence(&palette.dim("next:"), &summary.hint, look));
+    }
+    text
+}
+
+/// A sentence after a word, broken between words where the terminal would break within one.
+fn sentence(head: &str, text: &str, look: Look) -> String {
+    let mut broken = String::from(head);
+    let mut column = console::measure_text_width(head);
+    for line in text.split('\n') {
+        for word in line.split(' ') {
+            let width = console::measure_text_width(word);
+            if look.width.is_some_and(|most| column + 1 + width > most) {
+                broken.push_str("\n ");
+                column = 1;
+            }
+            broken.push(' ');
+            broken.push_str(word);
+            column += 1 + width;
+        }
+        broken.push('\n');
+        column = 0;
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests;

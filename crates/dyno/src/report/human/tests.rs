@@ -1,0 +1,131 @@
+//! The page that people read, with numbers that are the same each time.
+
+use super::*;
+use crate::report::fixture;
+use crate::report::summary::{CycleErrors, WorkerExit};
+
+const WIDE: &str = "
+shop       rate 50/s · duration 5s · warmup 1s · workers 2 · arrivals uniform · seed 7 · n=35
+           url=redis://user:***@host/0
+
+cycles     250 issued · 198 completed · 2 failed · 50 never started · 39.6/s of 50/s delivered
+backlog    1 at the start · 60 at most · 52 at the end (50 waiting, 2 running)
+harness    loop lag p99 250 µs · 1.2 % of a core
+
+metric    count     mean      p50      p90      p99    p99.9      max
+wait         12  2.00 ms  2.00 ms  3.00 ms  3.00 ms  3.00 ms  3.00 ms
+service      12  20.0 ms  18.0 ms  24.0 ms  24.0 ms  24.0 ms  24.0 ms
+response     12  22.0 ms  20.0 ms  27.0 ms  27.0 ms  27.0 ms  27.0 ms
+loop_lag      8   165 µs  80.0 µs   250 µs   250 µs   250 µs   250 µs
+cpu           4   45.0 %   45.0 %   45.0 %   45.0 %   45.0 %   45.0 %
+rss           4  24.0 MB  24.0 MB  24.0 MB  24.0 MB  24.0 MB  24.0 MB
+
+worker  service  response p99  loop lag p99     cpu      rss
+0       20.0 ms       27.0 ms        250 µs  45.0 %  24.0 MB
+1       20.0 ms       27.0 ms        250 µs  45.0 %  24.0 MB
+
+errors of cycles
+  2 × redis://user:***@host/0 refused (first in cycle 61)
+
+warning: this is a debug build: add --release
+
+unsustained: the backlog grew by 52 cycles, where 3 are allowed
+also: 2 of 250 cycles failed, where 0 may
+next: try `--rate 35`
+";
+
+fn page(summary: &Summary, width: usize) -> String {
+    render(summary, None, Look { palette: Palette::Plain, width: Some(width) })
+}
+
+#[test]
+fn a_run_reads_from_what_was_asked_to_what_to_try_next() {
+    assert_eq!(page(&fixture::summary(), 100), WIDE);
+}
+
+#[test]
+fn a_narrow_terminal_has_fewer_percentiles_and_no_line_that_breaks() {
+    let text = page(&fixture::summary(), 60);
+    assert!(text.contains("metric    count     mean      p50      p99      max\n"), "{text}");
+    let longest = text.lines().max_by_key(|line| line.chars().count()).unwrap();
+    assert!(longest.chars().count() <= 60, "{longest}");
+}
+
+#[test]
+fn of_many_workers_the_slowest_and_those_that_died_are_shown() {
+    let mut summary = fixture::summary();
+    let worker = summary.workers[0].clone();
+    summary.workers = (0..40)
+        .map(|index| {
+            let mut worker = worker.clone();
+            worker.index = index;
+            worker.metrics.get_mut("response").unwrap().p99 = u64::from(index) * 1_000_000;
+            worker
+        })
+        .collect();
+    summary.workers[2].exit = Some(WorkerExit::Signal("SIGKILL".into()));
+    summary.workers[3].exit = Some(WorkerExit::Code(1));
+    let text = page(&summary, 100);
+    let rows: Vec<_> = text.lines().skip_while(|line| !line.starts_with("worker")).collect();
+    assert!(rows[1].starts_with('3') && rows[1].ends_with("exit 1"), "{}", rows[1]);
+    assert!(rows[2].starts_with('2') && rows[2].ends_with("SIGKILL"), "{}", rows[2]);
+    assert!(rows[3].starts_with("39 ") && rows[3].ends_with('–'), "{}", rows[3]);
+    assert_eq!(rows[17], "… 24 more, whose response was shorter");
+}
+
+#[test]
+fn messages_that_are_not_listed_are_counted() {
+    let mut summary = fixture::summary();
+    summary.cycles.failed = 1_502;
+    summary.errors[0] = CycleErrors { message: "two\nlines".into(), count: 1_000, first_cycle: 3 };
+    let text = page(&summary, 100);
+    let errors = "errors of cycles\n  1,000 × two\n      lines (first in cycle 3)\n  \
+                  … 502 more, with other messages\n";
+    assert!(text.contains(errors), "{text}");
+}
+
+#[test]
+fn a_closed_loop_has_no_backlog_and_an_empty_run_no_tables() {
+    let mut summary = fixture::summary();
+    summary.rate.asked = None;
+    summary.parameters.rate = None;
+    summary.metrics.clear();
+    summary.workers.clear();
+    let text = page(&summary, 100);
+    assert!(
+        !text.contains("\nbacklog ") && !text.contains("\nmetric ") && !text.contains("\nworker ")
+    );
+    assert!(text.contains(" · 39.6/s delivered\n"), "{text}");
+}
+
+#[test]
+fn troubles_of_the_harness_are_said_where_there_are_any() {
+    let mut summary = fixture::summary();
+    summary.harness.unleased = 12;
+    summary.harness.bus_stall_ns = 3_000_000;
+    summary.harness.pauses = vec![1_000_000_000, 2_000_000_000];
+    let text = page(&summary, 200);
+    let line = "harness    loop lag p99 250 µs · 1.2 % of a core · 12 cycles issued late · \
+                tasks held up for 3.00 ms · stopped 2 times, 3.00 s\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn sentences_break_between_words_on_a_terminal_and_nowhere_else() {
+    let mut summary = fixture::summary();
+    summary.reasons = vec!["one two three four".into()];
+    assert!(page(&summary, 22).contains("\nunsustained: one two\n  three four\n"));
+    let plain = Look { palette: Palette::Plain, width: None };
+    let text = render(&summary, Some(Path::new("target/dyno/shop/1")), plain);
+    assert!(text.contains("\nunsustained: one two three four\n"), "{text}");
+    assert!(text.contains("\nfiles      target/dyno/shop/1\n"), "{text}");
+}
+
+#[test]
+fn colours_change_no_word() {
+    let plain = page(&fixture::summary(), 100);
+    let look = Look { palette: Palette::Colours, width: Some(100) };
+    let coloured = render(&fixture::summary(), None, look);
+    assert_ne!(coloured, plain);
+    assert_eq!(console::strip_ansi_codes(&coloured), plain);
+}

@@ -1,0 +1,134 @@
+//! The live view: what a run looks like on a terminal while it goes on.
+//!
+//! [`frame`] says what is drawn and is pure; `indicatif` puts it on the terminal, replaces it ten
+//! times a second, and prints above it what should stay. The whole view is one bar of `indicatif`
+//! with several lines, so that it is replaced at once and never half.
+
+pub(super) mod frame;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use self::frame::{Course, Room};
+use super::palette::Palette;
+use super::say;
+use crate::primary::run::{Tick, Update};
+
+/// The most redraws in a second: the eye follows no more.
+const REDRAWS: u8 = 10;
+/// The terminal that is assumed where it does not say how large it is.
+const SIZE: (u16, u16) = (24, 80);
+
+/// A view on a terminal, which is cleared when this is dropped, be it by a panic.
+#[derive(Debug)]
+pub(super) struct Live {
+    bar: ProgressBar,
+    /// What is drawn next.
+    text: Arc<Mutex<String>>,
+    term: Term,
+    palette: Palette,
+    course: Course,
+}
+
+impl Live {
+    /// A view on stderr, of a run that takes so long.
+    pub(super) fn new(course: Course) -> Self {
+        let term = Term::stderr();
+        let text = Arc::new(Mutex::new(String::new()));
+        let drawn = Arc::clone(&text);
+        let frame = move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let text = drawn.lock().unwrap_or_else(PoisonError::into_inner);
+            // A terminal that takes nothing more is no reason to end.
+            let _taken = out.write_str(&text);
+        };
+        let style = ProgressStyle::with_template("{frame}")
+            .expect("a template of one key")
+            .with_key("frame", frame);
+        let target = ProgressDrawTarget::term(term.clone(), REDRAWS);
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        let palette = Palette::of(&term);
+        Self { bar, text, term, palette, course }
+    }
+
+    /// Prints what has come above the view, and replaces the view by how the run stands, or by
+    /// what the user makes of it.
+    pub(super) fn show(&mut self, updates: &[Update], tick: Option<&Tick>, own: Option<String>) {
+        if let Some(tick) = tick {
+            self.course.note(tick);
+            let (rows, columns) = self.term.size_checked().unwrap_or(SIZE);
+            // The last column stays free: some terminals break a line that is as wide as they are.
+            let room = Room { columns: usize::from(columns).saturating_sub(1), rows: rows.into() };
+            let frame = || frame::render(&self.course, tick, room, self.palette);
+            let text = own.map_or_else(frame, |own| own.trim_end().to_owned());
+            *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        }
+        let lines: Vec<_> =
+            updates.iter().filter_map(|update| say::update(update, self.palette)).collect();
+        if !lines.is_empty() {
+            // Draws the view anew too.
+            self.bar.println(printable(&lines.join("\n")));
+        } else if tick.is_some() {
+            self.bar.tick();
+        }
+    }
+
+    /// Takes the view away; what the user made of the run's end stays.
+    pub(super) fn close(self, own: Option<String>) {
+        self.bar.finish_and_clear();
+        if let Some(own) = own {
+            let _written = self.term.write_line(own.trim_end());
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Without what would move the cursor: a worker's output must not tear the view. Our own colours,
+/// and the worker's, stay.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' => printable.push(c),
+            '\t' => printable.push_str("    "),
+            '\x1b' if chars.peek() == Some(&'[') => {
+                chars.next();
+                let mut sequence = String::from("\x1b[");
+                for c in chars.by_ref() {
+                    sequence.push(c);
+                    if c.is_ascii_alphabetic() {
+                        break;
+                    }
+                }
+                if sequence.ends_with('m') {
+                    printable.push_str(&sequence);
+                }
+            }
+            c if c.is_control() => {}
+            c => printable.push(c),
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_workers_print_moves_no_cursor() {
+        assert_eq!(
+            printable("\x1b[31mred\x1b[0m\r\x1b[2K\x1b[1A done\x07"),
+            "\x1b[31mred\x1b[0m done"
+        );
+        assert_eq!(printable("a\tb\nc\x1b]0;title\x07"), "a    b\nc]0;title");
+        assert_eq!(printable("cut \x1b[3"), "cut ");
+    }
+}

@@ -1,0 +1,193 @@
+//! One frame of the live view: how a run stands, in as many lines as the terminal has room for.
+//! Pure.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use dyno_bus::value::Unit;
+use dyno_observer::{List, Stat, format};
+
+use crate::primary::Phase;
+use crate::primary::plan::{Plan, thousands};
+use crate::primary::run::Tick;
+use crate::report::figures::NONE;
+use crate::report::palette::Palette;
+use crate::report::{figures, sparkline, table};
+
+/// The most workers that are shown: those of the longest response.
+const WORKERS_SHOWN: usize = 8;
+/// Lines of a frame beside those of workers.
+const LINES_BESIDE: usize = 7;
+/// The most backlogs that are remembered: as many as a wide terminal shows.
+const REMEMBERED: usize = 200;
+/// The narrowest bar that still says something.
+const BAR_MIN: usize = 8;
+/// What stands before a sparkline: its name, and its newest value.
+const SPARKLINE_LABEL: usize = 26;
+
+/// The terminal's size, in characters.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::report) struct Room {
+    pub(in crate::report) columns: usize,
+    pub(in crate::report) rows: usize,
+}
+
+/// What a single tick does not know: how long the run takes, and how its backlog went.
+#[derive(Debug)]
+pub(in crate::report) struct Course {
+    warmup: Duration,
+    duration: Duration,
+    backlogs: VecDeque<u64>,
+}
+
+impl Course {
+    pub(in crate::report) fn new(plan: &Plan) -> Self {
+        Self { warmup: plan.warmup, duration: plan.duration, backlogs: VecDeque::new() }
+    }
+
+    /// Remembers a tick's backlog.
+    pub(super) fn note(&mut self, tick: &Tick) {
+        if self.backlogs.len() == REMEMBERED {
+            self.backlogs.pop_front();
+        }
+        self.backlogs.push_back(tick.backlog.total());
+    }
+}
+
+/// The frame, without a line's end at its end.
+pub(super) fn render(course: &Course, tick: &Tick, room: Room, palette: Palette) -> String {
+    let mut lines = vec![progress(course, tick, room.columns, palette), counts(tick, palette)];
+    if tick.phase > Phase::Starting {
+        lines.extend(sparklines(course, tick, room.columns, palette));
+        lines.extend(workers(&tick.list, room, palette));
+    }
+    lines.iter().map(|line| cut(line, room.columns)).collect::<Vec<_>>().join("\n")
+}
+
+/// The phase, and how far it has come.
+fn progress(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> String {
+    let phase = format!("{:<11}", tick.phase.to_string());
+    let (done, whole) = match tick.phase {
+        Phase::WarmingUp => (tick.elapsed, course.warmup),
+        Phase::Measuring => (tick.elapsed.saturating_sub(course.warmup), course.duration),
+        Phase::Starting | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
+            return palette.bold(phase.trim_end());
+        }
+    };
+    let done = done.min(whole);
+    let clock = format!("{:.1} s of {:.1} s", done.as_secs_f64(), whole.as_secs_f64());
+    let width = columns.saturating_sub(phase.len() + clock.len() + 2).max(BAR_MIN);
+    let share = if whole.is_zero() { 1.0 } else { done.as_secs_f64() / whole.as_secs_f64() };
+    let full = ((width as f64 * share) as usize).min(width);
+    let (full, rest) = ("━".repeat(full), "─".repeat(width - full));
+    format!("{} {}{} {clock}", palette.bold(&phase), palette.accent(&full), palette.dim(&rest))
+}
+
+/// What became of the phase's cycles: those of the warm-up are not those of the result.
+fn counts(tick: &Tick, palette: Palette) -> String {
+    let phase = match tick.phase {
+        Phase::Starting | Phase::WarmingUp => dyno_bus::Phase::Warmup,
+        Phase::Measuring | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
+            dyno_bus::Phase::Measured
+        }
+    };
+    let mut words: Vec<_> = [
+        ("issued", tick.totals.issued[phase]),
+        ("completed", tick.totals.completed[phase]),
+        ("backlog", tick.backlog.total()),
+    ]
+    .map(|(name, count)| format!("{} {}", palette.dim(name), palette.bold(&thousands(count))))
+    .into();
+    let failed = tick.totals.failed[phase];
+    if failed > 0 {
+        words.insert(2, palette.bad(&format!("failed {}", thousands(failed))));
+    }
+    words.push(format!("{} {:.1} s", palette.dim("uptime"), tick.elapsed.as_secs_f64()));
+    words.join("  ")
+}
+
+/// How the backlog and the worst worker's p99 of `response` went.
+fn sparklines(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
+    let width = columns.saturating_sub(SPARKLINE_LABEL + 1);
+    let row = |name: &str, newest: &str, values: &mut dyn Iterator<Item = f64>| {
+        let line = palette.accent(&sparkline::render(values, width));
+        let label = format!("{name:<12} {newest:>12}");
+        format!("{} {line}", palette.dim(&format!("{label:<SPARKLINE_LABEL$}")))
+    };
+    let newest = thousands(tick.backlog.total());
+    let mut backlogs = course.backlogs.iter().map(|backlog| *backlog as f64);
+    let mut rows = vec![row("backlog", &newest, &mut backlogs)];
+    let worst = response_p99(&tick.list);
+    if let Some(newest) = worst.last() {
+        let newest = format::value(*newest, Unit::Nanoseconds);
+        rows.push(row("response p99", &newest, &mut worst.into_iter()));
+    }
+    rows
+}
+
+/// Of each interval, in the worker where it was longest.
+fn response_p99(list: &List) -> Vec<f64> {
+    let snapshots = list.clone().workers().metrics(["response"]).pick(Stat::Snapshots);
+    let mut worst: BTreeMap<u64, f64> = BTreeMap::new();
+    for line in snapshots.of(Stat::P99).lines() {
+        for point in &line.points {
+            let value = worst.entry(point.at_ns).or_default();
+            *value = value.max(point.value);
+        }
+    }
+    worst.into_values().collect()
+}
+
+/// A row for each worker that has ended a cycle, the longest response first where they are many.
+fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
+    let pick = |metric: &str, stat: Stat| {
+        let picked = list.clone().workers().metrics([metric]).pick(stat);
+        let unit = picked.labels().first().map_or(Unit::None, |label| stat.unit(label.unit));
+        let cells: Vec<_> = picked.rows().map(|(process, cells)| (process, cells[0])).collect();
+        (cells, unit)
+    };
+    let (service, unit) = pick("service", Stat::Mean);
+    let (response, _) = pick("response", Stat::P99);
+    let (lag, lag_unit) = pick("loop_lag", Stat::P99);
+    let mut shown: Vec<usize> =
+        (0..service.len()).filter(|row| service[*row].1.is_some()).collect();
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let known = shown.len();
+    let most = WORKERS_SHOWN.min(room.rows.saturating_sub(LINES_BESIDE)).max(1);
+    if known > most {
+        shown.sort_by_key(|row| Reverse(response[*row].1.unwrap_or(0.0) as u64));
+        shown.truncate(most);
+    }
+    let text = |number: Option<f64>, unit| {
+        number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit))
+    };
+    let row = |row: usize| {
+        let (process, mean) = service[row];
+        vec![
+            figures::index(process),
+            text(mean, unit),
+            text(response[row].1, unit),
+            text(lag[row].1, lag_unit),
+        ]
+    };
+    let rows: Vec<_> = shown.into_iter().map(row).collect();
+    let head = ["worker", "service", "response p99", "loop lag p99"];
+    let mut lines: Vec<_> =
+        table::render(&head, &rows, palette).lines().map(str::to_owned).collect();
+    if known > most {
+        let more = format!("… {} more, whose response is shorter", known - most);
+        lines.push(palette.dim(&more));
+    }
+    lines
+}
+
+/// A line that is too long would break, and tear the view.
+fn cut(line: &str, columns: usize) -> String {
+    console::truncate_str(line, columns, "…").into_owned()
+}
+
+#[cfg(test)]
+mod tests;

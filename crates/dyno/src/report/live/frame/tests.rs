@@ -1,0 +1,95 @@
+//! Frames, at the widths of terminals.
+
+use dyno_bus::message::{Batch, Cycles};
+use dyno_bus::segment::PerPhase;
+use dyno_bus::{Pace, Time};
+use dyno_observer::{Observer, ProcessId};
+
+use super::*;
+use crate::report::fixture;
+
+const FRAME: &str = "\
+measuring   ━━━━━━━━━──────────────────────── 1.5 s of 5.0 s
+issued 75  completed 70  failed 1  backlog 4  uptime 2.5 s
+backlog                 4  ▃▅▆█
+response p99      25.0 ms  █▇
+worker  service  response p99  loop lag p99
+0       20.0 ms       27.0 ms        250 µs
+1       20.0 ms       27.0 ms        250 µs";
+
+fn course() -> Course {
+    let mut course = Course::new(&fixture::plan());
+    for waiting in [0, 1, 2, 4] {
+        let mut tick = fixture::tick();
+        tick.backlog.waiting = waiting;
+        course.note(&tick);
+    }
+    course
+}
+
+fn drawn(tick: &Tick, columns: usize, rows: usize) -> String {
+    render(&course(), tick, Room { columns, rows }, Palette::Plain)
+}
+
+#[test]
+fn a_measuring_run_shows_its_time_its_counts_and_its_workers() {
+    assert_eq!(drawn(&fixture::tick(), 60, 24), FRAME);
+}
+
+#[test]
+fn no_line_is_longer_than_the_terminal_is_wide() {
+    for columns in [20, 40, 60, 80, 120, 250] {
+        let tick = fixture::tick();
+        let text = render(&course(), &tick, Room { columns, rows: 24 }, Palette::Colours);
+        for line in text.lines() {
+            let width = console::measure_text_width(line);
+            assert!(width <= columns, "{width} > {columns}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_bar_goes_from_nothing_to_full_in_each_phase() {
+    let bar = |phase, millis| {
+        let tick = Tick { phase, elapsed: Duration::from_millis(millis), ..fixture::tick() };
+        let text = drawn(&tick, 60, 24);
+        let line = text.lines().next().unwrap().to_owned();
+        (line.matches('━').count(), line.matches('─').count(), line)
+    };
+    assert!(matches!(bar(Phase::WarmingUp, 0), (0, 10.., _)));
+    assert!(matches!(bar(Phase::WarmingUp, 1_000), (10.., 0, _)));
+    assert!(matches!(bar(Phase::Measuring, 1_000), (0, 10.., _)));
+    let (_, rest, line) = bar(Phase::Measuring, 9_000);
+    assert_eq!(rest, 0);
+    assert!(line.ends_with("5.0 s of 5.0 s"), "{line}");
+    assert_eq!(bar(Phase::Draining, 6_000).2, "draining");
+}
+
+#[test]
+fn before_the_first_cycle_there_is_little_to_see() {
+    let mut tick = fixture::tick();
+    (tick.phase, tick.elapsed) = (Phase::Starting, Duration::ZERO);
+    assert_eq!(drawn(&tick, 60, 24).lines().count(), 2);
+}
+
+#[test]
+fn of_many_workers_the_slowest_are_shown_as_far_as_there_are_rows() {
+    let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+    for worker in 0..20 {
+        observer.hello(ProcessId::Worker(worker), 1).unwrap();
+        let service = vec![u64::from(worker + 1) * 1_000_000];
+        let cycles =
+            PerPhase { measured: Cycles { wait: vec![0], service }, ..PerPhase::default() };
+        observer.absorb(ProcessId::Worker(worker), &Batch { cycles, ..Batch::default() }).unwrap();
+    }
+    observer.rotate(Time::from_nanos(1), |_| {});
+    let tick = Tick { list: observer.list(), ..fixture::tick() };
+    for (rows, shown) in [(24, 8), (10, 3), (5, 1)] {
+        let text = drawn(&tick, 80, rows);
+        let workers: Vec<_> =
+            text.lines().skip_while(|line| !line.starts_with("worker")).skip(1).collect();
+        assert!(workers[0].starts_with("19 "), "{text}");
+        let more = format!("… {} more, whose response is shorter", 20 - shown);
+        assert_eq!(workers[shown], more);
+    }
+}

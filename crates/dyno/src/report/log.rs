@@ -1,0 +1,245 @@
+//! The log of a run: JSON lines, for whoever reads it later or with other tools.
+//!
+//! Written through `tracing-subscriber`, by a dispatcher that holds for one call at a time: the
+//! program may have a subscriber of its own, and events of ours are none of its business.
+
+use std::fs::File;
+
+use super::redact;
+use super::summary::Summary;
+use crate::primary::run::{Stream, Tick, Update};
+use crate::primary::{Phase, Plan};
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Entry {
+    /// What the run is to do.
+    Parameters { benchmark: String, text: String },
+    /// It has come to this phase.
+    Entered(Phase),
+    /// How it stands.
+    Standing { elapsed_ns: u64, issued: u64, completed: u64, failed: u64, backlog: u64 },
+    /// A worker wrote this.
+    Line { worker: u32, stream: Stream, text: String },
+    /// Something that the user should know.
+    Warning(String),
+    /// Something that went wrong.
+    Fault(String),
+    /// What it proves.
+    Verdict { verdict: String, reasons: String, exit_code: i32 },
+}
+
+impl Entry {
+    pub(super) fn parameters(plan: &Plan) -> Self {
+        Self::Parameters {
+            benchmark: plan.benchmark.clone(),
+            text: redact::text(&plan.to_string()),
+        }
+    }
+
+    pub(super) fn verdict(summary: &Summary) -> Self {
+        let Summary { verdict, reasons, exit_code, .. } = summary;
+        let (verdict, reasons) = (verdict.clone(), reasons.join("; "));
+        Self::Verdict { verdict, reasons, exit_code: *exit_code }
+    }
+
+    /// The line that an update makes. Counts are those of warm-up and window together.
+    pub(super) fn of(update: &Update) -> Self {
+        match update {
+            Update::Entered(phase) => Self::Entered(*phase),
+            Update::Tick(tick) => {
+                let Tick { elapsed, totals, backlog, .. } = &**tick;
+                Self::Standing {
+                    elapsed_ns: dyno_bus::clock::nanos(*elapsed),
+                    issued: totals.issued.total(),
+                    completed: totals.completed.total(),
+                    failed: totals.failed.total(),
+                    backlog: backlog.total(),
+                }
+            }
+            Update::Line { worker, stream, text } => {
+                Self::Line { worker: *worker, stream: *stream, text: text.clone() }
+            }
+            Update::Warning(text) => Self::Warning(text.clone()),
+            Update::Fault(text) => Self::Fault(text.clone()),
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+pub(super) use json::Log;
+
+#[cfg(feature = "tracing")]
+mod json {
+    //! The lines as JSON.
+
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use tracing::dispatcher::{self, Dispatch};
+    use tracing::{error, info, warn};
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::{Entry, File, Stream, redact};
+
+    /// A log that is being written, to one file or to several.
+    #[derive(Debug)]
+    pub(in crate::report) struct Log {
+        dispatch: Dispatch,
+        tee: Tee,
+    }
+
+    impl Log {
+        /// A log into these files.
+        pub(in crate::report) fn over(files: Vec<File>) -> Self {
+            let tee = Tee { files: files.into(), failed: Arc::default() };
+            let subscriber = tracing_subscriber::fmt()
+                .json()
+                .flatten_event(true)
+                .with_target(false)
+                .with_current_span(false)
+                .with_span_list(false)
+                .with_writer(tee.clone())
+                .finish();
+            Self { dispatch: Dispatch::new(subscriber), tee }
+        }
+
+        /// Writes a line.
+        pub(in crate::report) fn write(&self, entry: &Entry) {
+            dispatcher::with_default(&self.dispatch, || event(entry));
+        }
+
+        /// The first error of writing, if there was one.
+        pub(in crate::report) fn failure(&self) -> Option<String> {
+            self.tee.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+        }
+    }
+
+    fn event(entry: &Entry) {
+        match entry {
+            Entry::Parameters { benchmark, text } => {
+                info!(benchmark, parameters = text, "parameters");
+            }
+            Entry::Entered(phase) => info!(%phase, "phase"),
+            Entry::Standing { elapsed_ns, issued, completed, failed, backlog } => {
+                info!(elapsed_ns, issued, completed, failed, backlog, "tick");
+            }
+            Entry::Line { worker, stream, text } => {
+                let stream = match stream {
+                    Stream::Stdout => "stdout",
+                    Stream::Stderr => "stderr",
+                };
+                info!(worker, stream, text = redact::text(text), "line");
+            }
+            Entry::Warning(text) => warn!(text = redact::text(text), "warning"),
+            Entry::Fault(text) => error!(text = redact::text(text), "fault"),
+            Entry::Verdict { verdict, reasons, exit_code } => {
+                info!(verdict, reasons, exit_code, "verdict");
+            }
+        }
+    }
+
+    /// Several files that hold the same. A failure is remembered and ends nothing.
+    #[derive(Debug, Clone)]
+    struct Tee {
+        files: Arc<[File]>,
+        failed: Arc<Mutex<Option<String>>>,
+    }
+
+    impl<'a> MakeWriter<'a> for Tee {
+        type Writer = &'a Self;
+
+        fn make_writer(&'a self) -> &'a Self {
+            self
+        }
+    }
+
+    impl Write for &Tee {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            for mut file in &*self.files {
+                if let Err(error) = file.write_all(bytes) {
+                    let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    failed.get_or_insert_with(|| error.to_string());
+                }
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
+
+/// Without the feature `tracing` there is no log.
+#[cfg(not(feature = "tracing"))]
+#[derive(Debug)]
+pub(super) enum Log {}
+
+#[cfg(not(feature = "tracing"))]
+impl Log {
+    pub(super) fn write(&self, _entry: &Entry) {
+        match *self {}
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        match *self {}
+    }
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use std::fs;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn every_kind_of_entry_is_one_object_on_one_line_in_each_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b"].map(|name| folder.path().join(name));
+        let log = Log::over(paths.iter().map(|path| File::create(path).unwrap()).collect());
+        let text = "at redis://u:p@h\n\"quoted\"".to_owned();
+        for entry in [
+            Entry::parameters(&fixture::plan()),
+            Entry::of(&Update::Entered(Phase::Measuring)),
+            Entry::of(&Update::Tick(Box::new(fixture::tick()))),
+            Entry::of(&Update::Line { worker: 1, stream: Stream::Stderr, text }),
+            Entry::of(&Update::Warning("a debug build".into())),
+            Entry::of(&Update::Fault("worker 1 died".into())),
+            Entry::verdict(&fixture::summary()),
+        ] {
+            log.write(&entry);
+        }
+        assert_eq!(log.failure(), None);
+        let written = fs::read_to_string(&paths[0]).unwrap();
+        assert_eq!(fs::read_to_string(&paths[1]).unwrap(), written);
+        assert!(!written.contains("secret"), "{written}");
+        let lines: Vec<Value> =
+            written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kinds: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+        let all = ["parameters", "phase", "tick", "line", "warning", "fault", "verdict"];
+        assert_eq!(kinds, all);
+        assert_eq!(lines[1]["phase"], "measuring");
+        assert_eq!(lines[2]["issued"], 125);
+        assert_eq!(lines[3]["text"], "at redis://u:***@h\n\"quoted\"");
+        assert_eq!(lines[6]["exit_code"], 1);
+    }
+
+    #[test]
+    fn a_programs_own_subscriber_hears_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("theirs");
+        let file = File::create(&theirs).unwrap();
+        let subscriber = tracing_subscriber::fmt().with_writer(file).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let ours = File::create(folder.path().join("ours")).unwrap();
+            Log::over(vec![ours]).write(&Entry::Warning("ours alone".into()));
+            tracing::info!("theirs alone");
+        });
+        let theirs = fs::read_to_string(theirs).unwrap();
+        assert!(theirs.contains("theirs alone") && !theirs.contains("ours"), "{theirs}");
+    }
+}

@@ -1,0 +1,109 @@
+//! `--format markdown`: a table for the comment of a pull request.
+
+use std::fmt::Write;
+
+use super::Summary;
+use super::figures;
+use super::summary::Metric;
+
+/// A column of the metrics: its heading, and what stands in it.
+type Number = (&'static str, fn(&Metric) -> f64);
+
+/// What is shown of each metric.
+const NUMBERS: [Number; 6] = [
+    ("mean", |metric| metric.mean),
+    ("p50", |metric| metric.p50 as f64),
+    ("p90", |metric| metric.p90 as f64),
+    ("p99", |metric| metric.p99 as f64),
+    ("p99.9", |metric| metric.p999 as f64),
+    ("max", |metric| metric.max as f64),
+];
+
+/// The verdict, the rates, and a table of the metrics.
+pub(super) fn render(summary: &Summary) -> String {
+    let mut text = String::new();
+    let out = &mut text;
+    line(out, &format!("### {}: {}", escaped(&summary.benchmark), summary.verdict));
+    line(out, "");
+    for reason in &summary.reasons {
+        line(out, &format!("- {}", escaped(reason)));
+    }
+    line(out, "");
+    let (asked, delivered) = (summary.rate.asked, summary.rate.delivered);
+    let (asked, delivered) = (figures::asked(asked), figures::delivered(delivered));
+    line(out, "| asked | delivered | cycles | backlog at most | at the end |");
+    line(out, "|--:|--:|:--|--:|--:|");
+    let cycles = figures::account(summary).join(", ");
+    let (most, end) = (summary.backlog.max, summary.backlog.end);
+    line(out, &format!("| {asked} | {delivered} | {cycles} | {most} | {end} |"));
+    line(out, "");
+    let names = NUMBERS.map(|(name, _)| name).join(" | ");
+    line(out, &format!("| metric | count | {names} |"));
+    line(out, &format!("|:--|--:|{}", "--:|".repeat(NUMBERS.len())));
+    for (name, metric) in figures::ordered(&summary.metrics) {
+        let cells = NUMBERS.map(|(_, number)| figures::value(metric, number(metric))).join(" | ");
+        line(out, &format!("| {} | {} | {cells} |", escaped(name), metric.count));
+    }
+    line(out, "");
+    let mut words = figures::parameters(summary);
+    words.push(summary.environment.cpu.clone());
+    words.push(summary.environment.rustc.clone());
+    words.push(format!("dyno {}", summary.environment.dyno));
+    words.retain(|word| !word.is_empty());
+    line(out, &format!("<sub>{}</sub>", escaped(&words.join(" · "))));
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("a String takes anything");
+}
+
+/// What would end a cell, begin a tag, or format what is only named.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '<' | '*' | '_' | '`' | '\\' | '[' | '#' => escaped.extend(['\\', c]),
+            '\n' | '\r' => escaped.push(' '),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    const COMMENT: &str = r#"### shop: unsustained
+
+- the backlog grew by 52 cycles, where 3 are allowed
+- 2 of 250 cycles failed, where 0 may
+
+| asked | delivered | cycles | backlog at most | at the end |
+|--:|--:|:--|--:|--:|
+| 50/s | 39.6/s | 250 issued, 198 completed, 2 failed, 50 never started | 60 | 52 |
+
+| metric | count | mean | p50 | p90 | p99 | p99.9 | max |
+|:--|--:|--:|--:|--:|--:|--:|--:|
+| wait | 12 | 2.00 ms | 2.00 ms | 3.00 ms | 3.00 ms | 3.00 ms | 3.00 ms |
+| service | 12 | 20.0 ms | 18.0 ms | 24.0 ms | 24.0 ms | 24.0 ms | 24.0 ms |
+| response | 12 | 22.0 ms | 20.0 ms | 27.0 ms | 27.0 ms | 27.0 ms | 27.0 ms |
+| loop\_lag | 8 | 165 µs | 80.0 µs | 250 µs | 250 µs | 250 µs | 250 µs |
+| cpu | 4 | 45.0 % | 45.0 % | 45.0 % | 45.0 % | 45.0 % | 45.0 % |
+| rss | 4 | 24.0 MB | 24.0 MB | 24.0 MB | 24.0 MB | 24.0 MB | 24.0 MB |
+
+<sub>rate 50/s · duration 5s · warmup 1s · workers 2 · arrivals uniform · seed 7 · n=35 · url=redis://user:\*\*\*@host/0 · Some CPU · rustc 1.95.0 · dyno 0.1.0</sub>
+"#;
+
+    #[test]
+    fn a_comment_says_verdict_rates_and_metrics() {
+        assert_eq!(render(&fixture::summary()), COMMENT);
+    }
+
+    #[test]
+    fn names_break_no_table() {
+        assert_eq!(escaped("a|b\n<c>_d_"), "a\\|b \\<c>\\_d\\_");
+    }
+}

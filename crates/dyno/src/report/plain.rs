@@ -1,0 +1,147 @@
+//! Where there is no terminal: a line a second, and what happens as it comes.
+
+use std::io::Write;
+use std::time::Duration;
+
+use dyno_bus::value::Unit;
+use dyno_observer::{List, Stat, format};
+
+use super::palette::Palette;
+use super::say;
+use crate::primary::Phase;
+use crate::primary::run::{Tick, Update};
+
+/// Between two lines on how the run stands.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What of a run is said in lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chatter {
+    /// How it stands, workers' output, warnings, faults.
+    All,
+    /// Faults: what `--quiet` leaves.
+    Faults,
+}
+
+/// Lines on a stream that may be gone: what can't be written is not.
+#[derive(Debug)]
+pub(super) struct Plain<W> {
+    out: W,
+    chatter: Chatter,
+    /// The run's time at which the next line is due.
+    next: Duration,
+}
+
+impl<W: Write> Plain<W> {
+    pub(super) fn new(out: W, chatter: Chatter) -> Self {
+        Self { out, chatter, next: PERIOD }
+    }
+
+    /// Writes what has come, and once a second how the run stands.
+    pub(super) fn show(&mut self, updates: &[Update], tick: Option<&Tick>) {
+        let said = |update: &&Update| match self.chatter {
+            Chatter::All => true,
+            Chatter::Faults => matches!(update, Update::Fault(_)),
+        };
+        let lines = updates.iter().filter(said);
+        let mut text: String = lines
+            .filter_map(|update| say::update(update, Palette::Plain))
+            .flat_map(|line| [line, "\n".to_owned()])
+            .collect();
+        if let Some(tick) = tick
+            && self.chatter == Chatter::All
+            && tick.elapsed >= self.next
+        {
+            self.next = Duration::from_secs(tick.elapsed.as_secs()) + PERIOD;
+            text.push_str(&standing(tick));
+        }
+        self.write(&text);
+    }
+
+    /// Writes what the user made of the run's end.
+    pub(super) fn close(&mut self, own: Option<String>) {
+        if let Some(own) = own {
+            self.write(&format!("{}\n", own.trim_end()));
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        // One write for all: what comes at once stays together.
+        let _written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+/// How a run stands, in a line.
+fn standing(tick: &Tick) -> String {
+    let phase = match tick.phase {
+        Phase::Starting | Phase::WarmingUp => dyno_bus::Phase::Warmup,
+        Phase::Measuring | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
+            dyno_bus::Phase::Measured
+        }
+    };
+    let failed = match tick.totals.failed[phase] {
+        0 => String::new(),
+        failed => format!("  failed {failed}"),
+    };
+    let response = response_p99(&tick.list)
+        .map(|p99| format!("  response p99 {}", format::value(p99, Unit::Nanoseconds)));
+    format!(
+        "{:>6.1} s  {:<10}  issued {}  completed {}{failed}  backlog {}{}\n",
+        tick.elapsed.as_secs_f64(),
+        tick.phase.to_string(),
+        tick.totals.issued[phase],
+        tick.totals.completed[phase],
+        tick.backlog.total(),
+        response.unwrap_or_default(),
+    )
+}
+
+/// So far, in the worker where it is longest.
+fn response_p99(list: &List) -> Option<f64> {
+    let picked = list.clone().workers().metrics(["response"]).pick(Stat::P99);
+    picked.rows().filter_map(|(_, cells)| cells[0]).reduce(f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primary::run::Stream;
+    use crate::report::fixture;
+
+    fn updates() -> [Update; 3] {
+        let text = "connecting to redis://u:p@h".into();
+        [
+            Update::Line { worker: 1, stream: Stream::Stdout, text },
+            Update::Warning("a debug build".into()),
+            Update::Fault("worker 1 died".into()),
+        ]
+    }
+
+    #[test]
+    fn it_says_what_comes_and_how_the_run_stands_once_a_second() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out, Chatter::All);
+        plain.show(&updates(), None);
+        for millis in [900, 1_000, 1_100, 1_900, 3_000] {
+            let elapsed = Duration::from_millis(millis);
+            plain.show(&[], Some(&Tick { elapsed, ..fixture::tick() }));
+        }
+        plain.close(Some("all sold".into()));
+        let standing =
+            "measuring   issued 75  completed 70  failed 1  backlog 4  response p99 27.0 ms";
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            format!(
+                "[1] connecting to redis://u:***@h\nwarning: a debug build\nerror: worker 1 died\n   \
+                 1.0 s  {standing}\n   3.0 s  {standing}\nall sold\n"
+            )
+        );
+    }
+
+    #[test]
+    fn quiet_leaves_faults() {
+        let mut out = Vec::new();
+        Plain::new(&mut out, Chatter::Faults).show(&updates(), Some(&fixture::tick()));
+        assert_eq!(String::from_utf8(out).unwrap(), "error: worker 1 died\n");
+    }
+}

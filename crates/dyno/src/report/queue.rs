@@ -1,0 +1,171 @@
+//! What waits to be shown: a bounded queue that never makes its sender wait.
+//!
+//! The sender is the thread that drives the run, and the receiver may stand still for as long as
+//! a terminal does. So a tick replaces the one before it; lines of workers beyond the bound are
+//! dropped and counted; and only what must not be lost is kept without a bound: phases, warnings
+//! and faults, of which a run has few.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dyno_observer::List;
+
+use crate::primary::run::{Tick, Update};
+
+/// The most lines that wait: some screens of them, a tenth of a second of a busy worker.
+const LINES_MAX: usize = 10_000;
+/// The most bytes of lines that wait: a long line is worth many short ones.
+const BYTES_MAX: usize = 4 << 20;
+
+/// Updates on their way to the thread that shows them.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    woken: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    updates: VecDeque<Update>,
+    lines: usize,
+    bytes: usize,
+    dropped: u64,
+    tick: Option<Box<Tick>>,
+    end: Option<End>,
+}
+
+/// What comes last.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The run is over, and its processes stood like this.
+    Over(Box<List>),
+    /// Nobody will say more: the run was given up.
+    GivenUp,
+}
+
+/// What has come since the last time.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// In the order in which they came, ticks left out.
+    pub(super) updates: VecDeque<Update>,
+    /// Lines that are missing among them.
+    pub(super) dropped: u64,
+    /// The newest tick.
+    pub(super) tick: Option<Box<Tick>>,
+    /// Nothing follows.
+    pub(super) end: Option<End>,
+}
+
+impl Queue {
+    /// Takes in an update, without waiting for anything.
+    pub(super) fn push(&self, update: Update) {
+        let mut waiting = self.lock();
+        match update {
+            Update::Tick(tick) => {
+                let stale = waiting.tick.replace(tick);
+                drop(waiting);
+                // Freed by us, but not under the lock.
+                drop(stale);
+                self.woken.notify_one();
+            }
+            Update::Line { ref text, .. } => {
+                let full = waiting.lines >= LINES_MAX || waiting.bytes + text.len() > BYTES_MAX;
+                if full {
+                    waiting.dropped += 1;
+                } else {
+                    waiting.lines += 1;
+                    waiting.bytes += text.len();
+                    waiting.updates.push_back(update);
+                }
+            }
+            Update::Entered(_) | Update::Warning(_) | Update::Fault(_) => {
+                waiting.updates.push_back(update);
+            }
+        }
+    }
+
+    /// Says that nothing follows.
+    pub(super) fn end(&self, end: End) {
+        self.lock().end.get_or_insert(end);
+        self.woken.notify_one();
+    }
+
+    /// All that has come: as soon as there is a tick or the end, else once `patience` is over.
+    /// Lines alone wake nobody, so that a flood of them costs its sender nothing.
+    pub(super) fn take(&self, patience: Duration) -> Taken {
+        let nothing = |waiting: &mut Waiting| waiting.tick.is_none() && waiting.end.is_none();
+        let (mut waiting, _) = self
+            .woken
+            .wait_timeout_while(self.lock(), patience, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        let Waiting { updates, dropped, tick, end, .. } = mem::take(&mut *waiting);
+        Taken { updates, dropped, tick, end }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while it holds the lock; if it did, what waits is whole all the same.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primary::run::Stream;
+    use crate::report::fixture;
+
+    fn line(text: &str) -> Update {
+        Update::Line { worker: 0, stream: Stream::Stdout, text: text.into() }
+    }
+
+    #[test]
+    fn lines_beyond_the_bound_are_counted_and_faults_are_kept() {
+        let queue = Queue::default();
+        for _ in 0..LINES_MAX + 5 {
+            queue.push(line("x"));
+        }
+        queue.push(Update::Fault("worker 1 died".into()));
+        queue.push(Update::Warning("late".into()));
+        let taken = queue.take(Duration::ZERO);
+        assert_eq!(taken.dropped, 5);
+        assert_eq!(taken.updates.len(), LINES_MAX + 2);
+        assert!(matches!(taken.updates.back(), Some(Update::Warning(_))));
+
+        queue.push(line("there is room again"));
+        assert_eq!(queue.take(Duration::ZERO).dropped, 0);
+    }
+
+    #[test]
+    fn long_lines_fill_it_too() {
+        let queue = Queue::default();
+        for _ in 0..5 {
+            queue.push(line(&"x".repeat(1 << 20)));
+        }
+        let taken = queue.take(Duration::ZERO);
+        assert_eq!((taken.updates.len(), taken.dropped), (4, 1));
+    }
+
+    #[test]
+    fn the_newest_tick_replaces_those_before() {
+        let queue = Queue::default();
+        for seconds in 1..=3 {
+            let elapsed = Duration::from_secs(seconds);
+            queue.push(Update::Tick(Box::new(Tick { elapsed, ..fixture::tick() })));
+        }
+        let tick = queue.take(Duration::from_secs(60)).tick.expect("it does not wait for more");
+        assert_eq!(tick.elapsed, Duration::from_secs(3));
+        assert!(queue.take(Duration::ZERO).tick.is_none());
+    }
+
+    #[test]
+    fn the_end_wakes_whoever_waits() {
+        let queue = Queue::default();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| queue.take(Duration::from_secs(60)).end.is_some());
+            queue.end(End::GivenUp);
+            assert!(waiter.join().expect("no panic"));
+        });
+    }
+}

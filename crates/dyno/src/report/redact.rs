@@ -1,0 +1,104 @@
+//! Passwords in URLs, which are neither shown nor stored: `redis://user:***@host`.
+//!
+//! They come in as parameters, on command lines, and in messages of clients that quote the URL
+//! which they could not reach. Only what stands between a scheme and a host is looked at: what
+//! else may be a secret, nobody can tell by its looks.
+
+use serde_json::{Map, Value};
+
+/// What stands for a password.
+const MASK: &str = "***";
+/// What a URL begins with, after its scheme.
+const MARK: &str = "://";
+
+/// The text, without the passwords of its URLs.
+pub(super) fn text(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(mark) = rest.find(MARK) {
+        let (before, after) = rest.split_at(mark + MARK.len());
+        redacted.push_str(before);
+        rest = match password(after) {
+            Some((from, to)) => {
+                redacted.push_str(&after[..from]);
+                redacted.push_str(MASK);
+                &after[to..]
+            }
+            None => after,
+        };
+    }
+    redacted.push_str(rest);
+    redacted
+}
+
+/// Where the password stands in what follows a `://`.
+fn password(text: &str) -> Option<(usize, usize)> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ',');
+    let url = &text[..text.find(ends).unwrap_or(text.len())];
+    let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
+    let colon = authority.find(':')?;
+    let at = authority.rfind('@').or_else(|| {
+        // A password with a slash, unescaped, is no URL, and a secret all the same.
+        let port = authority[colon + 1..].bytes().all(|byte| byte.is_ascii_digit());
+        if port || authority.starts_with('[') { None } else { url.rfind('@') }
+    })?;
+    (colon < at).then_some((colon + 1, at))
+}
+
+/// The parameters, without the passwords of the URLs among them.
+pub(super) fn map(map: &Map<String, Value>) -> Map<String, Value> {
+    map.iter().map(|(name, one)| (name.clone(), value(one))).collect()
+}
+
+fn value(one: &Value) -> Value {
+    match one {
+        Value::String(string) => Value::String(text(string)),
+        Value::Array(values) => Value::Array(values.iter().map(value).collect()),
+        Value::Object(object) => Value::Object(map(object)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => one.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn passwords_go_and_all_else_stays() {
+        for (given, shown) in [
+            ("redis://user:secret@host:6379/0", "redis://user:***@host:6379/0"),
+            ("redis://:secret@host", "redis://:***@host"),
+            ("redis://user:p@ss@host", "redis://user:***@host"),
+            ("redis://:p/ss@host/0", "redis://:***@host/0"),
+            ("can't reach `amqp://a:b@c`: refused", "can't reach `amqp://a:***@c`: refused"),
+            ("a://b:c@d e://f:g@h", "a://b:***@d e://f:***@h"),
+            ("redis://host:6379/0", "redis://host:6379/0"),
+            ("redis://user@host", "redis://user@host"),
+            ("http://host:80/?mail=a:b@c", "http://host:80/?mail=a:b@c"),
+            ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+            ("--rate 50", "--rate 50"),
+        ] {
+            assert_eq!(text(given), shown);
+        }
+    }
+
+    #[test]
+    fn passwords_are_found_at_any_depth() {
+        let given = json!({"n": 1, "urls": ["a://b:c@d", {"e": "f://g:h@i"}]});
+        let shown = json!({"n": 1, "urls": ["a://b:***@d", {"e": "f://g:***@i"}]});
+        assert_eq!(Value::Object(map(given.as_object().unwrap())), shown);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_none_without_a_url_changes(given in ".{0,80}", url in "[:/@a-c ]{0,40}") {
+            if !given.contains(MARK) {
+                prop_assert_eq!(text(&given), given);
+            }
+            let _redacted = text(&url);
+        }
+    }
+}

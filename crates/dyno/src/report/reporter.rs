@@ -1,0 +1,341 @@
+//! The reporter: opens what a run is to leave before it begins, and closes it with the summary.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use console::Term;
+use dyno_bus::clock;
+use dyno_observer::Interval;
+
+use super::environment::Environment;
+use super::error::ReportError;
+use super::folder::{self, Folder};
+use super::human::{self, Look};
+use super::live::Live;
+use super::live::frame::Course;
+use super::log::{Entry, Log};
+use super::palette::Palette;
+use super::plain::{Chatter, Plain};
+use super::screen::{OnTick, Screen, View};
+use super::summary::Summary;
+use super::{csv, files, json, markdown, plot, redact};
+use crate::primary::plan::Plan;
+use crate::primary::run::{Run, Sink, Update};
+
+/// How often the live view, and `on_tick`, are told how the run stands.
+const TICK: Duration = Duration::from_millis(100);
+/// What stands between the parameters of a plan.
+const SEPARATOR: &str = " · ";
+/// How often it is said in a line, and logged.
+const SLOW_TICK: Duration = Duration::from_secs(1);
+
+/// How a run is reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How the result is written on stdout; `None` for not at all.
+    pub format: Option<Format>,
+    /// What is said on stderr while the run goes on.
+    pub progress: Progress,
+    /// Where the run's files go.
+    pub files: Files,
+    /// One more log.
+    pub log_file: Option<PathBuf>,
+    /// Metrics whose course is drawn at the end.
+    pub plot: Vec<String>,
+}
+
+impl Settings {
+    /// Nothing is said and nothing written.
+    #[must_use]
+    pub const fn silent() -> Self {
+        Self {
+            format: None,
+            progress: Progress::Silent,
+            files: Files::None,
+            log_file: None,
+            plot: Vec::new(),
+        }
+    }
+}
+
+/// How the result is written on stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables, and the verdict last.
+    #[default]
+    #[value(help = None)]
+    Human,
+    /// One object, by the contract of [`Summary`].
+    #[value(help = None)]
+    Json,
+    /// A line of names and one row.
+    #[value(help = None)]
+    Csv,
+    /// A table for the comment of a pull request.
+    #[value(help = None)]
+    Markdown,
+}
+
+/// What is said on stderr while the run goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// The live view on a terminal, lines elsewhere.
+    #[default]
+    Shown,
+    /// Faults only.
+    Quiet,
+    /// Nothing.
+    Silent,
+}
+
+/// Where a run's files go: its summary, its histograms, its log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Files {
+    /// Into a folder of its own in cargo's target folder, or in `./dyno-runs` outside of cargo.
+    #[default]
+    Default,
+    /// Into this folder.
+    In(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+/// Reports one run.
+#[derive(Debug)]
+pub struct Reporter {
+    settings: Settings,
+    tick_period: Option<Duration>,
+    screen: Screen,
+    files: files::Files,
+    folder: Option<Folder>,
+    /// When a tick was logged last, on the run's time.
+    logged: Option<Duration>,
+    warnings: Vec<String>,
+}
+
+/// Opens all files, says what the run is to do, and begins to listen.
+///
+/// # Errors
+/// If a file or folder that the user named can't be written. That the default folder can't is a
+/// warning of the summary.
+pub fn start(
+    settings: Settings,
+    plan: &Plan,
+    on_tick: Option<OnTick>,
+) -> Result<Reporter, ReportError> {
+    let begun = (clock::now(), clock::wall());
+    let mut warnings = Vec::new();
+    let folder = open_folder(&settings.files, plan, begun.1, &mut warnings)?;
+    let histograms =
+        folder.as_ref().map(|folder| create(folder, folder::HISTOGRAMS)).transpose()?;
+    let log = open_log(&settings, folder.as_ref())?;
+    let mut files = files::Files::start(histograms, log, begun)?;
+    files.entry(Entry::parameters(plan));
+
+    let tick_period = match settings.progress {
+        _ if on_tick.is_some() => Some(TICK),
+        Progress::Shown if io::stderr().is_terminal() => Some(TICK),
+        Progress::Shown => Some(SLOW_TICK),
+        Progress::Quiet | Progress::Silent => files.has_log().then_some(SLOW_TICK),
+    };
+    if settings.progress == Progress::Shown {
+        // Whoever closed stderr does not want to know.
+        let _written = print(io::stderr(), &announcement(plan));
+    }
+    let screen = Screen::start(view(settings.progress, plan), on_tick)?;
+    Ok(Reporter { settings, tick_period, screen, files, folder, logged: None, warnings })
+}
+
+/// What the run is to do: in one line, or in as many as a terminal needs.
+fn announcement(plan: &Plan) -> String {
+    let parameters = redact::text(&plan.to_string());
+    let look = look(&Term::stderr());
+    match look.width {
+        Some(_) => {
+            let words: Vec<_> = parameters.split(SEPARATOR).map(str::to_owned).collect();
+            human::wrapped(&plan.benchmark, &words, look)
+        }
+        None => format!("{}{SEPARATOR}{parameters}\n", plan.benchmark),
+    }
+}
+
+fn view(progress: Progress, plan: &Plan) -> View {
+    match progress {
+        Progress::Shown if io::stderr().is_terminal() => View::Live(Live::new(Course::new(plan))),
+        Progress::Shown => View::Plain(Plain::new(io::stderr(), Chatter::All)),
+        Progress::Quiet => View::Plain(Plain::new(io::stderr(), Chatter::Faults)),
+        Progress::Silent => View::Silent,
+    }
+}
+
+fn open_folder(
+    files: &Files,
+    plan: &Plan,
+    started_at: Duration,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Folder>, ReportError> {
+    match files {
+        Files::None => Ok(None),
+        Files::In(path) => Folder::named(path)
+            .map(Some)
+            .map_err(|source| ReportError::Out { path: path.clone(), source }),
+        Files::Default => match Folder::default_of(&plan.benchmark, started_at) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) => {
+                warnings.push(format!(
+                    "this run is not kept, since its folder can't be made: {error}; name one \
+                     with --out"
+                ));
+                Ok(None)
+            }
+        },
+    }
+}
+
+fn create(folder: &Folder, name: &str) -> Result<File, ReportError> {
+    folder.create(name).map_err(|source| ReportError::Out { path: folder.path.join(name), source })
+}
+
+#[cfg(feature = "tracing")]
+fn open_log(settings: &Settings, folder: Option<&Folder>) -> Result<Option<Log>, ReportError> {
+    let mut files = Vec::new();
+    if let Some(path) = &settings.log_file {
+        let failed = |source| ReportError::LogFile { path: path.clone(), source };
+        files.push(File::create(path).map_err(failed)?);
+    }
+    if let Some(folder) = folder {
+        files.push(create(folder, folder::LOG)?);
+    }
+    Ok(if files.is_empty() { None } else { Some(Log::over(files)) })
+}
+
+#[cfg(not(feature = "tracing"))]
+fn open_log(settings: &Settings, _folder: Option<&Folder>) -> Result<Option<Log>, ReportError> {
+    match &settings.log_file {
+        Some(path) => Err(ReportError::LogUnsupported { path: path.clone() }),
+        None => Ok(None),
+    }
+}
+
+impl Sink for Reporter {
+    fn tick_period(&self) -> Option<Duration> {
+        self.tick_period
+    }
+
+    fn update(&mut self, update: Update) {
+        if self.files.has_log() && self.is_to_be_logged(&update) {
+            self.files.entry(Entry::of(&update));
+        }
+        self.screen.push(update);
+    }
+
+    fn interval(&mut self, interval: &Interval<'_>) {
+        self.files.interval(interval);
+    }
+}
+
+impl Reporter {
+    /// Where the run's files go, if anywhere.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|folder| &*folder.path)
+    }
+
+    /// Closes everything and writes the result.
+    ///
+    /// `after` sees the summary before anyone else, and may change it. It waits for the terminal
+    /// and the disk, but for no longer than some seconds. That nobody reads stdout any more is no
+    /// error.
+    pub fn finish(mut self, run: &mut Run, after: impl FnOnce(&mut Summary)) -> Summary {
+        self.screen.finish(run.observer.list());
+        run.warnings.append(&mut self.warnings);
+        let command: Vec<_> =
+            std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let mut summary = Summary::of(run, &command, Environment::here());
+        after(&mut summary);
+        self.files.entry(Entry::verdict(&summary));
+        summary.warnings.extend(self.files.finish());
+        summary.warnings.extend(plot::missing(&summary, &self.settings.plot));
+        if let Some(folder) = &self.folder
+            && let Err(error) = folder.complete(folder::SUMMARY, &json::render(&summary))
+        {
+            let path = folder.path.display();
+            summary.warnings.push(format!("this run is not kept: {path}: {error}"));
+        }
+        if let Some(format) = self.settings.format {
+            let here = std::env::current_dir().unwrap_or_default();
+            let kept = self.folder.as_ref().map(|folder| &*folder.path);
+            let kept = kept.map(|kept| kept.strip_prefix(here).unwrap_or(kept));
+            write(&summary, format, kept, &self.settings.plot);
+        }
+        summary
+    }
+
+    /// All but the ticks that are for eyes.
+    fn is_to_be_logged(&mut self, update: &Update) -> bool {
+        let Update::Tick(tick) = update else { return true };
+        let due = self.logged.is_none_or(|logged| tick.elapsed >= logged + SLOW_TICK);
+        if due {
+            self.logged = Some(tick.elapsed);
+            self.files.flush();
+        }
+        due
+    }
+}
+
+/// The summary in a format, as it is written where there is no terminal.
+#[must_use]
+pub fn render(summary: &Summary, format: Format) -> String {
+    rendered(summary, format, None, Look { palette: Palette::Plain, width: None })
+}
+
+fn rendered(summary: &Summary, format: Format, kept: Option<&Path>, look: Look) -> String {
+    match format {
+        Format::Human => human::render(summary, kept, look),
+        Format::Json => json::render(summary),
+        Format::Csv => csv::render(summary),
+        Format::Markdown => markdown::render(summary),
+    }
+}
+
+/// Writes the result on stdout, and the plots above it; where stdout is for a program, the plots
+/// go to stderr.
+fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String]) {
+    let plots_to = match format {
+        Format::Human => Term::stdout(),
+        Format::Json | Format::Csv | Format::Markdown => Term::stderr(),
+    };
+    let look = look(&plots_to);
+    let plots = plot::series(summary, plots, look.columns(), look.palette);
+    let text = rendered(summary, format, kept, look);
+    // A reader that has gone away (`| head -1`) has what it wanted.
+    let _written = match format {
+        Format::Human => print(io::stdout(), &(plots + &text)),
+        Format::Json | Format::Csv | Format::Markdown => {
+            let _drawn = print(io::stderr(), &plots);
+            print(io::stdout(), &text)
+        }
+    };
+}
+
+/// A line on stdout, outside of any run.
+pub(crate) fn print_line(line: &str) {
+    let _written = print(io::stdout(), &format!("{line}\n"));
+}
+
+/// What was refused, on stderr, outside of any run.
+pub(crate) fn print_error(error: &str) {
+    let _written = print(io::stderr(), &format!("error: {}\n", redact::text(error)));
+}
+
+fn print(mut out: impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn look(term: &Term) -> Look {
+    let width = term.size_checked().map(|(_, columns)| usize::from(columns));
+    Look { palette: Palette::of(term), width }
+}
