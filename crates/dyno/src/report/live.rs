@@ -5,6 +5,7 @@
 //! with several lines, so that it is replaced at once and never half.
 
 pub(super) mod frame;
+mod lines;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +13,7 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::frame::{Course, Room};
+use self::lines::Lines;
 use super::palette::Palette;
 use super::say;
 use crate::primary::run::{Tick, Update};
@@ -30,6 +32,8 @@ pub(super) struct Live {
     term: Term,
     palette: Palette,
     course: Course,
+    /// How wide the terminal was when the view was drawn last.
+    columns: usize,
 }
 
 impl Live {
@@ -46,24 +50,33 @@ impl Live {
         let style = ProgressStyle::with_template("{frame}")
             .expect("a template of one key")
             .with_key("frame", frame);
-        let target = ProgressDrawTarget::term(term.clone(), REDRAWS);
+        // Buffered: what is drawn appears at once, and never half.
+        let lines = Box::new(Lines::over(Term::buffered_stderr()));
+        let target = ProgressDrawTarget::term_like_with_hz(lines, REDRAWS);
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         let palette = Palette::of(&term);
-        Self { bar, text, term, palette, course }
+        let columns = size(&term).columns;
+        Self { bar, text, term, palette, course, columns }
     }
 
     /// Prints what has come above the view, and replaces the view by how the run stands, or by
     /// what the user makes of it.
     pub(super) fn show(&mut self, updates: &[Update], tick: Option<&Tick>, own: Option<String>) {
+        let room = size(&self.term);
+        let before = self.columns;
+        self.columns = room.columns;
+        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        if room.columns < before && reflows() {
+            self.forget(ghosts(&text, room.columns));
+        }
         if let Some(tick) = tick {
             self.course.note(tick);
-            let (rows, columns) = self.term.size_checked().unwrap_or(SIZE);
             // The last column stays free: some terminals break a line that is as wide as they are.
-            let room = Room { columns: usize::from(columns).saturating_sub(1), rows: rows.into() };
+            let room = Room { columns: room.columns.saturating_sub(1), ..room };
             let frame = || frame::render(&self.course, tick, room, self.palette);
-            let text = own.map_or_else(frame, |own| own.trim_end().to_owned());
-            *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
+            *text = own.map_or_else(frame, |own| own.trim_end().to_owned());
         }
+        drop(text);
         let lines: Vec<_> =
             updates.iter().filter_map(|update| say::update(update, self.palette)).collect();
         if !lines.is_empty() {
@@ -71,6 +84,13 @@ impl Live {
             self.bar.println(printable(&lines.join("\n")));
         } else if tick.is_some() {
             self.bar.tick();
+        }
+    }
+
+    /// Clears so many rows from the cursor's up, which is the view's last.
+    fn forget(&self, rows: usize) {
+        for _ in 0..rows {
+            let _cleared = self.term.clear_line().and_then(|()| self.term.move_cursor_up(1));
         }
     }
 
@@ -87,6 +107,25 @@ impl Drop for Live {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn size(term: &Term) -> Room {
+    let (rows, columns) = term.size_checked().unwrap_or(SIZE);
+    Room { columns: columns.into(), rows: rows.into() }
+}
+
+/// Whether the terminal breaks its lines anew when it becomes narrower, as nearly all do. Those
+/// that cut them off would have what stands above the view cleared with it.
+fn reflows() -> bool {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    std::env::var_os("XTERM_VERSION").is_none() && !is("TERM", "linux")
+}
+
+/// How many rows more than lines a view takes in a terminal that has become narrower: `indicatif`
+/// knows of the lines only.
+fn ghosts(text: &str, columns: usize) -> usize {
+    let wrapped = |line: &str| console::measure_text_width(line).saturating_sub(1) / columns.max(1);
+    text.lines().map(wrapped).sum()
 }
 
 /// Without what would move the cursor: a worker's output must not tear the view. Our own colours,
@@ -121,6 +160,15 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_view_in_a_narrower_terminal_takes_more_rows() {
+        let text = format!("{}\n{}\n\nx", "a".repeat(119), "b".repeat(60));
+        for (columns, rows) in [(119, 0), (118, 1), (60, 1), (59, 3), (40, 3)] {
+            assert_eq!(ghosts(&text, columns), rows, "{columns}");
+        }
+        assert_eq!(ghosts("", 50), 0);
+    }
 
     #[test]
     fn what_workers_print_moves_no_cursor() {

@@ -18,7 +18,7 @@ use crate::report::{figures, sparkline, table};
 /// The most workers that are shown: those of the longest response.
 const WORKERS_SHOWN: usize = 8;
 /// Lines of a frame beside those of workers.
-const LINES_BESIDE: usize = 7;
+const LINES_BESIDE: usize = 8;
 /// The most backlogs that are remembered: as many as a wide terminal shows.
 const REMEMBERED: usize = 200;
 /// The narrowest bar that still says something.
@@ -57,7 +57,8 @@ impl Course {
 
 /// The frame, without a line's end at its end.
 pub(super) fn render(course: &Course, tick: &Tick, room: Room, palette: Palette) -> String {
-    let mut lines = vec![progress(course, tick, room.columns, palette), counts(tick, palette)];
+    let mut lines = vec![progress(course, tick, room.columns, palette)];
+    lines.extend(counts(tick, room.columns, palette));
     if tick.phase > Phase::Starting {
         lines.extend(sparklines(course, tick, room.columns, palette));
         lines.extend(workers(&tick.list, room, palette));
@@ -85,7 +86,7 @@ fn progress(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> S
 }
 
 /// What became of the phase's cycles: those of the warm-up are not those of the result.
-fn counts(tick: &Tick, palette: Palette) -> String {
+fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     let phase = match tick.phase {
         Phase::Starting | Phase::WarmingUp => dyno_bus::Phase::Warmup,
         Phase::Measuring | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
@@ -104,7 +105,18 @@ fn counts(tick: &Tick, palette: Palette) -> String {
         words.insert(2, palette.bad(&format!("failed {}", thousands(failed))));
     }
     words.push(format!("{} {:.1} s", palette.dim("uptime"), tick.elapsed.as_secs_f64()));
-    words.join("  ")
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        let width = console::measure_text_width(&word);
+        match lines.last_mut() {
+            Some(line) if console::measure_text_width(line) + 2 + width <= columns => {
+                line.push_str("  ");
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// How the backlog and the worst worker's p99 of `response` went.

@@ -66,6 +66,15 @@ fn the_bar_goes_from_nothing_to_full_in_each_phase() {
 }
 
 #[test]
+fn counts_that_have_no_room_go_on_in_the_next_line() {
+    let text = drawn(&fixture::tick(), 40, 24);
+    assert!(
+        text.contains("\nissued 75  completed 70  failed 1\nbacklog 4  uptime 2.5 s\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn before_the_first_cycle_there_is_little_to_see() {
     let mut tick = fixture::tick();
     (tick.phase, tick.elapsed) = (Phase::Starting, Duration::ZERO);
@@ -84,7 +93,7 @@ fn of_many_workers_the_slowest_are_shown_as_far_as_there_are_rows() {
     }
     observer.rotate(Time::from_nanos(1), |_| {});
     let tick = Tick { list: observer.list(), ..fixture::tick() };
-    for (rows, shown) in [(24, 8), (10, 3), (5, 1)] {
+    for (rows, shown) in [(24, 8), (11, 3), (5, 1)] {
         let text = drawn(&tick, 80, rows);
         let workers: Vec<_> =
             text.lines().skip_while(|line| !line.starts_with("worker")).skip(1).collect();

@@ -1,0 +1,123 @@
+//! The terminal as `indicatif` sees it, with lines that end.
+//!
+//! `indicatif` fills each line up with blanks to the terminal's width and lets the terminal break
+//! it. What it leaves is one endless line: in a terminal that becomes narrower or wider it breaks
+//! anywhere, the workers' output with it. Here the blanks become the end of a line.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use console::Term;
+use indicatif::TermLike;
+
+/// Clears from the cursor to the end of its line.
+const CLEAR_REST: &str = "\x1b[K";
+
+/// A terminal that is written to in lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    term: Term,
+    drawing: Mutex<Drawing>,
+}
+
+/// Where in a drawing we are: `indicatif` writes a line's text, then blanks, then the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drawing {
+    /// Nothing is written yet.
+    Begun,
+    /// A line's text is.
+    Text,
+    /// A line is, and the cursor stands at its end.
+    Line,
+}
+
+impl Lines {
+    pub(super) fn over(term: Term) -> Self {
+        Self { term, drawing: Mutex::new(Drawing::Begun) }
+    }
+
+    fn drawing(&self) -> MutexGuard<'_, Drawing> {
+        self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drawing {
+    /// What to write for what `indicatif` does.
+    fn write(&mut self, text: &str) -> String {
+        let blank = text.bytes().all(|byte| byte == b' ');
+        match *self {
+            Self::Text if blank => {
+                *self = Self::Line;
+                // A line that is full has nothing to clear, and its last character would go.
+                if text.is_empty() { String::new() } else { CLEAR_REST.to_owned() }
+            }
+            Self::Begun | Self::Text => {
+                *self = Self::Text;
+                text.to_owned()
+            }
+            Self::Line => {
+                *self = Self::Text;
+                format!("\r\n{text}")
+            }
+        }
+    }
+}
+
+impl TermLike for Lines {
+    fn width(&self) -> u16 {
+        self.term.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.term.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.term.move_cursor_left(n)
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        *self.drawing() = Drawing::Begun;
+        self.term.write_line(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        let text = self.drawing().write(text);
+        self.term.write_str(&text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.term.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        *self.drawing() = Drawing::Begun;
+        self.term.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_where_blanks_filled_them() {
+        let mut drawing = Drawing::Begun;
+        // Two lines of text, an empty one, one that is full, and the last.
+        let written = ["one", "   ", "two", "   ", "", "      ", "full", "", "last", "  "];
+        let text: String = written.into_iter().map(|text| drawing.write(text)).collect();
+        assert_eq!(text, "one\x1b[K\r\ntwo\x1b[K\r\n\x1b[K\r\nfull\r\nlast\x1b[K");
+    }
+}
