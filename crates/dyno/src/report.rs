@@ -65,7 +65,7 @@ mod fixture;
 
 use std::time::Duration;
 
-use dyno_observer::Interval;
+use dyno_observer::{Interval, List};
 
 pub use self::environment::Environment;
 #[cfg(feature = "cli")]
@@ -76,10 +76,12 @@ pub use self::plot::plot;
 pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};
 #[cfg(feature = "cli")]
 pub(crate) use self::reporter::{print_error, print_line};
-#[cfg(feature = "cli")]
-pub use self::screen::OnTick;
 pub use self::summary::Summary;
 use crate::primary::run::{Sink, Update};
+
+/// What the user makes of a run ten times a second, and once after the drain: text that it gives
+/// takes the live view's place.
+pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// Hears nothing and says nothing: for a run in someone's test.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,8 +3,6 @@
 //! Written through `tracing-subscriber`, by a dispatcher that holds for one call at a time: the
 //! program may have a subscriber of its own, and events of ours are none of its business.
 
-use std::fs::File;
-
 use super::redact;
 use super::summary::Summary;
 use crate::primary::run::{Stream, Tick, Update};
@@ -73,6 +71,7 @@ pub(super) use json::Log;
 mod json {
     //! The lines as JSON.
 
+    use std::fs::File;
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex, PoisonError};
 
@@ -80,7 +79,7 @@ mod json {
     use tracing::{error, info, warn};
     use tracing_subscriber::fmt::MakeWriter;
 
-    use super::{Entry, File, Stream, redact};
+    use super::{Entry, Stream, redact};
 
     /// A log that is being written, to one file or to several.
     #[derive(Debug)]
@@ -189,7 +188,7 @@ impl Log {
 
 #[cfg(all(test, feature = "tracing"))]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
 
     use serde_json::Value;
 

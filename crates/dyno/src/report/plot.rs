@@ -27,7 +27,7 @@ const COLOURS: [(u8, u8, u8); 6] =
 ///
 /// ```
 /// # use dyno_bus::{Pace, Time, message::{Batch, Cycles}, segment::PerPhase};
-/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # use dyno_observer::{Observer, ProcessId};
 /// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
 /// # observer.hello(ProcessId::Worker(0), 1)?;
 /// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
@@ -37,10 +37,10 @@ const COLOURS: [(u8, u8, u8); 6] =
 /// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
 /// # }
 /// # let list = observer.list();
-/// use dyno_observer::{List, Stat};
+/// use dyno::Stat;
 ///
 /// let means = list.workers().metrics(["service"]).pick(Stat::Snapshots).of(Stat::Mean);
-/// println!("{}", dyno::report::plot("mean service", &means.group(), 80));
+/// println!("{}", dyno::plot("mean service", &means.group(), 80));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]

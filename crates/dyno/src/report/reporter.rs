@@ -18,9 +18,9 @@ use super::live::frame::Course;
 use super::log::{Entry, Log};
 use super::palette::Palette;
 use super::plain::{Chatter, Plain};
-use super::screen::{OnTick, Screen, View};
+use super::screen::{Screen, View};
 use super::summary::Summary;
-use super::{csv, files, json, markdown, plot, redact};
+use super::{OnTick, csv, files, json, markdown, plot, redact};
 use crate::primary::plan::Plan;
 use crate::primary::run::{Run, Sink, Update};
 

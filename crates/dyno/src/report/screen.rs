@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use dyno_observer::List;
 
+use super::OnTick;
 use super::error::ReportError;
 use super::live::Live;
 use super::plain::Plain;
@@ -25,10 +26,6 @@ use crate::primary::run::{Tick, Update};
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long the end of a run waits for the last of it to be drawn.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// What the user makes of a run ten times a second, and once after the drain: text that it gives
-/// takes the live view's place.
-pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// Where a run is shown.
 #[derive(Debug)]
