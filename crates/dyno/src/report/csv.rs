@@ -83,6 +83,19 @@ mod tests {
     }
 
     #[test]
+    fn every_column_is_documented() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/output.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let documented: Vec<_> = page
+            .lines()
+            .skip_while(|line| !line.starts_with("## The columns"))
+            .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+            .flat_map(|names| names.split("`, `").map(|name| name.trim_end_matches('`')))
+            .collect();
+        assert_eq!(documented, COLUMNS.map(|(name, _)| name));
+    }
+
+    #[test]
     fn a_name_with_a_comma_is_one_cell_and_a_missing_metric_an_empty_one() {
         let mut summary = fixture::summary();
         summary.benchmark = "a \"b\", c".into();
