@@ -109,7 +109,8 @@ impl Server {
             .spawn()?;
         let mut log = BufReader::new(shell.stdout.take().ok_or("its output is not piped")?);
         let mut line = String::new();
-        while !line.contains("Ready to accept connections") {
+        // Its wording changed over the versions, but not these words.
+        while !line.to_lowercase().contains("ready to accept connections") {
             line.clear();
             if log.read_line(&mut line)? == 0 {
                 return Err("`redis-server` did not start: install it (apt-get install \
