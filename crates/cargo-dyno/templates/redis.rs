@@ -34,8 +34,12 @@ struct Client {
 impl dyno::Task for Client {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
         let parameters = context.parameters::<Parameters>();
-        let client = redis::Client::open(parameters.url.as_str())?;
-        let connection = client.get_multiplexed_async_connection().await?;
+        let url = parameters.url.as_str();
+        let refused = |error| {
+            format!("no Redis answers at {url}: {error}; name another by -P url=redis://HOST/")
+        };
+        let client = redis::Client::open(url)?;
+        let connection = client.get_multiplexed_async_connection().await.map_err(refused)?;
         Ok(Self { connection, value: vec![b'x'; parameters.bytes] })
     }
 
