@@ -2,7 +2,8 @@
 //!
 //! A primary that owns its process adopts the orphans of its workers. Every process that a worker
 //! started inherits the run's nonce in its environment; at the end of the run, whatever still
-//! carries it is killed and reaped.
+//! carries it is killed and reaped. What was killed with a worker's group is reaped too: children
+//! that the user's own code started in the primary are in no such group, and left alone.
 
 /// Lets this process adopt the orphans of its children.
 #[cfg(target_os = "linux")]
@@ -14,6 +15,21 @@ pub(super) fn adopt_orphans() -> std::io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn adopt_orphans() -> std::io::Result<()> {
     Ok(())
+}
+
+/// Reaps what the workers' groups left when they were killed. Each group has its worker's id.
+pub(super) fn reap(groups: impl Iterator<Item = u32>) {
+    use nix::errno::Errno;
+    use nix::sys::wait::waitpid;
+    use nix::unistd::Pid;
+
+    for group in groups {
+        // All of them have been sent SIGKILL: it waits for no more than the kernel.
+        while matches!(
+            waitpid(Pid::from_raw(-group.cast_signed()), None),
+            Ok(_) | Err(Errno::EINTR)
+        ) {}
+    }
 }
 
 /// Kills and reaps every process that carries the run's nonce; their ids.
