@@ -5,6 +5,7 @@
 //! alone.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -275,7 +276,7 @@ impl Bench {
         let plan = self.plan(&Settings::default())?;
         let mut run = self.drive(plan, Reach::Guest, &mut Silent)?;
         let mut summary = Summary::of(&mut run, &[], Environment::here());
-        self.run_after(&mut summary);
+        self.run_after(Reach::Guest, &mut summary);
         Ok(summary)
     }
 
@@ -313,6 +314,7 @@ impl Bench {
         if let Some(error) = &self.parameters_error {
             return Err(Error::Parameters(error.clone()));
         }
+        self.check_program()?;
         let settings = self.settings.clone().layered_with(over.clone());
         Ok(settings.plan(&self.name, &Machine::here(), &self.parameters)?)
     }
@@ -324,42 +326,70 @@ impl Bench {
         reach: Reach,
         sink: &mut dyn Sink,
     ) -> Result<Run, Error> {
-        let worker_exe = self.program()?;
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
-            if let Err(error) = before(&mut parameters) {
-                let error = task::describe(&error);
+            if let Err(error) = call(reach, || before(&mut parameters)) {
                 let fault = format!("the primary's `before` failed: {error}");
                 sink.update(Update::Fault(fault.clone()));
                 return Ok(Run::never_begun(plan, fault));
             }
             plan.task = parameters.into_map();
         }
+        let worker_exe = self.program();
+        // The arguments of this program mean nothing to another one.
+        let worker_line = match self.worker_exe {
+            None => std::env::args_os().collect(),
+            Some(_) => Vec::new(),
+        };
         let remote = self.remote.clone();
-        Ok(drive(Launch { plan, worker_exe, reach, remote }, sink)?)
+        Ok(drive(Launch { plan, worker_exe, worker_line, reach, remote }, sink)?)
     }
 
     /// Runs the primary's `after`, whose error makes the run an error.
-    pub(crate) fn run_after(&mut self, summary: &mut Summary) {
+    pub(crate) fn run_after(&mut self, reach: Reach, summary: &mut Summary) {
         if let Some(after) = self.after.take()
-            && let Err(error) = after(summary)
+            && let Err(error) = call(reach, || after(summary))
         {
-            summary.fail(format!("the primary's `after` failed: {}", task::describe(&error)));
+            summary.fail(format!("the primary's `after` failed: {error}"));
         }
     }
 
-    /// The workers' program: this one, unless that would run something else.
-    fn program(&self) -> Result<PathBuf, Error> {
+    /// The workers' program: this one, unless another was named.
+    fn program(&self) -> PathBuf {
         match &self.worker_exe {
-            Some(path) => Ok(path.clone()),
-            None if crate::harness::is_test_program() => {
-                Err(Error::WorkerExeNeeded { benchmark: self.name.clone() })
-            }
+            Some(path) => path.clone(),
             // It names this program even when its file has been replaced since.
-            None if cfg!(target_os = "linux") => Ok(PathBuf::from("/proc/self/exe")),
-            None => std::env::current_exe().map_err(|source| {
-                StartError::WorkerExe { path: PathBuf::from("(this program)"), source }.into()
-            }),
+            None if cfg!(target_os = "linux") => PathBuf::from("/proc/self/exe"),
+            None => std::env::current_exe().unwrap_or_default(),
         }
     }
+
+    /// Whether the workers' program is there, and is not one that would run tests.
+    fn check_program(&self) -> Result<(), Error> {
+        if self.worker_exe.is_none() && crate::harness::is_test_program() {
+            return Err(Error::WorkerExeNeeded { benchmark: self.name.clone() });
+        }
+        let path = self.program();
+        match std::fs::metadata(&path) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(StartError::WorkerExe { path, source }.into()),
+        }
+    }
+}
+
+/// Calls a hook of the primary. A panic in it is the hook's error, so that the run is reported all
+/// the same; in someone else's process, it is theirs.
+fn call(reach: Reach, hook: impl FnOnce() -> task::Result) -> Result<(), String> {
+    let result = match reach {
+        Reach::Guest => hook(),
+        Reach::Process => match catch_unwind(AssertUnwindSafe(hook)) {
+            Ok(result) => result,
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+                return Err(format!("panicked: {}", text.unwrap_or_default()));
+            }
+        },
+    };
+    result.map_err(|error| task::describe(&error))
 }

@@ -47,7 +47,7 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     let settings = report_settings(&arguments.output, &bench.plot);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
     let mut run = bench.drive(plan, Reach::Process, &mut reporter)?;
-    let summary = reporter.finish(&mut run, |summary| bench.run_after(summary));
+    let summary = reporter.finish(&mut run, |summary| bench.run_after(Reach::Process, summary));
     Ok(summary.exit_code)
 }
 
@@ -101,7 +101,7 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     let mut run =
         bench.drive(plan, Reach::Process, &mut Silent).map_err(|error| error.to_string())?;
     let mut summary = report::Summary::of(&mut run, &[], report::Environment::here());
-    bench.run_after(&mut summary);
+    bench.run_after(Reach::Process, &mut summary);
     if summary.cycles.completed == 1 && summary.exit_code == 0 {
         return Ok(());
     }

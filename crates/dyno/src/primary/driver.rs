@@ -5,6 +5,7 @@
 //! the others are served too. What a worker sent is read to its end before its exit is judged.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub struct Launch {
     pub plan: Plan,
     /// The workers' program.
     pub worker_exe: PathBuf,
+    /// Its command line, its name first; where it is empty, its name alone.
+    pub worker_line: Vec<OsString>,
     /// Whether this process is ours.
     pub reach: Reach,
     /// By which the run can be steered.
@@ -83,6 +86,7 @@ pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
 struct Driver<'a> {
     plan: Plan,
     worker_exe: PathBuf,
+    worker_line: Vec<OsString>,
     nonce: u64,
     reach: Reach,
     state: Primary,
@@ -108,7 +112,7 @@ struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     fn new(launch: Launch, sink: &'a mut dyn Sink) -> Result<Self, StartError> {
-        let Launch { plan, worker_exe, reach, remote } = launch;
+        let Launch { plan, worker_exe, worker_line, reach, remote } = launch;
         let need = |what| move |source: io::Error| StartError::Primary { what, source };
         let poll = Poll::new().map_err(need("poll"))?;
         let waker = Waker::new(poll.registry(), REMOTE).map_err(need("poll"))?;
@@ -149,6 +153,7 @@ impl<'a> Driver<'a> {
             pauses: Vec::new(),
             plan,
             worker_exe,
+            worker_line,
             nonce,
             reach,
         })
@@ -377,7 +382,8 @@ impl<'a> Driver<'a> {
             worker,
             benchmark: self.plan.benchmark.clone(),
         };
-        let spawned = Process::spawn(&self.worker_exe, &identity).and_then(|process| {
+        let spawned = Process::spawn(&self.worker_exe, &self.worker_line, &identity);
+        let spawned = spawned.and_then(|process| {
             let sources: [(usize, RawFd, Interest); SOURCES] = [
                 (LINK, process.link.stream().as_raw_fd(), Interest::READABLE | Interest::WRITABLE),
                 (STDOUT, process.stdout.as_raw_fd(), Interest::READABLE),
@@ -477,7 +483,10 @@ impl<'a> Driver<'a> {
 
     fn swept(&self) -> Vec<u32> {
         match self.reach {
-            Reach::Process => sweep::sweep(self.nonce),
+            Reach::Process => {
+                sweep::reap(self.processes.iter().flatten().map(Process::pid));
+                sweep::sweep(self.nonce)
+            }
             Reach::Guest => Vec::new(),
         }
     }

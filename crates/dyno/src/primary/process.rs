@@ -5,6 +5,7 @@
 //! its children along. Only a process that has not been reaped is signalled.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -41,17 +42,19 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a worker from `exe`, with the arguments of this process.
-    pub(super) fn spawn(exe: &Path, identity: &Identity) -> Result<Self, String> {
+    /// Starts a worker from `exe`, with this command line.
+    pub(super) fn spawn(
+        exe: &Path,
+        line: &[OsString],
+        identity: &Identity,
+    ) -> Result<Self, String> {
         let (ours, theirs) = link::pair().map_err(|error| error.to_string())?;
         let link = Link::over(ours).map_err(|error| error.to_string())?;
-        let mut arguments = std::env::args_os();
         let mut program = Program::new(exe);
-        if let Some(name) = arguments.next() {
-            program.arg0(name);
+        if let Some((name, arguments)) = line.split_first() {
+            program.arg0(name).args(arguments);
         }
         let mut child = program
-            .args(arguments)
             .env(VARIABLE, identity.to_string())
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
