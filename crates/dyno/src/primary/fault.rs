@@ -35,9 +35,9 @@ impl Faults {
         named: Named<'_>,
         deadlines: &Deadlines,
     ) -> Option<String> {
-        // A hook that fails alike in every worker is one fault: a server that can't be reached.
-        let alike =
-            |told: &&mut Told| matches!(fault.cause, Cause::Hook(..)) && told.cause == fault.cause;
+        // What fails alike in every worker is one fault: a server that can't be reached, a limit.
+        let is_common = matches!(fault.cause, Cause::Hook(..) | Cause::Spawn(_));
+        let alike = |told: &&mut Told| is_common && told.cause == fault.cause;
         if let Some(told) = self.told.iter_mut().find(alike) {
             told.more += 1;
             return None;
