@@ -216,10 +216,14 @@ impl Usage {
         }
     }
 
-    /// Writes it where it belongs: help to stdout, refusals to stderr. A closed pipe is no error,
-    /// since whoever closed it has read enough.
+    /// Writes it where it belongs: help to stdout, refusals to stderr, in one line. A closed pipe
+    /// is no error, since whoever closed it has read enough.
     pub fn print(&self) {
         let written = match self {
+            Self::Clap(error) if error.use_stderr() => {
+                use std::io::Write as _;
+                writeln!(std::io::stderr(), "{}", one_line(&error.render().to_string()))
+            }
             Self::Clap(error) => error.print(),
             Self::Refused(line) => {
                 use std::io::Write as _;
@@ -229,6 +233,14 @@ impl Usage {
         // There is nowhere left to say that it could not be said.
         drop(written);
     }
+}
+
+/// What clap says in a paragraph each: the fault, a tip, where to read more. How a line is made up
+/// is left to the help.
+fn one_line(error: &str) -> String {
+    let parts = error.lines().map(str::trim);
+    let parts = parts.filter(|part| !part.is_empty() && !part.starts_with("Usage:"));
+    parts.collect::<Vec<_>>().join("; ").replace("; For more", "; for more")
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ fn values_are_refused_by_the_plan_and_negative_ones_are_values() {
 fn what_is_nearly_a_flag_or_a_choice_is_refused_with_the_nearest() {
     assert!(refusal("--durration 5s").contains("'--duration'"), "{}", refusal("--durration 5s"));
     assert!(refusal("--arrivals poison").contains("'poisson'"));
-    assert!(refusal("--format xml").contains("[possible values: human, json, csv]"));
+    assert!(refusal("--format xml").contains("[possible values: human, json, csv, markdown]"));
 }
 
 #[test]
