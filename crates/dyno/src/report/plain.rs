@@ -13,6 +13,9 @@ use crate::primary::run::{Tick, Update};
 
 /// Between two lines on how the run stands.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How much earlier one may be: ticks are counted from when the workers are started, and the run's
+/// time from its first due time.
+const EARLY: Duration = Duration::from_millis(100);
 
 /// What of a run is said in lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +53,9 @@ impl<W: Write> Plain<W> {
             .collect();
         if let Some(tick) = tick
             && self.chatter == Chatter::All
-            && tick.elapsed >= self.next
+            && tick.elapsed + EARLY >= self.next
         {
-            self.next = Duration::from_secs(tick.elapsed.as_secs()) + PERIOD;
+            self.next = Duration::from_secs((tick.elapsed + EARLY).as_secs()) + PERIOD;
             text.push_str(&standing(tick));
         }
         self.write(&text);
@@ -122,7 +125,7 @@ mod tests {
         let mut out = Vec::new();
         let mut plain = Plain::new(&mut out, Chatter::All);
         plain.show(&updates(), None);
-        for millis in [900, 1_000, 1_100, 1_900, 3_000] {
+        for millis in [800, 1_000, 1_100, 1_800, 2_990] {
             let elapsed = Duration::from_millis(millis);
             plain.show(&[], Some(&Tick { elapsed, ..fixture::tick() }));
         }

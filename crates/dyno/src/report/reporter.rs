@@ -301,7 +301,7 @@ fn rendered(summary: &Summary, format: Format, kept: Option<&Path>, look: Look) 
 }
 
 /// Writes the result on stdout, and the plots above it; where stdout is for a program, the plots
-/// go to stderr.
+/// go to stderr, last: a terminal that takes nothing must not hold back the result.
 fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String]) {
     let plots_to = match format {
         Format::Human => Term::stdout(),
@@ -314,8 +314,9 @@ fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String
     let _written = match format {
         Format::Human => print(io::stdout(), &(plots + &text)),
         Format::Json | Format::Csv | Format::Markdown => {
-            let _drawn = print(io::stderr(), &plots);
-            print(io::stdout(), &text)
+            let written = print(io::stdout(), &text);
+            // Not even for nothing: whoever is stuck in a write to it holds its lock.
+            if plots.is_empty() { written } else { written.and(print(io::stderr(), &plots)) }
         }
     };
 }
