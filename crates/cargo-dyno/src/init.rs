@@ -1,7 +1,8 @@
 //! `cargo dyno init`: a first benchmark, and what the manifest needs for it.
 //!
 //! All is checked before anything is written, and nothing that exists is overwritten: the
-//! benchmark is a new file, and the manifest only gains (see [`manifest`]).
+//! benchmark is a new file, and the manifest only gains (see [`manifest`]). What is written is one
+//! of dyno's own examples: there is no second copy of it that could fall behind.
 
 mod manifest;
 
@@ -24,25 +25,52 @@ struct Scaffold {
     /// The name that the source gives itself, and the default.
     name: &'static str,
     source: &'static str,
-    /// Where the source has its name: the function may be called the same.
-    name_in: &'static [&'static str],
-    /// The packages that it uses beside dyno: name, version, features.
-    uses: &'static [(&'static str, &'static str, &'static [&'static str])],
+    /// The packages that it uses beside dyno.
+    uses: &'static [Use],
 }
 
-const BLANK: Scaffold = Scaffold {
-    name: "fibonacci",
-    source: include_str!("../templates/blank.rs"),
-    name_in: &["cargo dyno run {}`", "dyno::bench(\"{}\""],
-    uses: &[("serde", "1", &["derive"])],
-};
+/// A package that a benchmark uses.
+struct Use {
+    name: &'static str,
+    version: &'static str,
+    defaults: Defaults,
+    features: &'static [&'static str],
+}
+
+/// Whether a package's default features are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Defaults {
+    On,
+    Off,
+}
+
+const SERDE: Use =
+    Use { name: "serde", version: "1", defaults: Defaults::On, features: &["derive"] };
+/// As in dyno's own workspace.
+const REDIS_CLIENT: Use =
+    Use { name: "redis", version: "1", defaults: Defaults::Off, features: &["aio", "tokio-comp"] };
+
+const BLANK: Scaffold =
+    Scaffold { name: "fibonacci", source: include_str!("../templates/blank.rs"), uses: &[SERDE] };
 
 const REDIS: Scaffold = Scaffold {
     name: "redis",
     source: include_str!("../templates/redis.rs"),
-    name_in: &["cargo dyno run {}`", "dyno::bench(\"{}\""],
-    uses: &[("redis", "1", &["aio", "tokio-comp"]), ("serde", "1", &["derive"])],
+    uses: &[REDIS_CLIENT, SERDE],
 };
+
+impl Use {
+    /// What stands in the manifest behind its name.
+    fn source(&self) -> InlineTable {
+        let mut source = InlineTable::new();
+        source.insert("version", self.version.into());
+        if self.defaults == Defaults::Off {
+            source.insert("default-features", false.into());
+        }
+        source.insert("features", self.features.iter().copied().collect());
+        source
+    }
+}
 
 impl Scaffold {
     const fn of(task: Task) -> &'static Self {
@@ -52,11 +80,20 @@ impl Scaffold {
         }
     }
 
+    /// Where the source has its name, and what stands there in a package's benchmark. The rest
+    /// stays as it is: the function may be called the same.
+    fn places(&self, name: &str) -> [(String, String); 2] {
+        let own = self.name;
+        [
+            (format!("cargo run --release --example {own}`"), format!("cargo dyno run {name}`")),
+            (format!("dyno::bench(\"{own}\""), format!("dyno::bench(\"{name}\"")),
+        ]
+    }
+
     /// The source, under another name.
     fn named(&self, name: &str) -> String {
-        self.name_in.iter().fold(self.source.to_owned(), |source, place| {
-            source.replace(&place.replace("{}", self.name), &place.replace("{}", name))
-        })
+        let places = self.places(name).into_iter();
+        places.fold(self.source.to_owned(), |source, (own, new)| source.replace(&own, &new))
     }
 }
 
@@ -228,12 +265,9 @@ fn additions(
     if !has(DYNO, &[]) {
         additions.dependencies.push((DYNO.to_owned(), dyno_source(dep)?));
     }
-    for (name, version, features) in scaffold.uses {
-        if !has(name, features) {
-            let mut source = InlineTable::new();
-            source.insert("version", (*version).into());
-            source.insert("features", features.iter().copied().collect());
-            additions.dependencies.push(((*name).to_owned(), source));
+    for used in scaffold.uses {
+        if !has(used.name, used.features) {
+            additions.dependencies.push((used.name.to_owned(), used.source()));
         }
     }
     Ok(additions)
@@ -287,13 +321,10 @@ mod tests {
     #[test]
     fn a_scaffold_takes_another_name_wherever_it_has_its_own() {
         for scaffold in [&BLANK, &REDIS] {
-            for place in scaffold.name_in {
-                assert!(scaffold.source.contains(&place.replace("{}", scaffold.name)), "{place}");
-            }
             let source = scaffold.named("other");
-            assert!(source.contains("cargo dyno run other`"));
-            assert!(source.contains("dyno::bench(\"other\""));
-            assert_eq!(scaffold.named(scaffold.name), scaffold.source);
+            assert!(!source.contains("--example"), "{source}");
+            assert!(source.contains("`cargo dyno run other`"), "{source}");
+            assert!(source.contains("dyno::bench(\"other\""), "{source}");
         }
         assert!(BLANK.named("other").contains("fn fibonacci("));
     }

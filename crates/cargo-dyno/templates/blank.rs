@@ -1,9 +1,8 @@
 //! Does `fibonacci` sustain this rate?
 //!
-//! A sync task, a parameter of its own, a metric of its own, and a plot. In dyno's own repository
-//! it runs by `cargo run --release --example fibonacci`, in a package by `cargo dyno run
-//! fibonacci`. It asks for 50 cycles a second: `-R 200` asks for 200, `-P n=35` makes each cycle
-//! larger, and `--help` lists all flags.
+//! A sync task, a parameter of its own, a metric of its own, and a plot. It runs by
+//! `cargo run --release --example fibonacci` and asks for 50 cycles a second; behind a `--`,
+//! `-R 200` asks for 200, `-P n=35` makes each cycle larger, and `--help` lists all flags.
 
 use serde::{Deserialize, Serialize};
 

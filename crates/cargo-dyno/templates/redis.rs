@@ -1,10 +1,10 @@
 //! Does Redis sustain this rate of writes and reads?
 //!
 //! A task with state: each worker opens its connection before its first cycle and closes it after
-//! its last. In dyno's own repository it runs by `cargo run --release --example redis`, in a
-//! package by `cargo dyno run redis`; `-R 5k` asks for 5,000 cycles a second, `-P bytes=4096`
-//! writes larger values. The server is the one at `-P url=…` or `REDIS_URL`; without either, a
-//! private one is started for the run, on a Unix socket.
+//! its last. It runs by `cargo run --release --example redis`; behind a `--`, `-R 5k` asks for
+//! 5,000 cycles a second, and `-P bytes=4096` writes larger values. The server is the one at
+//! `-P url=…` or `REDIS_URL`; without either, a private one is started for the run, on a Unix
+//! socket.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
