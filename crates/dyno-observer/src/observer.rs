@@ -237,6 +237,11 @@ impl Observer {
         state.received.verify(process, &drained.emitted)?;
         state.received.verify_cycles(worker, &drained.counts)?;
         let account = Account::drained(worker, issued, drained.counts)?;
+        let completed = drained.counts.warmup.completed + drained.counts.measured.completed;
+        if drained.delivered > completed {
+            let delivered = drained.delivered;
+            return Err(TallyError::Delivered { worker, delivered, completed });
+        }
         state.progress.counts = drained.counts;
         state.progress.harness = drained.harness;
         state.account = Some(account);

@@ -90,6 +90,16 @@ pub enum TallyError {
         /// Records that came.
         received: u64,
     },
+    /// More cycles ended well inside the window than ended well.
+    #[error("worker {worker} delivered {delivered} cycles, of which {completed} were completed")]
+    Delivered {
+        /// Which worker.
+        worker: u32,
+        /// Inside the measured window.
+        delivered: u64,
+        /// At all.
+        completed: u64,
+    },
     /// What was sent is not what came.
     #[error("{process} emitted {emitted} {what}, of which {received} were received")]
     Emitted {

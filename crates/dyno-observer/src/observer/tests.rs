@@ -258,6 +258,8 @@ fn a_drained_worker_has_an_account_and_censors_its_response() {
     let issued = PerPhase { warmup: 0, measured: 6 };
     let lying = Emitted { cycles: 3, ..drained.emitted.clone() };
     assert!(observer.drained(0, issued, &Drained { emitted: lying, ..drained.clone() }).is_err());
+    let boasting = observer.drained(0, issued, &Drained { delivered: 3, ..drained.clone() });
+    assert!(matches!(boasting, Err(TallyError::Delivered { delivered: 3, completed: 2, .. })));
     assert_eq!(observer.account(0), None);
     let account = observer.drained(0, issued, &drained).unwrap();
     assert_eq!(observer.accounts(), account);
