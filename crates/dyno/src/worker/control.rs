@@ -98,13 +98,18 @@ impl Control {
     }
 
     /// Makes the cut: nothing starts from now on. An earlier planned end stays the cut.
+    pub(super) fn cut_now(&self) {
+        self.cut_by(clock::now);
+    }
+
+    /// The same by any clock.
     ///
     /// The lease is taken back first and the clock read after: a cycle that the loop did start
     /// was therefore due, and started, before the cut.
-    pub(super) fn cut_now(&self) {
+    pub(super) fn cut_by(&self, clock: impl FnOnce() -> Time) {
         let ending = self.ending();
         self.until.store(0, Ordering::SeqCst);
-        let now = clock::now();
+        let now = clock();
         let cut = match ending {
             Ending::Open => Time::from_nanos(now.as_nanos() + 1),
             Ending::Planned => self.cut().min(Time::from_nanos(now.as_nanos() + 1)),

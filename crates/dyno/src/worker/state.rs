@@ -1,18 +1,22 @@
 //! The worker as a state machine: pure, so that every interleaving can be tested.
 //!
 //! ```text
-//!            Start            before done          first Lease
-//!  Booting ────────▶ Booting ─────────────▶ Ready ─────────────▶ Running
-//!     │  Hello sent     │ failed: say so, exit                      │ Lease{last}, Drain
-//!     ▼                 ▼                                           ▼
-//!   Gone ◀───────────────────────────── Finishing ◀────────────  Draining
-//!          Bye flushed    after done        ▲  │  Ack: run after   │ cycles over: Drained sent
-//!                                           └──┴──────────────────┘
+//!              Start              `before` done          first Lease
+//!   Booting ───────────▶ Preparing ─────────────▶ Ready ────────────▶ Running
+//!   Hello is sent            │                      │                    │
+//!                            │ failed               │ Drain, last Lease  │ Drain, last Lease
+//!                            ▼                      └─────────┬──────────┘
+//!                          Gone: Bye follows                  ▼
+//!                            ▲                            Draining
+//!                            │ `after` done, or failed        │ cycles over: the account
+//!                            │               Ack              ▼
+//!                        Finishing ◀────────────────────── Drained
 //! ```
 //!
-//! From every phase, the primary's end of file leads to the death of the worker's whole process
-//! group: a worker never outlives its primary. `after` runs only in `Finishing`, which is entered
-//! once and only when no cycle can run any more.
+//! Phases only go on, so that each hook is run once at most: `before` on the way to `Preparing`,
+//! `after` on the way to `Finishing`, when no cycle can run any more. From every phase, the
+//! primary's end of file leads to the death of the worker's whole process group: a worker never
+//! outlives its primary.
 
 use std::process::ExitCode;
 
@@ -22,15 +26,19 @@ use dyno_bus::message::{Command, Failed, Hook, Lease, Report, Start};
 /// Where a worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// `Hello` is sent; `Start` or `before` is awaited.
+    /// `Hello` is sent; `Start` is awaited.
     Booting,
+    /// `before` runs.
+    Preparing,
     /// `before` is done; the plan is awaited.
     Ready,
     /// Cycles run.
     Running,
     /// No new cycles become due; those that are due end.
     Draining,
-    /// The account is given; `Ack`, then `after`, then the last words.
+    /// The account is given; `Ack` is awaited.
+    Drained,
+    /// `after` runs.
     Finishing,
     /// The last words are queued; nothing follows.
     Gone,
@@ -119,7 +127,10 @@ impl Worker {
 
     fn command(&mut self, command: Command) -> Vec<Action> {
         match (self.phase, command) {
-            (Phase::Booting, Command::Start(start)) => vec![Action::RunBefore(start)],
+            (Phase::Booting, Command::Start(start)) => {
+                self.phase = Phase::Preparing;
+                vec![Action::RunBefore(start)]
+            }
             (Phase::Ready | Phase::Running, Command::Segment(segment)) => {
                 vec![Action::Follow(segment)]
             }
@@ -132,22 +143,37 @@ impl Worker {
                 self.phase = Phase::Draining;
                 vec![Action::Cut]
             }
-            (Phase::Finishing, Command::Ack) => vec![Action::RunAfter],
-            // A `Drain` may cross the account that it asks for; a worker that is still booting
-            // is killed by the primary's deadline, not drained.
-            (Phase::Booting | Phase::Finishing | Phase::Gone, Command::Drain) => vec![],
-            // Segments and leases that were under way when the cut was made.
+            (Phase::Drained, Command::Ack) => {
+                self.phase = Phase::Finishing;
+                vec![Action::RunAfter]
+            }
+            // It may cross the account that it asks for.
+            (Phase::Drained, Command::Drain) => vec![],
+            // A segment or a lease of no use any more starts nothing.
             (
-                Phase::Draining | Phase::Finishing | Phase::Gone,
+                Phase::Draining | Phase::Drained | Phase::Finishing,
                 Command::Segment(_) | Command::Lease(_),
             ) => vec![],
+            // The last words are said: nothing matters any more.
+            (Phase::Gone, _) => vec![],
             (
-                Phase::Ready | Phase::Running | Phase::Draining | Phase::Finishing | Phase::Gone,
+                Phase::Preparing
+                | Phase::Ready
+                | Phase::Running
+                | Phase::Draining
+                | Phase::Drained
+                | Phase::Finishing,
                 Command::Start(_),
             )
-            | (Phase::Booting, Command::Segment(_) | Command::Lease(_))
+            | (Phase::Booting | Phase::Preparing, Command::Segment(_) | Command::Lease(_))
+            | (Phase::Booting | Phase::Preparing | Phase::Finishing, Command::Drain)
             | (
-                Phase::Booting | Phase::Ready | Phase::Running | Phase::Draining | Phase::Gone,
+                Phase::Booting
+                | Phase::Preparing
+                | Phase::Ready
+                | Phase::Running
+                | Phase::Draining
+                | Phase::Finishing,
                 Command::Ack,
             ) => {
                 let message = "the primary sent a command that is illegal in this phase".into();
@@ -157,7 +183,7 @@ impl Worker {
     }
 
     fn before_done(&mut self, result: Result<(), String>) -> Vec<Action> {
-        assert_eq!(self.phase, Phase::Booting, "`before` runs while booting");
+        assert_eq!(self.phase, Phase::Preparing, "`before` was asked for");
         match result {
             Ok(()) => {
                 self.phase = Phase::Ready;
@@ -175,12 +201,12 @@ impl Worker {
 
     fn cycles_over(&mut self) -> Vec<Action> {
         assert_eq!(self.phase, Phase::Draining, "cycles are over only in a drain");
-        self.phase = Phase::Finishing;
+        self.phase = Phase::Drained;
         vec![Action::SendDrained]
     }
 
     fn after_done(&mut self, result: Result<(), String>) -> Vec<Action> {
-        assert_eq!(self.phase, Phase::Finishing, "`after` runs after the last cycle");
+        assert_eq!(self.phase, Phase::Finishing, "`after` was asked for");
         self.phase = Phase::Gone;
         match result {
             Ok(()) => vec![Action::SendBye(Exit::Well)],
@@ -191,3 +217,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

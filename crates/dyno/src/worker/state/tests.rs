@@ -1,0 +1,245 @@
+//! The worker's rules, one by one, and what holds for whatever a primary may say.
+
+use dyno_bus::Time;
+use dyno_bus::message::Pacing;
+use dyno_bus::segment::{Arrivals, Pace};
+use proptest::prelude::*;
+
+use super::*;
+
+fn start() -> Command {
+    Command::Start(Start {
+        workers: 1,
+        parameters: "{}".into(),
+        in_flight_max: None,
+        backlog_max: None,
+        pacing: Pacing::Sleep,
+        probe_period_ns: 1,
+        flush_period_ns: 1,
+        drain_deadline_ns: 1,
+        spans: String::new(),
+    })
+}
+
+fn segment() -> Command {
+    let pace = Pace::Open { rate: 1.0, arrivals: Arrivals::Uniform };
+    let phase = dyno_bus::Phase::Measured;
+    Command::Segment(Segment { first: 0, t0: Time::ZERO, pace, seed: 0, phase })
+}
+
+fn lease(last: bool) -> Command {
+    Command::Lease(Lease { until: Time::from_nanos(1), last })
+}
+
+/// A worker to which all this has happened.
+fn after(events: impl IntoIterator<Item = Event>) -> Worker {
+    let mut worker = Worker::new();
+    for event in events {
+        let _done = worker.step(event);
+    }
+    worker
+}
+
+/// One event for each phase that a worker goes through.
+fn whole_life() -> Vec<Event> {
+    vec![
+        Event::Command(start()),
+        Event::BeforeDone(Ok(())),
+        Event::Command(lease(false)),
+        Event::Command(lease(true)),
+        Event::CyclesOver,
+        Event::Command(Command::Ack),
+        Event::AfterDone(Ok(())),
+    ]
+}
+
+/// What comes of a command for a worker that has come so far in its life.
+fn answer(lived: usize, command: Command) -> Vec<Action> {
+    after(whole_life().into_iter().take(lived)).step(Event::Command(command))
+}
+
+fn kills(actions: &[Action]) -> bool {
+    actions.last() == Some(&Action::KillGroup)
+}
+
+#[test]
+fn a_life_goes_through_all_phases_and_asks_for_each_thing_once() {
+    let mut worker = Worker::new();
+    let phases = [
+        Phase::Preparing,
+        Phase::Ready,
+        Phase::Running,
+        Phase::Draining,
+        Phase::Drained,
+        Phase::Finishing,
+        Phase::Gone,
+    ];
+    let mut asked = Vec::new();
+    for (event, phase) in whole_life().into_iter().zip(phases) {
+        asked.extend(worker.step(event));
+        assert_eq!(worker.phase, phase);
+    }
+    let [before, ready, open, last, drained, hook, bye] = &asked[..] else { panic!("{asked:?}") };
+    assert!(matches!(before, Action::RunBefore(_)));
+    assert_eq!(ready, &Action::Send(Report::Ready));
+    assert!(matches!(open, Action::Extend(Lease { last: false, .. })));
+    assert!(matches!(last, Action::Extend(Lease { last: true, .. })));
+    assert_eq!((drained, hook), (&Action::SendDrained, &Action::RunAfter));
+    assert_eq!(bye, &Action::SendBye(Exit::Well));
+}
+
+#[test]
+fn a_hook_that_fails_is_told_and_ends_the_worker() {
+    for (lived, hook) in [(1, Hook::Before), (6, Hook::After)] {
+        let mut worker = after(whole_life().into_iter().take(lived));
+        let message = "no".to_owned();
+        let result = Err(message.clone());
+        let actions = worker.step(match hook {
+            Hook::Before => Event::BeforeDone(result),
+            Hook::After => Event::AfterDone(result),
+        });
+        let failed = Report::Failed(Failed { hook, message });
+        assert_eq!(actions, [Action::Send(failed), Action::SendBye(Exit::HookFailed)]);
+    }
+}
+
+#[test]
+fn a_drain_cuts_until_the_account_is_given() {
+    for (lived, cut) in [(2, true), (3, true), (4, true), (5, false), (7, false)] {
+        let expected: &[Action] = if cut { &[Action::Cut] } else { &[] };
+        assert_eq!(answer(lived, Command::Drain), expected, "after {lived} events");
+    }
+}
+
+#[test]
+fn nothing_is_planned_after_the_cut() {
+    for lived in 4..=7 {
+        assert_eq!(answer(lived, lease(false)), [], "after {lived} events");
+        assert_eq!(answer(lived, segment()), [], "after {lived} events");
+    }
+}
+
+#[test]
+fn what_no_primary_says_at_that_moment_ends_the_worker() {
+    for (lived, command) in [
+        (0, segment()),
+        (0, Command::Drain),
+        (0, Command::Ack),
+        (1, start()),
+        (1, lease(false)),
+        (2, start()),
+        (3, Command::Ack),
+        (4, Command::Ack),
+        (6, Command::Ack),
+        (6, Command::Drain),
+    ] {
+        let actions = answer(lived, command.clone());
+        assert!(kills(&actions), "{command:?} after {lived} events: {actions:?}");
+    }
+}
+
+#[test]
+fn a_primary_that_is_gone_takes_the_worker_with_it_unless_all_is_said() {
+    for lived in 0..7 {
+        let mut worker = after(whole_life().into_iter().take(lived));
+        assert_eq!(worker.step(Event::PrimaryGone), [Action::KillGroup]);
+    }
+    assert_eq!(after(whole_life()).step(Event::PrimaryGone), []);
+}
+
+/// What may happen next: whatever a primary may say, or what the loop does where it was asked to.
+#[derive(Debug, Clone)]
+enum Happens {
+    Said(Command),
+    /// The loop has done what it was asked for, well or not.
+    Done(bool),
+    PrimaryGone,
+}
+
+fn anything() -> impl Strategy<Value = Happens> {
+    let command = prop_oneof![
+        Just(start()),
+        Just(segment()),
+        Just(lease(false)),
+        Just(lease(true)),
+        Just(Command::Drain),
+        Just(Command::Ack),
+    ];
+    prop_oneof![
+        6 => command.prop_map(Happens::Said),
+        3 => prop::bool::weighted(0.9).prop_map(Happens::Done),
+        1 => Just(Happens::PrimaryGone),
+    ]
+}
+
+/// What the loop tells once it has done what it was last asked for; nothing if it is at rest.
+fn done(asked: Option<&Action>, cut: bool, well: bool) -> Option<Event> {
+    let result = if well { Ok(()) } else { Err("no".to_owned()) };
+    match asked? {
+        Action::RunBefore(_) => Some(Event::BeforeDone(result)),
+        Action::RunAfter => Some(Event::AfterDone(result)),
+        Action::Send(Report::Ready) if cut => Some(Event::CyclesOver),
+        _ => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn in_any_order_hooks_run_once_and_nothing_starts_after_the_cut(
+        happens in prop::collection::vec(anything(), 0..40),
+    ) {
+        let mut worker = Worker::new();
+        let (mut asked, mut log) = (None, Vec::new());
+        let count = |log: &[Action], found: fn(&Action) -> bool| {
+            log.iter().filter(|action| found(action)).count()
+        };
+        for happens in happens {
+            let cut = log.iter().any(|action| {
+                matches!(action, Action::Cut | Action::Extend(Lease { last: true, .. }))
+            });
+            let event = match happens {
+                Happens::Said(command) => Event::Command(command),
+                Happens::PrimaryGone => Event::PrimaryGone,
+                Happens::Done(well) => match done(asked.as_ref(), cut, well) {
+                    Some(event) => {
+                        asked = None;
+                        event
+                    }
+                    None => continue,
+                },
+            };
+            let was_gone = worker.phase == Phase::Gone;
+            let is_end = event == Event::PrimaryGone;
+            let actions = worker.step(event);
+            if cut {
+                let plans = |action: &Action| {
+                    matches!(action, Action::Follow(_) | Action::Extend(_))
+                };
+                prop_assert!(!actions.iter().any(plans), "{actions:?}");
+            }
+            prop_assert!(!was_gone || actions.is_empty(), "{actions:?}");
+            prop_assert!(!is_end || was_gone || kills(&actions));
+            for action in &actions {
+                let of_loop = Action::Send(Report::Ready) == *action
+                    || matches!(action, Action::RunBefore(_) | Action::RunAfter);
+                if of_loop {
+                    asked = Some(action.clone());
+                }
+            }
+            let killed = kills(&actions);
+            log.extend(actions);
+            if killed {
+                // Nothing happens in a process that is no more.
+                break;
+            }
+        }
+        let is_after = |action: &Action| *action == Action::RunAfter;
+        prop_assert!(count(&log, is_after) <= 1);
+        prop_assert!(count(&log, |action| matches!(action, Action::RunBefore(_))) <= 1);
+        prop_assert!(count(&log, |action| matches!(action, Action::SendBye(_))) <= 1);
+        if let Some(hook) = log.iter().position(is_after) {
+            let account = log.iter().position(|action| *action == Action::SendDrained);
+            prop_assert!(account.is_some_and(|account| account < hook), "{log:?}");
+        }
+    }
+}
