@@ -145,12 +145,7 @@ where
         }
         let turn_end = Time::from_nanos(now.as_nanos() + TURN_NS_MAX);
         loop {
-            self.control.take_segments(|segment| {
-                if segment.phase == Phase::Measured {
-                    self.window_from = self.window_from.min(segment.t0);
-                }
-                self.pace.follow(segment);
-            });
+            self.follow();
             let resumed = match self.slots.resume() {
                 None => false,
                 Some(ended) => {
@@ -198,6 +193,17 @@ where
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Takes what was appended to the plan.
+    #[inline]
+    fn follow(&mut self) {
+        self.control.take_segments(|segment| {
+            if segment.phase == Phase::Measured {
+                self.window_from = self.window_from.min(segment.t0);
+            }
+            self.pace.follow(segment);
+        });
     }
 
     /// Begins a cycle, and returns the time after its first poll.
@@ -259,6 +265,8 @@ where
     fn give_up(&mut self) -> Option<u64> {
         let now = clock::now();
         let cut = self.control.cut();
+        // A worker that stood still past the end learns of the plan only now.
+        self.follow();
         let unstarted = self.pace.give_up(cut);
         self.counters.unstarted(unstarted);
         let abandoned = self.slots.abandon();
