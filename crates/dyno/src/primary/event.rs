@@ -1,6 +1,8 @@
 //! All that can happen to a primary, and all that it can then ask for.
 
 use dyno_bus::Segment;
+use std::time::Duration;
+
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
 
@@ -37,7 +39,9 @@ pub(super) enum Event {
     Stop,
     /// The caller asks for another rate.
     Rate(f64),
-    /// Time passed.
+    /// This process stood still for so long, and perhaps its workers too.
+    Stalled(Duration),
+    /// Time passed, and all that had come by then has been told.
     Tick,
 }
 
@@ -48,8 +52,9 @@ pub(super) enum Action {
     Spawn(u32),
     /// Send a command to a worker.
     Send(u32, Command),
-    /// Compare a worker's account with what was issued to it and what has come from it.
-    Verify { worker: u32, drained: Drained, issued: PerPhase<u64> },
+    /// Compare a worker's account with what was issued to it and what has come from it. In a
+    /// closed loop, `None`, what it says that it began was issued.
+    Verify { worker: u32, drained: Drained, issued: Option<PerPhase<u64>> },
     /// Compare a worker's last count with what has come from it.
     VerifyBye { worker: u32, bye: Bye },
     /// A worker is gone that gave no account: what it was issued and did not report is lost. In a

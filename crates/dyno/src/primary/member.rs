@@ -1,5 +1,7 @@
 //! One worker, as the primary sees it.
 
+use std::time::Duration;
+
 use dyno_bus::Time;
 
 use super::event::Exit;
@@ -45,7 +47,7 @@ impl std::fmt::Display for Stage {
 }
 
 /// What is known of a worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Member {
     pub(super) stage: Stage,
     /// Its socket has been read to the end.
@@ -54,12 +56,29 @@ pub(super) struct Member {
     pub(super) exited: Option<Exit>,
     /// It is to be told to drain, once it is ready.
     pub(super) drain_wanted: bool,
+    /// When it was told to; never, if it was not.
+    pub(super) drain_sent: Time,
     /// What is wrong with it has been said, or need not be.
     pub(super) faulted: bool,
     /// It has been killed.
     pub(super) killed: bool,
-    /// When it is killed if it is not gone by then.
-    deadline: Option<Time>,
+    /// When it is killed, or if it has been, given up.
+    deadline: Time,
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        Self {
+            stage: Stage::default(),
+            closed: false,
+            exited: None,
+            drain_wanted: false,
+            drain_sent: Time::NEVER,
+            faulted: false,
+            killed: false,
+            deadline: Time::NEVER,
+        }
+    }
 }
 
 impl Member {
@@ -68,38 +87,56 @@ impl Member {
         self.stage == Stage::Gone
     }
 
-    /// When it is killed, if ever.
+    /// When patience with it ends, if ever.
     pub(super) fn next_deadline(&self) -> Time {
-        self.deadline.unwrap_or(Time::NEVER)
+        self.deadline
     }
 
     /// It said its last words, and has until then to exit.
     pub(super) fn finish(&mut self, deadline: Time) {
         self.stage = Stage::Finished;
-        self.deadline = Some(deadline);
+        self.deadline = deadline;
     }
 
     /// Its hook failed, and it has until then to say its last words.
     pub(super) fn fail(&mut self, deadline: Time) {
         self.stage = Stage::HookFailed;
-        self.deadline = Some(deadline);
+        self.deadline = deadline;
     }
 
     /// It closed its socket, and has until then to exit.
     pub(super) fn close_deadline(&mut self, deadline: Time) {
-        if self.closed && self.exited.is_none() && self.deadline.is_none() {
-            self.deadline = Some(deadline);
+        if self.exited.is_some() {
+            // There is no process to wait for: only what it sent is still to be read.
+            self.deadline = Time::NEVER;
+        } else if self.closed && self.deadline == Time::NEVER {
+            self.deadline = deadline;
         }
     }
 
-    /// Its deadline has been acted upon.
-    pub(super) fn no_deadline(&mut self) {
-        self.deadline = None;
+    /// It is killed, and has until then to be gone.
+    pub(super) fn expect_end(&mut self, deadline: Time) {
+        self.deadline = deadline;
     }
 
-    /// Whether its cycles were accounted for by the stage at which it ended: it gave its account,
-    /// or it never had a cycle.
-    pub(super) fn accounted(&self, stage: Stage) -> bool {
+    /// It has until then at most, if anything of it is left.
+    pub(super) fn hurry(&mut self, deadline: Time) {
+        if !self.gone() {
+            self.deadline = self.deadline.min(deadline);
+        }
+    }
+
+    /// It has so much longer.
+    pub(super) fn put_off(&mut self, span: Duration) {
+        self.deadline = self.deadline + span;
+    }
+
+    /// Nothing of it is left. Whether its cycles are accounted for: it gave its account, or it
+    /// never had a cycle.
+    #[must_use]
+    pub(super) fn go(&mut self) -> bool {
+        self.deadline = Time::NEVER;
+        let stage = std::mem::replace(&mut self.stage, Stage::Gone);
         stage != Stage::Ready && stage != Stage::Verifying
     }
 }

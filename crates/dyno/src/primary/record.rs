@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dyno_bus::message::{Batch, Drained, ERRORS_MAX};
+use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Pace, Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
@@ -90,28 +90,31 @@ impl Record {
         let message = if full { "(other errors)".into() } else { message };
         let new = ErrorGroup { message: message.clone(), count: 0, first_cycle };
         let group = self.errors.entry(message).or_insert(new);
-        group.count += count;
+        group.count = group.count.saturating_add(count);
         group.first_cycle = group.first_cycle.min(first_cycle);
     }
 
-    /// Verifies a worker's account against what was issued to it and what has come.
+    /// Verifies a worker's account against what was issued to it and what has come. In a closed
+    /// loop, that is what it says that it began.
     pub(super) fn verify(
         &mut self,
         worker: u32,
-        issued: PerPhase<u64>,
+        issued: Option<PerPhase<u64>>,
         drained: &Drained,
     ) -> Result<(), TallyError> {
-        self.delivered += drained.delivered;
-        self.backlog.update(worker, Some(issued), drained.counts);
-        let verified = self.observer.drained(worker, issued, drained).map(|_| ());
-        if verified.is_err() {
-            // Its account is closed all the same: what did not come is lost.
-            let _more_than_was_issued = self.observer.died(worker, issued);
+        let owed = issued.unwrap_or_else(|| begun(&drained.counts));
+        if let Err(error) = self.observer.drained(worker, owed, drained) {
+            // Nothing of it is believed but what came before, and what did not come is lost.
+            return self.write_off(worker, issued).and(Err(error));
         }
-        verified
+        self.delivered += drained.delivered;
+        self.backlog.update(worker, Some(owed), drained.counts);
+        Ok(())
     }
 
-    /// Closes the account of a worker that gave none. In a closed loop it owed what it had begun.
+    /// Closes the account of a worker that gave none that is true. In a closed loop it owed what
+    /// it had begun; in an open one no less than what it is known to have disposed of: it may have
+    /// heard of an early stop later than the stop was sent.
     pub(super) fn write_off(
         &mut self,
         worker: u32,
@@ -120,10 +123,14 @@ impl Record {
         let Some(progress) = self.observer.progress(ProcessId::Worker(worker)) else {
             return Ok(());
         };
-        let PerPhase { warmup, measured } = progress.counts;
-        let begun = PerPhase { warmup: warmup.started, measured: measured.started };
-        self.delivered += measured.completed;
-        self.observer.died(worker, issued.unwrap_or(begun)).map(|_| ())
+        let known = begun(&progress.counts);
+        let issued = issued.unwrap_or_default();
+        let owed = PerPhase {
+            warmup: issued.warmup.max(known.warmup),
+            measured: issued.measured.max(known.measured),
+        };
+        self.delivered += progress.counts.measured.completed;
+        self.observer.died(worker, owed).map(|_| ())
     }
 
     /// The measured window begins at this level of backlog.
@@ -247,12 +254,20 @@ impl Record {
         let harness = |process| self.observer.progress(process).unwrap_or_default().harness;
         workers.into_iter().map(harness).fold((0, 0, 0), |(unleased, stall, max), harness| {
             (
-                unleased + harness.unleased,
+                unleased.saturating_add(harness.unleased),
                 stall.saturating_add(harness.stall_ns),
                 max.max(harness.stall_ns),
             )
         })
     }
+}
+
+/// The cycles that were a worker's own by its counts, of each phase.
+fn begun(counts: &PerPhase<Counts>) -> PerPhase<u64> {
+    let of = |counts: &Counts| {
+        counts.started.saturating_add(counts.skipped).saturating_add(counts.unstarted)
+    };
+    PerPhase { warmup: of(&counts.warmup), measured: of(&counts.measured) }
 }
 
 impl Run {

@@ -17,7 +17,9 @@
 //!   only then is its end judged.
 //! - The first fault ends the run at once; the other workers drain and run `after`.
 //! - No worker's `after` begins before the last cycle of all workers is over.
-//! - Every wait has a deadline, whose end kills by name.
+//! - Every wait has a deadline, whose end kills by name; what even that does not end is left to
+//!   the kernel. Deadlines are judged at a tick, when all that has come is read, and the time in
+//!   which this process itself stood still counts for none of them.
 
 use std::time::Duration;
 
@@ -30,8 +32,10 @@ use super::member::{Member, Stage};
 use super::plan::{Plan, Rate};
 use super::schedule::Schedule;
 
-/// How long killed processes may take to be gone.
-const KILLING_DEADLINE: Duration = Duration::from_millis(500);
+/// How long a killed process may take to be gone: a kernel that frees much memory takes a while.
+pub(super) const REAP_DEADLINE: Duration = Duration::from_secs(5);
+/// The same after the second signal, by which everything is over within a second.
+const REAP_DEADLINE_KILLING: Duration = Duration::from_millis(500);
 
 /// A run's state.
 #[derive(Debug)]
@@ -101,6 +105,9 @@ impl Primary {
     #[must_use]
     pub(super) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
+        if self.phase == Phase::Done {
+            return actions;
+        }
         self.take(now, event, &mut actions);
         self.advance(now, &mut actions);
         actions
@@ -114,7 +121,7 @@ impl Primary {
             }
             Event::SpawnFailed { worker, error } => {
                 self.fault(now, worker, Cause::Spawn(error), actions);
-                self.member(worker).stage = Stage::Gone;
+                let _never_had_a_cycle = self.member(worker).go();
             }
             Event::Hello { worker, hello } => self.hello(now, worker, hello, actions),
             Event::Ready { worker } => {
@@ -164,7 +171,11 @@ impl Primary {
             Event::Signal => self.signal(now, actions),
             Event::BacklogPassed | Event::Stop => self.stop(now, actions),
             Event::Rate(rate) => self.change_rate(now, rate, actions),
-            Event::Tick => {}
+            Event::Stalled(span) => {
+                self.deadline = self.deadline + span;
+                self.members.iter_mut().for_each(|member| member.put_off(span));
+            }
+            Event::Tick => self.check_deadlines(now, actions),
         }
     }
 
@@ -210,13 +221,15 @@ impl Primary {
         if !self.expect(now, worker, Stage::Ready, "Drained", actions) {
             return;
         }
-        // A closed loop owes nothing to the clock: what has begun was issued.
+        // The plan's end needs no word; any other cut follows ours.
+        let end = self.schedule.as_ref().map_or(Time::NEVER, Schedule::end);
+        if drained.cut < end.min(self.member(worker).drain_sent) {
+            return self.broken(now, worker, "it drained before it was asked to".into(), actions);
+        }
         let issued = match (self.plan.rate, &mut self.schedule) {
-            (Rate::PerSecond(_), Some(schedule)) => schedule.issued(worker, drained.cut),
-            _ => PerPhase {
-                warmup: drained.counts.warmup.started,
-                measured: drained.counts.measured.started,
-            },
+            (Rate::Max, _) => None,
+            (Rate::PerSecond(_), Some(schedule)) => Some(schedule.issued(worker, drained.cut)),
+            (Rate::PerSecond(_), None) => Some(PerPhase::default()),
         };
         self.member(worker).stage = Stage::Verifying;
         actions.push(Action::Verify { worker, drained, issued });
@@ -225,7 +238,7 @@ impl Primary {
     /// What a worker sent can't be true: nothing more is believed of it.
     fn broken(&mut self, now: Time, worker: u32, error: String, actions: &mut Vec<Action>) {
         self.fault(now, worker, Cause::Broken(error), actions);
-        self.kill(worker, actions);
+        self.kill(now, worker, actions);
     }
 
     /// Names what went wrong with a worker, once, and ends the run early.
@@ -240,10 +253,11 @@ impl Primary {
         }
     }
 
-    fn kill(&mut self, worker: u32, actions: &mut Vec<Action>) {
+    fn kill(&mut self, now: Time, worker: u32, actions: &mut Vec<Action>) {
         let member = self.member(worker);
         // A process that is reaped is no longer ours to signal.
         if member.exited.is_none() && !std::mem::replace(&mut member.killed, true) {
+            member.expect_end(now + REAP_DEADLINE);
             actions.push(Action::Kill(worker));
         }
     }
@@ -256,12 +270,15 @@ impl Primary {
             member.close_deadline(grace);
             return;
         };
-        let stage = std::mem::replace(&mut member.stage, Stage::Gone);
-        let accounted = member.accounted(stage);
-        if !(stage == Stage::Finished && matches!(exit, Exit::Code(0))) {
+        if !(member.stage == Stage::Finished && matches!(exit, Exit::Code(0))) {
             self.fault(now, worker, Cause::Died(exit), actions);
         }
-        if !accounted {
+        self.part_with(now, worker, actions);
+    }
+
+    /// Nothing more comes of a worker: if it gave no account, it is written off.
+    fn part_with(&mut self, now: Time, worker: u32, actions: &mut Vec<Action>) {
+        if !self.member(worker).go() {
             // All that became due until the run is stopped, which is now at the latest.
             let issued = self.due(worker, now);
             actions.push(Action::WriteOff { worker, issued });
@@ -272,10 +289,11 @@ impl Primary {
         let second = std::mem::replace(&mut self.signalled, true);
         if second {
             self.enter(Phase::Killing, actions);
-            self.deadline = now + KILLING_DEADLINE;
+            self.deadline = Time::NEVER;
             for worker in 0..self.plan.workers {
                 self.member(worker).faulted = true;
-                self.kill(worker, actions);
+                self.kill(now, worker, actions);
+                self.member(worker).hurry(now + REAP_DEADLINE_KILLING);
             }
             return;
         }
@@ -284,7 +302,7 @@ impl Primary {
             for worker in 0..self.plan.workers {
                 if self.member(worker).stage < Stage::Ready {
                     self.member(worker).faulted = true;
-                    self.kill(worker, actions);
+                    self.kill(now, worker, actions);
                 }
             }
         }
@@ -329,7 +347,6 @@ impl Primary {
 
     /// What follows from where all workers stand, and from the time.
     fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
-        self.check_deadlines(now, actions);
         if self.phase == Phase::Starting
             && self.members.iter().all(|member| member.stage == Stage::Ready)
         {
@@ -378,7 +395,8 @@ impl Primary {
             self.enter(Phase::Measuring, actions);
         }
         if self.phase == Phase::Measuring && now >= end {
-            self.deadline = end + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
+            // Not from the end: if this comes late, so did the last lease.
+            self.deadline = now + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
             self.enter(Phase::Draining, actions);
         }
     }
@@ -388,6 +406,7 @@ impl Primary {
         for (worker, member) in self.members.iter_mut().enumerate() {
             if member.drain_wanted && member.stage == Stage::Ready {
                 member.drain_wanted = false;
+                member.drain_sent = now;
                 actions.push(Action::Send(worker as u32, Command::Drain));
             }
         }
@@ -397,7 +416,8 @@ impl Primary {
         self.enter(Phase::Finishing, actions);
         self.deadline = now + self.plan.deadlines.after;
         for (worker, member) in self.members.iter_mut().enumerate() {
-            if member.stage == Stage::Drained {
+            // No hook is asked of a process that is being killed.
+            if member.stage == Stage::Drained && !member.killed {
                 member.stage = Stage::Acked;
                 actions.push(Action::Send(worker as u32, Command::Ack));
             }
@@ -411,29 +431,29 @@ impl Primary {
             // A start that took too long becomes a drain, whose deadline counts from now.
             self.deadline = if phase == Phase::Starting { now } else { Time::NEVER };
         }
-        if passed && phase == Phase::Killing {
-            // Not even SIGKILL ends a process that the kernel holds: it is left to it.
-            self.members.iter_mut().for_each(|member| member.stage = Stage::Gone);
-        }
         for worker in 0..self.plan.workers {
             let member = self.member(worker);
+            let overdue = now >= member.next_deadline();
             let cause = match (phase, member.stage) {
                 (_, Stage::Gone) => continue,
-                (Phase::Starting, Stage::Spawned | Stage::Greeted) if passed => {
-                    Cause::StartDeadline
+                _ if member.killed => {
+                    if overdue {
+                        // Not even SIGKILL ends a process that the kernel holds.
+                        self.part_with(now, worker, actions);
+                    }
+                    continue;
                 }
-                (Phase::Draining, Stage::Spawned | Stage::Greeted) if passed => {
+                (Phase::Starting | Phase::Draining, Stage::Spawned | Stage::Greeted) if passed => {
                     Cause::StartDeadline
                 }
                 (Phase::Draining, Stage::Ready) if passed => Cause::DrainDeadline,
                 (Phase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
-                (_, Stage::Finished) if now >= member.next_deadline() => Cause::LateExit,
-                _ if now >= member.next_deadline() => Cause::ClosedEarly,
+                (_, Stage::Finished) if overdue => Cause::LateExit,
+                _ if overdue => Cause::ClosedEarly,
                 _ => continue,
             };
-            member.no_deadline();
             self.fault(now, worker, cause, actions);
-            self.kill(worker, actions);
+            self.kill(now, worker, actions);
         }
     }
 

@@ -206,8 +206,10 @@ fn errors(evidence: &Evidence, findings: &mut Vec<Finding>) {
         reason: error.clone(),
         hint: reason::AFTER_ERROR.to_owned(),
     }));
-    // A loss that nobody explained must not pass for a result.
-    if evidence.cycles.lost > 0 && evidence.errors.is_empty() {
+    // A loss that nobody explained must not pass for a result. What a second signal kills explains
+    // itself.
+    let is_explained = !evidence.errors.is_empty() || evidence.signal.is_some();
+    if evidence.cycles.lost > 0 && !is_explained {
         findings.push(Finding {
             verdict: Verdict::Error,
             reason: reason::lost(evidence),

@@ -1,6 +1,8 @@
-//! The primary's rules, one by one; every interleaving is in `simulation`.
+//! The primary's rules, one by one, and what holds whatever happens. Whole runs are in
+//! [`simulation`](crate::simulation).
 
 use dyno_bus::message::{Bye, Counts, Pacing};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -275,4 +277,173 @@ fn a_process_that_can_not_be_started_ends_the_run() {
     assert!(matches!(faults(&actions)[..], [Cause::Spawn(_)]));
     let _ready = (primary.step(at(1), hello(0)), primary.step(at(2), Event::Ready { worker: 0 }));
     assert!(settle(&mut primary, at(3), 0).contains(&Action::Send(0, Command::Ack)));
+}
+
+#[test]
+fn an_account_that_nobody_asked_for_is_not_believed() {
+    let mut primary = measuring();
+    let actions = primary.step(at(2_000), drained(0, at(2_000)));
+    assert!(matches!(faults(&actions)[..], [Cause::Broken(_)]), "{actions:?}");
+    let mut primary = measuring();
+    let _drain = primary.step(at(2_000), Event::Stop);
+    let actions = primary.step(at(2_001), drained(0, at(1_999)));
+    assert!(matches!(faults(&actions)[..], [Cause::Broken(_)]), "{actions:?}");
+}
+
+#[test]
+fn who_has_nothing_left_to_do_may_give_its_account_before_the_plans_end() {
+    let mut primary = measuring();
+    let _last = primary.step(at(5_500), Event::Tick);
+    let end = primary.schedule().expect("it runs").end();
+    let actions = primary.step(at(5_600), drained(0, end));
+    assert!(matches!(actions[..], [Action::Verify { worker: 0, .. }]), "{actions:?}");
+}
+
+#[test]
+fn deadlines_are_judged_when_all_that_came_is_read() {
+    let mut primary = measuring();
+    let _drain = primary.step(at(2_000), Event::Stop);
+    let late = at(60_000);
+    assert!(faults(&settle(&mut primary, late, 0)).is_empty());
+    assert!(settle(&mut primary, late, 1).contains(&Action::Send(0, Command::Ack)));
+    assert!(faults(&primary.step(late, Event::Tick)).is_empty());
+}
+
+#[test]
+fn the_time_in_which_this_process_stood_still_counts_for_no_deadline() {
+    let mut primary = measuring();
+    let _drain = primary.step(at(2_000), Event::Stop);
+    let _closed = primary.step(at(2_000), Event::Closed { worker: 0 });
+    let _stalled = primary.step(at(62_000), Event::Stalled(Duration::from_secs(60)));
+    assert_eq!(primary.next_tick(), at(62_500));
+    assert_eq!(faults(&primary.step(at(62_500), Event::Tick)), [&Cause::ClosedEarly]);
+}
+
+#[test]
+fn a_killed_process_that_stays_is_left_to_the_kernel() {
+    let mut primary = measuring();
+    let _broken = primary.step(at(2_000), Event::Broken { worker: 0, error: "no".into() });
+    let _other = settle(&mut primary, at(2_001), 1);
+    let actions = primary.step(at(7_000), Event::Tick);
+    assert!(matches!(actions[0], Action::WriteOff { worker: 0, issued: Some(_) }), "{actions:?}");
+    assert!(actions.contains(&Action::Send(1, Command::Ack)), "{actions:?}");
+}
+
+#[test]
+fn after_the_second_signal_nothing_waits_longer_than_half_a_second() {
+    let mut primary = measuring();
+    let _broken = primary.step(at(2_000), Event::Broken { worker: 0, error: "no".into() });
+    let _signals = (primary.step(at(2_100), Event::Signal), primary.step(at(2_200), Event::Signal));
+    assert_eq!(primary.next_tick(), at(2_700));
+    let actions = primary.step(at(2_700), Event::Tick);
+    let written_off = actions.iter().filter(|action| matches!(action, Action::WriteOff { .. }));
+    assert_eq!((written_off.count(), primary.phase()), (2, Phase::Done));
+}
+
+#[test]
+fn no_hook_is_asked_of_a_process_that_is_being_killed() {
+    let mut primary = measuring();
+    let _drain = primary.step(at(2_000), Event::Stop);
+    let _killed = primary.step(at(7_500), Event::Tick);
+    let last = (settle(&mut primary, at(7_501), 0), settle(&mut primary, at(7_502), 1)).1;
+    assert!(!last.iter().any(|action| matches!(action, Action::Send(_, Command::Ack))), "{last:?}");
+}
+
+#[test]
+fn who_is_gone_wakes_nobody() {
+    let mut primary = measuring();
+    let _drain = primary.step(at(2_000), Event::Stop);
+    let _acks = (settle(&mut primary, at(2_001), 0), settle(&mut primary, at(2_001), 1));
+    let _bye = primary.step(at(2_002), Event::Bye { worker: 0, bye: Bye::default() });
+    let _gone = gone(&mut primary, at(2_003), 0, Exit::Code(0));
+    assert_eq!(primary.next_tick(), at(7_001), "the other's `after`");
+}
+
+/// All that can happen to a run of two workers, likely or not.
+fn anything() -> impl Strategy<Value = Event> {
+    let worker = 0u32..2;
+    let of_worker = worker.prop_flat_map(|worker| {
+        let hook = prop_oneof![Just(Hook::Before), Just(Hook::After)];
+        let failed =
+            hook.prop_map(move |hook| Event::HookFailed { worker, hook, message: String::new() });
+        let exit = prop_oneof![Just(Exit::Code(0)), Just(Exit::Code(1)), Just(Exit::Signal(9))];
+        prop_oneof![
+            3 => Just(hello(worker)),
+            3 => Just(Event::Ready { worker }),
+            1 => failed,
+            3 => (0u64..8_000).prop_map(move |millis| drained(worker, at(millis))),
+            2 => Just(Event::Verified { worker, result: Ok(()) }),
+            1 => Just(Event::Verified { worker, result: Err(String::new()) }),
+            2 => Just(Event::Bye { worker, bye: Bye::default() }),
+            1 => Just(Event::Broken { worker, error: String::new() }),
+            1 => Just(Event::Closed { worker }),
+            1 => exit.prop_map(move |exit| Event::Exited { worker, exit }),
+        ]
+    });
+    prop_oneof![
+        12 => of_worker,
+        5 => Just(Event::Tick),
+        1 => Just(Event::Signal),
+        1 => Just(Event::Stop),
+        1 => Just(Event::BacklogPassed),
+        1 => (1u32..100).prop_map(|rate| Event::Rate(rate.into())),
+        1 => (1u64..100).prop_map(|millis| Event::Stalled(Duration::from_millis(millis))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_it_ends_and_asks_for_nothing_twice(
+        happens in prop::collection::vec((anything(), 0u64..2_000), 0..60),
+    ) {
+        let mut primary = Primary::new(plan(), NONCE, start());
+        let mut log = primary.step(at(0), Event::Begin);
+        let mut now = 0;
+        for (event, later) in happens {
+            now += later;
+            log.extend(primary.step(at(now), event));
+        }
+        // Then nobody says anything any more: the deadlines end it.
+        for _ in 0..100 {
+            for worker in 0..2 {
+                if primary.members[worker as usize].exited.is_some() {
+                    // What a process that is gone has sent can be read to its end.
+                    log.extend(primary.step(at(now), Event::Closed { worker }));
+                }
+            }
+            let next = primary.next_tick();
+            if primary.phase() == Phase::Done {
+                break;
+            }
+            prop_assert!(next < Time::NEVER, "it waits for nothing, {primary:?}");
+            now = now.max(next.as_nanos().div_ceil(1_000_000));
+            log.extend(primary.step(at(now), Event::Tick));
+        }
+        prop_assert_eq!(primary.phase(), Phase::Done);
+        prop_assert!(primary.step(at(now), Event::Signal).is_empty(), "`Done` is final");
+        for worker in 0..2 {
+            let sent = |command: fn(&Command) -> bool| {
+                let sent = |action: &Action| {
+                    matches!(action, Action::Send(to, sent) if *to == worker && command(sent))
+                };
+                log.iter().enumerate().filter(|(_, a)| sent(a)).map(|(at, _)| at).collect::<Vec<_>>()
+            };
+            let drains = sent(|command| *command == Command::Drain);
+            let acks = sent(|command| *command == Command::Ack);
+            let leases = sent(|command| matches!(command, Command::Lease(_) | Command::Segment(_)));
+            prop_assert!(drains.len() <= 1 && acks.len() <= 1);
+            if let (Some(drain), Some(lease)) = (drains.first(), leases.last()) {
+                prop_assert!(lease < drain, "nothing is planned after the drain");
+            }
+            if let (Some(ack), Some(lease)) = (acks.first(), leases.last()) {
+                prop_assert!(lease < ack);
+            }
+            let named = |action: &&Action| {
+                matches!(action, Action::Fault(fault) if fault.worker == worker)
+            };
+            prop_assert!(log.iter().filter(named).count() <= 1);
+            let kills = log.iter().filter(|action| **action == Action::Kill(worker)).count();
+            prop_assert!(kills <= 1);
+        }
+    }
 }

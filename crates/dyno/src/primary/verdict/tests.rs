@@ -209,6 +209,13 @@ fn an_error_is_told_as_it_came_and_a_loss_without_one_is_an_error() {
 }
 
 #[test]
+fn what_a_second_signal_killed_is_lost_and_no_error() {
+    let mut killed = Evidence { signal: Some(2), ..evidence() };
+    (killed.cycles.completed, killed.cycles.lost) = (247, 3);
+    assert_eq!(judge(&killed).verdict, Verdict::Interrupted { signal: 2 });
+}
+
+#[test]
 fn of_several_verdicts_the_gravest_stands_and_the_others_are_told_after_it() {
     let mut all = evidence();
     all.cycles.failed = 1;
