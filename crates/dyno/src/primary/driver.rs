@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dyno_bus::message::{Report, Start};
-use dyno_bus::{Received, Time, clock};
+use dyno_bus::{LinkError, Received, Time, clock};
 use dyno_observer::ProcessId;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -36,6 +36,9 @@ use crate::identity::Identity;
 const FRAMES_PER_TURN: usize = 32;
 /// Reads of one worker's output, likewise.
 const READS_PER_TURN: usize = 8;
+/// Waking so much later than asked for means that this process stood still: no worker is to
+/// blame for that time.
+const STALL_MIN: Duration = Duration::from_millis(100);
 
 /// What is watched of each worker; its token is `worker * SOURCES + source`.
 const SOURCES: usize = 4;
@@ -167,6 +170,10 @@ impl<'a> Driver<'a> {
         let mut events = Events::with_capacity(1024);
         // EINTR is a wake for nothing; any other error shows in what follows.
         let _woken = self.poll.poll(&mut events, Some(timeout));
+        let late = clock::now() - wake_at.max(now);
+        if late > STALL_MIN {
+            self.step(Event::Stalled(late));
+        }
         let mut tokens = std::mem::take(&mut self.unread);
         tokens.extend(events.iter().map(mio::event::Event::token));
         for token in tokens {
@@ -210,7 +217,9 @@ impl<'a> Driver<'a> {
         let paused = signals.pause();
         self.processes.iter().flatten().for_each(|process| process.signal(Signal::SIGCONT));
         if paused.is_ok() {
-            self.pauses.push(clock::now() - before);
+            let span = clock::now() - before;
+            self.pauses.push(span);
+            self.step(Event::Stalled(span));
         }
     }
 
@@ -239,7 +248,10 @@ impl<'a> Driver<'a> {
             match process.link.receive() {
                 Ok(Received::Message(report)) => self.report(worker, report),
                 Ok(Received::NotYet) => return,
-                Ok(Received::Closed) => return self.close(worker),
+                // What a dead worker had begun to write is no message: its end tells the cause.
+                Ok(Received::Closed) | Err(LinkError::Truncated { .. }) => {
+                    return self.close(worker);
+                }
                 Err(error) => return self.break_with(worker, error.to_string()),
             }
         }
