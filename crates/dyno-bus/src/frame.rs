@@ -32,8 +32,10 @@ impl FrameBuffer {
             self.filled -= self.taken;
             self.taken = 0;
         }
-        if self.bytes.len() - self.filled < READ_SIZE {
-            self.bytes.resize(self.filled + READ_SIZE, 0);
+        let free = self.bytes.len() - self.filled;
+        if free < READ_SIZE {
+            // Copied, because `resize` goes byte by byte where nothing is optimised: in tests.
+            self.bytes.extend_from_slice(&[0; READ_SIZE][free..]);
         }
         &mut self.bytes[self.filled..]
     }
