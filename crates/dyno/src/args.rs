@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser};
 
+pub use self::help::command;
 use crate::parameters::{Setting, Settings, Source, TaskParameters};
 pub use crate::report::Format;
 

@@ -1,9 +1,11 @@
 //! The builder: one benchmark, from its declaration to its result.
 //!
-//! [`bench`] asks first whether this process is one of its workers, and if so never returns. What
+//! [`bench()`] asks first whether this process is one of its workers, and if so never returns. What
 //! stands before it in `main` therefore runs in every worker too; what follows, in the primary
 //! alone.
 
+#[cfg(feature = "cli")]
+use std::ffi::OsString;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -288,6 +290,16 @@ impl Bench {
     #[cfg(feature = "cli")]
     pub fn main(self) -> Outcome {
         crate::command::main(self)
+    }
+
+    /// As [`main`](Self::main), with a command line that is not this process's own: the program's
+    /// name, then flags. It is never taken for a test.
+    ///
+    /// Workers are started with the command line of this process all the same: they have to find
+    /// their way to the same [`bench`].
+    #[cfg(feature = "cli")]
+    pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
+        crate::command::main_with(self, line)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A benchmark as a program: its command line, its test mode, its exit code.
 
+use std::ffi::OsString;
+
 use crate::args::{Arguments, Output};
 use crate::bench::Bench;
 use crate::harness::TestMode;
@@ -14,13 +16,16 @@ const REFUSED: i32 = crate::args::USAGE_EXIT;
 const TEST_FAILED: i32 = 101;
 
 /// Runs a benchmark by the command line of this process.
-pub(crate) fn main(mut bench: Bench) -> Outcome {
+pub(crate) fn main(bench: Bench) -> Outcome {
     match TestMode::of_this_process() {
-        Ok(None) => {}
-        Ok(Some(mode)) => return Outcome::new(test(bench, &mode)),
-        Err(error) => return refuse(&error),
+        Ok(None) => main_with(bench, std::env::args_os()),
+        Ok(Some(mode)) => Outcome::new(test(bench, &mode)),
+        Err(error) => refuse(&error),
     }
-    let line = std::env::args_os();
+}
+
+/// Runs a benchmark by this command line, the program's name first.
+pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
     let arguments = match Arguments::read(line, &bench.name, &bench.settings, &bench.parameters) {
         Ok(arguments) => arguments,
         Err(usage) => {

@@ -71,6 +71,8 @@ pub use self::environment::Environment;
 #[cfg(feature = "cli")]
 pub use self::error::ReportError;
 #[cfg(feature = "cli")]
+pub use self::figures::{asked, delivered, span};
+#[cfg(feature = "cli")]
 pub use self::plot::plot;
 #[cfg(feature = "cli")]
 pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};

@@ -17,7 +17,10 @@ pub(super) fn id(setting: Setting) -> String {
 
 /// The command line of one benchmark. Each setting shows what it is when neither a flag nor a
 /// variable says it: what the code says, or else the default.
-pub(super) fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
+///
+/// For programs that take a benchmark's flags beside their own.
+#[must_use]
+pub fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
     let command = Flags::command()
         .name(name.to_owned())
         .version(concat!("(dyno ", env!("CARGO_PKG_VERSION"), ")"))

@@ -42,18 +42,21 @@ pub(super) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> f64) -> S
     metric.map_or_else(|| NONE.to_owned(), |metric| value(metric, number(metric)))
 }
 
-/// A span of time, in three digits.
-pub(super) fn span(nanos: u64) -> String {
+/// A span of time, in three digits: `1.23 ms`.
+#[must_use]
+pub fn span(nanos: u64) -> String {
     format::value(nanos as f64, Unit::Nanoseconds)
 }
 
 /// `50/s`, or `max`.
-pub(super) fn asked(rate: Option<f64>) -> String {
+#[must_use]
+pub fn asked(rate: Option<f64>) -> String {
     rate.map_or(Rate::Max, Rate::PerSecond).to_string()
 }
 
 /// `49.8/s`: as exact as three digits, and no more than a whole cycle.
-pub(super) fn delivered(rate: f64) -> String {
+#[must_use]
+pub fn delivered(rate: f64) -> String {
     if rate >= 100.0 || rate.fract() == 0.0 {
         format!("{}/s", thousands(rate.round() as u64))
     } else if rate >= 10.0 {
