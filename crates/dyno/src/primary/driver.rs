@@ -179,9 +179,14 @@ impl<'a> Driver<'a> {
         for token in tokens {
             match token {
                 SIGNALS => self.signals(),
-                REMOTE => self.remote.take().into_iter().for_each(|event| self.step(event)),
+                // A wake, for what is taken below.
+                REMOTE => {}
                 Token(token) => self.serve((token / SOURCES) as u32, token % SOURCES),
             }
+        }
+        // Some of it was asked before there was anyone to wake, or anything to change.
+        for event in self.remote.take(self.state.phase()) {
+            self.step(event);
         }
         let now = clock::now();
         if now >= self.state.next_tick() {

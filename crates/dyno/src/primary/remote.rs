@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 
-use super::event::Event;
+use super::event::{Event, Phase};
 
 /// Steers a run from another thread. What is asked before the run begins is done once it has.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +44,12 @@ impl Remote {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).waker = Some(waker);
     }
 
-    /// What was asked since the last call.
-    pub(super) fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).asked)
+    /// What was asked since the last call; another rate only once there is one.
+    pub(super) fn take(&self, phase: Phase) -> Vec<Event> {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_early = |event: &Event| phase == Phase::Starting && matches!(event, Event::Rate(_));
+        let (early, asked) = shared.asked.drain(..).partition(is_early);
+        shared.asked = early;
+        asked
     }
 }
