@@ -58,7 +58,8 @@ mod linux {
             context: &mut Context<'_>,
             time: Time,
         ) -> Poll<io::Result<()>> {
-            if self.set != Some(time) {
+            let anew = self.set != Some(time);
+            if anew {
                 // Zero would disarm it.
                 let nanos = time.as_nanos().clamp(1, i64::MAX.cast_unsigned());
                 let at = std::time::Duration::from_nanos(nanos);
@@ -68,13 +69,16 @@ mod linux {
                 )?;
                 self.set = Some(time);
             }
+            // The readiness is edge-triggered, and setting the timer makes a new edge: the
+            // descriptor is never read. The runtime learns of edges only where it sleeps, so what
+            // is ready right after setting it is of an earlier time.
+            if anew && let Poll::Ready(stale) = self.fd.poll_read_ready(context) {
+                stale?.clear_ready();
+            }
             match self.fd.poll_read_ready(context) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 Poll::Ready(Ok(mut ready)) => {
-                    // The readiness is edge-triggered, and setting the timer anew makes a new
-                    // edge: the descriptor is never read. It may be of an earlier setting, so
-                    // whoever waits looks at the clock.
                     ready.clear_ready();
                     self.set = None;
                     Poll::Ready(Ok(()))
