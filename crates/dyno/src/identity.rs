@@ -1,6 +1,6 @@
 //! How a process learns that it is a worker: one variable of its environment.
 //!
-//! Set by the primary, read by [`bench`](crate::bench), and believed only if everything about it
+//! Set by the primary, read by [`bench`](crate::bench()), and believed only if everything about it
 //! is true: the process's parent is the primary that it names, and standard input is a socket. So
 //! a task that starts its own binary, whose children inherit the variable, does not recurse.
 

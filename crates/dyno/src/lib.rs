@@ -1,8 +1,10 @@
+//! What users import: a benchmark, the processes that run it, and what is said of it.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # This crate
 //!
-//! - [`bench`](mod@bench): one benchmark, from its declaration to its result.
+//! - [`bench`](bench()): one benchmark, from its declaration to its result.
 //! - [`task`](mod@task): what it runs.
 //! - [`parameters`]: what is set where, and how it is checked.
 //! - `worker`: one process that runs the task. It meets the primary only in messages.
@@ -26,6 +28,8 @@ mod worker;
 pub mod args;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(test)]
+mod simulation;
 
 pub use bench::{Bench, bench};
 pub use dyno_bus::value::Unit;
@@ -44,6 +48,11 @@ pub use report::Summary;
 #[cfg(feature = "cli")]
 pub use report::plot;
 pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, task};
+
+// The documentation's own programs compile, or the doctests fail.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/recipes.md")]
+mod recipes {}
 
 #[cfg(not(unix))]
 compile_error!("dyno runs on Unix: its processes talk over Unix sockets and end by signals");

@@ -1,6 +1,6 @@
 //! What a benchmark runs: closures, async functions, or a type with state.
 //!
-//! [`bench`](crate::bench) takes any of them by [`IntoTask`]. A closure is the whole task; a type
+//! [`bench`](crate::bench()) takes any of them by [`IntoTask`]. A closure is the whole task; a type
 //! that implements [`Task`] is made once in each worker, before the first cycle, and taken apart
 //! after the last. Cycles of one worker overlap where the task is async: they get `&self`.
 //!
@@ -66,7 +66,7 @@ pub trait Task: Sized + 'static {
     }
 }
 
-/// A task type as a value, for [`bench`](crate::bench).
+/// A task type as a value, for [`bench`](crate::bench()).
 #[must_use]
 pub fn task<T: Task>() -> Typed<T> {
     Typed(PhantomData)
@@ -81,7 +81,7 @@ impl<T> fmt::Debug for Typed<T> {
     }
 }
 
-/// Anything that [`bench`](crate::bench) can run; `Shape` is inferred.
+/// Anything that [`bench`](crate::bench()) can run; `Shape` is inferred.
 ///
 /// Closures and functions, sync or async, with or without a [`&Cycle`](Cycle), and
 /// [`task::<T>()`](task) for a type with state. What they return is a [`CycleReturn`]. A closure
@@ -144,7 +144,9 @@ impl<F: AsyncFn() -> R + 'static, R: CycleReturn + 'static> IntoTask<shape::Asyn
     }
 }
 
-impl<F: AsyncFn(&Cycle) -> R + 'static, R: CycleReturn + 'static> IntoTask<shape::AsyncCycle<R>> for F {
+impl<F: AsyncFn(&Cycle) -> R + 'static, R: CycleReturn + 'static> IntoTask<shape::AsyncCycle<R>>
+    for F
+{
     type Runnable = AsyncCycleClosure<F, R>;
 
     fn into_task(self) -> AsyncCycleClosure<F, R> {
