@@ -1,0 +1,68 @@
+//! Sums at scale: whatever is emitted is received, whoever ends first.
+
+use std::time::Duration;
+
+use dyno_bus::clock;
+use nix::sys::signal::Signal;
+
+use crate::support::{BEHAVES, RECORDS, benchmark, until};
+
+#[test]
+fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
+    // As fast as two workers can: seven values a cycle beside those that are built in.
+    let line = "--rate max --in-flight 8 --duration 500ms --workers 3";
+    let summary = benchmark(RECORDS).args(line).run().verdict(0, "completed");
+    let cycles = summary.cycles.completed;
+    for name in ["plain", "size", "block", "inner", "service"] {
+        let count = summary.metric(name).expect("it came").count;
+        assert_eq!(count, cycles, "{name}");
+    }
+    let workers = summary.workers.iter().map(|worker| worker.metrics["plain"].count);
+    assert_eq!(workers.sum::<u64>(), cycles);
+}
+
+#[test]
+fn a_primary_that_does_not_read_loses_nothing() {
+    // Two workers fill socket and rings, and wait, for as long as the primary is stopped.
+    let line = "--rate max --in-flight 8 --duration 800ms --quiet";
+    let running = benchmark(RECORDS).args(line).start();
+    let workers = running.until_workers(2);
+    let busy = || workers.iter().all(|worker| crate::support::processor_time(*worker) > 5);
+    until("cycles run", Duration::from_secs(10), busy);
+    running.signal(Signal::SIGSTOP);
+    let stopped = clock::now();
+    let span = Duration::from_millis(400);
+    until("they wait", Duration::from_secs(5), || clock::now() - stopped > span);
+    running.signal(Signal::SIGCONT);
+    let summary = running.end().summary();
+    assert_eq!(summary.verdict, "completed", "{:?}", summary.reasons);
+    assert_eq!(summary.metric("plain").expect("it came").count, summary.cycles.completed);
+    assert_eq!((summary.cycles.lost, summary.cycles.failed), (0, 0));
+}
+
+#[test]
+fn early_stops_at_any_moment_leave_exact_sums() {
+    for step in 0..12 {
+        let running = benchmark(BEHAVES).args("--rate 20k --warmup 30ms --duration 20s").start();
+        running.until_said("first cycle");
+        let (begun, span) = (clock::now(), Duration::from_millis(7) * step);
+        until("a moment", Duration::from_secs(5), || clock::now() - begun >= span);
+        running.signal(Signal::SIGINT);
+        let summary = running.end().verdict(130, "interrupted");
+        let cycles = summary.cycles;
+        assert_eq!((cycles.failed, cycles.abandoned, cycles.lost), (0, 0, 0));
+        assert_eq!(cycles.issued, cycles.completed + cycles.unstarted);
+        assert_eq!(summary.metric("response").map_or(0, |metric| metric.count), cycles.completed);
+    }
+}
+
+#[test]
+fn the_series_adds_up_to_the_whole() {
+    let summary = benchmark(BEHAVES).args("--duration 1s --warmup 100ms").run().summary();
+    let (issued, completed) = summary.series.iter().fold((0, 0), |(issued, completed), point| {
+        (issued + point.issued, completed + point.completed)
+    });
+    assert_eq!(issued, summary.cycles.issued + summary.warmup.issued);
+    assert_eq!(completed, summary.cycles.completed + summary.warmup.completed);
+    assert!(summary.series.len() >= 8, "every 100 ms: {:?}", summary.series.len());
+}

@@ -1,0 +1,125 @@
+//! `.run()`: a benchmark inside of a program that is not its own, such as this test.
+
+use std::time::Duration;
+
+use dyno::Summary;
+
+use crate::support::{BEHAVES, LIBRARY, State, assert_says, benchmark, state_of};
+
+/// The parameters of the program `behaves`, as this process declares them.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Parameters {
+    how: String,
+    us: u64,
+}
+
+fn behaves() -> dyno::Bench {
+    dyno::bench("behaves", || ())
+        .parameters(Parameters { how: "nothing".into(), us: 0 })
+        .worker_exe(BEHAVES)
+        .rate(200.0)
+        .warmup(Duration::ZERO)
+        .duration(Duration::from_millis(300))
+        .workers(2)
+}
+
+#[track_caller]
+fn check(summary: &Summary, verdict: &str, completed: u64) {
+    assert_eq!((&*summary.verdict, summary.cycles.completed), (verdict, completed), "{summary:#?}");
+    for worker in &summary.workers {
+        assert_eq!(state_of(worker.pid.expect("it started")), State::Gone);
+    }
+    assert_eq!(summary.primary.pid, std::process::id());
+}
+
+#[test]
+fn a_test_runs_a_benchmark_whose_workers_are_another_program() {
+    check(&behaves().run().expect("it starts"), "sustained", 60);
+}
+
+#[test]
+fn a_test_that_names_no_worker_program_is_told_to() {
+    let error = dyno::bench("alone", || ()).run().expect_err("it would run the tests");
+    assert_says(&error.to_string(), &["would run its tests", "`alone`", ".worker_exe(path)"]);
+}
+
+#[test]
+fn a_worker_program_that_is_not_there_is_said() {
+    let summary = behaves().worker_exe("/nowhere/at/all").run();
+    let text = format!("{summary:?}");
+    assert_says(&text, &["/nowhere/at/all"]);
+}
+
+#[test]
+fn a_worker_program_that_declares_another_benchmark_is_an_error() {
+    let summary = dyno::bench("stranger", || ()).worker_exe(BEHAVES).run().expect("it starts");
+    assert_eq!(summary.verdict, "error", "{summary:#?}");
+    let parts = ["worker 0 (pid ", "exited with code 2", "worker of `stranger`"];
+    assert_says(&summary.reasons[0], &parts);
+}
+
+#[test]
+fn a_setting_that_can_not_be_is_an_error_that_names_the_call() {
+    let error = behaves().rate(0.0).run().expect_err("no rate");
+    assert_says(&error.to_string(), &[".rate(0)", "between 0.1 and 1,000,000"]);
+}
+
+#[test]
+fn two_runs_at_once_do_not_hear_of_each_other() {
+    let runs = std::thread::scope(|scope| {
+        let runs = [200.0, 400.0].map(|rate| scope.spawn(move || behaves().rate(rate).run()));
+        runs.map(|run| run.join().expect("no panic").expect("it starts"))
+    });
+    check(&runs[0], "sustained", 60);
+    check(&runs[1], "sustained", 120);
+}
+
+#[test]
+fn a_program_keeps_its_descriptors_threads_and_signals() {
+    let ended = benchmark(LIBRARY).run();
+    let parts = ["sustained 200 200\n", "sustained 100 100", "\nas before\n"];
+    assert_says(&ended.stdout, &parts);
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert_eq!(ended.stderr, "", "it draws nothing");
+}
+
+#[test]
+fn a_remote_changes_the_rate_while_the_run_goes_on() {
+    let bench = behaves().duration(Duration::from_millis(2_500));
+    let remote = bench.remote();
+    // Asked for before the run begins, it holds from the end of the first lease, a second later.
+    remote.set_rate(1_000.0);
+    let summary = bench.run().expect("it starts");
+    let issued = summary.cycles.issued;
+    // 200 a second for about a second, 1,000 a second for the rest.
+    assert!((1_400..=1_900).contains(&issued), "{issued}");
+    assert_eq!(summary.cycles.completed, issued, "{summary:#?}");
+}
+
+#[test]
+fn a_remote_ends_the_run_early_with_exact_numbers() {
+    let bench = behaves().duration(Duration::from_secs(20));
+    let remote = bench.remote();
+    let other = std::thread::spawn(move || remote.stop());
+    let summary = bench.run().expect("it starts");
+    other.join().expect("no panic");
+    assert!(Duration::from_nanos(summary.elapsed_ns) < Duration::from_secs(10), "{summary:#?}");
+    assert_eq!(summary.cycles.completed + summary.cycles.unstarted, summary.cycles.issued);
+}
+
+#[test]
+fn hooks_of_the_primary_run_in_this_process() {
+    let (sender, heard) = std::sync::mpsc::channel();
+    let told = sender.clone();
+    let summary = behaves()
+        .before(move |parameters| {
+            parameters.set("us", "7")?;
+            sender.send("before".to_owned())?;
+            Ok(())
+        })
+        .after(move |summary| Ok(told.send(summary.verdict.clone())?))
+        .run()
+        .expect("it starts");
+    assert_eq!(summary.parameters.task["us"], 7);
+    assert_eq!(heard.iter().collect::<Vec<_>>(), ["before", "sustained"]);
+}

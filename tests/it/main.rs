@@ -1,0 +1,24 @@
+//! The real thing: benchmarks as programs, their workers as processes, real signals, a real Redis.
+//!
+//! One binary for all of them, because linking costs more than running. Every test starts programs
+//! of `workers/` by [`support`], which waits with deadlines and checks, whatever a test is about,
+//! that nothing is left of a run: no process, no temporary file, no cycle unaccounted for.
+
+mod support;
+
+mod accounting;
+mod backlog;
+mod cli;
+mod crash;
+mod drain;
+mod hooks;
+mod inherited;
+mod library;
+mod lifecycle;
+mod metrics;
+mod orphans;
+mod output;
+mod protocol;
+mod redis;
+mod signal;
+mod verdicts;

@@ -1,0 +1,49 @@
+//! Values that a task records: from any thread, by any means, of the window alone.
+
+use crate::support::{RECORDS, assert_says, benchmark};
+
+#[test]
+fn values_come_from_handles_measures_spans_and_threads() {
+    let summary = benchmark(RECORDS).run().verdict(0, "sustained");
+    for name in ["plain", "size", "block", "async_block", "outer", "inner"] {
+        let metric = summary.metric(name).unwrap_or_else(|| panic!("{name}: {summary:#?}"));
+        assert_eq!(metric.count, 60, "{name}: {metric:?}");
+    }
+    let of = |name: &str| summary.metric(name).expect("it came").clone();
+    // Two threads, each with one value of every cycle.
+    assert_eq!(of("aside").count, 120);
+    assert_eq!((of("size").unit.as_str(), of("size").max), ("bytes", 4096));
+    assert!(of("block").min >= 200_000, "{:?}", of("block"));
+    // A span lasts as long as those inside of it, at least.
+    assert!(of("outer").min >= of("inner").min && of("inner").min >= 100_000);
+    assert_eq!(of("block").unit, "ns");
+}
+
+#[test]
+fn values_of_the_warm_up_are_in_no_result() {
+    let line = "--warmup 200ms --duration 200ms -P warmup_ms=195";
+    let summary = benchmark(RECORDS).args(line).run().verdict(0, "sustained");
+    let plain = summary.metric("plain").expect("it came");
+    assert_eq!((plain.count, plain.max), (40, 1), "{plain:?}");
+}
+
+#[test]
+fn values_that_no_histogram_holds_are_counted() {
+    let summary = benchmark(RECORDS).args("-P odd=true").run().verdict(0, "sustained");
+    let odd = summary.metric("odd").expect("it came");
+    assert_eq!((odd.count, odd.out_of_range), (180, 120), "{odd:?}");
+}
+
+#[test]
+fn a_built_in_name_is_refused_where_it_is_used() {
+    let ended = benchmark(RECORDS).args("-P name=service").run();
+    let summary = ended.verdict(3, "failed");
+    assert_says(&summary.errors[0].message, &["service"]);
+}
+
+#[test]
+fn a_name_that_is_too_long_fails_the_cycle_and_not_the_bus() {
+    let name = "n".repeat(2_000);
+    let ended = benchmark(RECORDS).args(&format!("-P name={name}")).run();
+    assert_says(&ended.verdict(3, "failed").errors[0].message, &["n"]);
+}

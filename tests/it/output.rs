@@ -1,0 +1,165 @@
+//! What a run says, where, and what it does where nobody listens.
+
+use std::fs::{File, OpenOptions};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::{BEHAVES, MISBEHAVES, RECORDS, assert_says, benchmark};
+
+#[test]
+fn ten_megabytes_on_both_streams_of_a_worker_block_nothing() {
+    let line = "-P how=shout -P at=first-cycle --duration 500ms --on-backlog queue --quiet";
+    let ended = benchmark(MISBEHAVES).args(line).run();
+    let summary = ended.summary();
+    assert_eq!(summary.cycles.completed, 100, "{summary:#?}");
+}
+
+#[test]
+fn what_workers_write_has_their_index_and_is_never_in_the_result() {
+    let ended = benchmark(BEHAVES).run();
+    ended.verdict(0, "sustained");
+    assert!(!ended.stdout.contains("first cycle"), "{ended:#?}");
+    assert_eq!(ended.stderr.matches("[0] first cycle\n").count(), 1, "{ended:#?}");
+    assert_eq!(ended.stderr.matches("[1] first cycle\n").count(), 1, "{ended:#?}");
+}
+
+#[test]
+fn a_run_begins_by_saying_its_parameters() {
+    let ended = benchmark(BEHAVES).args("-P us=7 --rate 250").run();
+    let first = ended.stderr.lines().find(|line| line.starts_with("behaves")).expect("a line");
+    let parts = ["rate 250/s", "duration 300ms", "workers 2", "arrivals uniform", "us=7"];
+    assert_says(first, &parts);
+}
+
+#[test]
+fn a_second_of_a_run_is_a_line_where_there_is_no_terminal() {
+    let ended = benchmark(BEHAVES).args("--duration 1200ms").run();
+    assert_says(&ended.stderr, &["1.0 s", "measuring", "issued", "completed", "backlog"]);
+}
+
+#[test]
+fn quiet_leaves_the_result_only() {
+    let ended = benchmark(BEHAVES).args("--quiet").run();
+    ended.verdict(0, "sustained");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn on_tick_is_asked_ten_times_a_second_and_once_after_the_drain() {
+    let ended = benchmark(RECORDS).args("--duration 1s").run();
+    ended.verdict(0, "sustained");
+    let (_, rest) = ended.stderr.split_once("asked ").expect("what it made of the end");
+    let asked: u32 = rest.split(' ').next().and_then(|asked| asked.parse().ok()).expect("a number");
+    assert!((6..=16).contains(&asked), "{asked}");
+    // The two workers' 100 values each, which are known only when all has come.
+    assert_eq!(rest.matches("100").count(), 2, "{rest}");
+}
+
+#[test]
+fn a_disk_that_is_full_half_way_still_gives_the_result() {
+    let script = r#"mkdir out && mount -t tmpfs -o size=8k none out && exec "$0" "$@""#;
+    let unshare = "unshare --user --map-root-user --mount sh -c";
+    let line = "-P how=shout -P at=first-cycle --on-backlog queue --quiet";
+    let ended = benchmark(MISBEHAVES).args(line).launched_by(unshare).launched_with(script).run();
+    let summary = ended.summary();
+    assert_eq!(summary.cycles.completed, 60);
+    assert_says(&summary.warnings.join("\n"), &["No space left on device"]);
+}
+
+#[test]
+fn csv_is_a_line_of_names_and_a_row() {
+    let ended = benchmark(BEHAVES).args("--format csv").run();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{ended:#?}");
+    let column = |name: &str| {
+        let at = lines[0].split(',').position(|column| column == name);
+        lines[1].split(',').nth(at.unwrap_or_else(|| panic!("no {name} in {}", lines[0])))
+    };
+    assert_eq!(column("benchmark"), Some("behaves"));
+    assert_eq!(column("verdict"), Some("sustained"));
+}
+
+#[test]
+fn a_stdout_that_is_closed_is_no_trouble() {
+    for command in ["true", "head -c 1"] {
+        let mut reader = Command::new("sh")
+            .args(["-c", command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        let pipe = reader.stdin.take().expect("it is piped");
+        let ended = benchmark(BEHAVES).args("--format human").stdout(pipe).run();
+        reader.wait().expect("it ends");
+        assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+        assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_full_disk_under_stdout_is_no_panic() {
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux");
+    let ended = benchmark(BEHAVES).stdout(full).run();
+    assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_stops_nothing() {
+    // Its standard error is a pipe that nobody reads, and that a worker fills in no time.
+    let script = r#"mkfifo full && exec 3<>full && exec "$0" "$@" 2>&3"#;
+    let run = benchmark(MISBEHAVES).args("-P how=shout -P at=first-cycle --on-backlog queue");
+    let ended = run.args("--duration 500ms").launched_by("sh -c").launched_with(script).run();
+    let summary = ended.summary();
+    assert_eq!(summary.cycles.completed, 100, "{summary:#?}");
+    assert!(ended.elapsed < Duration::from_secs(15), "{ended:#?}");
+}
+
+#[test]
+fn a_plot_of_a_metric_that_never_came_is_a_warning_that_lists_those_that_did() {
+    let ended = benchmark(RECORDS).args("--plot nonesuch").run();
+    let summary = ended.verdict(0, "sustained");
+    let warning = summary.warnings.iter().find(|text| text.contains("nonesuch"));
+    let parts = ["--plot", "`nonesuch`", "response", "plain"];
+    assert_says(warning.expect("a warning"), &parts);
+}
+
+#[test]
+fn a_plot_draws_the_metrics_course() {
+    let ended = benchmark(RECORDS).args("--plot plain --format human --duration 500ms").run();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert_says(&ended.stdout, &["plain", "sustained"]);
+}
+
+#[test]
+fn a_run_leaves_its_summary_its_histograms_and_its_log() {
+    let ended = benchmark(BEHAVES).run();
+    let kept: dyno::Summary = serde_json::from_str(&ended.read("out/run.json")).expect("a summary");
+    assert_eq!(kept, dyno::Summary { hint: String::new(), ..ended.verdict(0, "sustained") });
+    assert_says(&ended.read("out/metrics.hlog"), &["service"]);
+    assert_says(&ended.read("out/log.jsonl"), &["parameters", "verdict"]);
+}
+
+#[test]
+fn the_log_is_lines_of_json() {
+    let ended = benchmark(BEHAVES).args("--log-file log").run();
+    ended.verdict(0, "sustained");
+    let lines = ended.log.lines().map(serde_json::from_str::<serde_json::Value>);
+    let lines: Vec<_> = lines.collect::<Result<_, _>>().expect("JSON");
+    for message in ["parameters", "phase", "line", "verdict"] {
+        let said = lines.iter().any(|line| line["message"] == message);
+        assert!(said, "{message} in {}", ended.log);
+    }
+}
+
+#[test]
+fn a_result_can_be_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("result.json");
+    let ended = benchmark(BEHAVES).stdout(File::create(&path).expect("writable")).run();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let text = std::fs::read_to_string(path).expect("written");
+    let summary: dyno::Summary = serde_json::from_str(&text).expect("a summary");
+    assert_eq!(summary.cycles.completed, 60);
+}

@@ -1,0 +1,87 @@
+//! Every verdict, from a real run: each says why, in a sentence with numbers.
+
+use std::time::Duration;
+
+use dyno_bus::clock;
+use nix::sys::signal::Signal;
+
+use crate::support::{BEHAVES, MISBEHAVES, assert_says, benchmark, until};
+
+#[test]
+fn sustained_says_what_was_held() {
+    let summary = benchmark(BEHAVES).run().verdict(0, "sustained");
+    let parts = ["60 cycles came due at 200/s over 300ms", "all completed", "stayed bounded"];
+    assert_says(&summary.reasons[0], &parts);
+    // The least and the most that a cycle at the window's edge makes of it.
+    assert!((193.0..=200.0).contains(&summary.rate.delivered), "{summary:#?}");
+}
+
+#[test]
+fn twice_the_capacity_is_unsustained_every_time() {
+    for _ in 0..5 {
+        // 4 ms for each cycle is 250 a second at most for one worker.
+        let line = "-P how=spin -P us=4000 --workers 1 --rate 500 --duration 500ms";
+        let ended = benchmark(BEHAVES).args(line).run();
+        assert_says(&ended.verdict(1, "unsustained").reasons[0], &["the backlog"]);
+    }
+}
+
+#[test]
+fn a_cpu_bound_overload_of_all_processors_is_unsustained_and_not_invalid() {
+    let line = "-P how=spin -P us=4000 --workers auto --rate 2k --duration 1s --on-backlog queue \
+                --drain-deadline 100ms";
+    let summary = benchmark(BEHAVES).args(line).run().verdict(1, "unsustained");
+    assert_eq!(summary.harness.unleased, 0, "{summary:#?}");
+}
+
+#[test]
+fn slow_async_cycles_are_no_backlog_problem() {
+    let line = "-P how=sleep -P us=200000 --rate 200 --warmup 400ms --duration 500ms";
+    let summary = benchmark(BEHAVES).args(line).run().verdict(0, "sustained");
+    // Little's law: 200 a second for 200 ms each are 40 at a time.
+    assert!((35..=60).contains(&summary.backlog.running_end), "{summary:#?}");
+}
+
+#[test]
+fn failed_says_how_many_cycles_did_and_how_many_may() {
+    let ended = benchmark(MISBEHAVES).args("-P how=error -P at=cycle -P worker=0").run();
+    assert_says(&ended.verdict(3, "failed").reasons[0], &["30 of 60 cycles failed, where 0 may"]);
+}
+
+#[test]
+fn a_primary_that_stalls_past_its_leases_is_invalid() {
+    let running = benchmark(BEHAVES).args("--duration 3s").start();
+    running.until_said("first cycle");
+    running.signal(Signal::SIGSTOP);
+    let stopped = clock::now();
+    // A lease lasts a second: it takes more than that to miss one.
+    until("leases end", Duration::from_secs(5), || {
+        clock::now() - stopped > Duration::from_millis(1_600)
+    });
+    running.signal(Signal::SIGCONT);
+    let summary = running.end().verdict(4, "invalid");
+    assert_says(&summary.reasons[0], &["came due before the primary had leased them"]);
+    assert!(summary.harness.unleased > 0, "{summary:#?}");
+    // They were run all the same, late.
+    assert_eq!(summary.cycles.completed, summary.cycles.issued);
+    assert_eq!(summary.cycles.issued, 600);
+}
+
+#[test]
+fn a_primary_that_stalls_for_less_than_a_lease_harms_nothing() {
+    let running = benchmark(BEHAVES).args("--duration 1s").start();
+    running.until_said("first cycle");
+    running.signal(Signal::SIGSTOP);
+    let stopped = clock::now();
+    until("200 ms", Duration::from_secs(5), || clock::now() - stopped > Duration::from_millis(200));
+    running.signal(Signal::SIGCONT);
+    let summary = running.end().verdict(0, "sustained");
+    assert_eq!((summary.harness.unleased, summary.cycles.completed), (0, 200));
+}
+
+#[test]
+fn a_verdict_ends_with_a_hint_for_people() {
+    let ended = benchmark(BEHAVES).args("--format human").run();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert_says(&ended.stdout, &["sustained", "try --rate 400"]);
+}

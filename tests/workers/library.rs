@@ -1,0 +1,45 @@
+//! Breaks nothing: calls `.run()` as a library would, and tells what it finds afterwards.
+//!
+//! It runs one benchmark to know how many descriptors and threads this process has then, two at
+//! once, and one more; and says whether what it has is what it had.
+
+#![expect(clippy::print_stdout, reason = "what was found is told to the test")]
+
+use std::time::Duration;
+
+fn run(rate: f64) -> dyno::Summary {
+    let bench = dyno::bench("library", || ()).rate(rate).warmup(Duration::ZERO);
+    bench.duration(Duration::from_millis(200)).workers(2).run().expect("it starts")
+}
+
+fn main() {
+    run(100.0);
+    let before = held();
+    let both = std::thread::scope(|scope| {
+        let other = scope.spawn(|| run(500.0));
+        [run(1_000.0), other.join().expect("no panic")]
+    });
+    run(100.0);
+    for summary in both {
+        println!("{} {} {}", summary.verdict, summary.cycles.issued, summary.cycles.completed);
+    }
+    let after = held();
+    println!("{}", if before == after { "as before" } else { "not as before" });
+    println!("before: {before:?}, after: {after:?}");
+}
+
+/// Of the signals that this process ignores, blocks and handles, those that a program uses: the C
+/// library handles one more of its own from the first thread on.
+const STANDARD_SIGNALS: u64 = 0x7fff_ffff;
+
+/// How many descriptors and threads this process has, and what becomes of its signals.
+fn held() -> (usize, usize, Vec<u64>) {
+    let count = |folder| std::fs::read_dir(folder).expect("proc").count();
+    let status = std::fs::read_to_string("/proc/self/status").expect("proc");
+    let mask = |line: &str| {
+        let (name, mask) = line.split_once(":\t")?;
+        let mask = u64::from_str_radix(mask, 16).ok()?;
+        ["SigIgn", "SigBlk", "SigCgt"].contains(&name).then_some(mask & STANDARD_SIGNALS)
+    };
+    (count("/proc/self/fd"), count("/proc/self/task"), status.lines().filter_map(mask).collect())
+}

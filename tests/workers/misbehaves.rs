@@ -1,0 +1,332 @@
+//! Breaks one thing, as it is told: `-P how=WHAT -P at=WHERE -P worker=WHICH`.
+//!
+//! `-P log=FILE` leaves a line for each hook and cycle that began, in the order in which they did.
+//! The sentences at [`How`] say what is broken.
+
+#![expect(clippy::print_stdout, reason = "what a worker prints is part of what is tested")]
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::fd::RawFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, raise};
+use nix::sys::socket::{MsgFlags, send};
+use serde::{Deserialize, Serialize};
+
+/// What goes wrong.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum How {
+    /// Nothing does.
+    Nothing,
+    /// It returns an error, of two kinds in turn.
+    Error,
+    /// It panics.
+    Panic,
+    /// It panics in a thread of its own, which nobody joins.
+    PanicInThread,
+    /// It calls `process::exit(0)`, as if all were well.
+    Exit0,
+    /// It says why on standard error and calls `process::exit(1)`.
+    Exit1,
+    /// It aborts.
+    Abort,
+    /// It raises SIGSEGV.
+    Segv,
+    /// Its stack overflows.
+    Overflow,
+    /// It blocks its event loop for ever.
+    Hang,
+    /// It never gets ready, and leaves the event loop to others.
+    Pend,
+    /// It stops itself, as a debugger would.
+    Stop,
+    /// It writes bytes that are no frame into the bus.
+    Junk,
+    /// It writes the beginning of a frame into the bus, and dies.
+    HalfFrame,
+    /// It writes ten megabytes on standard output and as much on standard error.
+    Shout,
+    /// It starts its own program.
+    Recurse,
+    /// It leaves a child behind.
+    LeaveChild,
+    /// It leaves a daemon behind, which has left its process group and session.
+    LeaveDaemon,
+    /// It forks, and the copy of it lives on and holds all its descriptors.
+    Fork,
+    /// It ignores every signal that can be ignored, and hangs.
+    IgnoreAndHang,
+    /// It deletes the file of its own program.
+    Vanish,
+    /// It opens files until it may not open more.
+    UseUpDescriptors,
+    /// It records a value of `extra`, once.
+    Record,
+    /// It records a value of `later` in a task of its own after the cycle has ended.
+    RecordLater,
+    /// It shows the descriptors that a child of it has.
+    ShowDescriptors,
+}
+
+/// Where.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum At {
+    /// In the primary's `before`.
+    PrimaryBefore,
+    /// In the worker's `before`.
+    Before,
+    /// In every cycle.
+    Cycle,
+    /// In the first cycle of all.
+    FirstCycle,
+    /// In the worker's `after`.
+    After,
+    /// In the primary's `after`.
+    PrimaryAfter,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Parameters {
+    how: How,
+    at: At,
+    /// In this worker, or in all of them.
+    worker: Option<u32>,
+    /// Where hooks and cycles are written down; nowhere if empty.
+    log: String,
+}
+
+struct Misbehaves {
+    context: Whereabouts,
+}
+
+/// What `after` needs and a cycle's context has.
+struct Whereabouts {
+    worker: u32,
+    how: How,
+    at: At,
+    chosen: bool,
+    log: String,
+}
+
+impl dyno::Task for Misbehaves {
+    async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let Parameters { how, at, worker: chosen, ref log } = *context.parameters::<Parameters>();
+        let worker = context.worker();
+        let chosen = chosen.is_none_or(|chosen| chosen == worker);
+        let context = Whereabouts { worker, how, at, chosen, log: log.clone() };
+        context.note("before");
+        context.misbehave(At::Before, 0).await?;
+        Ok(Self { context })
+    }
+
+    async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
+        self.context.note(&format!("cycle {}", cycle.index()));
+        if cycle.index() == 0 {
+            self.context.misbehave(At::FirstCycle, 0).await?;
+        }
+        self.context.misbehave(At::Cycle, cycle.index()).await
+    }
+
+    async fn after(self) -> dyno::Result {
+        self.context.note("after");
+        self.context.misbehave(At::After, 0).await
+    }
+}
+
+impl Whereabouts {
+    fn note(&self, what: &str) {
+        note(&self.log, &format!("worker {} {what}", self.worker));
+    }
+
+    async fn misbehave(&self, at: At, index: u64) -> dyno::Result {
+        if at == self.at && self.chosen { misbehave(self.how, index).await } else { Ok(()) }
+    }
+}
+
+/// A line, in one write, so that those of several processes do not mix.
+fn note(log: &str, line: &str) {
+    if !log.is_empty() {
+        let mut file = OpenOptions::new().append(true).create(true).open(log).expect("a file");
+        file.write_all(format!("{line}\n").as_bytes()).expect("room");
+    }
+}
+
+async fn misbehave(how: How, index: u64) -> dyno::Result {
+    match how {
+        How::Nothing => {}
+        How::Error => return Err(["even trouble", "odd trouble"][(index % 2) as usize].into()),
+        How::Panic => panic!("told to panic"),
+        How::PanicInThread => drop(std::thread::spawn(|| panic!("panic aside"))),
+        How::Exit0 => std::process::exit(0),
+        How::Exit1 => exit_1(),
+        How::Abort => std::process::abort(),
+        // The first is taken by the standard library, which looks for an overflow of the stack.
+        How::Segv => loop {
+            raise(Signal::SIGSEGV)?;
+        },
+        How::Overflow => drop(overflow(&[1; 4096])),
+        How::Hang => hang(),
+        How::Pend => std::future::pending().await,
+        How::Stop => raise(Signal::SIGSTOP)?,
+        How::Junk => drop(send(bus(), &[0xff; 64], MsgFlags::empty())?),
+        How::HalfFrame => {
+            send(bus(), &[100, 0, 0, 0, 1, 2, 3], MsgFlags::empty())?;
+            std::process::abort();
+        }
+        How::Shout => shout(),
+        How::Recurse => return recurse(),
+        How::LeaveChild => {
+            let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn()?;
+            println!("left {}", child.id());
+        }
+        How::LeaveDaemon => leave_daemon()?,
+        How::Fork => fork()?,
+        How::IgnoreAndHang => {
+            ignore_signals();
+            hang();
+        }
+        How::Vanish => vanish()?,
+        How::UseUpDescriptors => use_up_descriptors()?,
+        How::Record => dyno::histogram("extra").record(1_u64),
+        How::RecordLater => record_later(),
+        How::ShowDescriptors => drop(Command::new("ls").args(["-l", "/proc/self/fd"]).status()?),
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "last words are part of what is tested")]
+fn exit_1() -> ! {
+    eprintln!("the disk is on fire");
+    std::process::exit(1);
+}
+
+/// Deeper than any stack.
+#[expect(unconditional_recursion, reason = "it is to overflow")]
+fn overflow(frame: &[u8; 4096]) -> u8 {
+    let mut next = *frame;
+    next[0] = next[0].wrapping_add(1);
+    std::hint::black_box(overflow(std::hint::black_box(&next))).wrapping_add(frame[0])
+}
+
+fn hang() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// The bus is the first socket that this process had.
+fn bus() -> RawFd {
+    let is_stream = |fd: &RawFd| {
+        let path = format!("/proc/self/fd/{fd}");
+        std::fs::read_link(path).is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+    };
+    (3..1024).find(is_stream).expect("a socket")
+}
+
+#[expect(clippy::print_stderr, reason = "both streams are filled")]
+fn shout() {
+    let line = "x".repeat(99);
+    for _ in 0..100_000 {
+        println!("{line}");
+        eprintln!("{line}");
+    }
+}
+
+fn recurse() -> dyno::Result {
+    let ended = Command::new(std::env::current_exe()?).stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    println!("my own program ended with {:?}: {}", ended.status.code(), said.trim());
+    Ok(())
+}
+
+/// The daemon's parent ends at once, so that it is an orphan.
+fn leave_daemon() -> dyno::Result {
+    let script = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo left $!";
+    Command::new("sh").args(["-c", script]).status()?;
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "nothing safe forks without exec")]
+fn fork() -> dyno::Result {
+    // SAFETY: the copy calls nothing but pause(2).
+    match unsafe { nix::unistd::fork() }? {
+        nix::unistd::ForkResult::Parent { .. } => Ok(()),
+        nix::unistd::ForkResult::Child => loop {
+            nix::unistd::pause();
+        },
+    }
+}
+
+#[expect(unsafe_code, reason = "nothing safe sets a signal's disposition")]
+fn ignore_signals() {
+    use nix::sys::signal::{SigHandler, signal};
+    for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGPWR] {
+        // SAFETY: to ignore a signal runs no code of ours.
+        let _before = unsafe { signal(number, SigHandler::SigIgn) };
+    }
+}
+
+fn use_up_descriptors() -> dyno::Result {
+    let mut files = Vec::new();
+    loop {
+        files.push(std::fs::File::open("/dev/null")?);
+    }
+}
+
+/// As many as the primary needs for itself and one worker, but not for two.
+fn leave_few_descriptors() -> dyno::Result {
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    files.truncate(files.len() - 22);
+    std::mem::forget(files);
+    Ok(())
+}
+
+fn vanish() -> dyno::Result {
+    Ok(std::fs::remove_file(std::env::current_exe()?)?)
+}
+
+fn record_later() {
+    let later = dyno::histogram("later");
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        later.record(1_u64);
+    });
+}
+
+fn main() -> dyno::Outcome {
+    let defaults =
+        Parameters { how: How::Nothing, at: At::Cycle, worker: None, log: String::new() };
+    dyno::bench("misbehaves", dyno::task::<Misbehaves>())
+        .parameters(defaults)
+        .rate(200.0)
+        .before(|parameters| in_primary(parameters.values(), At::PrimaryBefore, "before"))
+        .after(|summary| in_primary(&summary.parameters.task, At::PrimaryAfter, "after"))
+        .main()
+}
+
+fn in_primary(
+    values: &serde_json::Map<String, serde_json::Value>,
+    at: At,
+    what: &str,
+) -> dyno::Result {
+    let parameters: Parameters = serde_json::from_value(values.clone().into())?;
+    note(&parameters.log, &format!("primary {what}"));
+    if parameters.at != at {
+        return Ok(());
+    }
+    match parameters.how {
+        How::Error => Err("told to fail".into()),
+        How::Panic => panic!("told to panic"),
+        How::Hang => hang(),
+        How::Vanish => vanish(),
+        How::UseUpDescriptors => leave_few_descriptors(),
+        _ => Ok(()),
+    }
+}

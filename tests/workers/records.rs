@@ -1,0 +1,99 @@
+//! Breaks nothing: records values of its own in every way that there is.
+//!
+//! Per cycle: one value of `plain`, its size in `size`, a `block` and an `async_block` that are
+//! measured, the spans `outer` and `inner`, and one value of `aside` from each of two threads. In
+//! warm-up cycles `plain` is 1,000,000 rather than 1. Its `on_tick` counts how often it is asked.
+
+use std::sync::mpsc::{Sender, channel};
+
+use dyno_bus::{Time, clock};
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+#[derive(Serialize, Deserialize)]
+struct Parameters {
+    /// How long after the worker's first cycle became due the value of `plain` changes.
+    warmup_ms: u64,
+    /// A name that is recorded too, if it is not empty.
+    name: String,
+    /// A value that no histogram holds is recorded too.
+    odd: bool,
+}
+
+struct Records {
+    asides: Vec<Sender<u64>>,
+    first_due: std::cell::Cell<Option<Time>>,
+}
+
+impl dyno::Task for Records {
+    async fn before(_context: &dyno::Context) -> dyno::Result<Self> {
+        let aside = || {
+            let (sender, receiver) = channel();
+            std::thread::spawn(move || {
+                let aside = dyno::histogram("aside");
+                while let Ok(value) = receiver.recv() {
+                    aside.record(value);
+                }
+            });
+            sender
+        };
+        Ok(Self { asides: vec![aside(), aside()], first_due: std::cell::Cell::new(None) })
+    }
+
+    async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
+        let parameters = cycle.parameters::<Parameters>();
+        let first_due = self.first_due.get().unwrap_or(cycle.due());
+        self.first_due.set(Some(first_due));
+        let warmup = std::time::Duration::from_millis(parameters.warmup_ms);
+        let is_warmup = cycle.due() < first_due + warmup;
+        dyno::histogram("plain").record(if is_warmup { 1_000_000_u64 } else { 1 });
+        dyno::histogram("size").with_unit(dyno::Unit::Bytes).record(4096_u64);
+        for aside in &self.asides {
+            aside.send(cycle.index())?;
+        }
+        dyno::measure("block", || spin(200));
+        dyno::measure_async("async_block", async { tokio::task::yield_now().await }).await;
+        outer();
+        if !parameters.name.is_empty() {
+            dyno::histogram(&parameters.name).record(1_u64);
+        }
+        if parameters.odd {
+            dyno::histogram("odd").record(f64::NAN);
+            dyno::histogram("odd").record(-1.0);
+            dyno::histogram("odd").record(7.0);
+        }
+        Ok(())
+    }
+}
+
+#[instrument]
+fn outer() {
+    inner();
+}
+
+#[instrument]
+fn inner() {
+    spin(100);
+}
+
+fn spin(us: u64) {
+    let end = clock::now() + std::time::Duration::from_micros(us);
+    while clock::now() < end {
+        std::hint::spin_loop();
+    }
+}
+
+fn main() -> dyno::Outcome {
+    dyno::bench("records", dyno::task::<Records>())
+        .parameters(Parameters { warmup_ms: 0, name: String::new(), odd: false })
+        .rate(200.0)
+        .on_tick({
+            let mut asked = 0;
+            move |list| {
+                asked += 1;
+                let workers = list.clone().workers().metrics(["plain"]).pick(dyno::Stat::Count);
+                Some(format!("asked {asked} times\n{workers}"))
+            }
+        })
+        .main()
+}

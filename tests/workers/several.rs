@@ -1,0 +1,49 @@
+//! Breaks the order of declarations, if it is told to: two benchmarks in one program.
+//!
+//! By the variable `SEVERAL`: `first` and `second` are declared, then run in turn; with `late`,
+//! `second` is declared only once `first` has run, and is not met by its own workers; with `inside`
+//! a benchmark is run inside an event loop.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what ran is told to the test")]
+
+use std::time::Duration;
+
+fn first() -> dyno::Bench {
+    dyno::bench("first", || 1).rate(200.0).warmup(Duration::ZERO).duration(SHORT).workers(1)
+}
+
+fn second() -> dyno::Bench {
+    dyno::bench("second", async || 2).rate(200.0).warmup(Duration::ZERO).duration(SHORT).workers(1)
+}
+
+const SHORT: Duration = Duration::from_millis(50);
+
+fn main() {
+    match std::env::var("SEVERAL").as_deref() {
+        Ok("late") => {
+            say(first().run());
+            say(second().run());
+        }
+        Ok("inside") => {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.expect("a runtime").block_on(async { say(first().run()) });
+        }
+        _ => {
+            let (first, second) = (first(), second());
+            say(first.run());
+            say(second.run());
+        }
+    }
+}
+
+fn say(result: Result<dyno::Summary, dyno::RunError>) {
+    match result {
+        Ok(summary) => {
+            println!("{}: {} {:?}", summary.benchmark, summary.verdict, summary.reasons);
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::exit(2);
+        }
+    }
+}
