@@ -11,8 +11,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dyno_bus::message::{Report, Start};
-use dyno_bus::{LinkError, Received, Time, clock};
+use dyno_bus::{Time, clock};
 use dyno_observer::ProcessId;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -22,20 +21,19 @@ use super::beat::Beat;
 use super::error::StartError;
 use super::event::{Action, Event, Fault, Phase};
 use super::fault::{Faults, Named};
+use super::launch::{Launch, Reach, nonce, start_of};
 use super::plan::{OnBacklog, Plan};
 use super::process::Process;
 use super::record::{Ending, Record};
 use super::remote::Remote;
-use super::run::{Run, Sink, Stream, Update, WorkerEnd};
+use super::run::{Run, Sink, Update, WorkerEnd};
 use super::signal::{Asked, Signals};
 use super::state::Primary;
 use super::sweep;
 use crate::identity::Identity;
 
-/// Frames of one worker that are read before the others have their turn.
-const FRAMES_PER_TURN: usize = 32;
-/// Reads of one worker's output, likewise.
-const READS_PER_TURN: usize = 8;
+mod read;
+
 /// Waking so much later than asked for means that this process stood still: no worker is to
 /// blame for that time.
 const STALL_MIN: Duration = Duration::from_millis(100);
@@ -49,29 +47,6 @@ const EXIT: usize = 3;
 /// Tokens of what is not a worker's.
 const SIGNALS: Token = Token(usize::MAX);
 const REMOTE: Token = Token(usize::MAX - 1);
-
-/// All that a run needs beside its plan.
-pub struct Launch {
-    /// What to do.
-    pub plan: Plan,
-    /// The workers' program.
-    pub worker_exe: PathBuf,
-    /// Its command line, its name first; where it is empty, its name alone.
-    pub worker_line: Vec<OsString>,
-    /// Whether this process is ours.
-    pub reach: Reach,
-    /// By which the run can be steered.
-    pub remote: Remote,
-}
-
-/// How far a run may reach into the process that it runs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// It is ours: signals are taken over and orphans adopted.
-    Process,
-    /// It is someone else's: nothing of it is touched.
-    Guest,
-}
 
 /// Runs the plan to its end, whatever becomes of it.
 ///
@@ -227,120 +202,8 @@ impl<'a> Driver<'a> {
             self.step(Event::Stalled(span));
         }
     }
-
-    /// Reads one source of one worker.
-    fn serve(&mut self, worker: u32, source: usize) {
-        match source {
-            LINK => self.read_link(worker, FRAMES_PER_TURN),
-            STDOUT | STDERR => self.read_output(worker, source, READS_PER_TURN),
-            EXIT => self.judge(worker),
-            _ => unreachable!("a token has one of four sources"),
-        }
-    }
-
     fn process(&mut self, worker: u32) -> Option<&mut Process> {
         self.processes[worker as usize].as_mut()
-    }
-
-    fn read_link(&mut self, worker: u32, frames_max: usize) {
-        for _ in 0..frames_max {
-            let Some(process) = self.process(worker).filter(|process| !process.closed) else {
-                return;
-            };
-            // What could not be written before may be taken by now; a peer that is gone shows
-            // in what is read.
-            let _gone = process.link.flush();
-            match process.link.receive() {
-                Ok(Received::Message(report)) => self.report(worker, report),
-                Ok(Received::NotYet) => return,
-                // What a dead worker had begun to write is no message: its end tells the cause.
-                Ok(Received::Closed) | Err(LinkError::Truncated { .. }) => {
-                    return self.close(worker);
-                }
-                Err(error) => return self.break_with(worker, error.to_string()),
-            }
-        }
-        self.unread.push(token(worker, LINK));
-    }
-
-    /// Nothing more is read of a worker.
-    fn close(&mut self, worker: u32) {
-        if let Some(process) = self.process(worker).filter(|process| !process.closed) {
-            process.closed = true;
-            self.step(Event::Closed { worker });
-        }
-    }
-
-    /// What a worker sent can't be true: nothing more is believed of it.
-    fn break_with(&mut self, worker: u32, error: String) {
-        self.step(Event::Broken { worker, error });
-        self.close(worker);
-    }
-
-    fn report(&mut self, worker: u32, report: Report) {
-        let process = ProcessId::Worker(worker);
-        let refused = match report {
-            Report::Hello(hello) => {
-                let refused = self.record.observer.hello(process, hello.pid);
-                self.step(Event::Hello { worker, hello });
-                refused.err().map(|error| error.to_string())
-            }
-            Report::Declare(declare) => {
-                self.record.observer.declare(process, &declare).err().map(|e| e.to_string())
-            }
-            Report::Batch(batch) => {
-                let due = self.state.due(worker, batch.as_of);
-                self.record.absorb(worker, batch, due).err().map(|error| error.to_string())
-            }
-            Report::Ready => return self.step(Event::Ready { worker }),
-            Report::Failed(failed) => {
-                let (hook, message) = (failed.hook, failed.message);
-                return self.step(Event::HookFailed { worker, hook, message });
-            }
-            Report::Notice(notice) => return self.warn(notice),
-            Report::Drained(drained) => return self.step(Event::Drained { worker, drained }),
-            Report::Bye(bye) => return self.step(Event::Bye { worker, bye }),
-        };
-        if let Some(error) = refused {
-            self.break_with(worker, error);
-        }
-    }
-
-    fn read_output(&mut self, worker: u32, source: usize, reads_max: usize) {
-        let Some(process) = self.processes[worker as usize].as_mut() else { return };
-        let mut lines = Vec::new();
-        let mut more = true;
-        for _ in 0..reads_max {
-            more = match source {
-                STDOUT => process.stdout.read(|line| lines.push(line)),
-                _ => process.stderr.read(|line| lines.push(line)),
-            };
-            if !more {
-                break;
-            }
-        }
-        if more {
-            self.unread.push(token(worker, source));
-        }
-        let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
-        for text in lines {
-            if stream == Stream::Stderr {
-                process.remember(&text);
-            }
-            self.sink.update(Update::Line { worker, stream, text });
-        }
-    }
-
-    /// A process has ended: what it sent and wrote is read to the end, then it is judged.
-    fn judge(&mut self, worker: u32) {
-        let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
-        self.read_link(worker, usize::MAX);
-        for source in [STDOUT, STDERR] {
-            self.read_output(worker, source, usize::MAX);
-        }
-        // A grandchild may hold the socket open: nothing of the worker's can follow.
-        self.close(worker);
-        self.step(Event::Exited { worker, exit });
     }
 
     /// Feeds an event to the state machine, and performs what it asks for.
@@ -513,43 +376,8 @@ const fn token(worker: u32, source: usize) -> Token {
     Token(worker as usize * SOURCES + source)
 }
 
-/// A number that no other run has: it tells this run's processes from all others.
-fn nonce() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-
-    // The standard library's own source of randomness.
-    RandomState::new().hash_one((std::process::id(), clock::now()))
-}
-
 /// Processor time of this process.
 fn cpu_time() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID)
         .map_or(Duration::ZERO, Duration::from)
-}
-
-/// The probes of all workers together fire so often at most.
-const PROBE_PERIOD: Duration = Duration::from_millis(10);
-/// The workers together send so often at most, each within these bounds.
-const FLUSH_PERIOD: Duration = Duration::from_millis(10);
-const FLUSH_PERIOD_MIN: Duration = Duration::from_millis(20);
-const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
-
-/// What every worker is told of the plan.
-fn start_of(plan: &Plan) -> Start {
-    let flush = (FLUSH_PERIOD * plan.workers).clamp(FLUSH_PERIOD_MIN, FLUSH_PERIOD_MAX);
-    let backlog_max = match plan.on_backlog {
-        OnBacklog::Skip => plan.backlog_limit(0).map(|limit| limit.div_ceil(plan.workers.into())),
-        OnBacklog::Stop | OnBacklog::Queue => None,
-    };
-    Start {
-        workers: plan.workers,
-        parameters: serde_json::Value::Object(plan.task.clone()).to_string(),
-        in_flight_max: plan.in_flight,
-        backlog_max,
-        pacing: plan.pacing,
-        probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers),
-        flush_period_ns: clock::nanos(flush),
-        drain_deadline_ns: clock::nanos(plan.deadlines.drain),
-        spans: plan.spans.clone(),
-    }
 }

@@ -1,0 +1,129 @@
+//! What comes from workers: each source is read until it has nothing more, a busy one only so far
+//! that the others are served too.
+
+use dyno_bus::{LinkError, Received};
+use dyno_bus::message::Report;
+use dyno_observer::ProcessId;
+
+use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
+use crate::primary::event::Event;
+use crate::primary::process::Process;
+use crate::primary::run::{Stream, Update};
+
+/// Frames of one worker that are read before the others have their turn.
+const FRAMES_PER_TURN: usize = 32;
+/// Reads of one worker's output, likewise.
+const READS_PER_TURN: usize = 8;
+
+impl Driver<'_> {
+    /// Reads one source of one worker.
+    pub(super) fn serve(&mut self, worker: u32, source: usize) {
+        match source {
+            LINK => self.read_link(worker, FRAMES_PER_TURN),
+            STDOUT | STDERR => self.read_output(worker, source, READS_PER_TURN),
+            EXIT => self.judge(worker),
+            _ => unreachable!("a token has one of four sources"),
+        }
+    }
+
+    fn read_link(&mut self, worker: u32, frames_max: usize) {
+        for _ in 0..frames_max {
+            let Some(process) = self.process(worker).filter(|process| !process.closed) else {
+                return;
+            };
+            // What could not be written before may be taken by now; a peer that is gone shows
+            // in what is read.
+            let _gone = process.link.flush();
+            match process.link.receive() {
+                Ok(Received::Message(report)) => self.report(worker, report),
+                Ok(Received::NotYet) => return,
+                // What a dead worker had begun to write is no message: its end tells the cause.
+                Ok(Received::Closed) | Err(LinkError::Truncated { .. }) => {
+                    return self.close(worker);
+                }
+                Err(error) => return self.break_with(worker, error.to_string()),
+            }
+        }
+        self.unread.push(token(worker, LINK));
+    }
+
+    /// Nothing more is read of a worker.
+    fn close(&mut self, worker: u32) {
+        if let Some(process) = self.process(worker).filter(|process| !process.closed) {
+            process.closed = true;
+            self.step(Event::Closed { worker });
+        }
+    }
+
+    /// What a worker sent can't be true: nothing more is believed of it.
+    fn break_with(&mut self, worker: u32, error: String) {
+        self.step(Event::Broken { worker, error });
+        self.close(worker);
+    }
+
+    fn report(&mut self, worker: u32, report: Report) {
+        let process = ProcessId::Worker(worker);
+        let refused = match report {
+            Report::Hello(hello) => {
+                let refused = self.record.observer.hello(process, hello.pid);
+                self.step(Event::Hello { worker, hello });
+                refused.err().map(|error| error.to_string())
+            }
+            Report::Declare(declare) => {
+                self.record.observer.declare(process, &declare).err().map(|e| e.to_string())
+            }
+            Report::Batch(batch) => {
+                let due = self.state.due(worker, batch.as_of);
+                self.record.absorb(worker, batch, due).err().map(|error| error.to_string())
+            }
+            Report::Ready => return self.step(Event::Ready { worker }),
+            Report::Failed(failed) => {
+                let (hook, message) = (failed.hook, failed.message);
+                return self.step(Event::HookFailed { worker, hook, message });
+            }
+            Report::Notice(notice) => return self.warn(notice),
+            Report::Drained(drained) => return self.step(Event::Drained { worker, drained }),
+            Report::Bye(bye) => return self.step(Event::Bye { worker, bye }),
+        };
+        if let Some(error) = refused {
+            self.break_with(worker, error);
+        }
+    }
+
+    fn read_output(&mut self, worker: u32, source: usize, reads_max: usize) {
+        let Some(process) = self.processes[worker as usize].as_mut() else { return };
+        let mut lines = Vec::new();
+        let mut more = true;
+        for _ in 0..reads_max {
+            more = match source {
+                STDOUT => process.stdout.read(|line| lines.push(line)),
+                _ => process.stderr.read(|line| lines.push(line)),
+            };
+            if !more {
+                break;
+            }
+        }
+        if more {
+            self.unread.push(token(worker, source));
+        }
+        let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
+        for text in lines {
+            if stream == Stream::Stderr {
+                process.remember(&text);
+            }
+            self.sink.update(Update::Line { worker, stream, text });
+        }
+    }
+
+    /// A process has ended: what it sent and wrote is read to the end, then it is judged.
+    fn judge(&mut self, worker: u32) {
+        let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
+        self.read_link(worker, usize::MAX);
+        for source in [STDOUT, STDERR] {
+            self.read_output(worker, source, usize::MAX);
+        }
+        // A grandchild may hold the socket open: nothing of the worker's can follow.
+        self.close(worker);
+        self.step(Event::Exited { worker, exit });
+    }
+}

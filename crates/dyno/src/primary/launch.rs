@@ -1,0 +1,69 @@
+//! What a run is given, and what it tells its workers of it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dyno_bus::clock;
+use dyno_bus::message::Start;
+
+use super::plan::{OnBacklog, Plan};
+use super::remote::Remote;
+
+/// All that a run needs beside its plan.
+pub struct Launch {
+    /// What to do.
+    pub plan: Plan,
+    /// The workers' program.
+    pub worker_exe: PathBuf,
+    /// Its command line, its name first; where it is empty, its name alone.
+    pub worker_line: Vec<OsString>,
+    /// Whether this process is ours.
+    pub reach: Reach,
+    /// By which the run can be steered.
+    pub remote: Remote,
+}
+
+/// How far a run may reach into the process that it runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It is ours: signals are taken over and orphans adopted.
+    Process,
+    /// It is someone else's: nothing of it is touched.
+    Guest,
+}
+
+/// A number that no other run has: it tells this run's processes from all others.
+pub(super) fn nonce() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+
+    // The standard library's own source of randomness.
+    RandomState::new().hash_one((std::process::id(), clock::now()))
+}
+
+/// The probes of all workers together fire so often at most.
+const PROBE_PERIOD: Duration = Duration::from_millis(10);
+/// The workers together send so often at most, each within these bounds.
+const FLUSH_PERIOD: Duration = Duration::from_millis(10);
+const FLUSH_PERIOD_MIN: Duration = Duration::from_millis(20);
+const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
+
+/// What every worker is told of the plan.
+pub(super) fn start_of(plan: &Plan) -> Start {
+    let flush = (FLUSH_PERIOD * plan.workers).clamp(FLUSH_PERIOD_MIN, FLUSH_PERIOD_MAX);
+    let backlog_max = match plan.on_backlog {
+        OnBacklog::Skip => plan.backlog_limit(0).map(|limit| limit.div_ceil(plan.workers.into())),
+        OnBacklog::Stop | OnBacklog::Queue => None,
+    };
+    Start {
+        workers: plan.workers,
+        parameters: serde_json::Value::Object(plan.task.clone()).to_string(),
+        in_flight_max: plan.in_flight,
+        backlog_max,
+        pacing: plan.pacing,
+        probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers),
+        flush_period_ns: clock::nanos(flush),
+        drain_deadline_ns: clock::nanos(plan.deadlines.drain),
+        spans: plan.spans.clone(),
+    }
+}
