@@ -296,7 +296,7 @@ impl Bench {
     /// name, then flags. It is never taken for a test.
     ///
     /// Workers are started with the command line of this process all the same: they have to find
-    /// their way to the same [`bench`].
+    /// their way to the same [`bench()`].
     #[cfg(feature = "cli")]
     pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
         crate::command::main_with(self, line)
