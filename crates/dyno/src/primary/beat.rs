@@ -23,6 +23,11 @@ const BEAT_MAX: Duration = Duration::from_millis(50);
 /// No interval is shorter than this: it would hold too few values.
 const ROTATION_MIN: Duration = Duration::from_millis(100);
 
+/// How often the backlog is sampled: as often as the plan's length asks for.
+pub(super) fn period(plan: &Plan) -> Duration {
+    (plan.duration / BEATS).clamp(BEAT_MIN, BEAT_MAX)
+}
+
 /// When what is due.
 pub(super) struct Beat {
     own: OwnBus,
@@ -38,7 +43,7 @@ pub(super) struct Beat {
 
 impl Beat {
     pub(super) fn new(plan: &Plan, now: Time, tick: Option<Duration>) -> Self {
-        let period = (plan.duration / BEATS).clamp(BEAT_MIN, BEAT_MAX);
+        let period = period(plan);
         // As many snapshots as are kept, spread over the window.
         let rotation = (plan.duration / SNAPSHOTS_MAX as u32).max(ROTATION_MIN);
         Self {

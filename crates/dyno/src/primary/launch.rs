@@ -7,6 +7,7 @@ use std::time::Duration;
 use dyno_bus::clock;
 use dyno_bus::message::Start;
 
+use super::beat;
 use super::plan::{OnBacklog, Plan};
 use super::remote::Remote;
 
@@ -43,14 +44,14 @@ pub(super) fn nonce() -> u64 {
 
 /// The probes of all workers together fire so often at most.
 const PROBE_PERIOD: Duration = Duration::from_millis(10);
-/// The workers together send so often at most, each within these bounds.
+/// The workers together send so often at most, unless their rings fill before; each within these
+/// bounds, and no less often than the primary samples the backlog.
 const FLUSH_PERIOD: Duration = Duration::from_millis(10);
-const FLUSH_PERIOD_MIN: Duration = Duration::from_millis(20);
 const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
 
 /// What every worker is told of the plan.
 pub(super) fn start_of(plan: &Plan) -> Start {
-    let flush = (FLUSH_PERIOD * plan.workers).clamp(FLUSH_PERIOD_MIN, FLUSH_PERIOD_MAX);
+    let flush = (FLUSH_PERIOD * plan.workers).clamp(beat::period(plan), FLUSH_PERIOD_MAX);
     let backlog_max = match plan.on_backlog {
         OnBacklog::Skip => plan.backlog_limit(0).map(|limit| limit.div_ceil(plan.workers.into())),
         OnBacklog::Stop | OnBacklog::Queue => None,
