@@ -20,7 +20,7 @@ use nix::sys::signal::Signal;
 use super::beat::Beat;
 use super::error::StartError;
 use super::event::{Action, Event, Fault, Phase};
-use super::fault::{Faults, Named};
+use super::fault::{Faults, Named, Said};
 use super::launch::{Launch, Reach, nonce, start_of};
 use super::plan::{OnBacklog, Plan};
 use super::process::Process;
@@ -291,8 +291,10 @@ impl<'a> Driver<'a> {
         let process = self.processes[fault.worker as usize].as_ref();
         let tail: Vec<_> = process.into_iter().flat_map(|p| p.tail().map(str::to_owned)).collect();
         let named = Named { pid: process.map(Process::pid), tail: &tail };
-        if let Some(sentence) = self.faults.add(fault, named, &self.plan.deadlines) {
-            self.sink.update(Update::Fault(sentence));
+        match self.faults.add(fault, named, &self.plan.deadlines) {
+            Some(Said::Fault(sentence)) => self.sink.update(Update::Fault(sentence)),
+            Some(Said::Warning(sentence)) => self.warn(sentence),
+            None => {}
         }
     }
 

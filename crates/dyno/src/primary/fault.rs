@@ -27,14 +27,26 @@ pub(super) struct Named<'a> {
     pub(super) tail: &'a [String],
 }
 
+/// What is said of a fault when it comes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// It makes the run an error.
+    Fault(String),
+    /// It takes nothing from the result.
+    Warning(String),
+}
+
 impl Faults {
-    /// Takes a fault; its sentence, unless another worker met the same before.
+    /// Takes a fault; what to say of it, unless another worker met the same before.
     pub(super) fn add(
         &mut self,
         fault: Fault,
         named: Named<'_>,
         deadlines: &Deadlines,
-    ) -> Option<String> {
+    ) -> Option<Said> {
+        if fault.cause == Cause::LateExit {
+            return Some(Said::Warning(describe(&fault, named, deadlines)));
+        }
         // What fails alike in every worker is one fault: a server that can't be reached, a limit.
         let is_common = matches!(fault.cause, Cause::Hook(..) | Cause::Spawn(_));
         let alike = |told: &&mut Told| is_common && told.cause == fault.cause;
@@ -45,7 +57,7 @@ impl Faults {
         let sentence = describe(&fault, named, deadlines);
         let told = Told { cause: fault.cause, sentence: sentence.clone(), more: 0 };
         self.told.push(told);
-        Some(sentence)
+        Some(Said::Fault(sentence))
     }
 
     /// All of them, a sentence each.
@@ -127,12 +139,22 @@ mod tests {
         let died = fault(1, Cause::Died(Exit::Signal(9)));
         let sentence = Faults::default().add(died, named(&tail), &deadlines);
         assert_eq!(
-            sentence.as_deref(),
-            Some(
+            sentence,
+            Some(Said::Fault(
                 "worker 1 (pid 7) was killed by SIGKILL, while the run was measuring; its last \
                  words on stderr: a | b"
-            )
+                    .into()
+            ))
         );
+    }
+
+    #[test]
+    fn who_exits_late_has_said_all_and_is_no_error() {
+        let deadlines = crate::primary::tests::plan().deadlines;
+        let mut faults = Faults::default();
+        let said = faults.add(fault(1, Cause::LateExit), named(&[]), &deadlines);
+        assert!(matches!(said, Some(Said::Warning(_))), "{said:?}");
+        assert!(faults.sentences().is_empty());
     }
 
     #[test]
