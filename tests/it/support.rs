@@ -3,10 +3,10 @@
 //! Nothing here waits without a deadline, and nothing is taken for done because some time passed.
 
 mod invariants;
+mod server;
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 pub(crate) use invariants::{State, processes_of, processor_time, state_of};
+pub(crate) use server::Redis;
 
 pub(crate) const BEHAVES: &str = env!("CARGO_BIN_EXE_behaves");
 pub(crate) const MISBEHAVES: &str = env!("CARGO_BIN_EXE_misbehaves");
@@ -393,51 +394,5 @@ pub(crate) fn assert_says(text: &str, parts: &[&str]) {
             panic!("no `{part}` (in order) in: {text}");
         };
         rest = after;
-    }
-}
-
-/// A private Redis server on a Unix socket, gone after the test.
-pub(crate) struct Redis {
-    server: Child,
-    folder: TempDir,
-}
-
-impl Redis {
-    #[track_caller]
-    pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let server = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "no"])
-            .args([Path::new("--unixsocket"), &folder.path().join("socket")])
-            .args([Path::new("--dir"), folder.path()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn();
-        let Ok(server) = server else {
-            panic!("this test needs `redis-server`: `cargo xtask test` installs it");
-        };
-        let redis = Self { server, folder };
-        until("redis answers", DEADLINE, || redis.connect().is_ok());
-        redis
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
-    }
-
-    pub(crate) fn connect(&self) -> redis::RedisResult<redis::Connection> {
-        redis::Client::open(self.url())?.get_connection()
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // It is ours and not reaped.
-        self.server.kill().expect("it runs");
-        self.server.wait().expect("it was killed");
     }
 }

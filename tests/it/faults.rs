@@ -1,0 +1,51 @@
+//! `docs/faults.md` is true: every fault has its row, and every test that it names exists.
+
+use std::path::{Path, PathBuf};
+
+/// As many as are known.
+const FAULTS: usize = 77;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("docs/faults.md")).expect("the page")
+}
+
+/// All Rust files below these folders.
+fn sources(mut folders: Vec<PathBuf>) -> String {
+    let mut text = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text += &std::fs::read_to_string(path).expect("text");
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_fault_has_its_row() {
+    let rows = page();
+    let rows = rows.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
+    let numbers: Vec<usize> = rows.filter_map(|number| number.parse().ok()).collect();
+    assert_eq!(numbers, (1..=FAULTS).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let sources = sources(vec![root().join("crates"), root().join("tests/it")]);
+    let page = page();
+    let names = page.split('`').skip(1).step_by(2).filter(|name| {
+        name.contains('_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    let missing: Vec<_> = names
+        .filter(|name| *name != "loop_lag" && !sources.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
