@@ -58,7 +58,9 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
 
 fn report_settings(output: &Output, plots: &[String]) -> report::Settings {
     // What the command line asks for takes the place of what the code does.
-    let plot = if output.plot.is_empty() { plots.to_vec() } else { output.plot.clone() };
+    let plot = if output.plot.is_empty() { plots } else { &output.plot };
+    // An empty name asks for no plot.
+    let plot = plot.iter().filter(|metric| !metric.is_empty()).cloned().collect();
     report::Settings {
         format: Some(output.format),
         progress: if output.quiet { Progress::Quiet } else { Progress::Shown },

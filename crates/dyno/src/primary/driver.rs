@@ -38,6 +38,10 @@ mod read;
 /// blame for that time.
 const STALL_MIN: Duration = Duration::from_millis(100);
 
+/// What a debug build is told, each time.
+const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about the code that users \
+                           run; build with --release";
+
 /// What is watched of each worker; its token is `worker * SOURCES + source`.
 const SOURCES: usize = 4;
 const LINK: usize = 0;
@@ -54,6 +58,9 @@ const REMOTE: Token = Token(usize::MAX - 1);
 /// Only if nothing could be started. Everything later is part of the [`Run`].
 pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
     let mut driver = Driver::new(launch, sink)?;
+    if cfg!(debug_assertions) {
+        driver.warn(DEBUG_BUILD.into());
+    }
     driver.step(Event::Begin);
     while driver.state.phase() != Phase::Done {
         driver.turn();

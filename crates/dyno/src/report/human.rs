@@ -69,7 +69,7 @@ pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
     if let Some(kept) = kept {
         text.push_str(&wrapped("files", &[kept.display().to_string()], look));
     }
-    if !summary.metrics.is_empty() {
+    if summary.metrics.values().any(|metric| metric.count > 0) {
         text.push('\n');
         text.push_str(&metrics(summary, palette, look.columns()));
     }
