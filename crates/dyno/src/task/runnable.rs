@@ -90,7 +90,9 @@ impl<F: AsyncFn() -> R + 'static, R: CycleReturn + 'static> Runnable for AsyncCl
 #[derive(Debug)]
 pub struct AsyncCycleClosure<F, R>(pub(super) F, pub(super) PhantomData<fn() -> R>);
 
-impl<F: AsyncFn(&Cycle) -> R + 'static, R: CycleReturn + 'static> Runnable for AsyncCycleClosure<F, R> {
+impl<F: AsyncFn(&Cycle) -> R + 'static, R: CycleReturn + 'static> Runnable
+    for AsyncCycleClosure<F, R>
+{
     type State = F;
 
     async fn before(self, _context: &'static Context) -> Result<F> {

@@ -1,8 +1,8 @@
 //! What comes from workers: each source is read until it has nothing more, a busy one only so far
 //! that the others are served too.
 
-use dyno_bus::{LinkError, Received};
 use dyno_bus::message::Report;
+use dyno_bus::{LinkError, Received};
 use dyno_observer::ProcessId;
 
 use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
