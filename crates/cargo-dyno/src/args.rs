@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use dyno::args::Format;
 
 /// Does this code sustain this rate?
 #[derive(Debug, Parser)]
@@ -28,6 +29,10 @@ pub(crate) enum Command {
     Run(Run),
     /// List the benchmarks of the package or workspace
     List(List),
+    /// Run a command as the task, a process for each cycle
+    ///
+    /// Its flags are those of every benchmark, and it reads them itself: `exec --help` lists them.
+    Exec(Exec),
     /// Write a first benchmark, and what the manifest needs for it
     ///
     /// Nothing that exists is overwritten, and the manifest keeps its comments and its order. An
@@ -206,6 +211,14 @@ pub(crate) enum Dep {
     Version,
 }
 
+/// For the list of commands and for completions: see [`crate::exec`].
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// The command and its arguments, behind the flags and `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    _command: Vec<OsString>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Runs {
     /// Only the runs of this benchmark
@@ -222,18 +235,11 @@ pub(crate) struct Show {
     pub(crate) run: Option<String>,
 
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Json)]
+    #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 
     #[command(flatten)]
     pub(crate) manifest: Manifest,
-}
-
-/// How a run is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// The summary, one object
-    Json,
 }
 
 /// Puts the words in the order in which clap can read them: without the `dyno` that cargo puts

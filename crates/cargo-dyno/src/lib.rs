@@ -1,7 +1,7 @@
 //! `cargo dyno`: run, list, start and show benchmarks of any cargo package.
 //!
 //! This crate knows other people's benchmarks only by their command line, their exit code and the
-//! files that they leave. It finds targets by cargo's own JSON and builds them by cargo, so that a
+//! files that they leave; the one that it has itself is `exec`. It finds targets by cargo's own JSON and builds them by cargo, so that a
 //! feature, a profile or a compile error means here what it means in cargo.
 //!
 //! Everything that is refused is one line on stderr that names the input and the way out, with
@@ -13,6 +13,7 @@ compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the proces
 mod args;
 mod columns;
 mod completions;
+mod exec;
 mod init;
 mod launch;
 mod nearest;
@@ -37,7 +38,12 @@ const EXIT_CARGO: u8 = 101;
 ///
 /// A benchmark that is run replaces this process: then this function does not return.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args::arrange(args)) {
+    let args = args::arrange(args);
+    if args.get(1).is_some_and(|word| word == exec::NAME) {
+        // Before anything of the line is read: this may be one of its workers.
+        return exec::run(args);
+    }
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(refusal) => {
             // Where the help can't be written, nobody reads it.
@@ -59,6 +65,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn perform(command: Command) -> anyhow::Result<()> {
     let text = match command {
         Command::Run(run) => match launch::run(&run)? {},
+        Command::Exec(_) => unreachable!("`exec` reads its own command line"),
         Command::List(list) => targets::list(&list)?,
         Command::Init(init) => init::init(&init)?,
         Command::Runs(which) => runs::list(&which)?,

@@ -1,49 +1,25 @@
 //! `cargo dyno runs` and `cargo dyno show`: what saved runs left in their folders.
 //!
 //! A run's folder holds `run.json`, the summary whose field names are a contract. Other versions
-//! of dyno may have written it, so only what is used here is read, and its schema is checked first.
+//! of dyno may have written it, so its schema is checked first. It is printed as dyno itself does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use serde::Deserialize;
+use dyno::Summary;
+use dyno::args::Format;
+use dyno::report::{self, summary};
 
-use crate::args::{Format, Manifest, Runs, Show};
+use crate::args::{Manifest, Runs, Show};
 use crate::columns;
 use crate::nearest::did_you_mean;
 use crate::targets;
 
-/// The schema of the summary that this version reads.
-const SCHEMA: u64 = 1;
 /// The summary's file in a run's folder.
 const SUMMARY: &str = "run.json";
 /// Where runs are saved outside of cargo.
 const FOLDER_OUTSIDE_CARGO: &str = "dyno-runs";
-
-/// What is read of the summary.
-#[derive(Debug, Deserialize)]
-struct Summary {
-    benchmark: String,
-    verdict: String,
-    started_at: String,
-    rate: Rate,
-    metrics: serde_json::Map<String, serde_json::Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Rate {
-    /// `None` is the closed loop.
-    asked: Option<f64>,
-    delivered: f64,
-}
-
-impl Summary {
-    /// What a client would have waited in the worst of a hundred cycles, in nanoseconds.
-    fn response_p99_ns(&self) -> Option<f64> {
-        self.metrics.get("response")?.get("p99")?.as_f64()
-    }
-}
 
 /// A run's folder that was found.
 #[derive(Debug)]
@@ -78,9 +54,11 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
         Some(run) if Path::new(run).is_file() => PathBuf::from(run),
         run => find(&root(&show.manifest)?, run.as_deref())?.folder.join(SUMMARY),
     };
-    let (text, _valid) = read(&file)?;
+    let (text, summary) = read(&file)?;
     match show.format {
+        // As it was written: a later version may have said more than this one knows.
         Format::Json => Ok(text),
+        format => Ok(report::render(&summary, format)),
     }
 }
 
@@ -148,9 +126,9 @@ fn row(run: &Saved) -> [String; 7] {
             summary.started_at.clone(),
             summary.benchmark.clone(),
             summary.verdict.clone(),
-            summary.rate.asked.map_or_else(|| "max".to_owned(), |rate| rate.to_string()),
-            format!("{:.1}", summary.rate.delivered),
-            summary.response_p99_ns().map_or_else(|| "-".to_owned(), millis),
+            report::asked(summary.rate.asked),
+            report::delivered(summary.rate.delivered),
+            response_p99(&summary),
             run.id.clone(),
         ],
         Err(_) => {
@@ -162,8 +140,11 @@ fn row(run: &Saved) -> [String; 7] {
     }
 }
 
-fn millis(nanos: f64) -> String {
-    format!("{:.3}ms", nanos / 1e6)
+/// What a client would have waited in the worst of a hundred cycles, as one word.
+fn response_p99(summary: &Summary) -> String {
+    let response = summary.metric("response").filter(|response| response.count > 0);
+    let span = response.map(|response| report::span(response.p99).replace(' ', ""));
+    span.unwrap_or_else(|| "-".to_owned())
 }
 
 /// A summary's text, and what is read of it.
@@ -173,10 +154,11 @@ fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
     let json: serde_json::Value = serde_json::from_str(&text)
         .with_context(|| format!("{path} is damaged: it is not valid JSON"))?;
     match json.get("schema").and_then(serde_json::Value::as_u64) {
-        Some(SCHEMA) => {}
+        Some(schema) if schema == u64::from(summary::SCHEMA) => {}
         Some(other) => bail!(
-            "{path} has schema {other}, and this cargo-dyno reads {SCHEMA}: install the one of \
-             the version that wrote it"
+            "{path} has schema {other}, and this cargo-dyno reads {}: install the one of the \
+             version that wrote it",
+            summary::SCHEMA
         ),
         None => bail!("{path} is no summary of a run: it has no `schema`"),
     }

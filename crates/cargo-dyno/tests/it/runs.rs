@@ -2,12 +2,14 @@
 
 use crate::workbench::{Workbench, package};
 
-fn summary(benchmark: &str, started_at: &str, rate: &str) -> String {
-    format!(
-        "{{\"schema\": 1, \"benchmark\": \"{benchmark}\", \"verdict\": \"sustained\", \
-         \"started_at\": \"{started_at}\", \"rate\": {{\"asked\": {rate}, \"delivered\": 49.96}}, \
-         \"metrics\": {{\"response\": {{\"p99\": 1234567}}}}}}\n"
-    )
+/// A summary, as a run leaves it; `rate` is what was asked for.
+fn summary(benchmark: &str, started_at: &str, rate: Option<f64>) -> String {
+    let mut summary: dyno::Summary =
+        serde_json::from_str(include_str!("run.json")).expect("a summary");
+    benchmark.clone_into(&mut summary.benchmark);
+    started_at.clone_into(&mut summary.started_at);
+    summary.rate.asked = rate;
+    dyno::report::render(&summary, dyno::args::Format::Json)
 }
 
 /// Two runs of `io`, the newer linked as `latest`, and one of `fibonacci`.
@@ -16,9 +18,9 @@ fn with_runs() -> Workbench {
     bench.write("Cargo.toml", &package("a"));
     bench.write("src/lib.rs", "");
     for (run, benchmark, started_at, rate) in [
-        ("1", "io", "2026-01-01T10:00:00Z", "50.0"),
-        ("2", "io", "2026-01-03T10:00:00Z", "null"),
-        ("1", "fibonacci", "2026-01-02T10:00:00Z", "0.5"),
+        ("1", "io", "2026-01-01T10:00:00Z", Some(50.0)),
+        ("2", "io", "2026-01-03T10:00:00Z", None),
+        ("1", "fibonacci", "2026-01-02T10:00:00Z", Some(0.5)),
     ] {
         let path = format!("target/dyno/{benchmark}/{run}/run.json");
         bench.write(&path, &summary(benchmark, started_at, rate));
@@ -33,10 +35,10 @@ fn runs_lists_the_newest_first() {
     let bench = with_runs();
     assert_eq!(
         bench.dyno("src", "runs").printed(),
-        "STARTED               BENCHMARK  VERDICT    RATE  DELIVERED  P99      RUN\n\
-         2026-01-03T10:00:00Z  io         sustained  max   50.0       1.235ms  io/2\n\
-         2026-01-02T10:00:00Z  fibonacci  sustained  0.5   50.0       1.235ms  fibonacci/1\n\
-         2026-01-01T10:00:00Z  io         sustained  50    50.0       1.235ms  io/1\n"
+        "STARTED               BENCHMARK  VERDICT    RATE   DELIVERED  P99     RUN\n\
+         2026-01-03T10:00:00Z  io         sustained  max    50.0/s     1.23ms  io/2\n\
+         2026-01-02T10:00:00Z  fibonacci  sustained  0.5/s  50.0/s     1.23ms  fibonacci/1\n\
+         2026-01-01T10:00:00Z  io         sustained  50/s   50.0/s     1.23ms  io/1\n"
     );
     let lines = bench.dyno("", "runs fibonacci").printed().lines().count();
     assert_eq!(lines, 2);
@@ -47,16 +49,35 @@ fn runs_lists_the_newest_first() {
 #[test]
 fn show_finds_a_run_by_its_name_its_benchmark_or_its_folder() {
     let bench = with_runs();
-    let newest = summary("io", "2026-01-03T10:00:00Z", "null");
-    for line in ["show", "show io", "show io/2", "show 2", "show target/dyno/io/latest"] {
-        assert_eq!(bench.dyno("", line).printed(), newest, "{line}");
+    let newest = summary("io", "2026-01-03T10:00:00Z", None);
+    for run in ["", "io", "io/2", "2", "target/dyno/io/latest"] {
+        let line = format!("show {run} --format json");
+        assert_eq!(bench.dyno("", &line).printed(), newest, "{line}");
     }
-    let oldest = summary("io", "2026-01-01T10:00:00Z", "50.0");
-    for line in ["show io/1 --format json", "show target/dyno/io/1/run.json"] {
-        assert_eq!(bench.dyno("", line).printed(), oldest, "{line}");
+    let oldest = summary("io", "2026-01-01T10:00:00Z", Some(50.0));
+    for run in ["io/1", "target/dyno/io/1/run.json"] {
+        let line = format!("show {run} --format json");
+        assert_eq!(bench.dyno("", &line).printed(), oldest, "{line}");
     }
     let ended = bench.dyno("", "show oi/2");
     assert!(ended.refusal().starts_with("no run `oi/2` in "), "{ended:?}");
+}
+
+#[test]
+fn show_prints_a_run_in_every_form_that_a_run_has() {
+    let bench = with_runs();
+    let show = |flags: &str| bench.dyno("", &format!("show io/1 {flags}")).printed().to_owned();
+    let summary = serde_json::from_str(&show("--format json")).expect("a summary");
+    for (word, format) in [
+        ("human", dyno::args::Format::Human),
+        ("csv", dyno::args::Format::Csv),
+        ("markdown", dyno::args::Format::Markdown),
+    ] {
+        let text = show(&format!("--format {word}"));
+        assert_eq!(text, dyno::report::render(&summary, format));
+        assert!(text.contains("sustained"), "{text}");
+    }
+    assert_eq!(show(""), show("--format human"));
 }
 
 #[test]
@@ -68,7 +89,11 @@ fn a_damaged_run_is_named_and_hides_no_other() {
     assert!(ended.printed().contains("damaged"), "{ended:?}");
     let ended = bench.dyno("", "show io/2");
     assert!(ended.refusal().contains("io/2/run.json is damaged: "), "{ended:?}");
-    assert_eq!(bench.dyno("", "show io").printed(), summary("io", "2026-01-01T10:00:00Z", "50.0"));
+    let ended = bench.dyno("", "show io --format json");
+    assert_eq!(ended.printed(), summary("io", "2026-01-01T10:00:00Z", Some(50.0)));
+    bench.write("target/dyno/io/2/run.json", "{\"schema\": 1}");
+    let ended = bench.dyno("", "show io/2");
+    assert!(ended.refusal().contains("is damaged: missing field `benchmark`"), "{ended:?}");
     bench.write("target/dyno/io/2/run.json", "{\"schema\": 7}");
     let ended = bench.dyno("", "show io/2");
     assert!(ended.refusal().contains("has schema 7, and this cargo-dyno reads 1"), "{ended:?}");
@@ -82,7 +107,7 @@ fn outside_of_cargo_runs_are_saved_here() {
     let bench = Workbench::new();
     let ended = bench.dyno("", "runs");
     assert!(ended.refusal().contains("no saved runs in "), "{ended:?}");
-    let text = summary("curl", "2026-01-01T10:00:00Z", "5.0");
+    let text = summary("curl", "2026-01-01T10:00:00Z", Some(5.0));
     bench.write("dyno-runs/curl/1/run.json", &text);
-    assert_eq!(bench.dyno("", "show").printed(), text);
+    assert_eq!(bench.dyno("", "show --format json").printed(), text);
 }

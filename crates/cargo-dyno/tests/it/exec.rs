@@ -1,0 +1,133 @@
+//! `cargo dyno exec`: commands as tasks, in real runs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::workbench::{Ended, Workbench};
+
+/// A short run: nothing here hangs on how long it takes.
+const SHORT: &str = "--duration 300ms --warmup 0s -w 2";
+
+fn exec(bench: &Workbench, flags: &str, command: &[&str]) -> Ended {
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.arg("exec").args(SHORT.split(' ')).args(flags.split_whitespace()).arg("--").args(command);
+    bench.end("", dyno)
+}
+
+#[track_caller]
+fn summary(ended: &Ended) -> dyno::Summary {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+#[test]
+fn a_command_that_succeeds_completes_its_cycle() {
+    let bench = Workbench::new();
+    let ended = exec(&bench, "--rate 20 --format json", &["true"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let summary = summary(&ended);
+    assert_eq!((summary.benchmark.as_str(), summary.verdict.as_str()), ("exec", "sustained"));
+    assert_eq!(summary.cycles.completed, 6);
+    assert_eq!(summary.metric("response").map(|response| response.count), Some(6));
+    assert_eq!(summary.parameters.task["argv"], serde_json::json!(["true"]));
+    // It is kept as every run is, outside of cargo too.
+    assert!(bench.dyno("", "runs").printed().contains("sustained"), "{ended:?}");
+}
+
+#[test]
+fn a_closed_loop_runs_one_command_after_the_other() {
+    let ended = exec(&Workbench::new(), "--rate max --format json", &["true"]);
+    let summary = summary(&ended);
+    assert_eq!((ended.code, summary.verdict.as_str()), (Some(0), "completed"), "{ended:?}");
+    assert!(summary.cycles.completed > 0);
+}
+
+#[test]
+fn an_exit_code_or_a_signal_is_a_failed_cycle() {
+    for (command, message) in [
+        (["false"].as_slice(), "exited with code 1"),
+        (["sh", "-c", "exit 7"].as_slice(), "exited with code 7"),
+        (["sh", "-c", "kill -KILL $$"].as_slice(), "killed by signal 9 (SIGKILL)"),
+    ] {
+        let ended = exec(&Workbench::new(), "--rate 10 --format json", command);
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        let summary = summary(&ended);
+        assert_eq!((summary.verdict.as_str(), summary.cycles.failed), ("failed", 3));
+        let [error] = summary.errors.as_slice() else { panic!("{:?}", summary.errors) };
+        assert_eq!((error.message.as_str(), error.count), (message, 3));
+    }
+}
+
+#[test]
+fn output_is_discarded_unless_asked_for_and_words_are_filled_in() {
+    let bench = Workbench::new();
+    let command = ["echo", "cycle {cycle} of worker {worker}", "--output"];
+    let ended = exec(&bench, "--rate 10", &command);
+    assert!(!format!("{ended:?}").contains("cycle 1 of worker"), "{ended:?}");
+    let ended = exec(&bench, "--rate 10 --output", &command);
+    for line in ["[0] cycle 0 of worker 0 --output", "[1] cycle 1 of worker 1 --output"] {
+        assert!(ended.stderr.contains(line), "{ended:?}");
+    }
+}
+
+#[test]
+fn what_can_not_be_started_is_refused_before_anything_is() {
+    let bench = Workbench::new();
+    let ended = exec(&bench, "", &["no-such-command"]);
+    assert_eq!(ended.refusal(), "command not found: `no-such-command` is in no folder of PATH");
+    let ended = exec(&bench, "--rate 0", &["true"]);
+    assert!(ended.refusal().starts_with("--rate 0: "), "{ended:?}");
+    let ended = bench.dyno("", "exec true");
+    assert!(ended.refusal().starts_with("no command: put it behind `--`"), "{ended:?}");
+    assert!(!bench.path("dyno-runs").exists());
+}
+
+#[test]
+fn cargo_passes_it_on_and_its_help_lists_the_flags_of_every_benchmark() {
+    let bench = Workbench::new();
+    for line in ["exec --help", "dyno exec -h"] {
+        let help = bench.dyno("", line).printed().to_owned();
+        assert!(help.contains("Usage: cargo dyno exec [OPTIONS] -- COMMAND [ARGS]...\n"), "{help}");
+        assert!(help.contains("--rate <RATE>") && help.contains("--output"), "{help}");
+    }
+}
+
+/// Whether a process has this word in its command line.
+#[cfg(target_os = "linux")]
+fn runs_somewhere(word: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("Linux");
+    processes.flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes())
+    })
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_run_leaves_no_process_behind() {
+    let bench = Workbench::new();
+    // The command's own child has it in its command line too.
+    let mark = format!("1000.{}", std::process::id());
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.args(["exec", "-d", "60s", "--warmup", "0s", "-w", "2", "--drain-deadline", "200ms"])
+        .args(["--format", "json", "--output", "--"])
+        .args(["sh", "-c", "echo begun; sleep $1 & wait", "sh", &mark])
+        .current_dir(bench.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut dyno = dyno.spawn().expect("it starts");
+    let stderr = dyno.stderr.take().expect("it is piped");
+    let begun = BufReader::new(stderr).lines().map_while(Result::ok);
+    assert!(begun.filter(|line| line.contains("begun")).nth(1).is_some(), "two cycles begin");
+    assert!(runs_somewhere(&mark));
+
+    let pid = dyno.id().to_string();
+    let asked = Command::new("kill").args(["-INT", &pid]).status().expect("`kill` exists");
+    assert!(asked.success());
+    let ended = dyno.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    let summary: dyno::Summary = serde_json::from_slice(&ended.stdout).expect("a summary");
+    assert_eq!(summary.verdict, "interrupted");
+    assert!(summary.cycles.abandoned > 0);
+    assert!(!runs_somewhere(&mark));
+}
