@@ -7,11 +7,13 @@
     reason = "a tool that talks to the person who started it"
 )]
 
+mod bench;
 mod ci;
 mod command;
 mod coverage;
 mod deny;
 mod dist;
+mod sim;
 mod steps;
 mod test;
 mod tidy;
@@ -26,6 +28,8 @@ use clap::Parser;
 enum Task {
     /// Run all tests; a program that they need and that is missing is installed (as root) or named
     Test(test::Arguments),
+    /// Measure dyno's speed beside its peers', into target/bench/
+    Bench(bench::Arguments),
     /// Do all that CI does: format, lints, docs, tests, examples, tidy, licences
     Ci,
     /// Check what no compiler checks: openers, lengths, arrows, the README's examples, the
@@ -33,6 +37,8 @@ enum Task {
     Tidy(tidy::Arguments),
     /// Measure what the tests cover, into target/coverage/
     Coverage,
+    /// Simulate whole runs, whatever befalls them: what the unit tests do, for many more seeds
+    Sim(sim::Arguments),
     /// Package each crate that is published, and build it from its package
     Dist(dist::Arguments),
 }
@@ -40,9 +46,11 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Task::parse() {
         Task::Test(arguments) => test::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Ci => ci::run(),
         Task::Tidy(arguments) => tidy::run(&arguments),
         Task::Coverage => coverage::run(),
+        Task::Sim(arguments) => sim::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
     };
     // One line: where in xtask it failed is of no interest to who runs it.

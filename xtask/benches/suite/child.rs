@@ -1,0 +1,225 @@
+//! Everything that is measured runs in a process of its own: this program again, told by a
+//! variable of its environment what to be. So no round inherits memory, caches or threads of
+//! another, and processor time is that of what is measured and of nothing else.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use dyno::{Pacing, Summary};
+use dyno_bus::{Time, clock};
+use nix::sys::resource::{UsageWho, getrusage};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::machine;
+use crate::peers::{probe, redis_loop, rlt, sleepers};
+use crate::tasks::TaskName;
+
+/// The variable that says what to be.
+const VARIABLE: &str = "SUITE_CHILD";
+
+/// What a process of this program can be, besides the suite and a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Child {
+    /// A primary of dyno.
+    Dyno(Run),
+    /// A primary as its user sees it, by the flags on its command line.
+    Shown(TaskName),
+    /// rlt, with a no-op.
+    Rlt(rlt::Load),
+    /// Bare threads that sleep until due.
+    Sleepers(sleepers::Load),
+    /// A bare loop around a Redis client.
+    RedisLoop(redis_loop::Load),
+    /// The wake-ups of the loop-lag probe, and nothing else.
+    Probe(probe::Load),
+}
+
+impl Child {
+    /// What this process is to be; `None` for the suite itself.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let text = std::env::var(VARIABLE).ok()?;
+        Some(serde_json::from_str(&text).expect("set by this program alone"))
+    }
+
+    /// Is it, and says on standard output what it saw.
+    pub(crate) fn run(self) -> ExitCode {
+        let reply = match &self {
+            Self::Dyno(run) => run.here().and_then(|seen| Ok(serde_json::to_string(&seen)?)),
+            Self::Shown(task) => {
+                use std::process::Termination;
+                return task.bench().main().report();
+            }
+            Self::Rlt(load) => return rlt::run(load),
+            Self::Sleepers(load) => {
+                sleepers::run(load).and_then(|waits| Ok(serde_json::to_string(&waits)?))
+            }
+            Self::RedisLoop(load) => {
+                redis_loop::run(load).and_then(|rate| Ok(serde_json::to_string(&rate)?))
+            }
+            Self::Probe(load) => probe::run(load).map(|()| "null".to_owned()),
+        };
+        match reply {
+            Ok(reply) => {
+                println!("{reply}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// The command that starts it.
+    pub(crate) fn command(&self) -> Result<Command> {
+        let mut command = Command::new(std::env::current_exe().context("this program has a path")?);
+        command.env(VARIABLE, serde_json::to_string(self)?);
+        Ok(command)
+    }
+
+    /// Starts it, to be waited for.
+    pub(crate) fn start(&self) -> Result<Running> {
+        let mut command = self.command()?;
+        let spawned = clock::now();
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{self:?} did not start"))?;
+        Ok(Running { process, spawned })
+    }
+}
+
+/// A child that runs.
+pub(crate) struct Running {
+    process: std::process::Child,
+    /// Just before it was.
+    spawned: Time,
+}
+
+impl Running {
+    /// Waits for its end and reads what it said.
+    pub(crate) fn reply<T: DeserializeOwned>(self) -> Result<T> {
+        let output = self.process.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "a child failed ({}): {}", output.status, said.trim());
+        serde_json::from_slice(&output.stdout).context("a child's reply can't be read")
+    }
+}
+
+/// Processor time, user and system, of all children that have ended.
+pub(crate) fn children_cpu() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let micros = |time: nix::sys::time::TimeVal| {
+        Duration::from_secs(time.tv_sec().unsigned_abs())
+            + Duration::from_micros(time.tv_usec().unsigned_abs())
+    };
+    Ok(micros(usage.user_time()) + micros(usage.system_time()))
+}
+
+/// A run of dyno.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) task: TaskName,
+    /// `None` is the closed loop.
+    pub(crate) rate: Option<f64>,
+    pub(crate) workers: u32,
+    pub(crate) window: Duration,
+    pub(crate) warmup: Duration,
+    pub(crate) spin: bool,
+    /// Of the Redis server.
+    pub(crate) url: Option<String>,
+}
+
+/// What a primary saw.
+#[derive(Debug, Serialize, Deserialize)]
+struct Seen {
+    summary: Summary,
+    rss_bytes_max: Option<u64>,
+}
+
+/// A run of dyno that is over, from outside and from inside.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) summary: Summary,
+    /// Of the primary, at its highest.
+    pub(crate) rss_bytes_max: Option<u64>,
+    /// Of all its processes.
+    pub(crate) cpu: Duration,
+    /// Just before the primary was started.
+    pub(crate) spawned: Time,
+}
+
+impl Run {
+    /// Two workers, a second of warm-up, paced by sleeping.
+    pub(crate) fn of(task: TaskName, rate: Option<f64>, window: Duration) -> Self {
+        let warmup = Duration::from_secs(1);
+        Self { task, rate, workers: 2, window, warmup, spin: false, url: None }
+    }
+
+    /// In this process, as the primary.
+    fn here(&self) -> Result<Seen> {
+        let mut bench = self.task.bench();
+        if let Some(url) = &self.url {
+            bench = bench.parameters(serde_json::json!({ "url": url }));
+        }
+        bench = match self.rate {
+            Some(rate) => bench.rate(rate),
+            None => bench.rate_max(),
+        };
+        if self.spin {
+            bench = bench.pacing(Pacing::Spin);
+        }
+        let summary = bench
+            .workers(self.workers)
+            .duration(self.window)
+            .warmup(self.warmup)
+            .start_deadline(START_DEADLINE)
+            .run()?;
+        Ok(Seen { summary, rss_bytes_max: machine::memory_bytes("VmHWM") })
+    }
+
+    /// In a process of its own.
+    ///
+    /// # Errors
+    /// If the run did not end as runs do. Whether the rate was sustained is in the summary.
+    pub(crate) fn run(&self) -> Result<Ran> {
+        let cpu_before = children_cpu()?;
+        let running = Child::Dyno(self.clone()).start()?;
+        let spawned = running.spawned;
+        let Seen { summary, rss_bytes_max } = running.reply()?;
+        if ["error", "interrupted"].contains(&summary.verdict.as_str()) {
+            bail!("{self:?}: {}: {}", summary.verdict, summary.reasons.join(" "));
+        }
+        let cpu = children_cpu()?.saturating_sub(cpu_before);
+        Ok(Ran { summary, rss_bytes_max, cpu, spawned })
+    }
+}
+
+/// For a thousand workers on two cores.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+impl Ran {
+    /// What is not as it should be, if anything.
+    pub(crate) fn reservation(&self) -> Option<String> {
+        let Summary { verdict, reasons, .. } = &self.summary;
+        let is_clean = ["sustained", "completed"].contains(&verdict.as_str());
+        (!is_clean).then(|| format!("a run was {verdict}: {}", reasons.join(" ")))
+    }
+
+    /// Every cycle that the run started or should have, warm-up included.
+    pub(crate) fn cycles(&self) -> u64 {
+        self.summary.cycles.completed + self.summary.warmup.completed
+    }
+
+    /// A percentile or another figure of a metric over all workers.
+    ///
+    /// # Errors
+    /// If the run has no such metric.
+    pub(crate) fn metric(&self, name: &str) -> Result<&dyno::report::summary::Metric> {
+        self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
+    }
+}

@@ -1,0 +1,77 @@
+//! The rows, in order: what dyno promises of its own speed.
+
+mod arrivals;
+mod closed;
+mod crowd;
+mod delivered;
+mod footprint;
+mod idle;
+mod memory;
+mod record;
+mod redis;
+mod start;
+mod wait;
+
+use anyhow::Result;
+
+use crate::figure::Figure;
+use crate::options::Options;
+
+/// One of them.
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) measure: fn(&Options) -> Result<Vec<Figure>>,
+}
+
+/// All of them.
+pub(crate) const ALL: [Row; 12] = [
+    Row {
+        id: "S1",
+        title: "cycles ended inside the window ÷ asked, no-op, 2 workers",
+        measure: delivered::measure,
+    },
+    Row {
+        id: "S2",
+        title: "wait, 2 workers, beside two bare threads that sleep until due",
+        measure: wait::measure,
+    },
+    Row {
+        id: "S3",
+        title: "arrivals at a server off an even grid, beside two bare threads that write",
+        measure: arrivals::measure,
+    },
+    Row {
+        id: "S4",
+        title: "closed loop, sync no-op, 2 workers, beside rlt",
+        measure: closed::measure_sync,
+    },
+    Row {
+        id: "S5",
+        title: "closed loop, async no-op, 2 workers, beside rlt",
+        measure: closed::measure_async,
+    },
+    Row { id: "S6", title: "cost of a recorded value", measure: record::measure },
+    Row {
+        id: "S7",
+        title: "Redis, closed loop, 2 workers with a command in flight each, beside a bare loop",
+        measure: redis::measure,
+    },
+    Row { id: "S8", title: "from exec to the first cycle", measure: start::measure },
+    Row {
+        id: "S9",
+        title: "the primary's memory, 4 workers, 100k a second",
+        measure: memory::measure,
+    },
+    Row {
+        id: "S10",
+        title: "1,000 workers, 8 metrics each, 10 cycles a second in all",
+        measure: crowd::measure,
+    },
+    Row {
+        id: "S11",
+        title: "processor time of all processes, idle task, 50 a second, live view on",
+        measure: idle::measure,
+    },
+    Row { id: "S12", title: "what a user's benchmark carries", measure: footprint::measure },
+];

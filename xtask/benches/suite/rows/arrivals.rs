@@ -1,0 +1,88 @@
+//! S3: how evenly cycles arrive where they go, seen from there.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use dyno_bus::{Time, clock};
+
+use crate::child::Run;
+use crate::figure::{Figure, Goal, quantile};
+use crate::options::Options;
+use crate::peers::sleepers::{Load, each_due};
+use crate::peers::stamps::Stamps;
+use crate::tasks::TaskName;
+
+const RATES: [(f64, &str); 2] = [(1_000.0, "1k/s"), (10_000.0, "10k/s")];
+/// A fiftieth of the 4.6 ms by which memtier's rate limit was off the grid.
+const FAR_BETTER_US: f64 = 92.0;
+/// What the bare threads write: as dyno's task does.
+const WRITE: &[u8] = b"*3\r\n$3\r\nSET\r\n$10\r\ndyno:suite\r\n$64\r\n\
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n";
+
+pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
+    let mut all = Vec::new();
+    for (rate, name) in RATES {
+        all.extend(at(options, rate, name)?);
+    }
+    Ok(all)
+}
+
+fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
+    let mut ratio = Figure::new(format!("{name} p50 ÷ threads"), "×", Goal::AtMost(3.0));
+    let mut dyno = Figure::new(format!("{name} p50"), "µs", Goal::AtMost(FAR_BETTER_US));
+    let mut bare = Figure::reported(format!("{name} p50, threads"), "µs");
+    let server = Stamps::start()?;
+    let mut run = Run::of(TaskName::Redis, Some(rate), options.window());
+    run.url = Some(server.url());
+    let load = Load { rate, threads: run.workers, window: run.window, warmup: run.warmup };
+    options.rounds(|| {
+        let ran = run.run()?;
+        let ours = off_grid(&server.take(), rate).context("nothing arrived")?;
+        write_bare(&load, &server.path())?;
+        let theirs = off_grid(&server.take(), rate).context("nothing arrived")?;
+        dyno.push(ours / 1e3);
+        bare.push(theirs / 1e3);
+        ratio.push(ours / theirs);
+        ran.reservation().into_iter().for_each(|note| ratio.note(note));
+        anyhow::Ok(())
+    })?;
+    Ok(vec![ratio, dyno, bare])
+}
+
+/// How far half of the arrivals are at most off an even grid, in nanoseconds. The grid has the rate
+/// asked for, and lies where it fits best: the median arrival is on it.
+fn off_grid(arrivals: &[Time], rate: f64) -> Option<f64> {
+    let first = arrivals.first()?.as_nanos();
+    let mut offs: Vec<i64> = arrivals
+        .iter()
+        .enumerate()
+        .map(|(index, at)| {
+            (at.as_nanos() - first).cast_signed() - (index as f64 / rate * 1e9) as i64
+        })
+        .collect();
+    offs.sort_unstable();
+    let middle = *offs.get(offs.len() / 2)?;
+    let mut distances: Vec<_> = offs.iter().map(|off| off.abs_diff(middle)).collect();
+    quantile(&mut distances, 0.5)
+}
+
+/// Threads that sleep until due and write, one a connection.
+fn write_bare(load: &Load, path: &Path) -> Result<()> {
+    let t0 = clock::now() + load.warmup;
+    let mut threads = Vec::new();
+    for thread in 0..load.threads {
+        let mut connection = UnixStream::connect(path)?;
+        let load = load.clone();
+        threads.push(std::thread::spawn(move || {
+            each_due(&load, thread, t0, |_due, _now| {
+                let mut answer = [0; 64];
+                connection.write_all(WRITE)?;
+                let _length = connection.read(&mut answer)?;
+                Ok(())
+            })
+        }));
+    }
+    threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
+}

@@ -1,0 +1,126 @@
+//! The benchmarks of dyno that the rows run.
+//!
+//! A worker finds its benchmark by name, so that each is declared here once, for all rows: the
+//! settings are the primary's alone.
+
+use std::hint::black_box;
+
+use dyno::Bench;
+use dyno_bus::clock;
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use serde::{Deserialize, Serialize};
+
+/// How many values a cycle of [`TaskName::Values`] records.
+pub(crate) const VALUES: u64 = 1_000;
+/// The metric in which [`TaskName::First`] keeps the clock.
+pub(crate) const FIRST: &str = "first";
+/// The size of what is written to Redis.
+pub(crate) const REDIS_BYTES: usize = 64;
+
+/// A task, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TaskName {
+    /// Does nothing.
+    Noop,
+    /// Awaits nothing.
+    NoopAsync,
+    /// A loop that records each of its values.
+    Values,
+    /// The same loop, without recording.
+    Loop,
+    /// Records when it runs.
+    First,
+    /// Records a value of each of eight metrics.
+    Eight,
+    /// Writes one value to Redis.
+    Redis,
+}
+
+impl TaskName {
+    const ALL: [Self; 7] = [
+        Self::Noop,
+        Self::NoopAsync,
+        Self::Values,
+        Self::Loop,
+        Self::First,
+        Self::Eight,
+        Self::Redis,
+    ];
+
+    /// Its benchmark, as declared.
+    pub(crate) fn bench(self) -> Bench {
+        match self {
+            Self::Noop => dyno::bench("noop", || {}),
+            Self::NoopAsync => dyno::bench("noop_async", async || {}),
+            Self::Values => {
+                let metric = dyno::histogram("value");
+                dyno::bench("values", move || each_value(|value| metric.record(value)))
+            }
+            Self::Loop => dyno::bench("loop", || {
+                each_value(|value| {
+                    black_box(value);
+                })
+            }),
+            Self::First => {
+                let metric = dyno::histogram(FIRST);
+                dyno::bench("first", move || metric.record(clock::now().as_nanos()))
+            }
+            Self::Eight => {
+                let metrics: [_; 8] =
+                    std::array::from_fn(|i| dyno::histogram(&format!("metric_{i}")));
+                dyno::bench("eight", move || {
+                    for metric in metrics {
+                        metric.record(black_box(1_000_u64));
+                    }
+                })
+            }
+            Self::Redis => dyno::bench("redis", dyno::task::<Redis>())
+                .parameters(RedisParameters { url: String::new() }),
+        }
+    }
+}
+
+/// Runs the task, and never returns, in a worker of any of them.
+pub(crate) fn take_workers() {
+    for task in TaskName::ALL {
+        drop(task.bench());
+    }
+}
+
+/// Calls it with values as a service might measure: from 50 to 60 thousand, in no order.
+fn each_value(mut with: impl FnMut(u64)) {
+    for i in 0..VALUES {
+        with(50_000 + black_box(i) * 7_919 % 10_000);
+    }
+}
+
+/// Where the server is.
+#[derive(Debug, Serialize, Deserialize)]
+struct RedisParameters {
+    url: String,
+}
+
+/// A connection.
+struct Redis(MultiplexedConnection);
+
+impl dyno::Task for Redis {
+    async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let parameters = context.parameters::<RedisParameters>();
+        Ok(Self(redis_connection(&parameters.url).await?))
+    }
+
+    async fn cycle(&self, _cycle: &dyno::Cycle) -> dyno::Result {
+        Ok(redis_command(&self.0).await?)
+    }
+}
+
+/// Opens a connection: the same here and in the bare loop.
+pub(crate) async fn redis_connection(url: &str) -> redis::RedisResult<MultiplexedConnection> {
+    redis::Client::open(url)?.get_multiplexed_async_connection().await
+}
+
+/// One command: the same here and in the bare loop.
+pub(crate) async fn redis_command(connection: &MultiplexedConnection) -> redis::RedisResult<()> {
+    connection.clone().set("dyno:suite", [b'x'; REDIS_BYTES].as_slice()).await
+}
