@@ -192,7 +192,7 @@ pub struct Output {
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
     #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
-    /// Asks for the parameters that are not given.
+    /// Asks for the parameters, offering what flags and variables say.
     #[arg(long, help_heading = "Task", env = "DYNO_PROMPT", hide_env_values = true)]
     #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub prompt: bool,

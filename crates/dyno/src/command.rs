@@ -2,12 +2,16 @@
 
 use std::ffi::OsString;
 
+use signal_hook::consts::SIGINT;
+
 use crate::args::{Arguments, Output};
 use crate::bench::Bench;
 use crate::harness::TestMode;
 use crate::outcome::{Error, Outcome};
 use crate::parameters::{Setting, Settings};
 use crate::primary::Reach;
+use crate::primary::verdict::Verdict;
+use crate::prompt::{self, PromptError};
 use crate::report::{self, Files, Progress, ReportError, Silent};
 
 /// The exit code of what was refused before anything was started.
@@ -35,6 +39,10 @@ pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsStrin
     };
     match run(&mut bench, &arguments) {
         Ok(code) => Outcome::new(code),
+        Err(Refusal::Prompt(interrupted @ PromptError::Interrupted)) => {
+            report::print_error(&interrupted.to_string());
+            Outcome::new(Verdict::Interrupted { signal: SIGINT }.exit_code())
+        }
         Err(error) => refuse(&error),
     }
 }
@@ -45,10 +53,16 @@ pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsStrin
 enum Refusal {
     Bench(#[from] Error),
     Report(#[from] ReportError),
+    Prompt(#[from] PromptError),
 }
 
 fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
-    let plan = bench.plan(&arguments.settings)?;
+    let mut over = arguments.settings.clone();
+    if arguments.output.prompt {
+        let said = bench.settings.clone().layered_with(over.clone());
+        over = over.layered_with(prompt::ask(&bench.name, &said, &bench.parameters)?);
+    }
+    let plan = bench.plan(&over)?;
     let settings = report_settings(&arguments.output, &bench.plot);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
     let mut run = bench.drive(plan, Reach::Process, &mut reporter)?;

@@ -28,6 +28,8 @@ mod worker;
 pub mod args;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "cli")]
+mod prompt;
 #[cfg(test)]
 mod simulation;
 

@@ -121,6 +121,14 @@ impl Settings {
         self
     }
 
+    /// The same, with nothing said of these settings.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn without(mut self, unsaid: &[Setting]) -> Self {
+        self.said.retain(|setting, _| !unsaid.contains(setting));
+        self
+    }
+
     /// The plan that follows from all that was said, with the defaults for what was not.
     ///
     /// # Errors

@@ -1,0 +1,113 @@
+//! Which questions are asked, what is offered, and which answers are refused.
+
+use super::*;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Parameters {
+    n: u32,
+    note: Option<String>,
+    url: String,
+}
+
+const MACHINE: Machine = Machine { parallelism: 2, descriptors: 1_024, seed: 7 };
+
+fn task() -> TaskParameters {
+    TaskParameters::of(&Parameters { n: 30, note: None, url: "a b".into() }).unwrap()
+}
+
+/// What the code and the flags say.
+fn said() -> Settings {
+    let mut said = Settings::default();
+    said.set(Setting::Rate, 80);
+    said.say(Setting::Duration, "2s".into(), Source::Flag);
+    said.say_parameter("n=35".into(), Source::Flag);
+    said
+}
+
+/// Answers all questions: with these where they are about them, else with what is offered.
+fn answered(said: &Settings, answers: &[(&str, &str)]) -> Result<Settings, String> {
+    let task = task();
+    let mut interview =
+        Interview::new("fib", said, &task, MACHINE).map_err(|error| error.to_string())?;
+    for question in interview.questions() {
+        let other = answers.iter().find(|(text, _)| question.text.split(' ').next() == Some(text));
+        let answer = other.map_or(question.offered.as_str(), |(_, answer)| answer);
+        interview.take(&question, answer).map_err(|error| error.to_string())?;
+    }
+    Ok(interview.answers)
+}
+
+#[test]
+fn each_parameter_is_asked_for_with_what_is_said_of_it() {
+    let (said, task) = (said(), task());
+    let interview = Interview::new("fib", &said, &task, MACHINE).unwrap();
+    let questions = interview.questions().into_iter();
+    let questions: Vec<_> = questions.map(|asked| (asked.text, asked.offered)).collect();
+    let expected = [
+        ("rate", "80"),
+        ("duration", "2s"),
+        ("warmup", "1s"),
+        ("workers", "auto"),
+        ("arrivals (uniform, poisson)", "uniform"),
+        ("max-backlog", "auto"),
+        ("on-backlog (stop, skip, queue)", "stop"),
+        ("max-failed", "0"),
+        ("n", "35"),
+        ("note", ""),
+        ("url", "a b"),
+    ];
+    assert_eq!(questions, expected.map(|(text, offered)| (text.to_owned(), offered.to_owned())));
+}
+
+#[test]
+fn taking_what_is_offered_changes_nothing() {
+    let said = said();
+    let plan = |settings: Settings| settings.plan("fib", &MACHINE, &task()).unwrap();
+    let answers = answered(&said, &[]).unwrap();
+    assert_eq!(plan(said.clone().layered_with(answers)), plan(said));
+}
+
+#[test]
+fn an_answer_wins_over_what_was_said() {
+    let answers = [("rate", "max"), ("workers", "3"), ("n", "5"), ("note", "x")];
+    let said = said();
+    let settings = said.clone().layered_with(answered(&said, &answers).unwrap());
+    let plan = settings.plan("fib", &MACHINE, &task()).unwrap();
+    assert_eq!((plan.rate.per_second(), plan.workers), (None, 3));
+    assert_eq!((&plan.task["n"], &plan.task["note"]), (&5.into(), &"x".into()));
+}
+
+#[test]
+fn an_answer_is_refused_as_the_flag_would_be() {
+    let refusal = |subject, answer| answered(&said(), &[(subject, answer)]).unwrap_err();
+    assert!(refusal("rate", "0").starts_with("--rate 0: a rate is between 0.1 and"));
+    assert!(refusal("duration", "5").starts_with("--duration 5: a time is a number"));
+    assert!(refusal("arrivals", "often").ends_with("it is one of uniform, poisson"));
+    assert_eq!(refusal("n", "many"), "-P n=many: n is a whole number");
+}
+
+#[test]
+fn a_slow_rate_is_no_fault_until_the_duration_is_known() {
+    let slow = [("rate", "0.1"), ("duration", "20s")];
+    assert!(answered(&said(), &slow).is_ok());
+    let refusal = answered(&said(), &[("rate", "0.1")]).unwrap_err();
+    assert!(refusal.contains("no cycle is due within 2s"), "{refusal}");
+}
+
+#[test]
+fn what_is_not_asked_for_is_refused_before_the_first_question() {
+    let mut said = said();
+    said.say(Setting::Rate, "0".into(), Source::Flag);
+    assert!(answered(&said, &[("rate", "5")]).is_ok(), "a flag that an answer mends");
+    said.say(Setting::Seed, "x".into(), Source::Flag);
+    let refusal = answered(&said, &[("rate", "5")]).unwrap_err();
+    assert!(refusal.starts_with("--seed x: a seed is"), "{refusal}");
+}
+
+#[test]
+fn a_ctrl_c_is_told_from_a_terminal_that_is_gone() {
+    let unreadable = dialoguer::Error::IO(io::ErrorKind::UnexpectedEof.into());
+    assert!(matches!(PromptError::from(unreadable), PromptError::Terminal(_)));
+    let interrupted = dialoguer::Error::IO(io::ErrorKind::Interrupted.into());
+    assert!(matches!(PromptError::from(interrupted), PromptError::Interrupted));
+}
