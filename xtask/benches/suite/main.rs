@@ -61,6 +61,10 @@ fn measure(options: &Options) -> ExitCode {
             println!("{row}");
         }
     }
+    if measured.is_empty() {
+        eprintln!("error: nothing was measured; the rows are S1 to S{}", rows::ALL.len());
+        return ExitCode::FAILURE;
+    }
     match report::write(options, &measured) {
         Ok(path) => println!("written to {}", path.display()),
         Err(error) => {

@@ -1,4 +1,8 @@
 //! rlt, with the no-op as its users write it: each iteration reads the clock twice, as dyno's does.
+//!
+//! It is asked for a number of iterations rather than for a duration: its workers never wait, so
+//! that with one on every thread of its runtime the timer that would end them is not served, and
+//! it runs until it is killed. Its rate is the one that it reports.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,13 +20,15 @@ use crate::child::Child;
 
 /// Iterations before those that count.
 const WARMUP: u64 = 100_000;
+/// Iterations for each second of the window: about what it does in half a second to one.
+const ITERATIONS_PER_SECOND: u64 = 2_000_000;
 
 /// How it is run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
     /// Its `-c`.
     pub(crate) concurrency: u32,
-    pub(crate) window: Duration,
+    pub(crate) iterations: u64,
 }
 
 #[derive(Clone)]
@@ -39,10 +45,10 @@ impl StatelessBenchSuite for Noop {
 
 /// Runs it in this process; its report goes to standard output.
 pub(crate) fn run(load: &Load) -> ExitCode {
-    let Load { concurrency, window } = load;
+    let Load { concurrency, iterations } = load;
     let line = format!(
-        "rlt --concurrency {concurrency} --duration {}ms --warmup {WARMUP} --quiet --output json",
-        window.as_millis()
+        "rlt --concurrency {concurrency} --iterations {iterations} --warmup {WARMUP} --quiet \
+         --output json"
     );
     // As `#[tokio::main]` does, which is what its examples use.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -64,6 +70,7 @@ pub(crate) fn run(load: &Load) -> ExitCode {
 /// # Errors
 /// If it fails, or reports something else.
 pub(crate) fn rate(concurrency: u32, window: Duration) -> Result<f64> {
-    let report: Value = Child::Rlt(Load { concurrency, window }).start()?.reply()?;
+    let iterations = ITERATIONS_PER_SECOND * window.as_secs();
+    let report: Value = Child::Rlt(Load { concurrency, iterations }).start()?.reply()?;
     report["summary"]["iters"]["rate"].as_f64().context("rlt's report has no rate")
 }

@@ -45,7 +45,8 @@ fn shown(window: Duration) -> Result<Duration> {
     let terminal = openpty(&TERMINAL, None).context("no pseudo-terminal")?;
     let mut command = Child::Shown(TaskName::Noop).command()?;
     command
-        .args(["--rate", "50", "--workers", "2", "--warmup", "0s", "--duration"])
+        // `--bench` as cargo passes it: in its folder a program would take itself for a test.
+        .args(["--bench", "--rate", "50", "--workers", "2", "--warmup", "0s", "--duration"])
         .arg(format!("{}ms", window.as_millis()))
         .arg("--out")
         .arg(out.path())
