@@ -68,6 +68,12 @@ impl Control {
         }
     }
 
+    /// Whether something was appended that the loop has not taken.
+    #[inline]
+    pub(super) fn has_segments(&self) -> bool {
+        self.changed.load(Ordering::SeqCst)
+    }
+
     /// The loop goes to sleep: [`wake`](Self::wake) will wake this.
     pub(super) fn sleep(&self, waker: &Waker) {
         let mut slot = self.waker.lock().unwrap_or_else(PoisonError::into_inner);

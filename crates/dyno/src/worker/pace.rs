@@ -63,15 +63,23 @@ impl Pace {
     /// whatever this lets start was due before any cut that it did not see.
     #[inline]
     pub(super) fn next(&mut self, now: Time, running: u32, control: &Control) -> Next {
+        // In the reverse of the order in which the bus sets them: an end is never seen without
+        // the lease and the segments that came before it. What comes between two of these
+        // readings has raised the loop's waker.
+        let ending = control.ending();
         let until = control.until();
+        if control.has_segments() {
+            return Next::Wait;
+        }
         let Some(due) = self.cursor.peek(now) else {
-            return if control.ending() == Ending::Open { Next::Wait } else { Next::Over };
+            return if ending == Ending::Open { Next::Wait } else { Next::Over };
         };
         if due.at >= until {
-            return match control.ending() {
-                // A lease that came between the two readings has raised the loop's waker.
+            return match ending {
                 Ending::Open if due.at > now => Next::At(due.at),
                 Ending::Open => Next::Wait,
+                // The cut is being made, and is not yet known.
+                Ending::Planned if until == Time::ZERO => Next::Wait,
                 Ending::Planned | Ending::Cut => Next::Over,
             };
         }
@@ -142,15 +150,19 @@ mod tests {
 
     fn pace(backlog_max: Option<u64>) -> Pace {
         let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(backlog_max));
-        // A cycle each 10 ns from 100 on.
-        pace.follow(Segment {
+        pace.follow(segment());
+        pace
+    }
+
+    /// A cycle each 10 ns from 100 on.
+    fn segment() -> Segment {
+        Segment {
             first: 0,
             t0: at(100),
             pace: Pacemaker::Open { rate: 1e8, arrivals: Arrivals::Uniform },
             seed: 0,
             phase: Phase::Measured,
-        });
-        pace
+        }
     }
 
     fn at(nanos: u64) -> Time {
@@ -184,6 +196,17 @@ mod tests {
         assert!(matches!(pace.next(at(130), 0, &control), Next::Start(_)));
         assert_eq!(pace.give_up(at(125)).measured, 2);
         assert_eq!(pace.next(at(130), 0, &control), Next::Over);
+    }
+
+    #[test]
+    fn what_was_planned_before_the_last_lease_is_followed_before_it_is_over() {
+        let control = leased(125, true);
+        let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(None));
+        // The bus appends it just after the loop has looked, and before this reading.
+        control.follow(segment());
+        assert_eq!(pace.next(at(50), 0, &control), Next::Wait);
+        control.take_segments(|segment| pace.follow(segment));
+        assert_eq!(pace.next(at(50), 0, &control), Next::At(at(100)));
     }
 
     #[test]
