@@ -131,8 +131,11 @@ fn a_worker_that_dies_after_its_account_is_an_error_with_whole_numbers() {
 #[test]
 fn a_worker_that_lingers_after_its_last_words_is_killed_and_its_data_is_whole() {
     let ended = impostor("lingers", "--kill-grace 100ms");
-    assert_says(&ended.error(), &["did not exit within 100ms", "its data is whole"]);
-    assert_eq!(ended.summary().cycles.lost, 0);
+    let summary = ended.summary();
+    assert_ne!(summary.verdict, "error", "{summary:#?}");
+    let parts = ["worker 1 (pid ", "did not exit within 100ms", "its data is whole"];
+    assert_says(&summary.warnings.join("\n"), &parts);
+    assert_eq!(summary.cycles.lost, 0);
 }
 
 #[test]
