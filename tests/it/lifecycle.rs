@@ -20,6 +20,15 @@ fn a_run_of_250_ms_ends_no_earlier_than_asked() {
 }
 
 #[test]
+fn a_run_whose_plan_and_last_lease_come_at_once_is_whole_every_time() {
+    for _ in 0..25 {
+        let line = "--warmup 10ms --duration 20ms --rate 1k --workers 4";
+        let summary = benchmark(BEHAVES).args(line).run().summary();
+        assert_eq!((summary.warmup.completed, summary.cycles.completed), (10, 20), "{summary:#?}");
+    }
+}
+
+#[test]
 fn hooks_run_once_each_and_in_order() {
     let ended = benchmark(MISBEHAVES).args("--warmup 100ms --workers 3").logged().run();
     let summary = ended.verdict(0, "sustained");
