@@ -31,6 +31,9 @@ mod signal;
 mod state;
 mod sweep;
 
+#[cfg(test)]
+pub(crate) mod simulated;
+
 pub use backlog::{BacklogSample, Totals};
 pub use driver::drive;
 pub use error::StartError;

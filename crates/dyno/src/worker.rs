@@ -30,6 +30,9 @@ mod state;
 mod timer;
 mod usage;
 
+#[cfg(test)]
+pub(crate) mod simulated;
+
 use std::process::exit;
 use std::sync::Arc;
 

@@ -1,0 +1,247 @@
+//! What must hold for every run, whatever befell it.
+
+use dyno_bus::message::Counts;
+use dyno_bus::segment::{Arrivals, PerPhase, Share};
+use dyno_bus::{Cursor, Time};
+
+use super::{BEGIN, World};
+use crate::primary::Exit;
+use crate::primary::plan::Rate;
+use crate::primary::verdict::Verdict;
+use crate::worker::simulated::{Leaves, Run};
+
+/// A worker runs `after`: the cycles of all others are over, and it is alive.
+pub(super) fn after_begins(world: &World, index: usize) {
+    let own = &world.hosts[index];
+    assert!(!own.was_killed && own.exit.is_none(), "`after` never runs in a killed worker");
+    for host in &world.hosts {
+        let Some(worker) = &host.worker else { continue };
+        let over = host.exit.is_some() || host.was_killed || worker.drained || worker.before_failed;
+        assert!(over, "`after` runs once the cycles of all workers are over");
+    }
+}
+
+/// The run has ended.
+pub(super) fn ended(world: World) {
+    blames(&world);
+    let expected = Expected::new(&world);
+    for index in 0..world.hosts.len() {
+        worker(&world, index);
+    }
+    let mut started: Vec<_> = world
+        .hosts
+        .iter()
+        .filter_map(|host| host.worker.as_ref())
+        .flat_map(|w| &w.started)
+        .collect();
+    let count = started.len();
+    started.sort_unstable();
+    started.dedup();
+    assert_eq!(started.len(), count, "no index is given to two cycles");
+
+    let (now, faults) = (world.now, world.primary.faults.len());
+    let (stopped, signals) = (world.primary.stopped, world.signals);
+    let (verdict, account) = world.primary.finish(now);
+    match verdict {
+        Verdict::Error => assert!(faults > 0, "an error has a fault"),
+        Verdict::Interrupted { .. } => assert!(faults == 0 && signals > 0),
+        _ => assert!(faults == 0 && signals == 0, "{verdict:?} with {faults} faults"),
+    }
+    let whole = stopped.is_some_and(|at| at >= expected.end);
+    if faults == 0 && signals == 0 && whole && !expected.changed {
+        assert_eq!(account.lost.total(), 0);
+        if let Some(issued) = expected.issued {
+            assert_eq!(account.issued, issued, "the schedule's exact counts");
+        }
+        if expected.all_end {
+            let ended = account.counts.measured.completed + account.counts.measured.failed;
+            assert_eq!(ended, account.issued.measured, "every cycle has ended");
+        }
+    }
+}
+
+/// What the plan alone says.
+struct Expected {
+    end: Time,
+    issued: Option<PerPhase<u64>>,
+    /// The plan did not stay as it was.
+    changed: bool,
+    all_end: bool,
+}
+
+impl Expected {
+    fn new(world: &World) -> Self {
+        let plan = &world.scenario.plan;
+        let segments = &world.primary.segments;
+        let planned = if plan.warmup.is_zero() { 1 } else { 2 };
+        let window = segments.get(planned - 1).map(|segment| segment.t0);
+        let count = |rate: f64, nanos: u64| {
+            (0..).take_while(|k| (*k as f64 * 1e9 / rate).round() < nanos as f64).count() as u64
+        };
+        let issued = match (plan.rate, plan.arrivals) {
+            (Rate::PerSecond(rate), Arrivals::Uniform) => Some(PerPhase {
+                warmup: count(rate, plan.warmup.as_nanos() as u64),
+                measured: count(rate, plan.duration.as_nanos() as u64),
+            }),
+            _ => None,
+        };
+        let still = world.primary_was_frozen || world.hosts.iter().any(|host| host.was_frozen);
+        let hung = |host: &super::Host| host.worker.as_ref().is_some_and(|worker| worker.hung);
+        Self {
+            end: window.map_or(Time::NEVER, |from| from + plan.duration),
+            issued,
+            changed: segments.len() != planned,
+            all_end: world.scenario.is_light
+                && !still
+                && !world.hosts.iter().any(hung)
+                && plan.on_backlog != crate::primary::plan::OnBacklog::Skip
+                && plan.arrivals == Arrivals::Uniform,
+        }
+    }
+}
+
+/// Each fault is named, of the worker that had it, and no other worker is blamed.
+fn blames(world: &World) {
+    for (index, host) in world.hosts.iter().enumerate() {
+        let causes = causes(world, index);
+        let named: Vec<_> =
+            world.primary.faults.iter().filter(|(worker, _)| *worker as usize == index).collect();
+        assert!(named.len() <= 1, "a worker's fault is named once: {named:?}");
+        let killed_by_signal = world.signals > 0 && host.was_killed;
+        if !causes.is_empty() && !killed_by_signal {
+            assert_eq!(named.len(), 1, "worker {index} had a fault of {causes:?}");
+        }
+        for (_, cause) in named {
+            let known = causes.iter().any(|known| cause.starts_with(known));
+            assert!(
+                known || host.was_frozen,
+                "worker {index} is blamed for {cause}, had {causes:?}"
+            );
+        }
+        if let Some(worker) = &host.worker
+            && !worker.lied
+        {
+            assert!(!worker.killed_itself, "no command is illegal for an honest worker");
+            assert!(worker.afters <= 1, "`after` runs once at most");
+        }
+    }
+}
+
+/// How the faults that a worker had may be named.
+fn causes(world: &World, index: usize) -> Vec<&'static str> {
+    let host = &world.hosts[index];
+    let behaviour = &world.scenario.workers[index];
+    let Some(worker) = &host.worker else { return vec!["Spawn"] };
+    let mut causes = Vec::new();
+    match host.crashed {
+        Some(Exit::Signal(_)) => causes.push("Died(Signal(9))"),
+        Some(Exit::Code(1)) => causes.push("Died(Code(1))"),
+        Some(Exit::Code(_)) if !worker.said_bye => causes.push("Died(Code(0))"),
+        _ => {}
+    }
+    if host.closed && !worker.said_bye {
+        causes.extend(["ClosedEarly", "Died(Code(0))", "StartDeadline", "DrainDeadline"]);
+        causes.extend(["AfterDeadline", "Died(Code(1))"]);
+    }
+    if worker.lied {
+        causes.extend(["Broken", "Accounting"]);
+    }
+    if worker.hung && behaviour.is_sync {
+        causes.push("DrainDeadline");
+    }
+    match behaviour.before {
+        Run::Hangs if worker.prepares() => causes.push("StartDeadline"),
+        Run::Fails(_) if worker.before_failed => causes.push("Hook(Before"),
+        _ => {}
+    }
+    match behaviour.after {
+        Run::Hangs if worker.afters > 0 => causes.push("AfterDeadline"),
+        Run::Fails(_) if worker.after_failed => causes.push("Hook(After"),
+        _ => {}
+    }
+    match behaviour.leaves {
+        Leaves::Code3 if host.exit == Some(Exit::Code(3)) => causes.push("Died(Code(3))"),
+        Leaves::Never if worker.said_bye && host.crashed.is_none() => causes.push("LateExit"),
+        _ => {}
+    }
+    causes
+}
+
+/// A worker's account agrees with what it did, or says exactly what is not known.
+fn worker(world: &World, index: usize) {
+    let Some(worker) = &world.hosts[index].worker else { return };
+    let Some((account, progress)) = world.primary.account(index as u32) else {
+        assert_eq!(worker.started.len(), 0, "nothing starts before `Hello`");
+        return;
+    };
+    let Some(account) = account else {
+        assert_eq!(worker.started.len(), 0, "who has run a cycle has an account");
+        return;
+    };
+    let received = world.primary.received(index as u32);
+    for (issued, counts, lost, truth, received, last) in [
+        (
+            account.issued.warmup,
+            account.counts.warmup,
+            account.lost.warmup,
+            worker.counts.warmup,
+            received.warmup,
+            progress.counts.warmup,
+        ),
+        (
+            account.issued.measured,
+            account.counts.measured,
+            account.lost.measured,
+            worker.counts.measured,
+            received.measured,
+            progress.counts.measured,
+        ),
+    ] {
+        assert_eq!(issued, counts.ended() + lost, "the identity");
+        assert_eq!(counts, last, "what was heard is what counts");
+        assert!(received <= truth.completed + truth.failed, "nothing is received twice");
+        if !worker.lied {
+            assert!(is_at_most(counts, truth), "{counts:?} of {truth:?}");
+            assert!(counts.started + counts.skipped + counts.unstarted <= issued);
+        }
+        if worker.afters > 0 && !worker.lied {
+            assert_eq!((counts, lost), (truth, 0), "who has drained has told all");
+            assert_eq!(received, truth.completed + truth.failed, "emitted = received");
+        }
+    }
+    if matches!(world.scenario.plan.rate, Rate::PerSecond(_)) {
+        issued(world, index, account.issued);
+    }
+}
+
+fn is_at_most(some: Counts, all: Counts) -> bool {
+    some.started <= all.started
+        && some.completed <= all.completed
+        && some.failed <= all.failed
+        && some.skipped <= all.skipped
+        && some.unstarted <= all.unstarted
+        && some.abandoned <= all.abandoned
+}
+
+/// What was issued to a worker is what came due to it, by another walk over the plan.
+fn issued(world: &World, index: usize, issued: PerPhase<u64>) {
+    let worker = world.hosts[index].worker.as_ref().expect("it lived");
+    let share = Share { worker: index as u32, workers: world.scenario.plan.workers };
+    let due_by = |time: Time| {
+        let mut cursor = Cursor::new(share);
+        world.primary.segments.iter().for_each(|segment| cursor.push(*segment));
+        cursor.pass(time)
+    };
+    if world.primary.segments.is_empty() {
+        return assert_eq!(issued.total(), 0);
+    }
+    let end = Expected::new(world).end;
+    if worker.afters > 0 && !worker.lied {
+        assert_eq!(issued, due_by(worker.cut()), "issued = due before the cut");
+    } else {
+        assert!(issued.total() <= due_by(world.now.min(end)).total(), "no more than was due");
+        let least = world.hosts[index].ended_at.min(end);
+        let stopped = world.primary.stopped.unwrap_or(BEGIN);
+        assert!(issued.total() >= due_by(least.min(stopped)).total(), "no less than was due");
+    }
+}

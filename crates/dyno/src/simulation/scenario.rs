@@ -1,0 +1,197 @@
+//! What a seed makes of a run: its plan, its workers' behaviour, and what befalls them.
+
+use std::time::Duration;
+
+use super::chance::Chance;
+use crate::primary::Exit;
+use crate::primary::plan::{Arrivals, Deadlines, OnBacklog, Plan, Rate};
+use crate::primary::simulated::Asked;
+use crate::worker::simulated::{Behaviour, Leaves, Lie, Run};
+
+/// The most cycles that a plan makes due: enough for every rule, few enough for many runs.
+const CYCLES_MAX: f64 = 60.0;
+/// The longest that a frozen process stands still.
+const FREEZE_MAX_MS: u64 = 3_000;
+
+/// A run as it will be.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) plan: Plan,
+    pub(super) workers: Vec<Behaviour>,
+    /// From the run's begin, in order.
+    pub(super) shocks: Vec<(Duration, Shock)>,
+    /// Bytes that each wire holds at most.
+    pub(super) capacity: usize,
+    pub(super) spawn_fails: Option<u32>,
+    /// This worker's process stays when it is killed: the kernel holds it.
+    pub(super) unkillable: Option<u32>,
+    /// The workers' sockets outlive them in processes that they started.
+    pub(super) leaks: bool,
+    /// The workers are fast enough for every cycle to end well within the drain.
+    pub(super) is_light: bool,
+}
+
+/// Something that befalls a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shock {
+    /// A worker's process ends.
+    Crash(u32, Exit),
+    /// A worker closes its socket and lives on.
+    Close(u32),
+    /// A worker stands still.
+    Freeze(u32, Duration),
+    /// The primary stands still.
+    FreezePrimary(Duration),
+    /// Someone asks the primary for something.
+    Ask(Asked),
+}
+
+impl Scenario {
+    pub(super) fn new(chance: &mut Chance) -> Self {
+        let mut plan = plan(chance);
+        let is_light = !chance.one_in(5);
+        let behaviour = behaviour(chance, &plan, is_light);
+        let workers = (0..plan.workers).map(|_| behaviour.clone()).collect();
+        if !is_light {
+            plan.max_backlog = Some(chance.between(1, 30));
+        }
+        let mut scenario = Self {
+            plan,
+            workers,
+            shocks: Vec::new(),
+            capacity: chance.pick(&[64, 200, 1_000, 4_000]),
+            spawn_fails: None,
+            unkillable: None,
+            leaks: chance.one_in(10),
+            is_light,
+        };
+        for worker in &mut scenario.workers {
+            worker.boot = chance.micros(100, 30_000);
+            worker.before = Run::Takes(chance.micros(1, 100_000));
+            worker.after = Run::Takes(chance.micros(1, 100_000));
+        }
+        if chance.one_in(4) {
+            scenario.steer(chance);
+        }
+        for _ in 0..chance.pick(&[0, 0, 0, 1, 1, 1, 1, 2, 2, 3]) {
+            scenario.trouble(chance);
+        }
+        scenario.shocks.sort_by_key(|(at, _)| *at);
+        scenario
+    }
+
+    /// From the run's begin, up to a little after its planned end.
+    fn moment(&self, chance: &mut Chance) -> Duration {
+        let whole = self.plan.warmup + self.plan.duration + Duration::from_millis(400);
+        chance.micros(0, whole.as_micros() as u64)
+    }
+
+    /// What a caller may ask of a run at any time.
+    fn steer(&mut self, chance: &mut Chance) {
+        for _ in 0..chance.between(1, 3) {
+            let rate = chance.between(1, 100) as f64;
+            let asked = chance.pick(&[
+                Asked::Stop,
+                Asked::Backlog,
+                Asked::Rate(rate),
+                Asked::Rate(rate),
+                Asked::Signal,
+            ]);
+            let at = self.moment(chance);
+            self.shocks.push((at, Shock::Ask(asked)));
+        }
+    }
+
+    /// What should not happen.
+    fn trouble(&mut self, chance: &mut Chance) {
+        let index = chance.between(0, u64::from(self.plan.workers) - 1) as u32;
+        let at = self.moment(chance);
+        let still = chance.micros(1_000, FREEZE_MAX_MS * 1_000);
+        let soon = chance.micros(1, 50_000);
+        let worker = &mut self.workers[index as usize];
+        match chance.between(0, 15) {
+            0..3 => {
+                let exit = chance.pick(&[Exit::Signal(9), Exit::Code(1), Exit::Code(0)]);
+                self.shocks.push((at, Shock::Crash(index, exit)));
+            }
+            3 => self.shocks.push((at, Shock::Close(index))),
+            4 => self.shocks.push((at, Shock::Freeze(index, still))),
+            5 => self.shocks.push((at, Shock::FreezePrimary(still))),
+            6 => {
+                let again = at + chance.micros(1, 500_000);
+                self.shocks.push((at, Shock::Ask(Asked::Signal)));
+                self.shocks.push((again, Shock::Ask(Asked::Signal)));
+            }
+            7 => worker.before = chance.pick(&[Run::Hangs, Run::Fails(soon)]),
+            8 => worker.after = chance.pick(&[Run::Hangs, Run::Fails(soon)]),
+            9 => worker.hangs_at = Some(chance.between(0, 20)),
+            10 => worker.leaves = chance.pick(&[Leaves::Code3, Leaves::Never]),
+            11 if chance.one_in(2) => self.spawn_fails = Some(index),
+            11 => self.unkillable = Some(index),
+            _ => worker.lie = lie(chance),
+        }
+    }
+}
+
+fn plan(chance: &mut Chance) -> Plan {
+    let warmup = Duration::from_millis(chance.pick(&[0, 1, 50, 300]));
+    let duration = Duration::from_millis(chance.pick(&[20, 100, 100, 400, 400, 1_200, 1_700]));
+    let most = CYCLES_MAX / (warmup + duration).as_secs_f64();
+    let rate = most.min(chance.between(5, 2_000) as f64 / 10.0);
+    Plan {
+        rate: if chance.one_in(5) { Rate::Max } else { Rate::PerSecond(rate) },
+        duration,
+        warmup,
+        workers: chance.pick(&[1, 2, 2, 3]),
+        arrivals: chance.pick(&[Arrivals::Uniform, Arrivals::Poisson]),
+        seed: chance.between(0, u64::MAX - 1),
+        on_backlog: chance.pick(&[OnBacklog::Stop, OnBacklog::Skip, OnBacklog::Queue]),
+        in_flight: chance.pick(&[None, None, Some(1), Some(3)]),
+        deadlines: Deadlines {
+            start: Duration::from_secs(2),
+            drain: Duration::from_secs(1),
+            after: Duration::from_secs(1),
+            kill_grace: Duration::from_millis(500),
+        },
+        ..crate::primary::tests::plan()
+    }
+}
+
+fn behaviour(chance: &mut Chance, plan: &Plan, is_light: bool) -> Behaviour {
+    // A closed loop is slow enough not to run too many cycles.
+    let share = plan.rate.per_second().map_or(0.04, |rate| f64::from(plan.workers) / rate);
+    let service = Duration::from_secs_f64(share * if is_light { 0.5 } else { 2.0 });
+    let service = service.min(Duration::from_millis(if is_light { 50 } else { 300 }));
+    Behaviour {
+        boot: Duration::ZERO,
+        before: Run::Takes(Duration::ZERO),
+        after: Run::Takes(Duration::ZERO),
+        is_sync: chance.one_in(2),
+        service: (service / 4, service),
+        fails_each: chance.pick(&[u64::MAX, u64::MAX, u64::MAX, 7]),
+        hangs_at: None,
+        lie: Lie::None,
+        leaves: Leaves::Well,
+    }
+}
+
+fn lie(chance: &mut Chance) -> Lie {
+    chance.pick(&[
+        Lie::OtherVersion,
+        Lie::OtherNonce,
+        Lie::SecondHello,
+        Lie::ReadyTwice,
+        Lie::EarlyBye,
+        Lie::DrainedUnasked,
+        Lie::BatchTwice,
+        Lie::BatchMissing,
+        Lie::CountsBack,
+        Lie::Nonsense,
+        Lie::MoreCompleted,
+        Lie::FewerCompleted,
+        Lie::HugeCounts,
+        Lie::HugeDelivered,
+        Lie::MoreBatches,
+        Lie::MoreAtBye,
+    ])
+}

@@ -1,0 +1,65 @@
+//! What a simulated worker says that is not so, each where the truth would have been said.
+
+use dyno_bus::Time;
+use dyno_bus::message::{Counts, Drained, Harness, Hello, Report, VERSION};
+
+use super::{Lie, SimulatedWorker};
+
+impl SimulatedWorker {
+    /// Whether it is time for this lie; it is told once.
+    pub(super) fn lie(&mut self, lie: Lie) -> bool {
+        let tells = self.behaviour.lie == lie && !self.lied;
+        self.lied |= tells;
+        tells
+    }
+
+    pub(super) fn greet(&mut self) {
+        let version = if self.lie(Lie::OtherVersion) { VERSION + 1 } else { VERSION };
+        let nonce = if self.lie(Lie::OtherNonce) { self.nonce ^ 1 } else { self.nonce };
+        self.send(Report::Hello(Hello { version, worker: self.index, nonce, pid: 1 }));
+    }
+
+    /// Gives an account that is true but that nobody asked for.
+    pub(super) fn end_by_itself(&mut self, now: Time) {
+        self.control.cut_by(|| now);
+        self.give_up();
+        self.send_drained();
+        self.flush_next = Time::NEVER;
+        self.deaf = true;
+    }
+
+    pub(super) fn send_drained(&mut self) {
+        let mut drained = Drained {
+            cut: self.control.cut(),
+            counts: self.counts,
+            delivered: self.counts.measured.completed,
+            censored_age_min_ns: None,
+            emitted: self.emitted.clone(),
+            harness: Harness { unleased: self.leases.unleased, stall_ns: 0 },
+        };
+        let measured = &mut drained.counts.measured;
+        if self.lie(Lie::MoreCompleted) {
+            measured.completed += 1;
+        }
+        if measured.completed > 0 && self.lie(Lie::FewerCompleted) {
+            measured.completed -= 1;
+        }
+        if self.lie(Lie::HugeCounts) {
+            let most = u64::MAX;
+            *measured = Counts {
+                started: most,
+                completed: most,
+                failed: most,
+                skipped: most,
+                unstarted: most,
+                abandoned: most,
+            };
+        }
+        if self.lie(Lie::HugeDelivered) {
+            drained.delivered = u64::MAX;
+        }
+        drained.emitted.batches += u64::from(self.lie(Lie::MoreBatches));
+        self.drained = true;
+        self.send(Report::Drained(drained));
+    }
+}
