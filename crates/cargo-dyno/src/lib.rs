@@ -1,7 +1,8 @@
 //! `cargo dyno`: run, list, start and show benchmarks of any cargo package.
 //!
 //! This crate knows other people's benchmarks only by their command line, their exit code and the
-//! files that they leave; the one that it has itself is `exec`. It finds targets by cargo's own JSON and builds them by cargo, so that a
+//! files that they leave; the one that it has itself is `exec`. It finds targets by cargo's own JSON
+//! and builds them by cargo, so that a
 //! feature, a profile or a compile error means here what it means in cargo.
 //!
 //! Everything that is refused is one line on stderr that names the input and the way out, with
