@@ -2,8 +2,8 @@
 //!
 //! This crate knows other people's benchmarks only by their command line, their exit code and the
 //! files that they leave; the one that it has itself is `exec`. It finds targets by cargo's own JSON
-//! and builds them by cargo, so that a
-//! feature, a profile or a compile error means here what it means in cargo.
+//! and builds them by cargo, so that a feature, a profile or a compile error means here what it
+//! means in cargo.
 //!
 //! Everything that is refused is one line on stderr that names the input and the way out, with
 //! exit code 2; where cargo itself refuses, cargo's words and cargo's exit code 101.
