@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::workbench::{Ended, Workbench, package};
+use crate::workbench::{Workbench, package};
 
 /// What cargo makes of the manifest: the targets' names and kinds, in one line.
 fn targets(bench: &Workbench, folder: &str) -> String {
@@ -144,15 +144,6 @@ fn a_name_that_is_none_is_refused() {
     assert!(ended.refusal().starts_with("`../up` can't be a benchmark's name"), "{ended:?}");
 }
 
-/// `cargo-dyno run` of a real benchmark, built in the target folder of these tests: what both need
-/// is compiled once.
-fn run_for_real(bench: &Workbench, line: &str) -> Ended {
-    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
-    dyno.arg("run").args(line.split_whitespace()).env("CARGO_TARGET_DIR", target);
-    bench.end("", dyno)
-}
-
 #[test]
 fn what_is_written_compiles_and_runs_at_once() {
     let bench = Workbench::new();
@@ -162,13 +153,17 @@ fn what_is_written_compiles_and_runs_at_once() {
     let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
     std::fs::copy(lock, bench.path("Cargo.lock")).expect("a lock file");
 
+    // The target folder of these tests: what both need is compiled once.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
+    bench.write(".cargo/config.toml", &format!("[build]\ntarget-dir = {target:?}\n"));
+
     let flags = "-P n=5 -d 200ms --warmup 0s -w 1 --format json --out out";
-    let ended = run_for_real(&bench, &format!("fibonacci --profile dev {flags}"));
+    let ended = bench.dyno("", &format!("run fibonacci --profile dev {flags}"));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let summary: dyno::Summary = serde_json::from_str(ended.printed()).expect("a summary");
     assert_eq!((summary.benchmark.as_str(), summary.cycles.completed), ("fibonacci", 10));
     assert_eq!(summary.metric("number").map(|number| number.max), Some(5));
 
-    let ended = run_for_real(&bench, "cache --profile dev --help");
+    let ended = bench.dyno("", "run cache --profile dev --help");
     assert!(ended.printed().contains("-P bytes=64"), "{ended:?}");
 }
