@@ -2,12 +2,14 @@
 //!
 //! Each signal writes to a pipe of its own, so that two of a kind count as two. A signal that the
 //! launcher had set to be ignored (`nohup`, a background job) stays ignored; one that it had
-//! blocked is unblocked. In someone else's process nothing here is used.
+//! blocked is unblocked. Between the run's end and the process's the result is written: the first
+//! signal that finds it there is not to lose it, and the next one ends the process as if nothing
+//! had been registered. In someone else's process nothing here is used.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
@@ -17,13 +19,30 @@ use signal_hook::{SigId, flag};
 /// The signals that ask for the end.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
+/// What the run before this one left registered.
+static LEFT: Mutex<Vec<SigId>> = Mutex::new(Vec::new());
+
 /// The signals of this process, for as long as it is a primary.
 #[derive(Debug)]
 pub(super) struct Signals {
-    pipes: Vec<(i32, UnixStream)>,
-    registered: Vec<SigId>,
-    /// Once the run is over, a signal ends the process as if nothing had been registered.
-    over: Arc<AtomicBool>,
+    sources: Vec<Source>,
+    /// What a signal does by default is what it does: once the run is over.
+    ending_is_default: Arc<AtomicBool>,
+    pausing_is_default: Arc<AtomicBool>,
+    /// One that asks for the end has come.
+    was_asked: bool,
+}
+
+/// One signal.
+#[derive(Debug)]
+struct Source {
+    number: i32,
+    /// Has a byte for each time that it came.
+    pipe: UnixStream,
+    /// What writes into the pipe.
+    writer: SigId,
+    /// What does the default, once that is wanted.
+    fallback: SigId,
 }
 
 /// What a signal asks for.
@@ -43,16 +62,27 @@ impl Signals {
         if is_ignored(Signal::SIGCHLD as i32) {
             restore_child_signal();
         }
-        let mut signals = Self { pipes: Vec::new(), registered: Vec::new(), over: Arc::default() };
+        for id in left().drain(..) {
+            unregister(id);
+        }
+        let mut signals = Self {
+            sources: Vec::new(),
+            ending_is_default: Arc::default(),
+            pausing_is_default: Arc::default(),
+            was_asked: false,
+        };
         let mut unblocked = SigSet::empty();
         for number in ENDING.into_iter().chain([SIGTSTP]).filter(|number| !is_ignored(*number)) {
             let (theirs, ours) = UnixStream::pair()?;
             ours.set_nonblocking(true)?;
-            let over = Arc::clone(&signals.over);
-            // First in line: after the run it ends the process before anything else is done.
-            signals.registered.push(flag::register_conditional_default(number, over)?);
-            signals.registered.push(pipe::register(number, theirs)?);
-            signals.pipes.push((number, ours));
+            let is_default = match number {
+                SIGTSTP => &signals.pausing_is_default,
+                _ => &signals.ending_is_default,
+            };
+            // First in line, so that it is done before anything else is.
+            let fallback = flag::register_conditional_default(number, Arc::clone(is_default))?;
+            let writer = pipe::register(number, theirs)?;
+            signals.sources.push(Source { number, pipe: ours, writer, fallback });
             unblocked.add(Signal::try_from(number)?);
         }
         unblocked.thread_unblock()?;
@@ -61,19 +91,20 @@ impl Signals {
 
     /// What to wait for.
     pub(super) fn sources(&self) -> impl Iterator<Item = &UnixStream> {
-        self.pipes.iter().map(|(_, pipe)| pipe)
+        self.sources.iter().map(|source| &source.pipe)
     }
 
     /// The signals since the last call.
     pub(super) fn read(&mut self) -> Vec<Asked> {
         let mut asked = Vec::new();
-        for (number, pipe) in &mut self.pipes {
+        for Source { number, pipe, .. } in &mut self.sources {
             let mut bytes = [0; 16];
             while let Ok(count @ 1..) = pipe.read(&mut bytes) {
                 let one = if *number == SIGTSTP { Asked::Pause } else { Asked::End(*number) };
                 asked.extend(std::iter::repeat_n(one, count));
             }
         }
+        self.was_asked |= asked.iter().any(|asked| *asked != Asked::Pause);
         asked
     }
 
@@ -85,12 +116,25 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // The handlers stay, but they now do what the signal does by default.
-        self.over.store(true, Ordering::SeqCst);
-        for id in self.registered.iter().skip(1).step_by(2) {
-            unregister(*id);
+        // One that came too late for the run has asked all the same.
+        let _too_late = self.read();
+        self.pausing_is_default.store(true, Ordering::SeqCst);
+        self.ending_is_default.store(self.was_asked, Ordering::SeqCst);
+        let mut left = left();
+        for source in &self.sources {
+            unregister(source.writer);
+            left.push(source.fallback);
+            if source.number != SIGTSTP {
+                // The first one from now on asks; what the next one does is the default.
+                let is_default = Arc::clone(&self.ending_is_default);
+                left.extend(flag::register(source.number, is_default));
+            }
         }
     }
+}
+
+fn left() -> MutexGuard<'static, Vec<SigId>> {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The signals that this process ignores, a bit each; none where the system does not tell.
