@@ -36,11 +36,12 @@ fn a_sync_cycle_that_never_ends_is_killed_at_the_drain_deadline_and_named() {
 fn async_cycles_that_never_end_are_abandoned_and_counted() {
     let line = "-P how=pend -P at=cycle -P worker=1 --drain-deadline 300ms --duration 200ms";
     let ended = benchmark(MISBEHAVES).args(line).logged().run();
-    // Cycles that pile up are a backlog that grows, which goes before their being abandoned.
-    let summary = ended.verdict(1, "unsustained");
+    // Whether cycles that pile up are a backlog that grows is not for so short a window to say.
+    let summary = ended.summary();
+    assert!(["failed", "unsustained"].contains(&&*summary.verdict), "{summary:#?}");
     let cycles = summary.cycles;
     assert_eq!((cycles.issued, cycles.completed, cycles.abandoned, cycles.lost), (40, 20, 20, 0));
-    assert_says(&summary.reasons[1], &["20 had not ended at the drain deadline"]);
+    assert_says(&summary.reasons.join("\n"), &["20 had not ended at the drain deadline"]);
     // They are not silently missing from `response`.
     let response = summary.metric("response").expect("it is built in");
     assert_eq!((response.count, response.censored), (20, 20));

@@ -1,5 +1,6 @@
 //! Signals to the primary: the first one drains, the second one kills, Ctrl-Z pauses.
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use dyno_bus::clock;
@@ -122,6 +123,28 @@ fn a_signal_while_a_worker_dies_gives_one_report() {
     running.signal(Signal::SIGINT);
     let ended = running.end();
     assert_says(&ended.error(), &["worker 1 (pid "]);
+}
+
+#[test]
+fn the_first_signal_after_the_run_is_held_back_and_the_second_is_not() {
+    let line = "-P how=hang -P at=primary-after";
+    let running = benchmark(MISBEHAVES).args(line).logged().start();
+    running.until_log("primary after");
+    running.signal(Signal::SIGINT);
+    // The hook never ends, and there may be a result to write after it.
+    until("the first is taken", 5 * SECOND, || !is_pending(running.pid, Signal::SIGINT));
+    assert_eq!(state_of(running.pid), State::Alive);
+    running.signal(Signal::SIGINT);
+    let ended = running.end();
+    assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{ended:#?}");
+}
+
+/// Whether a signal waits to be delivered to a process.
+fn is_pending(pid: u32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let masks = status.lines().filter_map(|line| line.strip_prefix("ShdPnd:"));
+    let masks = masks.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    masks.fold(0, |all, mask| all | mask) & (1 << (signal as i32 - 1)) != 0
 }
 
 #[test]
