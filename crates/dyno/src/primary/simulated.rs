@@ -14,6 +14,7 @@ use dyno_bus::{Link, LinkError, Received, Segment, Time};
 use dyno_observer::{Account, ProcessId, Progress};
 
 use super::event::{Action, Event, Exit, Phase};
+use super::fault::{Faults, Named};
 use super::plan::{OnBacklog, Plan};
 use super::record::{Ending, Record};
 use super::state::Primary;
@@ -71,6 +72,7 @@ pub(crate) struct SimulatedPrimary {
     asked: VecDeque<Asked>,
     signals: u32,
     effects: Vec<Effect>,
+    told: Faults,
     /// What went wrong, by worker and cause.
     pub(crate) faults: Vec<(u32, String)>,
     /// All segments of the plan.
@@ -95,6 +97,7 @@ impl SimulatedPrimary {
             asked: VecDeque::new(),
             signals: 0,
             effects: Vec::new(),
+            told: Faults::default(),
             faults: Vec::new(),
             segments: Vec::new(),
             stopped: None,
@@ -310,6 +313,8 @@ impl SimulatedPrimary {
             Action::Kill(worker) => self.effects.push(Effect::Kill(worker)),
             Action::Fault(fault) => {
                 self.faults.push((fault.worker, format!("{:?}", fault.cause)));
+                let named = Named { pid: None, tail: &[] };
+                let _told = self.told.add(fault, named, &self.plan.deadlines);
             }
             Action::Planned(segment) => self.segments.push(segment),
             Action::Enter(phase) => self.enter(now, phase),
@@ -371,7 +376,7 @@ impl SimulatedPrimary {
             started_at: Duration::ZERO,
             elapsed: now - self.begun,
             window,
-            faults: self.faults.into_iter().map(|(_, cause)| cause).collect(),
+            faults: self.told.sentences(),
             signal: (self.signals > 0).then_some(2),
             pauses: Vec::new(),
             cpu_share: 0.0,
