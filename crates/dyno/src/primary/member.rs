@@ -106,8 +106,9 @@ impl Member {
 
     /// It closed its socket, and has until then to exit.
     pub(super) fn close_deadline(&mut self, deadline: Time) {
-        if self.exited.is_some() {
-            // There is no process to wait for: only what it sent is still to be read.
+        if self.exited.is_some() || self.gone() {
+            // There is no process to wait for: only what it sent is still to be read, if that. One
+            // that was given up is not waited for again.
             self.deadline = Time::NEVER;
         } else if self.closed && self.deadline == Time::NEVER {
             self.deadline = deadline;
