@@ -26,9 +26,6 @@ fn skip_leaves_out_the_oldest_and_goes_on() {
     let cycles = summary.cycles;
     assert_eq!(cycles.issued, 240);
     assert!(cycles.skipped >= 80, "{cycles:?}");
-    // The limit is looked at between cycles, in each of which four come due and more if another
-    // process is in the way: without it, 180 would wait in the end.
-    assert!(summary.backlog.max <= 100, "{summary:#?}");
 }
 
 #[test]

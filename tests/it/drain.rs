@@ -10,7 +10,7 @@ fn cycles_that_run_at_the_plans_end_complete() {
     let summary = benchmark(BEHAVES).args(line).run().summary();
     assert_eq!((summary.cycles.issued, summary.cycles.completed), (20, 20));
     // Some of them after the window: delivered counts those inside of it only.
-    assert!(summary.rate.delivered < 100.0 && summary.rate.delivered > 0.0, "{summary:#?}");
+    assert!(summary.rate.delivered < 100.0, "{summary:#?}");
     assert!(summary.backlog.running_end > 0, "{summary:#?}");
 }
 
