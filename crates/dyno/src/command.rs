@@ -6,13 +6,13 @@ use signal_hook::consts::SIGINT;
 
 use crate::args::{Arguments, Output};
 use crate::bench::Bench;
-use crate::harness::TestMode;
 use crate::outcome::{Error, Outcome};
 use crate::parameters::{Setting, Settings};
 use crate::primary::Reach;
 use crate::primary::verdict::Verdict;
 use crate::prompt::{self, PromptError};
 use crate::report::{self, Files, Progress, ReportError, Silent};
+use crate::test_mode::TestMode;
 
 /// The exit code of what was refused before anything was started.
 const REFUSED: i32 = crate::args::USAGE_EXIT;

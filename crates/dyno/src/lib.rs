@@ -32,6 +32,8 @@ mod command;
 mod prompt;
 #[cfg(test)]
 mod simulation;
+#[cfg(feature = "cli")]
+mod test_mode;
 
 pub use bench::{Bench, bench};
 pub use dyno_bus::value::Unit;
@@ -41,7 +43,9 @@ pub use dyno_emitter::{
 #[cfg(feature = "tracing")]
 pub use dyno_emitter::{layer, layer_for};
 pub use dyno_observer::{Group, List, Order, Picked, ProcessId, Snapshots, Stat, Stats, Timeline};
-pub use outcome::{Error as RunError, Outcome};
+pub use outcome::Error as RunError;
+#[cfg(feature = "cli")]
+pub use outcome::Outcome;
 pub use parameters::TaskParameters;
 pub use primary::Remote;
 pub use primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing};

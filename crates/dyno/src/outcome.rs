@@ -1,17 +1,20 @@
 //! How a benchmark ends: an exit code from `main`, an error from `.run()`.
 
+#[cfg(feature = "cli")]
 use std::process::{ExitCode, Termination};
 
 use crate::parameters::SettingsError;
 use crate::primary::StartError;
 
 /// What `main` returns: the verdict as an exit code.
+#[cfg(feature = "cli")]
 #[must_use = "return it from `main`: it is the exit code"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     code: u8,
 }
 
+#[cfg(feature = "cli")]
 impl Outcome {
     pub(crate) fn new(code: i32) -> Self {
         // Every code of ours fits; what does not is an error.
@@ -25,6 +28,7 @@ impl Outcome {
     }
 }
 
+#[cfg(feature = "cli")]
 impl Termination for Outcome {
     fn report(self) -> ExitCode {
         ExitCode::from(self.code)

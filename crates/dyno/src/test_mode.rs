@@ -1,0 +1,163 @@
+//! Test mode: when a benchmark is asked to behave as a test.
+//!
+//! `cargo test --benches` and `cargo nextest run --benches` start every benchmark as if it were a
+//! program of the standard test harness: to list its tests, and to run them. A benchmark then has
+//! one test, which is one cycle in one worker. `cargo bench` passes `--bench`, and means it.
+
+use std::ffi::OsString;
+
+use crate::harness::in_deps;
+
+/// A benchmark that is asked to be a test.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TestMode {
+    list: bool,
+    terse: bool,
+    exact: bool,
+    /// Only ignored tests are wanted, and there are none.
+    ignored: bool,
+    filters: Vec<String>,
+    skipped: Vec<String>,
+}
+
+/// A flag that is of neither the test harness nor of test mode.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{flag}: this program is in a `deps` folder and runs as a test, with one cycle; add `--bench` \
+     to run it as a benchmark, with its own flags"
+)]
+pub(crate) struct NotOfTests {
+    flag: String,
+}
+
+/// Flags of the standard harness that take no value and change nothing here.
+const IGNORED_FLAGS: [&str; 8] = [
+    "--test",
+    "--nocapture",
+    "--no-capture",
+    "--show-output",
+    "--include-ignored",
+    "--quiet",
+    "-q",
+    "--force-run-in-process",
+];
+/// Flags of the standard harness that take a value and change nothing here.
+const IGNORED_OPTIONS: [&str; 5] =
+    ["--test-threads", "--color", "--logfile", "-Z", "--shuffle-seed"];
+
+impl TestMode {
+    /// What this process is asked for.
+    pub(crate) fn of_this_process() -> Result<Option<Self>, NotOfTests> {
+        Self::of(std::env::args_os().skip(1), in_deps())
+    }
+
+    /// Test mode it is without `--bench`, and with a flag that only a test harness has, or where
+    /// cargo builds tests.
+    fn of(
+        arguments: impl Iterator<Item = OsString>,
+        in_deps: bool,
+    ) -> Result<Option<Self>, NotOfTests> {
+        let arguments: Vec<_> =
+            arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+        if has("--bench") || !(in_deps || has("--test") || has("--exact") || has("--list")) {
+            return Ok(None);
+        }
+        let mut mode = Self::default();
+        let mut rest = arguments.into_iter();
+        while let Some(argument) = rest.next() {
+            let (flag, mut value) = match argument.split_once('=') {
+                Some((flag, value)) if flag.starts_with('-') => {
+                    (flag.to_owned(), Some(value.to_owned()))
+                }
+                _ => (argument, None),
+            };
+            let mut take = || value.take().or_else(|| rest.next());
+            match flag.as_str() {
+                "--list" => mode.list = true,
+                "--exact" => mode.exact = true,
+                "--ignored" => mode.ignored = true,
+                "--format" => mode.terse = take().is_some_and(|format| format == "terse"),
+                "--skip" => mode.skipped.extend(take()),
+                flag if IGNORED_FLAGS.contains(&flag) => {}
+                flag if IGNORED_OPTIONS.contains(&flag) => drop(take()),
+                flag if flag.starts_with('-') => return Err(NotOfTests { flag: flag.into() }),
+                filter => mode.filters.push(filter.to_owned()),
+            }
+        }
+        Ok(Some(mode))
+    }
+
+    /// Whether the one test, which has the benchmark's name, is asked for.
+    pub(crate) fn selects(&self, name: &str) -> bool {
+        let matches = |filter: &String| {
+            if self.exact { name == filter } else { name.contains(filter.as_str()) }
+        };
+        !self.ignored
+            && (self.filters.is_empty() || self.filters.iter().any(matches))
+            && !self.skipped.iter().any(matches)
+    }
+
+    /// The list of tests, if that is what is asked for.
+    pub(crate) fn listing(&self, name: &str) -> Option<String> {
+        if !self.list {
+            return None;
+        }
+        let count = usize::from(self.selects(name));
+        let mut text = if count == 1 { format!("{name}: benchmark\n") } else { String::new() };
+        if !self.terse {
+            text += &format!("\n0 tests, {count} benchmark{}\n", if count == 1 { "" } else { "s" });
+        }
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(line: &str, in_deps: bool) -> Option<TestMode> {
+        TestMode::of(line.split_whitespace().map(OsString::from), in_deps).expect("flags of tests")
+    }
+
+    #[test]
+    fn cargo_bench_is_no_test() {
+        assert_eq!(mode("--bench", true), None);
+        assert_eq!(mode("--bench --exact", true), None);
+        assert_eq!(mode("", false), None);
+        assert_eq!(mode("--rate 5", false), None);
+    }
+
+    #[test]
+    fn cargo_test_and_nextest_are() {
+        for line in ["", "--nocapture", "--test-threads=1", "--test-threads 1 fib"] {
+            assert!(mode(line, true).is_some(), "{line}");
+        }
+        assert!(mode("--test", false).is_some());
+        let mode = mode("fibonacci --exact --nocapture", false).expect("a test");
+        assert!(mode.selects("fibonacci") && !mode.selects("fibonacci2"));
+    }
+
+    #[test]
+    fn filters_choose_by_part_or_exactly() {
+        assert!(mode("bona", true).expect("a test").selects("fibonacci"));
+        assert!(!mode("bona --exact", true).expect("a test").selects("fibonacci"));
+        assert!(!mode("--skip bona", true).expect("a test").selects("fibonacci"));
+        assert!(!mode("--ignored", true).expect("a test").selects("fibonacci"));
+    }
+
+    #[test]
+    fn the_list_is_what_nextest_reads() {
+        let listing = |line| mode(line, false).expect("a test").listing("fib");
+        assert_eq!(listing("--list --format terse").as_deref(), Some("fib: benchmark\n"));
+        assert_eq!(listing("--list --format terse --ignored").as_deref(), Some(""));
+        assert_eq!(listing("--list").as_deref(), Some("fib: benchmark\n\n0 tests, 1 benchmark\n"));
+        assert_eq!(mode("--exact fib", false).and_then(|mode| mode.listing("fib")), None);
+    }
+
+    #[test]
+    fn a_flag_of_the_benchmark_says_how_to_be_one() {
+        let refused = TestMode::of(["--rate".into(), "5".into()].into_iter(), true);
+        assert_eq!(refused, Err(NotOfTests { flag: "--rate".into() }));
+    }
+}
