@@ -446,7 +446,9 @@ impl Primary {
                 (Phase::Starting | Phase::Draining, Stage::Spawned | Stage::Greeted) if passed => {
                     Cause::StartDeadline
                 }
-                (Phase::Draining, Stage::Ready) if passed => Cause::DrainDeadline,
+                (Phase::Draining, Stage::Ready | Stage::Verifying) if passed => {
+                    Cause::DrainDeadline
+                }
                 (Phase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
                 (_, Stage::Finished) if overdue => Cause::LateExit,
                 _ if overdue => Cause::ClosedEarly,
