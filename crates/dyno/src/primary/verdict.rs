@@ -265,6 +265,11 @@ fn backlog(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     if evidence.cycles.skipped > 0 {
         unsustained(reason::skipped(evidence));
     }
+    // Where a run is cut, cycles are due that nobody lets begin; at its planned end, all of them
+    // had the whole drain deadline to.
+    if evidence.cycles.unstarted > 0 && evidence.window >= evidence.planned {
+        unsustained(reason::unstarted(evidence));
+    }
     // A window that was cut has no last tenth: its end is the cut's.
     if evidence.passed.is_some() && evidence.on_backlog == OnBacklog::Stop {
         return;

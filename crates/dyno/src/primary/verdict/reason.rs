@@ -89,6 +89,15 @@ pub(super) fn skipped(evidence: &Evidence) -> String {
     )
 }
 
+pub(super) fn unstarted(evidence: &Evidence) -> String {
+    let counts = &evidence.cycles;
+    format!(
+        "{} of {} had not begun when the drain deadline came",
+        thousands(counts.unstarted),
+        cycles(counts.issued),
+    )
+}
+
 pub(super) fn grew(growth: &Growth) -> String {
     format!(
         "the backlog grew by {} cycles, from {} in the window's first tenth to {} in its last, \

@@ -108,6 +108,17 @@ fn skipped_cycles_are_unsustained() {
 }
 
 #[test]
+fn cycles_that_never_began_are_unsustained_unless_the_run_was_cut() {
+    let mut unstarted = evidence();
+    (unstarted.cycles.unstarted, unstarted.cycles.completed) = (10, 240);
+    let judgement = judge(&unstarted);
+    assert_eq!(judgement.verdict, Verdict::Unsustained);
+    assert_eq!(judgement.reasons, ["10 of 250 cycles had not begun when the drain deadline came"]);
+    unstarted.window = Duration::from_secs(4);
+    assert_eq!(judge(&unstarted).verdict, Verdict::Sustained);
+}
+
+#[test]
 fn a_backlog_that_grew_is_unsustained() {
     let mut grew = evidence();
     for (tenth, sample) in grew.backlog.iter_mut().enumerate() {
