@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
+use dyno_bus::segment::Pace;
 
 /// The rate unless one is given: low enough for a first run of most tasks to pass, high enough for
 /// 250 cycles in the default window.
@@ -77,6 +78,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What makes its cycles due.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self.rate {
+            Rate::PerSecond(rate) => Pace::Open { rate, arrivals: self.arrivals },
+            Rate::Max => Pace::Closed { in_flight: self.in_flight.unwrap_or(IN_FLIGHT_DEFAULT) },
+        }
+    }
+
     /// The backlog beyond which [`on_backlog`](Self::on_backlog) acts, given what it was when the
     /// warm-up ended: as asked for, or else [`BACKLOG_LIMIT`]'s worth of cycles above that level,
     /// and at least [`BACKLOG_LIMIT_MIN`] above it. A closed loop has none.

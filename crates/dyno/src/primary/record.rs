@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX};
 use dyno_bus::segment::PerPhase;
-use dyno_bus::{Pace, Phase, Time};
+use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
 use super::backlog::{Backlog, BacklogSample, Totals};
-use super::plan::{Plan, Rate};
+use super::plan::Plan;
 use super::run::{BacklogSummary, ErrorGroup, HarnessSummary, Point, Run, WorkerEnd};
 use super::verdict::{Evidence, LimitPassed, Pauses, WindowCounts, judge};
 
@@ -49,12 +49,8 @@ pub(super) struct Ending {
 
 impl Record {
     pub(super) fn new(plan: &Plan) -> Self {
-        let pace = match plan.rate {
-            Rate::PerSecond(rate) => Pace::Open { rate, arrivals: plan.arrivals },
-            Rate::Max => Pace::Closed { in_flight: plan.in_flight.unwrap_or(1) },
-        };
         Self {
-            observer: Observer::new(pace),
+            observer: Observer::new(plan.pace()),
             backlog: Backlog::new(plan.workers),
             samples: Vec::new(),
             limit: None,

@@ -9,7 +9,7 @@ use dyno_bus::message::Lease;
 use dyno_bus::segment::{Arrivals, Pace, PerPhase, Share};
 use dyno_bus::{Cursor, Phase, Segment, Time};
 
-use super::plan::{Plan, Rate};
+use super::plan::Plan;
 
 /// How far ahead a lease reaches: a primary that stalls for less harms nothing.
 pub(super) const LEASE: Duration = Duration::from_secs(1);
@@ -62,10 +62,7 @@ impl Schedule {
             walks: (0..plan.workers).map(walk).collect(),
         };
         schedule.cap = schedule.end;
-        let pace = match plan.rate {
-            Rate::PerSecond(rate) => Pace::Open { rate, arrivals: plan.arrivals },
-            Rate::Max => Pace::Closed { in_flight: plan.in_flight.unwrap_or(1) },
-        };
+        let pace = plan.pace();
         let segment = |phase, t0| Segment { first: 0, t0, pace, seed: plan.seed, phase };
         if plan.warmup > Duration::ZERO {
             schedule.append(segment(Phase::Warmup, t0));
@@ -164,6 +161,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::primary::plan::Rate;
     use crate::primary::tests::plan;
 
     fn at(millis: u64) -> Time {
