@@ -46,7 +46,7 @@ pub fn encode<M: Serialize>(message: &M, out: &mut Vec<u8>) -> Result<(), CodecE
 /// If the bytes are no message, or hold more than one.
 pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> Result<M, CodecError> {
     let length = frame.len();
-    let (message, consumed) = bincode::serde::decode_from_slice(frame, config())
+    let (message, consumed) = bincode::serde::borrow_decode_from_slice(frame, config())
         .map_err(|source| CodecError::Decode { length, source: Box::new(source) })?;
     if consumed != length {
         return Err(CodecError::Trailing { length, trailing: length - consumed });

@@ -32,6 +32,7 @@ pub mod frame;
 pub mod link;
 pub mod local;
 pub mod message;
+mod packed;
 pub mod segment;
 pub mod value;
 

@@ -12,9 +12,9 @@ use crate::segment::{PerPhase, Segment};
 use crate::value::Unit;
 
 /// The protocol's version: both ends must have the same.
-pub const VERSION: u32 = 1;
-/// The most values that one [`Batch`] holds, cycles counted twice: at nine bytes each, the most
-/// that a variable-length integer takes, they fit a frame with room for the rest.
+pub const VERSION: u32 = 2;
+/// The most values that one [`Batch`] holds, cycles counted twice: at eight bytes each, the most
+/// that a value takes, they fit a frame with room for the rest.
 pub const BATCH_VALUES_MAX: usize = 65_536;
 /// The longest name of a metric, in bytes: a line of a table.
 pub const METRIC_NAME_MAX: usize = 128;
@@ -192,8 +192,10 @@ impl std::ops::AddAssign for Counts {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycles {
     /// start − due, in nanoseconds.
+    #[serde(with = "crate::packed")]
     pub wait: Vec<u64>,
     /// end − start, in nanoseconds.
+    #[serde(with = "crate::packed")]
     pub service: Vec<u64>,
 }
 
@@ -205,6 +207,7 @@ pub struct Column {
     /// When they were recorded: warm-up values count in no result.
     pub phase: crate::Phase,
     /// In the metric's unit, or a sentinel of [`crate::value`].
+    #[serde(with = "crate::packed")]
     pub values: Vec<u64>,
 }
 

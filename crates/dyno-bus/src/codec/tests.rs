@@ -1,6 +1,7 @@
 //! The bytes on the wire, and what becomes of hostile ones.
 
 use proptest::prelude::*;
+use serde::Deserialize;
 
 use super::*;
 use crate::clock::Time;
@@ -40,7 +41,7 @@ fn batch() -> Batch {
 /// A golden test: if it fails, raise `VERSION` and write the bytes anew.
 #[test]
 fn the_bytes_of_each_message_are_what_they_were() {
-    assert_eq!(VERSION, 1);
+    assert_eq!(VERSION, 2);
     let hello = Report::Hello(Hello { version: 1, worker: 2, nonce: 3, pid: 4 });
     assert_eq!(frame(&hello), [5, 0, 0, 0, 0, 1, 2, 3, 4]);
 
@@ -51,11 +52,11 @@ fn the_bytes_of_each_message_are_what_they_were() {
 
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Batch(batch())), [
-        58, 0, 0, 0, 3,
+        67, 0, 0, 0, 3,
         3, 252, 0x40, 0x42, 0x0f, 0x00,
         1, 1, 0, 0, 0, 0, 251, 0x2c, 0x01, 2, 1, 0, 0, 0,
-        0, 0, 2, 0, 250, 2, 251, 251, 0, 252, 0, 0, 1, 0,
-        1, 1, 1, 2, 7, 253, 255, 255, 255, 255, 255, 255, 255, 255,
+        0, 0, 3, 1, 0, 250, 9, 4, 251, 0, 0, 0, 0, 0, 1, 0,
+        1, 1, 1, 17, 8, 7, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         1, 2, b'n', b'o', 1, 9, 1,
         0, 0,
     ]);
@@ -82,6 +83,38 @@ fn a_full_batch_of_the_largest_values_fits_a_frame() {
     let full =
         Batch { cycles: PerPhase { warmup: Cycles::default(), measured: cycles }, ..batch() };
     assert!(frame(&Report::Batch(full)).len() <= FRAME_MAX);
+}
+
+#[test]
+fn a_column_is_as_wide_as_its_largest_value() {
+    for (largest, width) in [
+        (0, 1),
+        (0xff, 1),
+        (0x100, 2),
+        (0xffff, 2),
+        (0x1_0000, 4),
+        (0xffff_ffff, 4),
+        (0x1_0000_0000, 8),
+        (u64::MAX, 8),
+    ] {
+        let column = |values| Column { metric: 1, phase: Phase::Measured, values };
+        let length = |values| {
+            frame(&Report::Batch(Batch { columns: vec![column(values)], ..batch() })).len()
+        };
+        assert_eq!(length(vec![0, largest, 1]), length(vec![]) + 1 + 3 * width, "{largest:#x}");
+    }
+}
+
+#[test]
+fn a_column_of_another_width_or_with_half_a_value_is_refused() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Packed(#[serde(with = "crate::packed")] Vec<u64>);
+
+    assert_eq!(decode::<Packed>(&[0]).expect("empty"), Packed(vec![]));
+    assert_eq!(decode::<Packed>(&[5, 2, 1, 0, 0, 1]).expect("two values"), Packed(vec![1, 256]));
+    for bytes in [&[2, 0, 9][..], &[4, 3, 1, 2, 3], &[4, 2, 1, 0, 0], &[2, 8, 0], &[9, 8, 1]] {
+        assert!(decode::<Packed>(bytes).is_err(), "{bytes:?}");
+    }
 }
 
 #[test]
