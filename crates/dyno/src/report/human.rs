@@ -58,8 +58,7 @@ impl Look {
 /// All of a summary, the verdict last. `kept` is the folder of the run's files, if there is one.
 pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> String {
     let palette = look.palette;
-    let mut text = String::from("\n");
-    text.push_str(&wrapped(&summary.benchmark, &figures::parameters(summary), look));
+    let mut text = wrapped(&summary.benchmark, &figures::parameters(summary), look);
     text.push('\n');
     text.push_str(&wrapped("cycles", &cycles(summary), look));
     if summary.rate.asked.is_some() {

@@ -312,7 +312,11 @@ fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String
     let text = rendered(summary, format, kept, look);
     // A reader that has gone away (`| head -1`) has what it wanted.
     let _written = match format {
-        Format::Human => print(io::stdout(), &(plots + &text)),
+        Format::Human => {
+            // Apart from what stands above it, where anything does.
+            let gap = if plots_to.is_term() || !plots.is_empty() { "\n" } else { "" };
+            print(io::stdout(), &format!("{plots}{gap}{text}"))
+        }
         Format::Json | Format::Csv | Format::Markdown => {
             let written = print(io::stdout(), &text);
             // Not even for nothing: whoever is stuck in a write to it holds its lock.

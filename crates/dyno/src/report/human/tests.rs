@@ -4,7 +4,7 @@ use super::*;
 use crate::report::fixture;
 use crate::report::summary::{CycleErrors, WorkerExit};
 
-const WIDE: &str = "
+const WIDE: &str = "\
 shop       rate 50/s · duration 5s · warmup 1s · workers 2 · arrivals uniform · seed 7 · n=35
            url=redis://user:***@host/0
 
