@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod drain;
 mod faults;
+mod hlog;
 mod hooks;
 mod inherited;
 mod library;

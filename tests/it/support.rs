@@ -7,6 +7,7 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -373,10 +374,15 @@ impl Ended {
         line.strip_prefix("error: ").expect("an error")
     }
 
+    /// Where a file is that it left.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// A file that it left.
     #[track_caller]
     pub(crate) fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(path)).expect("it was left")
+        std::fs::read_to_string(self.path(path)).expect("it was left")
     }
 
     /// How many lines of the log begin so.

@@ -1,24 +1,38 @@
 //! Programs that the tasks need and that the Rust toolchain does not bring.
 //!
-//! What the tests need (a real Redis server, a real terminal) is installed by apt for root where it
-//! is missing; everyone else is told the command. What cargo can build is built once, into the
-//! target folder.
+//! What the tests need (a real Redis server, a real terminal, a reader of histogram logs that
+//! is not ours) is installed by apt for root where it is missing; everyone else is told the command. What
+//! cargo or pip can get is put once, for anyone, into the target folder.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::command::{cargo, find, metadata, run};
+use crate::command::{cargo, find, metadata, root, run};
 
 /// A program, and the Debian package that has it.
-const TOOLS: [(&str, &str); 2] = [("redis-server", "redis-server"), ("tmux", "tmux")];
+const TOOLS: [(&str, &str); 4] = [
+    ("redis-server", "redis-server"),
+    ("tmux", "tmux"),
+    ("python3", "python3"),
+    ("pip3", "python3-pip"),
+];
+/// What reads a histogram log in Python, with the module by which it is known. Pinned: another
+/// version may read otherwise, and a test is not to change by itself.
+const PYTHON: (&str, &str) = ("hdrhistogram==0.10.3", "hdrh.log");
 
 /// Makes sure that all that the tests need is there.
 ///
 /// # Errors
 /// Where one is missing and can't be installed here: the error says the command.
 pub(crate) fn ensure() -> Result<()> {
+    programs()?;
+    python()
+}
+
+/// The programs.
+fn programs() -> Result<()> {
     let packages = missing(|program| find(program).is_some());
     if packages.is_empty() {
         return Ok(());
@@ -26,7 +40,8 @@ pub(crate) fn ensure() -> Result<()> {
     let list = packages.join(" ");
     if find("apt-get").is_none() {
         bail!(
-            "the tests need {list}: install them by your package manager (brew install redis tmux)"
+            "the tests need {list}: install them by your package manager \
+             (brew install redis tmux python)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {
@@ -34,6 +49,32 @@ pub(crate) fn ensure() -> Result<()> {
     }
     run(apt_get().arg("update"))?;
     run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&packages))
+}
+
+/// The package for Python, in `target/python`: beside what is the user's own, and without a virtual
+/// environment, for which some systems lack a part.
+fn python() -> Result<()> {
+    let (package, module) = PYTHON;
+    let folder = metadata()?.target_directory.join("python");
+    let is_there = || {
+        let import = ["-c", &format!("import {module}")];
+        let python = Command::new("python3").args(import).env("PYTHONPATH", &folder).output();
+        python.is_ok_and(|output| output.status.success())
+    };
+    if is_there() {
+        return Ok(());
+    }
+    // For where no wheel fits the machine's Python.
+    let hint = "if pip had to compile it, that needs a C compiler and Python's headers \
+                (apt-get install python3-dev)";
+    let pip = ["-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"];
+    let mut install = Command::new("python3");
+    install.args(pip).args(["--upgrade", "--target"]).arg(&folder).arg(package);
+    // It warns root of what a folder of our own can't break.
+    install.env("PIP_ROOT_USER_ACTION", "ignore");
+    run(install.current_dir(root())).context(hint)?;
+    ensure!(is_there(), "python3 does not find `{module}` in {folder}, where pip put it");
+    Ok(())
 }
 
 /// A program of cargo's registry: the one on `PATH`, else the one built by an earlier task, else
@@ -80,7 +121,8 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_installed() {
-        assert_eq!(missing(|program| program == "tmux"), ["redis-server"]);
+        let are_there = |program: &str| program != "redis-server" && program != "pip3";
+        assert_eq!(missing(are_there), ["redis-server", "python3-pip"]);
         assert!(missing(|_| true).is_empty());
     }
 }

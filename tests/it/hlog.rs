@@ -1,0 +1,102 @@
+//! `metrics.hlog` as others see it: read by Python's `hdrh`, it says what the summary says.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use dyno::report::summary::Metric;
+use serde::Deserialize;
+
+use crate::support::{BEHAVES, Ended, RECORDS, benchmark};
+
+/// A program in Python that adds up a log's intervals.
+const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/readers/hlog.py");
+
+/// What the log says of all intervals together.
+#[derive(Debug, Deserialize)]
+struct Log {
+    /// In seconds since the Unix epoch.
+    start: f64,
+    rows: usize,
+    /// By `metric@process`.
+    metrics: BTreeMap<String, Histogram>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Histogram {
+    count: u64,
+    min: u64,
+    max: u64,
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    p999: u64,
+}
+
+/// Reads the log of a run by a parser that is not ours.
+#[track_caller]
+fn read(ended: &Ended) -> Log {
+    let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python");
+    let python = Command::new("python3")
+        .arg(READER)
+        .arg(ended.path("out/metrics.hlog"))
+        .env("PYTHONPATH", packages)
+        .output()
+        .expect("this test needs `python3`: `cargo xtask test` installs it");
+    let stderr = String::from_utf8_lossy(&python.stderr);
+    assert!(
+        !stderr.contains("ModuleNotFoundError"),
+        "this test needs Python's `hdrh`: `cargo xtask test` installs it. {stderr}"
+    );
+    assert!(python.status.success(), "{stderr}");
+    serde_json::from_slice(&python.stdout).expect("what the reader prints")
+}
+
+#[track_caller]
+fn check(tag: &str, read: &Histogram, metric: &Metric) {
+    assert_eq!(read.count, metric.count, "{tag}");
+    for (name, read, said) in [
+        ("min", read.min, metric.min),
+        ("p50", read.p50, metric.p50),
+        ("p90", read.p90, metric.p90),
+        ("p99", read.p99, metric.p99),
+        ("p999", read.p999, metric.p999),
+        ("max", read.max, metric.max),
+    ] {
+        // Three significant digits: a histogram says a value by the bounds of its bucket.
+        assert!(read.abs_diff(said) <= said / 1_000, "{name} of {tag}: {read}, {said} in run.json");
+    }
+}
+
+#[test]
+fn another_parser_reads_the_counts_and_percentiles_of_the_summary() {
+    // Every kind of metric, and more values in an interval than are kept as they are.
+    for (program, line) in [
+        (RECORDS, "--rate 300 --duration 2s --warmup 300ms -P warmup_ms=300"),
+        (BEHAVES, "--rate 15k --duration 1s --on-backlog queue"),
+    ] {
+        let ended = benchmark(program).args(line).run();
+        let summary: dyno::Summary =
+            serde_json::from_str(&ended.read("out/run.json")).expect("a summary");
+        let log = read(&ended);
+        let mut tags = Vec::new();
+        let workers = summary.workers.iter();
+        let workers = workers.map(|one| (format!("worker-{}", one.index), &one.metrics));
+        for (process, metrics) in workers.chain([("primary".to_owned(), &summary.primary.metrics)])
+        {
+            for (name, metric) in metrics.iter().filter(|(_, metric)| metric.count > 0) {
+                let tag = format!("{name}@{process}");
+                let read = log.metrics.get(&tag);
+                check(&tag, read.unwrap_or_else(|| panic!("no {tag}: {log:?}")), metric);
+                tags.push(tag);
+            }
+        }
+        tags.sort_unstable();
+        assert_eq!(log.metrics.keys().collect::<Vec<_>>(), tags.iter().collect::<Vec<_>>());
+        assert!(log.rows > tags.len(), "several intervals: {log:?}");
+        assert!(log.start > 0.0);
+        let merged = log.metrics.iter().filter(|(tag, _)| tag.starts_with("response@"));
+        let count: u64 = merged.map(|(_, response)| response.count).sum();
+        assert_eq!(Some(count), summary.metric("response").map(|response| response.count));
+    }
+}
