@@ -314,14 +314,20 @@ fn uniform_arrivals_at_exponential_service_are_told_apart_by_thirty_thousand_cyc
 
 #[test]
 fn poisson_arrivals_at_constant_service_are_told_apart_by_thirty_thousand_cycles() {
-    always(loaded(LONG, 0.95, Service::Constant), 100, Verdict::Sustained);
-    always(loaded(LONG, 1.05, Service::Constant), 100, Verdict::Unsustained);
+    for workers in [1, 2] {
+        let system = System { workers, ..LONG };
+        always(loaded(system, 0.95, Service::Constant), 100, Verdict::Sustained);
+        always(loaded(system, 1.05, Service::Constant), 100, Verdict::Unsustained);
+    }
 }
 
 #[test]
 fn poisson_arrivals_at_exponential_service_are_told_apart_by_thirty_thousand_cycles() {
-    always(loaded(LONG, 0.95, Service::Exponential), 100, Verdict::Sustained);
-    always(loaded(LONG, 1.05, Service::Exponential), 100, Verdict::Unsustained);
+    for workers in [1, 2] {
+        let system = System { workers, ..LONG };
+        always(loaded(system, 0.95, Service::Exponential), 100, Verdict::Sustained);
+        always(loaded(system, 1.05, Service::Exponential), 100, Verdict::Unsustained);
+    }
 }
 
 #[test]

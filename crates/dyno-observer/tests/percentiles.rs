@@ -1,0 +1,130 @@
+//! Percentiles against theory: those of the sorted raw values, whatever the distribution, however
+//! the values are cut into batches, intervals and workers.
+//!
+//! Through the public interface alone. That a series by itself is right is tested beside it; what
+//! is added here is the way that values take in a run, and values at the borders of buckets.
+
+use dyno_bus::message::{Batch, Column, Declare};
+use dyno_bus::segment::Arrivals;
+use dyno_bus::value::{Unit, VALUE_MAX};
+use dyno_bus::{Pace, Phase, Time};
+use dyno_observer::{Observer, ProcessId, Stat, Stats};
+use proptest::prelude::*;
+
+/// Percentiles, with their ranks in thousandths.
+const PERCENTILES: [(Stat, usize); 4] =
+    [(Stat::P50, 500), (Stat::P90, 900), (Stat::P99, 990), (Stat::P999, 999)];
+/// The most values of one case: several times what a series keeps raw.
+const VALUES_MAX: usize = 4_000;
+/// Three significant digits.
+const DIGITS: f64 = 1e-3;
+
+/// What all workers have of the one metric, merged; and what each has, in order.
+fn observed(workers: &[Vec<u64>], batch: usize, rotate_every: usize) -> (Stats, Vec<Stats>) {
+    let mut observer = Observer::new(Pace::Open { rate: 50.0, arrivals: Arrivals::Poisson });
+    for worker in 0..workers.len() as u32 {
+        let process = ProcessId::Worker(worker);
+        observer.hello(process, worker + 1).unwrap();
+        let declare = Declare { metric: 0, name: "own".into(), unit: Unit::Nanoseconds };
+        observer.declare(process, &declare).unwrap();
+    }
+    let rounds = workers.iter().map(|values| values.len().div_ceil(batch)).max().unwrap_or(0);
+    for round in 0..rounds {
+        let as_of = Time::from_nanos(round as u64);
+        for (worker, values) in workers.iter().enumerate() {
+            let Some(values) = values.chunks(batch).nth(round) else { continue };
+            let values = values.to_vec();
+            let columns = vec![Column { metric: 0, phase: Phase::Measured, values }];
+            let sequence = round as u64;
+            let batch = Batch { sequence, as_of, columns, ..Batch::default() };
+            observer.absorb(ProcessId::Worker(worker as u32), &batch).unwrap();
+        }
+        if round % rotate_every == 0 {
+            observer.rotate(as_of, |_| {});
+        }
+    }
+    let merged = observer.merged().into_iter().find(|metric| &*metric.label.name == "own");
+    let list = observer.list();
+    let each = list.processes().map(|process| list.stats(process, "own").unwrap()).collect();
+    (merged.unwrap().stats, each)
+}
+
+/// Within three digits of the value that has the rank in the sorted values, and exact at the ends.
+fn assert_sorted(found: &Stats, values: &[u64]) {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    assert_eq!(found.count, sorted.len() as u64);
+    assert_eq!((found.min, found.max), (sorted[0], sorted[sorted.len() - 1]));
+    for (stat, permille) in PERCENTILES {
+        let expected = sorted[(sorted.len() * permille).div_ceil(1_000) - 1] as f64;
+        let value = found.of(stat).unwrap();
+        assert!(
+            (value - expected).abs() <= expected * DIGITS,
+            "{stat} of {} values: {value} for {expected}",
+            sorted.len()
+        );
+    }
+}
+
+/// At and around the borders of a histogram's buckets, which lie where a value needs a bit more.
+fn at_borders() -> impl Strategy<Value = u64> {
+    (0..=53_u32, 0..=2_048_u64, 0..=2_u64).prop_map(|(power, step, off)| {
+        let width = (1_u64 << power) / 2_048;
+        let value = (1_u64 << power) + step * width.max(1) + off;
+        value.saturating_sub(1).min(VALUE_MAX)
+    })
+}
+
+fn adversarial() -> impl Strategy<Value = Vec<u64>> {
+    let length = 1..VALUES_MAX;
+    let pareto = (0.0_f64..1.0).prop_map(|u| ((1_000.0 / (1.0 - u)) as u64).min(VALUE_MAX));
+    let two_points = |share: u32, low, high| {
+        prop::collection::vec(
+            prop_oneof![1_000 - share => Just(low), share => Just(high)],
+            length.clone(),
+        )
+    };
+    prop_oneof![
+        (0..=VALUE_MAX, length.clone()).prop_map(|(value, count)| vec![value; count]),
+        // The higher one at the very rank of each percentile.
+        two_points(500, 1_000_u64, 1_000_000_000),
+        two_points(100, 0, VALUE_MAX),
+        two_points(10, 1, 2_048),
+        two_points(1, 2_047, VALUE_MAX - 1),
+        prop::collection::vec(pareto, length.clone()),
+        prop::collection::vec(at_borders(), length.clone()),
+        prop::collection::vec(VALUE_MAX - 2_000..=VALUE_MAX, length),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn percentiles_are_those_of_the_sorted_values(
+        values in adversarial(),
+        batch in 1_usize..2_000,
+        rotate_every in 1_usize..20,
+    ) {
+        let (merged, each) = observed(std::slice::from_ref(&values), batch, rotate_every);
+        assert_sorted(&merged, &values);
+        prop_assert_eq!(merged, each[0]);
+    }
+
+    #[test]
+    fn merged_over_workers_they_are_those_of_one_histogram_of_all(
+        workers in prop::collection::vec(adversarial(), 2..5),
+        batch in 1_usize..2_000,
+        rotate_every in 1_usize..20,
+    ) {
+        let all = workers.concat();
+        let (merged, each) = observed(&workers, batch, rotate_every);
+        let (one, _) = observed(std::slice::from_ref(&all), batch, rotate_every);
+        // Of several workers' last values, which is the last one depends on their batches.
+        prop_assert_eq!(Stats { last: 0, ..merged }, Stats { last: 0, ..one });
+        assert_sorted(&merged, &all);
+        for (found, values) in each.iter().zip(&workers) {
+            assert_sorted(found, values);
+        }
+    }
+}
