@@ -19,6 +19,27 @@ pub enum FrameError {
     },
 }
 
+/// A segment by which no cycles can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SegmentError {
+    /// No rate: zero, negative, infinite, too high, or no number at all.
+    #[error("a segment of {rate} cycles per second")]
+    Rate {
+        /// What it says.
+        rate: f64,
+    },
+    /// A closed loop that keeps no cycle in flight never ends one either.
+    #[error("a segment of a closed loop with no cycle in flight")]
+    NothingInFlight,
+    /// An index that no run reaches.
+    #[error("a segment that begins at cycle {first}")]
+    Index {
+        /// What it says.
+        first: u64,
+    },
+}
+
 /// Bytes that are no message, or a message that makes no frame.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -37,7 +37,7 @@ pub mod segment;
 pub mod value;
 
 pub use clock::Time;
-pub use error::{CodecError, FrameError, LinkError};
+pub use error::{CodecError, FrameError, LinkError, SegmentError};
 pub use link::{Link, Received};
 pub use message::{Command, Report};
 pub use segment::{Cursor, Pace, Phase, Segment};

@@ -12,11 +12,15 @@ use std::ops::{Add, AddAssign, Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
 
+use crate::SegmentError;
 use crate::clock::Time;
 
 /// The highest rate that can be asked for, in cycles per second: below it, each due time is
 /// distinct to well under its own period on a nanosecond clock.
 pub const RATE_MAX: f64 = 1_000_000.0;
+/// The highest index that a segment may begin at: up to it a float is exact, and it is 285 years'
+/// worth of the highest rate.
+pub const INDEX_MAX: u64 = 1 << 53;
 
 /// Whether a cycle counts in the results, which its due time decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,7 +111,10 @@ pub enum Pace {
 }
 
 /// A stretch of the plan: from `t0` until the next segment's `t0`.
+///
+/// One that comes over the bus has been [checked](Segment::check).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Segment {
     /// The number of its first cycle.
     pub first: u64,
@@ -121,12 +128,54 @@ pub struct Segment {
     pub phase: Phase,
 }
 
+/// A [`Segment`] as it came, field for field: the bytes are the same.
+#[derive(Deserialize)]
+struct Unchecked {
+    first: u64,
+    t0: Time,
+    pace: Pace,
+    seed: u64,
+    phase: Phase,
+}
+
+impl TryFrom<Unchecked> for Segment {
+    type Error = SegmentError;
+
+    fn try_from(unchecked: Unchecked) -> Result<Self, SegmentError> {
+        let Unchecked { first, t0, pace, seed, phase } = unchecked;
+        let segment = Self { first, t0, pace, seed, phase };
+        segment.check()?;
+        Ok(segment)
+    }
+}
+
 impl Segment {
+    /// Whether it is one whose arithmetic holds: no step of a walk over it overflows, and no walk
+    /// stands still.
+    ///
+    /// # Errors
+    /// If its rate is no number of cycles per second up to [`RATE_MAX`], it keeps no cycle in
+    /// flight, or its first index is over [`INDEX_MAX`].
+    pub fn check(&self) -> Result<(), SegmentError> {
+        match self.pace {
+            Pace::Open { rate, .. } if !(rate > 0.0 && rate <= RATE_MAX) => {
+                return Err(SegmentError::Rate { rate });
+            }
+            Pace::Closed { in_flight: 0 } => return Err(SegmentError::NothingInFlight),
+            Pace::Open { .. } | Pace::Closed { .. } => {}
+        }
+        if self.first > INDEX_MAX {
+            return Err(SegmentError::Index { first: self.first });
+        }
+        Ok(())
+    }
+
     /// When the cycle `index` of a uniform open segment is due: `t0 + (index − first) / rate`.
     fn due(&self, index: u64, rate: f64) -> Time {
         // Multiplied before it is divided, and always from `t0`: no error accumulates.
         let offset = ((index - self.first) as f64 * 1e9 / rate).round();
-        Time::from_nanos(self.t0.as_nanos() + offset as u64)
+        // Beyond the clock's end is never, whose cycles no walk reaches.
+        Time::from_nanos(self.t0.as_nanos().saturating_add(offset as u64))
     }
 
     /// The lowest index of a uniform open segment that is not due before `time`.
@@ -251,7 +300,8 @@ impl Cursor {
             }
             Pace::Open { rate, arrivals: Arrivals::Poisson } => {
                 self.offset += self.stream.gap(rate / f64::from(self.share.workers));
-                self.at = Time::from_nanos(segment.t0.as_nanos() + self.offset as u64);
+                self.at =
+                    Time::from_nanos(segment.t0.as_nanos().saturating_add(self.offset as u64));
             }
             Pace::Closed { .. } => {}
         }
@@ -318,7 +368,8 @@ impl Cursor {
             Pace::Open { rate, arrivals: Arrivals::Poisson } => {
                 self.stream = Stream::new(segment.seed, segment.first, self.share.worker);
                 self.offset = self.stream.gap(rate / f64::from(self.share.workers));
-                self.at = Time::from_nanos(segment.t0.as_nanos() + self.offset as u64);
+                self.at =
+                    Time::from_nanos(segment.t0.as_nanos().saturating_add(self.offset as u64));
             }
             Pace::Closed { .. } => {}
         }
@@ -354,124 +405,4 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn segment(first: u64, t0: u64, rate: f64, arrivals: Arrivals) -> Segment {
-        Segment {
-            first,
-            t0: Time::from_nanos(t0),
-            pace: Pace::Open { rate, arrivals },
-            seed: 7,
-            phase: Phase::Measured,
-        }
-    }
-
-    fn walk(cursor: &mut Cursor, until: Time) -> Vec<Due> {
-        let mut dues = Vec::new();
-        while let Some(due) = cursor.peek(until).filter(|due| due.at < until) {
-            dues.push(due);
-            cursor.advance();
-        }
-        dues
-    }
-
-    #[test]
-    fn shares_of_one_grid_are_the_grid() {
-        let until = Time::from_nanos(1_000_000_000);
-        let mut all = Vec::new();
-        for worker in 0..3 {
-            let mut cursor = Cursor::new(Share { worker, workers: 3 });
-            cursor.push(segment(0, 0, 1_234.5, Arrivals::Uniform));
-            all.extend(walk(&mut cursor, until));
-        }
-        all.sort_by_key(|due| due.index);
-        assert_eq!(all.len(), 1235);
-        for (index, due) in all.iter().enumerate() {
-            assert_eq!(due.index, index as u64);
-            assert_eq!(due.at.as_nanos(), (index as f64 * 1e9 / 1_234.5).round() as u64);
-        }
-    }
-
-    #[test]
-    fn a_new_segment_continues_where_the_old_one_ends() {
-        let mut cursor = Cursor::new(Share { worker: 0, workers: 1 });
-        cursor.push(segment(0, 0, 100.0, Arrivals::Uniform));
-        cursor.push(segment(50, 500_000_000, 1_000.0, Arrivals::Uniform));
-        let dues = walk(&mut cursor, Time::from_nanos(600_000_000));
-        assert_eq!(dues.len(), 50 + 100);
-        assert!(dues.windows(2).all(|pair| pair[1].index == pair[0].index + 1));
-    }
-
-    #[test]
-    fn poisson_streams_have_the_rate_asked_for_and_exponential_gaps() {
-        let mut cursor = Cursor::new(Share { worker: 1, workers: 4 });
-        cursor.push(segment(0, 0, 4_000.0, Arrivals::Poisson));
-        let dues = walk(&mut cursor, Time::from_nanos(100_000_000_000));
-        // 100,000 expected; the standard deviation is 316.
-        assert!((98_700..101_300).contains(&dues.len()), "{}", dues.len());
-        let long = dues.windows(2).filter(|pair| pair[1].at.nanos_since(pair[0].at) > 1_000_000);
-        // P(gap > mean) = 1/e.
-        let share = long.count() as f64 / dues.len() as f64;
-        assert!((share - 0.3679).abs() < 0.01, "{share}");
-    }
-
-    #[test]
-    fn a_closed_segment_is_due_whenever_it_is_asked() {
-        let mut cursor = Cursor::new(Share { worker: 1, workers: 2 });
-        cursor.push(Segment {
-            pace: Pace::Closed { in_flight: 3 },
-            ..segment(0, 10, 1.0, Arrivals::Uniform)
-        });
-        assert_eq!(cursor.in_flight_max(), Some(3));
-        assert_eq!(cursor.peek(Time::ZERO).map(|due| due.at.as_nanos()), Some(10));
-        cursor.advance();
-        assert_eq!(
-            cursor.peek(Time::from_nanos(99)).map(|due| (due.index, due.at.as_nanos())),
-            Some((3, 99))
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn passing_counts_what_walking_finds(
-            rate in 0.1f64..5_000.0,
-            later in 0.1f64..5_000.0,
-            worker in 0u32..5,
-            extra in 0u32..5,
-            first in 0u64..1_000,
-            change in 0u64..2_000_000_000,
-            steps in prop::collection::vec(0u64..700_000_000, 1..6),
-            poisson: bool,
-        ) {
-            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Uniform };
-            let share = Share { worker, workers: worker + 1 + extra };
-            let mut walking = Cursor::new(share);
-            for segment in [
-                segment(first, 0, rate, arrivals),
-                segment(first + 100_000, change, later, arrivals),
-            ] {
-                walking.push(segment);
-            }
-            let mut passing = walking.clone();
-            let mut until = 0;
-            for step in steps {
-                until += step;
-                let until = Time::from_nanos(until);
-                let walked = walk(&mut walking, until).len() as u64;
-                prop_assert_eq!(passing.pass(until).total(), walked);
-                prop_assert_eq!(passing.peek(until), walking.peek(until));
-            }
-        }
-
-        #[test]
-        fn the_grid_keeps_its_rate_for_days(rate in 0.1f64..=RATE_MAX, seconds in 1u64..1_000_000) {
-            let segment = segment(0, 1_000, rate, Arrivals::Uniform);
-            let time = segment.t0.as_nanos() + seconds * 1_000_000_000;
-            let count = segment.first_not_before(Time::from_nanos(time), rate);
-            prop_assert!((count as f64 - seconds as f64 * rate).abs() <= 1.0);
-        }
-    }
-}
+mod tests;
