@@ -23,4 +23,5 @@ mod output;
 mod protocol;
 mod redis;
 mod signal;
+mod steady;
 mod verdicts;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use dyno_bus::message::VERSION;
+
 use crate::support::{Ended, IMPOSTOR, assert_says, benchmark};
 
 #[track_caller]
@@ -46,7 +48,8 @@ fn a_worker_that_dies_before_hello_is_named_with_its_last_words() {
 #[test]
 fn a_worker_of_another_version_is_refused() {
     let error = error("version", "");
-    assert_says(&error, &["broke the protocol", "it speaks version 2 of the protocol, this is 1"]);
+    let versions = format!("it speaks version {} of the protocol, this is {VERSION}", VERSION + 1);
+    assert_says(&error, &["broke the protocol", &versions]);
 }
 
 #[test]

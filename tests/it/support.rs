@@ -28,6 +28,7 @@ pub(crate) const IMPOSTOR: &str = env!("CARGO_BIN_EXE_impostor");
 pub(crate) const RECORDS: &str = env!("CARGO_BIN_EXE_records");
 pub(crate) const SEVERAL: &str = env!("CARGO_BIN_EXE_several");
 pub(crate) const LIBRARY: &str = env!("CARGO_BIN_EXE_library");
+pub(crate) const ALLOCATES: &str = env!("CARGO_BIN_EXE_allocates");
 pub(crate) const INCR: &str = env!("CARGO_BIN_EXE_incr");
 
 /// No run of a test takes as long, however busy the machine is.
