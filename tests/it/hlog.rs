@@ -36,7 +36,7 @@ struct Histogram {
 /// Reads the log of a run by a parser that is not ours.
 #[track_caller]
 fn read(ended: &Ended) -> Log {
-    let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python");
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/python");
     let python = Command::new("python3")
         .arg(READER)
         .arg(ended.path("out/metrics.hlog"))

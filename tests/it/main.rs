@@ -25,3 +25,4 @@ mod redis;
 mod signal;
 mod steady;
 mod verdicts;
+mod workspace;

@@ -12,6 +12,8 @@ use crate::{deny, tidy};
 
 /// How a reader of the README runs all tests: the very command is a step here.
 const TEST: &str = "cargo xtask test";
+/// A workspace of its own, which the tests build.
+const SAMPLE: &str = "tests/workspace/Cargo.toml";
 /// Examples run with little more than this: enough for every part of a run to happen.
 const EXAMPLE: &str = "--duration 1s --warmup 200ms";
 
@@ -21,7 +23,10 @@ const EXAMPLE: &str = "--duration 1s --warmup 200ms";
 /// The first step's that fails.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::default();
-    steps.step("format", || command::run(&mut cargo("fmt --all --check")))?;
+    steps.step("format", || {
+        command::run(&mut cargo("fmt --all --check"))?;
+        command::run(&mut cargo(&format!("fmt --all --check --manifest-path {SAMPLE}")))
+    })?;
     steps.step("tidy", || tidy::run(&tidy::Arguments::default()))?;
     for selection in
         ["--workspace", "--workspace --all-features", "-p dyno-bench --no-default-features"]

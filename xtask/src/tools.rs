@@ -55,7 +55,8 @@ fn programs() -> Result<()> {
 /// environment, for which some systems lack a part.
 fn python() -> Result<()> {
     let (package, module) = PYTHON;
-    let folder = metadata()?.target_directory.join("python");
+    // Not where cargo builds, which is another folder for every way to run the tests.
+    let folder = root().join("target/python");
     let is_there = || {
         let import = ["-c", &format!("import {module}")];
         let python = Command::new("python3").args(import).env("PYTHONPATH", &folder).output();
@@ -73,7 +74,11 @@ fn python() -> Result<()> {
     // It warns root of what a folder of our own can't break.
     install.env("PIP_ROOT_USER_ACTION", "ignore");
     run(install.current_dir(root())).context(hint)?;
-    ensure!(is_there(), "python3 does not find `{module}` in {folder}, where pip put it");
+    ensure!(
+        is_there(),
+        "python3 does not find `{module}` in {}, where pip put it",
+        folder.display()
+    );
     Ok(())
 }
 
