@@ -1,6 +1,5 @@
 //! `cargo dyno init`: what it writes, and what it leaves alone.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::workbench::{Workbench, package};
@@ -149,14 +148,7 @@ fn what_is_written_compiles_and_runs_at_once() {
     let bench = Workbench::new();
     bench.dyno("", "init --dep path").printed();
     bench.dyno("", "init cache --task redis --dep path").printed();
-    // The versions that are here already: nothing is fetched for a test.
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
-    std::fs::copy(lock, bench.path("Cargo.lock")).expect("a lock file");
-
-    // The target folder of these tests: what both need is compiled once.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
-    bench.write(".cargo/config.toml", &format!("[build]\ntarget-dir = {target:?}\n"));
-
+    bench.use_what_is_here();
     let flags = "-P n=5 -d 200ms --warmup 0s -w 1 --format json --out out";
     let ended = bench.dyno("", &format!("run fibonacci --profile dev {flags}"));
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -4,6 +4,7 @@
 //! by their command line, exit code and files only, and so do these tests. One binary for all of
 //! them, because linking costs more than running.
 
+mod cargo;
 mod exec;
 mod help;
 mod init;

@@ -100,6 +100,15 @@ impl Workbench {
         std::fs::read_to_string(self.path(path)).expect("it exists")
     }
 
+    /// Lets cargo build with the versions and into the target folder of these tests: nothing is
+    /// fetched, and what both need is compiled once.
+    pub(crate) fn use_what_is_here(&self) {
+        let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+        std::fs::copy(lock, self.path("Cargo.lock")).expect("a lock file");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
+        self.write(".cargo/config.toml", &format!("[build]\ntarget-dir = {target:?}\n"));
+    }
+
     /// `cargo-dyno` with the words of `line`, in `folder`.
     pub(crate) fn dyno(&self, folder: &str, line: &str) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
