@@ -1,0 +1,112 @@
+//! What becomes of given cycles in a worker, by Lindley's recursion (1952): a cycle starts when it
+//! is due, or when the one before has ended, whichever comes later.
+
+use crate::random::Random;
+use crate::statistics::Statistics;
+use crate::theory::Service;
+
+/// A cycle whose times are known before it runs, in any one unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Job {
+    /// When it is due.
+    pub due: f64,
+    /// How much later than it could it starts: what the harness costs.
+    pub late: f64,
+    /// How long it takes, what the harness costs included.
+    pub service: f64,
+    /// Whether it counts.
+    pub is_measured: bool,
+}
+
+/// What a client sees of a cycle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen {
+    /// start − due.
+    pub wait: f64,
+    /// end − due.
+    pub response: f64,
+}
+
+/// Runs one worker's cycles, in order, and shows those that count.
+pub fn replay(jobs: impl IntoIterator<Item = Job>) -> Vec<Seen> {
+    let mut free = f64::NEG_INFINITY;
+    let mut seen = Vec::new();
+    for Job { due, late, service, is_measured } in jobs {
+        let start = free.max(due) + late;
+        free = start + service;
+        if is_measured {
+            seen.push(Seen { wait: start - due, response: free - due });
+        }
+    }
+    seen
+}
+
+/// A run of queues under Poisson arrivals, in units of the mean service.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// How service times are spread.
+    pub service: Service,
+    /// The share of its time that a worker is busy.
+    pub utilisation: f64,
+    /// From an empty queue to the first cycle that counts.
+    pub warmup: f64,
+    /// From there to the last.
+    pub window: f64,
+    /// Queues beside each other, of which all cycles are seen together.
+    pub workers: u32,
+}
+
+impl Sample {
+    /// Simulates it.
+    #[must_use]
+    pub fn run(&self, seed: u64) -> Statistics {
+        let mut seen = Vec::new();
+        for worker in 0..self.workers {
+            let mut random = Random::new(seed * u64::from(self.workers) + u64::from(worker));
+            seen.extend(replay(self.jobs(&mut random)));
+        }
+        Statistics::of(&seen)
+    }
+
+    fn jobs<'a>(&'a self, random: &'a mut Random) -> impl Iterator<Item = Job> + 'a {
+        let mut due = 0.0;
+        std::iter::from_fn(move || {
+            due += random.exponential() / self.utilisation;
+            let service = match self.service {
+                Service::Constant => 1.0,
+                Service::Exponential => random.exponential(),
+            };
+            let job = Job { due, late: 0.0, service, is_measured: due >= self.warmup };
+            (due < self.warmup + self.window).then_some(job)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(due: f64, late: f64, service: f64) -> Job {
+        Job { due, late, service, is_measured: true }
+    }
+
+    #[test]
+    fn a_cycle_waits_for_those_before_it_and_for_no_other() {
+        let seen = replay([job(0.0, 0.0, 5.0), job(1.0, 0.0, 1.0), job(10.0, 0.0, 1.0)]);
+        let expected = [(0.0, 5.0), (4.0, 5.0), (0.0, 1.0)];
+        assert_eq!(seen, expected.map(|(wait, response)| Seen { wait, response }));
+    }
+
+    #[test]
+    fn what_a_late_start_costs_is_handed_on_to_those_behind_it() {
+        let seen = replay([job(0.0, 0.5, 1.0), job(0.2, 0.1, 1.0)]);
+        let waits: Vec<_> = seen.iter().map(|cycle| cycle.wait).collect();
+        assert!((waits[0] - 0.5).abs() < 1e-12 && (waits[1] - 1.4).abs() < 1e-12, "{waits:?}");
+    }
+
+    #[test]
+    fn a_cycle_that_does_not_count_delays_those_that_do() {
+        let warmup = Job { is_measured: false, ..job(0.0, 0.0, 9.0) };
+        assert_eq!(replay([warmup, job(1.0, 0.0, 1.0)]), [Seen { wait: 8.0, response: 9.0 }]);
+    }
+}

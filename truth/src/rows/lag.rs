@@ -1,0 +1,129 @@
+//! Blocks at random: the loop-lag probe's periods are late by the rest of the block in which they
+//! come, each of them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use dyno_bus::{Phase, clock};
+
+use super::{Options, Told, program};
+use crate::lag::{Block, at_permille, lags};
+use crate::run::{Ran, Run};
+use crate::table::{Table, millis};
+use crate::task::How;
+
+/// The probe's period in a run of one worker.
+pub const PERIOD: Duration = Duration::from_millis(10);
+/// Where in its period the first block may begin: theory gives an interval over all of these.
+const PHASES: u64 = 100;
+/// The share of the time in which the loop is blocked.
+const BLOCKED: f64 = 0.2;
+/// Periods at either end that may be counted or not: the window of a value is that of the cycle
+/// before it.
+const ENDS: u64 = 2;
+/// How long before the window's end the last lease is given, at the earliest and at the latest.
+const LAST_LEASE: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(750)];
+/// How late a timer may be by itself, on a machine that others use.
+const LATE_MAX_NS: u64 = 2_000_000;
+
+/// A run that blocks its loop for so long, at random.
+#[must_use]
+pub fn blocking(block: Duration, window: Duration) -> Run {
+    let run = Run::new(How::Constant, block, BLOCKED / block.as_secs_f64());
+    Run { poisson: true, window, ..run }
+}
+
+/// The loop lag that was measured, and what theory says of the blocks that the task saw.
+#[derive(Debug)]
+pub struct Lags {
+    /// Periods: the least and most that are expected, give or take the ends, and counted.
+    pub count: (u64, u64, u64),
+    /// p50, p90, p99 and the largest: the least and most over all phases, and measured.
+    pub figures: [(u64, u64, u64); 4],
+}
+
+impl Lags {
+    /// Of a run.
+    ///
+    /// # Errors
+    /// If the run has no loop lag, or is not the plan.
+    pub fn of(ran: &Ran) -> Result<Self> {
+        let (workers, begin) = ran.told()?;
+        let told = &workers[0];
+        let is_measured = |phase| phase == Phase::Measured;
+        let first = told.iter().find(|told| is_measured(told.due.phase)).context("no cycle")?;
+        let last = told.last().context("no cycle")?.note.end;
+        // A worker's loop is over with its last cycle, once it knows that none follows: from the
+        // last lease on.
+        let end = begin + clock::nanos(ran.run.warmup + ran.run.window);
+        let [least, most] = LAST_LEASE.map(|ahead| last.max(end - clock::nanos(ahead)));
+        let from = first.note.start;
+        let blocks: Vec<_> =
+            told.iter().map(|told| Block { from: told.note.start, until: told.note.end }).collect();
+        let period = clock::nanos(PERIOD);
+        let expected: Vec<_> = (0..PHASES)
+            .map(|phase| figures(&lags(&blocks, from, least, period, period * phase / PHASES)))
+            .collect();
+        let worker = ran.summary.worker(0).context("it has a worker")?;
+        let metric = worker.metrics.get("loop_lag").context("no loop_lag")?;
+        let measured = [metric.p50, metric.p90, metric.p99, metric.max];
+        let figures = std::array::from_fn(|i| {
+            let of_each = expected.iter().map(|figures| figures[i]);
+            (of_each.clone().min().unwrap_or(0), of_each.max().unwrap_or(0), measured[i])
+        });
+        let periods = |until: u64| (until - from) / period;
+        Ok(Self { count: (periods(least), periods(most), metric.count), figures })
+    }
+
+    /// Whether each period was counted once.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        let (least, most, counted) = self.count;
+        least <= counted + ENDS && counted <= most + ENDS
+    }
+
+    /// Whether the figure is within theory, and three digits, and what a timer is late by itself.
+    #[must_use]
+    pub const fn holds(&self, figure: usize) -> bool {
+        let (low, high, measured) = self.figures[figure];
+        measured + measured / 1_000 >= low && measured <= high + high / 1_000 + LATE_MAX_NS
+    }
+}
+
+fn figures(sorted: &[u64]) -> [u64; 4] {
+    [500, 900, 990, 1_000].map(|permille| at_permille(sorted, permille))
+}
+
+pub(super) fn measure(options: &Options) -> Result<Told> {
+    let window = Duration::from_secs(if options.quick { 2 } else { 10 });
+    let warmup = Duration::from_millis(if options.quick { 200 } else { 1_000 });
+    let mut table = Table::new(&[
+        "blocks of",
+        "periods, expected",
+        "counted",
+        "ms",
+        "theory, least – most",
+        "measured",
+        "",
+    ]);
+    let mut is_true = true;
+    for block in [15, 50, 200].map(Duration::from_millis) {
+        let lags = Lags::of(&Run { warmup, ..blocking(block, window) }.run(&program()?)?)?;
+        let (least, most, counted) = lags.count;
+        is_true &= lags.counts();
+        for (i, name) in ["p50", "p90", "p99", "max"].into_iter().enumerate() {
+            let (low, high, measured) = lags.figures[i];
+            is_true &= lags.holds(i);
+            table.row([
+                format!("{block:?}"),
+                format!("{least} – {most}, ± {ENDS}"),
+                counted.to_string(),
+                name.to_owned(),
+                format!("{} – {}", millis(low as f64), millis(high as f64)),
+                millis(measured as f64),
+                if lags.holds(i) { "within".into() } else { "WRONG".to_owned() },
+            ]);
+        }
+    }
+    Ok(Told { text: table.to_string(), is_true })
+}

@@ -1,0 +1,102 @@
+//! Verdicts of systems whose capacity is known.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Options, Told, cores, program};
+use crate::run::{Ran, Run, run_all};
+use crate::table::Table;
+use crate::task::How;
+
+const RUNS: usize = 20;
+const RUNS_QUICK: usize = 1;
+/// What Poisson arrivals need to be told from chance.
+const POISSON_CYCLES: f64 = 30_000.0;
+/// With 30,000 cycles, six seconds; and a service far above what a cycle costs the harness.
+const POISSON_RATE: f64 = 5_000.0;
+const UNIFORM_RATE: f64 = 50.0;
+
+/// At this share of the capacity of one worker.
+fn uniform(load: f64) -> Run {
+    Run::new(How::Constant, Duration::from_secs_f64(load / UNIFORM_RATE), UNIFORM_RATE)
+}
+
+fn poisson(load: f64, seed: u64) -> Run {
+    let window = Duration::from_secs_f64(POISSON_CYCLES / POISSON_RATE);
+    let service = Duration::from_secs_f64(load / POISSON_RATE);
+    Run { poisson: true, seed, window, ..Run::new(How::Constant, service, POISSON_RATE) }
+}
+
+/// A task that sleeps, at two workers.
+#[must_use]
+pub fn sleeping(rate: f64, sleep: Duration) -> Run {
+    Run { workers: 2, ..Run::new(How::Sleep, sleep, rate) }
+}
+
+/// A run whose workers record more than a primary that stops for less than a lease leaves room
+/// for: the rings hold a fraction of it.
+#[must_use]
+pub fn flooding() -> Run {
+    let mut run = Run::new(How::Flood, Duration::ZERO, 100.0);
+    run.work.ns = 20_000;
+    Run { window: Duration::from_secs(2), warmup: Duration::from_millis(100), ..run }
+}
+
+/// How long a flooding run's primary is stopped.
+pub const FLOOD_STOP: Duration = Duration::from_millis(700);
+/// Beyond a lease, which lasts a second.
+const LEASE_STOP: Duration = Duration::from_millis(1_600);
+
+pub(super) fn measure(options: &Options) -> Result<Told> {
+    let runs = options.runs.unwrap_or(if options.quick { RUNS_QUICK } else { RUNS }).max(1);
+    let program = program()?;
+    let mut table = Table::new(&["system", "runs", "expected", "wrong"]);
+    let mut told = Vec::new();
+    let mut is_true = true;
+    let mut judge = |what: &str, expected: &str, ran: &[Ran]| {
+        let wrong: Vec<_> = ran.iter().filter(|ran| ran.summary.verdict != expected).collect();
+        is_true &= wrong.is_empty();
+        let cells = [ran.len().to_string(), expected.to_owned(), wrong.len().to_string()];
+        table.row([what.to_owned()].into_iter().chain(cells));
+        for ran in wrong {
+            let summary = &ran.summary;
+            told.push(format!("- {what}: {}: {}", summary.verdict, summary.reasons.join(" ")));
+        }
+    };
+    let slow = [(50.0, 1), (200.0, 1), (50.0, 2), (200.0, 2)];
+    let slow = slow.map(|(rate, secs)| sleeping(rate, Duration::from_secs(secs)));
+    // They sleep beside those that are busy.
+    let slow = slow.iter().map(|run| run.start(&program)).collect::<Result<Vec<_>>>()?;
+    let of_load = |load| {
+        let seeds = (1..=runs as u64).map(move |seed| poisson(load, seed));
+        std::iter::repeat_n(uniform(load), runs).chain(seeds)
+    };
+    let all: Vec<_> = of_load(0.95).chain(of_load(1.05)).collect();
+    let all = run_all(&all, cores(), &program)?;
+    for (i, ran) in all.chunks(runs).enumerate() {
+        let kind = if i % 2 == 0 { "uniform, 5 s" } else { "Poisson, 30,000 cycles" };
+        let (load, expected) = [(0.95, "sustained"), (1.05, "unsustained")][i / 2];
+        judge(&format!("{load} C, {kind}, one worker"), expected, ran);
+    }
+    for running in slow {
+        let ran = running.end()?;
+        let sleep = Duration::from_nanos(ran.run.work.ns);
+        let what = format!("async, {sleep:?} of sleep, {} a second", ran.run.rate);
+        judge(&what, "sustained", &[ran]);
+    }
+    let mut both = Run::new(How::Constant, Duration::from_millis(4), 0.0);
+    both.workers = cores() as u32;
+    both.rate = 1.5 * 250.0 * f64::from(both.workers);
+    both.window = Duration::from_secs(2);
+    judge("busy at 1.5 C on all cores", "unsustained", &[both.run(&program)?]);
+
+    let stopped = Run { window: Duration::from_secs(3), ..uniform(0.2) }.start(&program)?;
+    stopped.stop_primary(LEASE_STOP)?;
+    judge("primary stopped past its leases", "invalid", &[stopped.end()?]);
+    let flooded = flooding().start(&program)?;
+    flooded.stop_primary(FLOOD_STOP)?;
+    judge("bus held up, leases in time", "invalid", &[flooded.end()?]);
+    let text = format!("{table}\n{}", told.join("\n"));
+    Ok(Told { text: text.trim_end().to_owned() + "\n", is_true })
+}

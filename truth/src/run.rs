@@ -1,0 +1,248 @@
+//! A run of the benchmark in a process of its own: the program again, told by a variable of its
+//! environment what to run. So a test can run it too, and a primary can be stopped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use dyno::report::summary::Metric;
+use dyno::{OnBacklog, Summary};
+use dyno_bus::segment::{Arrivals, Due};
+use dyno_bus::{Time, clock};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use crate::plan::Load;
+use crate::task::{self, How, Note, Work, begun_path, notes_path};
+
+/// The variable that says what to run.
+const VARIABLE: &str = "TRUTH_RUN";
+/// Between two looks at what can't be waited for.
+const POLL_PERIOD: Duration = Duration::from_millis(2);
+/// For a run's first cycle, however busy the machine is.
+const BEGIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A run that is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Run {
+    /// What its cycles do.
+    pub work: Work,
+    /// Cycles a second over all workers.
+    pub rate: f64,
+    /// Whether due times are those of independent clients.
+    pub poisson: bool,
+    /// How many workers.
+    pub workers: u32,
+    /// The time before the window.
+    pub warmup: Duration,
+    /// The measured window.
+    pub window: Duration,
+    /// Of the arrivals.
+    pub seed: u64,
+}
+
+impl Run {
+    /// One worker, uniform arrivals, a second of warm-up, five of window.
+    #[must_use]
+    pub fn new(how: How, each: Duration, rate: f64) -> Self {
+        Self {
+            work: Work::new(how, each),
+            rate,
+            poisson: false,
+            workers: 1,
+            warmup: Duration::from_secs(1),
+            window: Duration::from_secs(5),
+            seed: 1,
+        }
+    }
+
+    /// Its due times.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            rate: self.rate,
+            arrivals: if self.poisson { Arrivals::Poisson } else { Arrivals::Uniform },
+            seed: self.seed,
+            workers: self.workers,
+            warmup: self.warmup,
+            window: self.window,
+        }
+    }
+
+    /// Starts it, by the program that has [`main`] in its `main`.
+    ///
+    /// # Errors
+    /// If the program does not start.
+    pub fn start(&self, program: &Path) -> Result<Running> {
+        let folder = tempfile::tempdir()?;
+        let mut run = self.clone();
+        run.work.folder = folder.path().to_owned();
+        let process = Command::new(program)
+            .env(VARIABLE, serde_json::to_string(&run)?)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} did not start", program.display()))?;
+        Ok(Running { run, folder, process })
+    }
+
+    /// Starts it and waits for its end.
+    ///
+    /// # Errors
+    /// If it did not end as runs do. Any verdict is such an end.
+    pub fn run(&self, program: &Path) -> Result<Ran> {
+        self.start(program)?.end()
+    }
+}
+
+/// Runs all of them, so many at a time.
+///
+/// # Errors
+/// The first of one that did not end as runs do.
+pub fn run_all(runs: &[Run], at_a_time: usize, program: &Path) -> Result<Vec<Ran>> {
+    let mut ended = Vec::new();
+    for some in runs.chunks(at_a_time.max(1)) {
+        let running: Result<Vec<_>> = some.iter().map(|run| run.start(program)).collect();
+        for running in running? {
+            ended.push(running.end()?);
+        }
+    }
+    Ok(ended)
+}
+
+/// A run that goes on.
+pub struct Running {
+    run: Run,
+    folder: TempDir,
+    process: std::process::Child,
+}
+
+impl Running {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it did not end as runs do.
+    pub fn end(self) -> Result<Ran> {
+        let output = self.process.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "a run failed ({}): {}", output.status, said.trim());
+        let summary = serde_json::from_slice(&output.stdout).context("a summary can't be read")?;
+        let mut notes = Vec::new();
+        for worker in 0..self.run.workers {
+            let path = notes_path(self.folder.path(), worker);
+            let noted = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
+            notes.push(serde_json::from_slice(&noted)?);
+        }
+        Ok(Ran { run: self.run, summary, notes })
+    }
+
+    /// Stops its primary for a while, once a first cycle has begun; the workers go on.
+    ///
+    /// # Errors
+    /// If no cycle begins.
+    pub fn stop_primary(&self, span: Duration) -> Result<()> {
+        let begun: PathBuf = begun_path(self.folder.path(), 0);
+        wait_until(clock::now() + BEGIN_DEADLINE, || begun.exists());
+        ensure!(begun.exists(), "no cycle began within {BEGIN_DEADLINE:?}");
+        let primary = Pid::from_raw(self.process.id().cast_signed());
+        kill(primary, Signal::SIGSTOP)?;
+        wait_until(clock::now() + span, || false);
+        Ok(kill(primary, Signal::SIGCONT)?)
+    }
+}
+
+/// Waits for a condition, or for an instant.
+fn wait_until(instant: Time, mut condition: impl FnMut() -> bool) {
+    while !condition() && clock::now() < instant {
+        // Nobody unparks this thread: it is how one looks again without taking a core.
+        std::thread::park_timeout(POLL_PERIOD);
+    }
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Ran {
+    /// What was asked.
+    pub run: Run,
+    /// What dyno says.
+    pub summary: Summary,
+    /// What each worker's task saw.
+    pub notes: Vec<Vec<Note>>,
+}
+
+/// A cycle as planned, and as the task saw it.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// Of the plan: its instant counts from the warm-up's begin.
+    pub due: Due,
+    /// Of the task.
+    pub note: Note,
+}
+
+impl Ran {
+    /// A metric over all workers.
+    ///
+    /// # Errors
+    /// If the run has no such metric.
+    pub fn metric(&self, name: &str) -> Result<&Metric> {
+        self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
+    }
+
+    /// Each worker's cycles in order, as planned and as seen; and the warm-up's first instant.
+    ///
+    /// # Errors
+    /// If what was run is not the plan, to the nanosecond.
+    pub fn told(&self) -> Result<(Vec<Vec<Told>>, u64)> {
+        let plan = self.run.load().dues();
+        let first = plan
+            .iter()
+            .zip(&self.notes)
+            .find_map(|(dues, notes)| Some(notes.first()?.due - dues.first()?.at.as_nanos()));
+        let begin = first.context("no cycle began")?;
+        let mut workers = Vec::new();
+        for (dues, notes) in plan.iter().zip(&self.notes) {
+            ensure!(dues.len() == notes.len(), "planned {}, ran {}", dues.len(), notes.len());
+            let told: Vec<_> =
+                dues.iter().zip(notes).map(|(due, note)| Told { due: *due, note: *note }).collect();
+            for Told { due, note } in &told {
+                if (due.index, due.at.as_nanos() + begin) != (note.index, note.due) {
+                    bail!("planned {due:?} from {begin} on, ran {note:?}");
+                }
+            }
+            workers.push(told);
+        }
+        Ok((workers, begin))
+    }
+}
+
+/// Is a worker, or runs what the variable asks for, and never returns then.
+///
+/// # Errors
+/// If a run is asked for that can't be started.
+pub fn main() -> Result<()> {
+    let bench = task::bench();
+    let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
+    let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
+    let arrivals = run.load().arrivals;
+    let summary = bench
+        .parameters(run.work)
+        .rate(run.rate)
+        .arrivals(arrivals)
+        .workers(run.workers)
+        .warmup(run.warmup)
+        .duration(run.window)
+        .seed(run.seed)
+        // Growth alone is to decide, and cycles that wait are to be seen to their end.
+        .on_backlog(OnBacklog::Queue)
+        .drain_deadline(DRAIN_DEADLINE)
+        .run()?;
+    serde_json::to_writer(std::io::stdout(), &summary)?;
+    std::process::exit(0)
+}
+
+/// For what an overload of half again leaves after 30 s.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(20);
