@@ -15,6 +15,9 @@ mod args;
 mod columns;
 mod completions;
 mod exec;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod init;
 mod launch;
 mod nearest;

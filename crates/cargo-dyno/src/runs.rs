@@ -3,8 +3,8 @@
 //! A run's folder holds `run.json`, the summary whose field names are a contract. Other versions
 //! of dyno may have written it, so its schema is checked first. It is printed as dyno itself does.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use anyhow::{Context, bail, ensure};
 use dyno::Summary;
@@ -151,7 +151,13 @@ fn response_p99(summary: &Summary) -> String {
 fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
     let path = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("can't read {path}"))?;
-    let json: serde_json::Value = serde_json::from_str(&text)
+    let summary = parse(&text, &path)?;
+    Ok((text, summary))
+}
+
+/// The summary that a text is, which came from `path`.
+pub(crate) fn parse(text: &str, path: impl fmt::Display) -> anyhow::Result<Summary> {
+    let json: serde_json::Value = serde_json::from_str(text)
         .with_context(|| format!("{path} is damaged: it is not valid JSON"))?;
     match json.get("schema").and_then(serde_json::Value::as_u64) {
         Some(schema) if schema == u64::from(summary::SCHEMA) => {}
@@ -162,6 +168,5 @@ fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
         ),
         None => bail!("{path} is no summary of a run: it has no `schema`"),
     }
-    let summary = serde_json::from_value(json).with_context(|| format!("{path} is damaged"))?;
-    Ok((text, summary))
+    serde_json::from_value(json).with_context(|| format!("{path} is damaged"))
 }

@@ -28,6 +28,9 @@ mod worker;
 pub mod args;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "cli")]
 mod prompt;
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, st
 #[cfg(feature = "cli")]
 pub(crate) use self::reporter::{print_error, print_line};
 pub use self::summary::Summary;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::{hlog::of_observer as histogram_log, redact::text as redacted};
 use crate::primary::run::{Sink, Update};
 
 /// What the user makes of a run ten times a second, and once after the drain: text that it gives

@@ -91,6 +91,23 @@ impl<W: Write> HistogramLog<W> {
     }
 }
 
+/// A log of what an observer has taken in, as one interval.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn of_observer(
+    observer: &mut dyno_observer::Observer,
+    begun: Time,
+    until: Time,
+) -> io::Result<Vec<u8>> {
+    let mut log = HistogramLog::begin(Vec::new(), begun, Duration::ZERO)?;
+    let mut written = Ok(());
+    observer.rotate(until, |interval| {
+        if written.is_ok() {
+            written = log.write(&Row::of(&interval));
+        }
+    });
+    written.map(|()| log.out)
+}
+
 /// `response@worker-0`; what ends a tag in the format is `_`.
 fn tag(metric: &str, process: ProcessId) -> String {
     let kept = |c: char| if c == ',' || c.is_whitespace() { '_' } else { c };

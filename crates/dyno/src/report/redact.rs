@@ -12,7 +12,7 @@ const MASK: &str = "***";
 const MARK: &str = "://";
 
 /// The text, without the passwords of its URLs.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(mark) = rest.find(MARK) {
@@ -32,17 +32,32 @@ pub(super) fn text(text: &str) -> String {
 }
 
 /// Where the password stands in what follows a `://`.
+///
+/// Commas and quotes may be part of one, so that they end no URL; the beginning of another does.
 fn password(text: &str) -> Option<(usize, usize)> {
-    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ',');
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '`' | '<' | '>');
     let url = &text[..text.find(ends).unwrap_or(text.len())];
+    let url = match url.find(MARK) {
+        Some(next) => url[..next].trim_end_matches(in_scheme),
+        None => url,
+    };
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
     let colon = authority.find(':')?;
     let at = authority.rfind('@').or_else(|| {
-        // A password with a slash, unescaped, is no URL, and a secret all the same.
-        let port = authority[colon + 1..].bytes().all(|byte| byte.is_ascii_digit());
-        if port || authority.starts_with('[') { None } else { url.rfind('@') }
+        let is_host = authority.starts_with('[');
+        // What stands right behind it is a sentence's or a list's.
+        let port = authority[colon + 1..].trim_end_matches(|c: char| c.is_ascii_punctuation());
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+        // A password with a slash, unescaped, is no URL, and a secret all the same. So is one that
+        // is cut off: messages have a limit, and no port is made of letters.
+        (!is_host && !is_port).then(|| url.rfind('@').unwrap_or(authority.len()))
     })?;
     (colon < at).then_some((colon + 1, at))
+}
+
+/// What the name of a scheme may hold.
+fn in_scheme(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
 }
 
 /// The parameters, without the passwords of the URLs among them.
@@ -75,7 +90,13 @@ mod tests {
             ("redis://:p/ss@host/0", "redis://:***@host/0"),
             ("can't reach `amqp://a:b@c`: refused", "can't reach `amqp://a:***@c`: refused"),
             ("a://b:c@d e://f:g@h", "a://b:***@d e://f:***@h"),
+            ("redis://a:b,c@d", "redis://a:***@d"),
+            ("redis://a:b'c@d", "redis://a:***@d"),
+            ("a://b:1,c://d:e@f", "a://b:1,c://d:***@f"),
+            ("a://b:c@d,e://f:g@h", "a://b:***@d,e://f:***@h"),
+            ("a message cut off in a://b:secr", "a message cut off in a://b:***"),
             ("redis://host:6379/0", "redis://host:6379/0"),
+            ("(see http://host:80).", "(see http://host:80)."),
             ("redis://user@host", "redis://user@host"),
             ("http://host:80/?mail=a:b@c", "http://host:80/?mail=a:b@c"),
             ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),

@@ -1,0 +1,134 @@
+//! The arithmetic of due times: for any segments that are valid, cycles counted are cycles walked,
+//! every worker's share is its own, and nothing overflows; any others are refused.
+
+#![no_main]
+
+use arbitrary::Arbitrary;
+use dyno_bus::segment::{Arrivals, INDEX_MAX, RATE_MAX, Share};
+use dyno_bus::{Cursor, Pace, Phase, Segment, Time};
+use libfuzzer_sys::fuzz_target;
+
+/// The most cycles that are walked one by one.
+const WALK_MAX: u64 = 2_000;
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    workers: u8,
+    segments: Vec<Part>,
+    /// Until when cycles are passed, each so much after the one before.
+    steps: Vec<u64>,
+}
+
+#[derive(Debug, Arbitrary)]
+struct Part {
+    first: u64,
+    /// After the segment before.
+    after: u64,
+    /// A rate as a float may be anything; as a whole number it is mostly valid.
+    rate: Rate,
+    kind: u8,
+    seed: u64,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Rate {
+    Bits(u64),
+    Whole(u32),
+}
+
+fuzz_target!(|input: Input| {
+    let workers = u32::from(input.workers % 5) + 1;
+    let Some(segments) = segments(&input.segments) else { return };
+    let mut until = Time::ZERO;
+    let mut walks: Vec<_> = (0..workers).map(|worker| walk(worker, workers, &segments)).collect();
+    let mut passes = walks.clone();
+    for step in input.steps.iter().take(8) {
+        until = Time::from_nanos(until.as_nanos().saturating_add(*step));
+        if too_many(&segments, until) {
+            return;
+        }
+        for (walk, pass) in walks.iter_mut().zip(&mut passes) {
+            let mut walked = 0;
+            while let Some(due) = walk.peek(until).filter(|due| due.at < until) {
+                // A closed segment has as many as one asks for.
+                if walk.in_flight_max().is_some() {
+                    break;
+                }
+                assert!(due.index % u64::from(workers) == 0 || workers > 1);
+                walked += 1;
+                walk.advance();
+            }
+            let passed = pass.pass(until).total();
+            assert_eq!(passed, walked);
+            assert_eq!(pass.peek(until), walk.peek(until));
+        }
+    }
+});
+
+fn walk(worker: u32, workers: u32, segments: &[Segment]) -> Cursor {
+    let mut cursor = Cursor::new(Share { worker, workers });
+    segments.iter().for_each(|segment| cursor.push(*segment));
+    cursor
+}
+
+/// The segments in their order; `None` if one is refused, as the wire would.
+fn segments(parts: &[Part]) -> Option<Vec<Segment>> {
+    let (mut t0, mut first) = (0_u64, 0_u64);
+    let mut segments = Vec::new();
+    for part in parts.iter().take(4) {
+        t0 = t0.saturating_add(part.after);
+        first = first.saturating_add(part.first);
+        let rate = match part.rate {
+            Rate::Bits(bits) => f64::from_bits(bits),
+            Rate::Whole(rate) => f64::from(rate) / 10.0,
+        };
+        let pace = match part.kind % 3 {
+            0 => Pace::Open { rate, arrivals: Arrivals::Uniform },
+            1 => Pace::Open { rate, arrivals: Arrivals::Poisson },
+            _ => Pace::Closed { in_flight: u32::from(part.kind) / 3 },
+        };
+        let phase = if part.seed % 2 == 0 { Phase::Warmup } else { Phase::Measured };
+        let segment = Segment { first, t0: Time::from_nanos(t0), pace, seed: part.seed, phase };
+        let is_valid = first <= INDEX_MAX
+            && match pace {
+                Pace::Open { rate, .. } => rate.is_finite() && rate > 0.0 && rate <= RATE_MAX,
+                Pace::Closed { in_flight } => in_flight > 0,
+            };
+        assert_eq!(segment.check().is_ok(), is_valid, "{segment:?}");
+        if !is_valid {
+            return None;
+        }
+        segments.push(segment);
+    }
+    Some(segments)
+}
+
+/// Whether a walk until then would take too long; uniform segments are passed at once all the
+/// same.
+fn too_many(segments: &[Segment], until: Time) -> bool {
+    let mut due = 0.0;
+    let mut counts = true;
+    for (at, segment) in segments.iter().enumerate() {
+        let end = segments.get(at + 1).map_or(until, |next| next.t0.min(until));
+        if let Pace::Open { rate, arrivals } = segment.pace {
+            due += end.nanos_since(segment.t0) as f64 * rate / 1e9;
+            counts &= arrivals == Arrivals::Uniform;
+        }
+    }
+    let too_many = due > WALK_MAX as f64;
+    if too_many && counts {
+        shares_are_the_grid(segments, until);
+    }
+    too_many
+}
+
+/// Counted alone: two workers' shares are what one worker has.
+fn shares_are_the_grid(segments: &[Segment], until: Time) {
+    let [segment] = segments else { return };
+    let counted = |workers| {
+        let all = (0..workers).map(|worker| walk(worker, workers, &[*segment]).pass(until).total());
+        all.sum::<u64>()
+    };
+    assert_eq!(counted(1), counted(2));
+    assert_eq!(counted(1), counted(3));
+}
