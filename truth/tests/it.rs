@@ -6,12 +6,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dyno_bus::Phase;
 use dyno_truth::rows::lag::{Lags, PERIOD, blocking};
 use dyno_truth::rows::omission::stalling;
 use dyno_truth::rows::queues::{Queue, Replayed, measured};
 use dyno_truth::rows::verdicts::{FLOOD_STOP, flooding};
-use dyno_truth::run::Run;
 use dyno_truth::statistics::Statistics;
 use dyno_truth::theory::Service;
 
@@ -51,16 +49,7 @@ fn a_queue_is_told_as_its_task_saw_it_and_no_better_than_its_plan() {
 
 #[test]
 fn a_stall_is_in_the_response_of_all_that_were_due_in_it_and_in_the_service_once() {
-    let run = Run { warmup: Duration::from_millis(100), ..stalling(Duration::from_secs(1)) };
-    // The stall is an index, and the warm-up decides which one.
-    let stalls = run
-        .load()
-        .dues()
-        .concat()
-        .into_iter()
-        .find(|due| due.phase == Phase::Measured && due.at.as_nanos() >= 600_000_000);
-    let mut run = run;
-    run.work.stalls = stalls.expect("a cycle is due").index;
+    let run = stalling(Duration::from_millis(100), Duration::from_secs(1));
     let ran = run.run(program()).expect("it ends");
     let stall = run.work.stall_ns;
     let response = ran.metric("response").expect("a built-in metric");

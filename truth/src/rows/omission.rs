@@ -21,8 +21,8 @@ const SHARES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
 /// A run with a stall of a tenth of its window, in its middle.
 #[must_use]
-pub fn stalling(window: Duration) -> Run {
-    let mut run = Run { window, ..Run::new(How::Constant, SERVICE, RATE) };
+pub fn stalling(warmup: Duration, window: Duration) -> Run {
+    let mut run = Run { warmup, window, ..Run::new(How::Constant, SERVICE, RATE) };
     let middle = run.load().dues().concat().into_iter().find(|due| {
         due.phase == Phase::Measured && due.at.as_nanos() >= nanos(run.warmup + window / 2)
     });
@@ -61,7 +61,7 @@ fn measured(ran: &Ran, metric: &str) -> Result<[f64; 4]> {
 
 pub(super) fn measure(options: &Options) -> Result<Told> {
     let window = Duration::from_secs(if options.quick { 3 } else { 10 });
-    let ran = stalling(window).run(&program()?)?;
+    let ran = stalling(Duration::from_secs(1), window).run(&program()?)?;
     let mut table = Table::new(&["ms", "", "p50", "p90", "p99", "p99.9"]);
     let mut row = |metric: &str, what: &str, values: [f64; 4]| {
         table.row([metric.to_owned(), what.to_owned()].into_iter().chain(values.map(millis)));

@@ -221,7 +221,7 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
         "start of a busy one",
         "overrun",
     ]);
-    let mut judged = Vec::new();
+    let (mut judged, mut notes) = (Vec::new(), Vec::new());
     for service in [Service::Constant, Service::Exponential] {
         for workers in [1, 2] {
             let queues = UTILISATIONS.map(|utilisation| Queue {
@@ -244,6 +244,11 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
                         [replayed.late_idle, replayed.late_busy, replayed.overrun].map(micros),
                     ),
                 );
+                if ran.summary.verdict != "sustained" {
+                    let verdict = ran.summary.reasons.join(" ");
+                    let [kind, utilisation, workers] = &head;
+                    notes.push(format!("- {kind}, {utilisation}, {workers}: {verdict}"));
+                }
                 judged.extend(compare(queue, &ran, &replayed, intervals, &head, &mut rows)?);
             }
         }
@@ -254,8 +259,9 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
     let text = format!(
         "Of {} figures, {within} are within the interval; {cost} are not, by the cost that was \
          measured; {chance} are not, by chance, as their replay; {wrong} are wrong.\n\n{rows}\n\
-         What the harness cost, on average, in µs:\n\n{costs}",
-        judged.len()
+         What the harness cost, on average, in µs:\n\n{costs}\n{}",
+        judged.len(),
+        notes.join("\n")
     );
     Ok(Told { text, is_true: wrong == 0 })
 }
