@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the speed of dyno, by the suite in `benches/suite`; `cargo xtask bench
-//! truth`: what it measures against theory, by the member `truth`.
+//! truth`: what it measures against theory, by `tests/truth`.
 //!
 //! Each is a program of its own, built optimised: its worker processes are that program again,
 //! and what dyno is compared with stays out of this tool.
