@@ -23,10 +23,10 @@ struct Input {
 
 fuzz_target!(|input: Input| {
     let Input { before, user, marks, after, is_cut } = input;
-    if before.contains(SECRET) || after.contains(SECRET) {
+    let user: String = user.chars().filter(char::is_ascii_alphanumeric).collect();
+    if [&before, &user, &after].iter().any(|text| text.contains(SECRET)) {
         return;
     }
-    let user: String = user.chars().filter(char::is_ascii_alphanumeric).collect();
     let marks = |skip| -> String {
         let chosen = marks.iter().skip(skip).step_by(2);
         chosen.map(|mark| char::from(MARKS[usize::from(*mark) % MARKS.len()])).collect()

@@ -47,14 +47,14 @@ fuzz_target!(|input: Input| {
         if too_many(&segments, until) {
             return;
         }
-        for (walk, pass) in walks.iter_mut().zip(&mut passes) {
+        for (worker, (walk, pass)) in walks.iter_mut().zip(&mut passes).enumerate() {
             let mut walked = 0;
             while let Some(due) = walk.peek(until).filter(|due| due.at < until) {
                 // A closed segment has as many as one asks for.
                 if walk.in_flight_max().is_some() {
                     break;
                 }
-                assert!(due.index % u64::from(workers) == 0 || workers > 1);
+                assert_eq!(due.index % u64::from(workers), worker as u64);
                 walked += 1;
                 walk.advance();
             }
