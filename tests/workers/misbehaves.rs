@@ -69,6 +69,15 @@ enum How {
     RecordLater,
     /// It shows the descriptors that a child of it has.
     ShowDescriptors,
+    /// It takes all the memory that it gets.
+    UseUpMemory,
+    /// It writes the parameter `url` and the variable `REDIS_URL` on both streams, and fails with
+    /// them in its message.
+    Quote,
+    /// It panics with them.
+    PanicQuoting,
+    /// It writes them on standard error and aborts.
+    AbortQuoting,
 }
 
 /// Where.
@@ -97,6 +106,8 @@ struct Parameters {
     worker: Option<u32>,
     /// Where hooks and cycles are written down; nowhere if empty.
     log: String,
+    /// A secret of its own.
+    url: String,
 }
 
 struct Misbehaves {
@@ -110,14 +121,17 @@ struct Whereabouts {
     at: At,
     chosen: bool,
     log: String,
+    url: String,
 }
 
 impl dyno::Task for Misbehaves {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
-        let Parameters { how, at, worker: chosen, ref log } = *context.parameters::<Parameters>();
+        let Parameters { how, at, worker: chosen, ref log, ref url } =
+            *context.parameters::<Parameters>();
         let worker = context.worker();
         let chosen = chosen.is_none_or(|chosen| chosen == worker);
-        let context = Whereabouts { worker, how, at, chosen, log: log.clone() };
+        let (log, url) = (log.clone(), url.clone());
+        let context = Whereabouts { worker, how, at, chosen, log, url };
         context.note("before");
         context.misbehave(At::Before, 0).await?;
         Ok(Self { context })
@@ -143,7 +157,13 @@ impl Whereabouts {
     }
 
     async fn misbehave(&self, at: At, index: u64) -> dyno::Result {
-        if at == self.at && self.chosen { misbehave(self.how, index).await } else { Ok(()) }
+        if at != self.at || !self.chosen {
+            return Ok(());
+        }
+        match self.how {
+            How::Quote | How::PanicQuoting | How::AbortQuoting => quote(self.how, &self.url),
+            how => misbehave(how, index).await,
+        }
     }
 }
 
@@ -157,7 +177,7 @@ fn note(log: &str, line: &str) {
 
 async fn misbehave(how: How, index: u64) -> dyno::Result {
     match how {
-        How::Nothing => {}
+        How::Nothing | How::Quote | How::PanicQuoting | How::AbortQuoting => {}
         How::Error => return Err(["even trouble", "odd trouble"][(index % 2) as usize].into()),
         How::Panic => panic!("told to panic"),
         How::PanicInThread => drop(std::thread::spawn(|| panic!("panic aside"))),
@@ -193,6 +213,7 @@ async fn misbehave(how: How, index: u64) -> dyno::Result {
         How::UseUpDescriptors => use_up_descriptors()?,
         How::Record => dyno::histogram("extra").record(1_u64),
         How::RecordLater => record_later(),
+        How::UseUpMemory => use_up_memory(),
         How::ShowDescriptors => drop(Command::new("ls").args(["-l", "/proc/self/fd"]).status()?),
     }
     Ok(())
@@ -277,6 +298,31 @@ fn use_up_descriptors() -> dyno::Result {
     }
 }
 
+fn use_up_memory() -> ! {
+    let mut taken = Vec::new();
+    loop {
+        // Written to, or it is no memory yet.
+        taken.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+fn quotation(url: &str) -> String {
+    let variable = std::env::var("REDIS_URL").unwrap_or_default();
+    format!("can't reach `{url}`, nor {variable}: refused")
+}
+
+#[expect(clippy::print_stderr, reason = "what a worker prints is part of what is tested")]
+fn quote(how: How, url: &str) -> dyno::Result {
+    let words = quotation(url);
+    println!("{words}");
+    eprintln!("{words}");
+    match how {
+        How::PanicQuoting => panic!("{words}"),
+        How::AbortQuoting => std::process::abort(),
+        _ => Err(words.into()),
+    }
+}
+
 /// As many as the primary needs for itself and one worker, but not for two.
 fn leave_few_descriptors() -> dyno::Result {
     let mut files = Vec::new();
@@ -301,8 +347,8 @@ fn record_later() {
 }
 
 fn main() -> dyno::Outcome {
-    let defaults =
-        Parameters { how: How::Nothing, at: At::Cycle, worker: None, log: String::new() };
+    let (how, at) = (How::Nothing, At::Cycle);
+    let defaults = Parameters { how, at, worker: None, log: String::new(), url: String::new() };
     dyno::bench("misbehaves", dyno::task::<Misbehaves>())
         .parameters(defaults)
         .rate(200.0)
@@ -323,6 +369,8 @@ fn in_primary(
     }
     match parameters.how {
         How::Error => Err("told to fail".into()),
+        // What it prints is the program's own there, and passes nobody.
+        How::Quote => Err(quotation(&parameters.url).into()),
         How::Panic => panic!("told to panic"),
         How::Hang => hang(),
         How::Vanish => vanish(),

@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -160,11 +161,11 @@ impl<S: Write, In, Out: Serialize> Link<S, In, Out> {
         while self.written < self.outbox.len() {
             match self.stream.write(&self.outbox[self.written..]) {
                 Ok(count) => self.written += count,
+                Err(error) if is_for_now(&error) => {
+                    self.compact();
+                    return Ok(Flushed::Partly);
+                }
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        self.compact();
-                        return Ok(Flushed::Partly);
-                    }
                     ErrorKind::Interrupted => {}
                     ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
                         self.clear();
@@ -190,6 +191,14 @@ impl<S: Write, In, Out: Serialize> Link<S, In, Out> {
             self.written = 0;
         }
     }
+}
+
+/// Whether what was not written may be written later: the peer is slow, or the kernel has no memory
+/// for a socket at this moment. Whoever waits for a peer has a deadline for it either way.
+fn is_for_now(error: &io::Error) -> bool {
+    let short_of_memory = [Errno::ENOBUFS, Errno::ENOMEM].map(|errno| errno as i32);
+    error.kind() == ErrorKind::WouldBlock
+        || error.raw_os_error().is_some_and(|errno| short_of_memory.contains(&errno))
 }
 
 #[cfg(test)]

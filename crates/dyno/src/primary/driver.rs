@@ -232,7 +232,7 @@ impl<'a> Driver<'a> {
                 if let Err(error) = process.link.send(&command) {
                     return Some(Event::Broken { worker, error: error.to_string() });
                 }
-                let _gone = process.link.flush();
+                return self.flush(worker);
             }
             Action::Verify { worker, drained, issued } => {
                 let result = self.record.verify(worker, issued, &drained);

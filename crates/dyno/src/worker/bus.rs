@@ -16,7 +16,7 @@ use dyno_bus::message::{
     Batch, Bye, Command, Declare, Drained, Harness, Hello, Report, Start, VERSION,
 };
 use dyno_bus::value::Unit;
-use dyno_bus::{Link, Phase, Received, Time, clock};
+use dyno_bus::{Link, LinkError, Phase, Received, Time, clock};
 use dyno_emitter::{CycleRecorder, Emitter, Installed, PhaseSwitch, Recorder};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::mpsc::UnboundedSender;
@@ -316,7 +316,8 @@ impl Bus {
             Action::SendDrained => self.goal = Goal::Drained,
             Action::SendBye(exit) => self.goal = Goal::Bye(exit),
             Action::KillGroup => {
-                self.flush();
+                // What it does not take now, nobody waits for.
+                let _last = self.link.flush();
                 guard::kill_group();
             }
         }
@@ -334,9 +335,13 @@ impl Bus {
     }
 
     fn flush(&mut self) {
-        if self.link.flush().is_err() {
-            self.take(Event::PrimaryGone);
-            self.exit_if_done();
+        match self.link.flush() {
+            Ok(_) => {}
+            Err(LinkError::PeerGone) => {
+                self.take(Event::PrimaryGone);
+                self.exit_if_done();
+            }
+            Err(error) => super::fail(&format!("the bus is broken: {error}")),
         }
     }
 

@@ -31,9 +31,10 @@ impl Driver<'_> {
             let Some(process) = self.process(worker).filter(|process| !process.closed) else {
                 return;
             };
-            // What could not be written before may be taken by now; a peer that is gone shows
-            // in what is read.
-            let _gone = process.link.flush();
+            // What could not be written before may be taken by now.
+            if let Err(error) = flushed(process) {
+                return self.break_with(worker, error);
+            }
             match process.link.receive() {
                 Ok(Received::Message(report)) => self.report(worker, report),
                 Ok(Received::NotYet) => return,
@@ -45,6 +46,12 @@ impl Driver<'_> {
             }
         }
         self.unread.push(token(worker, LINK));
+    }
+
+    /// Writes what waits for a worker; the event that it leads to, if the link is broken.
+    pub(super) fn flush(&mut self, worker: u32) -> Option<Event> {
+        let error = flushed(self.process(worker)?).err()?;
+        Some(Event::Broken { worker, error })
     }
 
     /// Nothing more is read of a worker.
@@ -125,5 +132,13 @@ impl Driver<'_> {
         // A grandchild may hold the socket open: nothing of the worker's can follow.
         self.close(worker);
         self.step(Event::Exited { worker, exit });
+    }
+}
+
+/// Writes what waits for a worker, as far as it takes it. One that is gone shows in what is read.
+fn flushed(process: &mut Process) -> Result<(), String> {
+    match process.link.flush() {
+        Ok(_) | Err(LinkError::PeerGone) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }
