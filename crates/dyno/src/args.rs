@@ -16,6 +16,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser};
 pub use self::help::command;
 use crate::parameters::{Setting, Settings, Source, TaskParameters};
 pub use crate::report::Format;
+use crate::report::redacted;
 
 /// The exit code of what was refused before anything was started.
 pub const USAGE_EXIT: i32 = 2;
@@ -223,12 +224,13 @@ impl Usage {
         let written = match self {
             Self::Clap(error) if error.use_stderr() => {
                 use std::io::Write as _;
-                writeln!(std::io::stderr(), "{}", one_line(&error.render().to_string()))
+                let line = redacted(&one_line(&error.render().to_string()));
+                writeln!(std::io::stderr(), "{line}")
             }
             Self::Clap(error) => error.print(),
             Self::Refused(line) => {
                 use std::io::Write as _;
-                writeln!(std::io::stderr(), "error: {line}")
+                writeln!(std::io::stderr(), "error: {}", redacted(line))
             }
         };
         // There is nowhere left to say that it could not be said.

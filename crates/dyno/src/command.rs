@@ -101,7 +101,7 @@ fn test(mut bench: Bench, mode: &TestMode) -> i32 {
         report::print_line(&format!("test {} ... {result}", bench.name));
     }
     if let Some(failure) = &failure {
-        report::print_line(&format!("\n{failure}"));
+        report::print_line(&format!("\n{}", report::redacted(failure)));
     }
     let (result, failed) = if failure.is_some() { ("FAILED", 1) } else { ("ok", 0) };
     let (passed, filtered) = (count - failed, 1 - count);

@@ -18,6 +18,7 @@ use signal_hook::low_level::unregister;
 use signal_hook::{SigId, flag};
 
 use crate::parameters::{Machine, Setting, Settings, SettingsError, Source, TaskParameters};
+use crate::report::redacted;
 
 /// What is asked for, in this order: a duration is refused if it is too short for the rate.
 const ASKED: [Setting; 8] = [
@@ -73,10 +74,16 @@ pub(crate) fn ask(
     let head = format!("{benchmark}: Enter takes what is in brackets");
     (&term).write_all(format!("{head}\n").as_bytes()).map_err(PromptError::Terminal)?;
     for question in interview.questions() {
+        let shown = redacted(&question.offered);
+        // What is offered is taken by Enter as it is, and shown without its passwords.
+        let is_secret = shown != question.offered;
+        let text =
+            if is_secret { format!("{} [{shown}]", question.text) } else { question.text.clone() };
         let input = Input::<String>::with_theme(&SimpleTheme)
-            .with_prompt(&question.text)
+            .with_prompt(text)
             .default(question.offered.clone())
-            .show_default(!question.offered.is_empty())
+            .show_default(!is_secret && !question.offered.is_empty())
+            .report(!is_secret)
             .validate_with(|answer: &String| interview.check(&question, answer).map(drop))
             .interact_text_on(&term);
         let answer = input.inspect_err(|_| {

@@ -72,15 +72,17 @@ pub use self::environment::Environment;
 pub use self::error::ReportError;
 #[cfg(feature = "cli")]
 pub use self::figures::{asked, delivered, span};
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::hlog::of_observer as histogram_log;
 #[cfg(feature = "cli")]
 pub use self::plot::plot;
+#[cfg(feature = "cli")]
+pub(crate) use self::redact::text as redacted;
 #[cfg(feature = "cli")]
 pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};
 #[cfg(feature = "cli")]
 pub(crate) use self::reporter::{print_error, print_line};
 pub use self::summary::Summary;
-#[cfg(feature = "fuzzing")]
-pub(crate) use self::{hlog::of_observer as histogram_log, redact::text as redacted};
 use crate::primary::run::{Sink, Update};
 
 /// What the user makes of a run ten times a second, and once after the drain: text that it gives

@@ -6,6 +6,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use super::Flags;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, TaskParameters};
+use crate::report::redacted;
 
 /// The id of `-P`.
 pub(super) const PARAM: &str = "param";
@@ -53,7 +54,8 @@ fn filled(arg: Arg, setting: Setting, said: Option<&str>) -> Arg {
 /// The task's own parameters with their defaults, for the help's end.
 fn parameters(task: &TaskParameters) -> String {
     let rows = task.values().iter().map(|(name, value)| format!("\n  -P {name}={value}"));
-    let rows = rows.collect::<String>();
+    // A default may come from the environment, as where a server is does.
+    let rows = redacted(&rows.collect::<String>());
     match rows.as_str() {
         "" => "The task has no parameters of its own.".to_owned(),
         rows => {
