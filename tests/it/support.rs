@@ -375,13 +375,8 @@ impl Ended {
         line.strip_prefix("error: ").expect("an error")
     }
 
-<<<<<<< HEAD
     /// Where a file is that it left.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-=======
-    /// Where it left a file.
-    pub(crate) fn path(&self, path: &str) -> std::path::PathBuf {
->>>>>>> cdc43ca (Retry a socket that has no memory now, and name one that fails)
         self.folder.path().join(path)
     }
 

@@ -1,14 +1,8 @@
 //! Programs that the tasks need and that the Rust toolchain does not bring.
 //!
-<<<<<<< HEAD
-//! What the tests need (a real Redis server, a real terminal, a reader of histogram logs that
-//! is not ours) is installed by apt for root where it is missing; everyone else is told the command. What
-//! cargo or pip can get is put once, for anyone, into the target folder.
-=======
-//! What the tests need (a real Redis server, a real terminal, system calls that fail) is installed
-//! by apt for root where it is missing; everyone else is told the command. What cargo can build is
-//! built once, into the target folder.
->>>>>>> cdc43ca (Retry a socket that has no memory now, and name one that fails)
+//! What the tests need (a real Redis server, a real terminal, system calls that fail, a reader of
+//! histogram logs that is not ours) is installed by apt for root where it is missing; everyone else is
+//! told the command. What cargo or pip can get is put once, for anyone, into the target folder.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,9 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// A program, and the Debian package that has it.
-<<<<<<< HEAD
-const TOOLS: [(&str, &str); 4] = [
+const TOOLS: [(&str, &str); 5] = [
     ("redis-server", "redis-server"),
+    ("strace", "strace"),
     ("tmux", "tmux"),
     ("python3", "python3"),
     ("pip3", "python3-pip"),
@@ -28,10 +22,6 @@ const TOOLS: [(&str, &str); 4] = [
 /// What reads a histogram log in Python, with the module by which it is known. Pinned: another
 /// version may read otherwise, and a test is not to change by itself.
 const PYTHON: (&str, &str) = ("hdrhistogram==0.10.3", "hdrh.log");
-=======
-const TOOLS: [(&str, &str); 3] =
-    [("redis-server", "redis-server"), ("strace", "strace"), ("tmux", "tmux")];
->>>>>>> cdc43ca (Retry a socket that has no memory now, and name one that fails)
 
 /// Makes sure that all that the tests need is there.
 ///
@@ -51,12 +41,8 @@ fn programs() -> Result<()> {
     let list = packages.join(" ");
     if find("apt-get").is_none() {
         bail!(
-<<<<<<< HEAD
             "the tests need {list}: install them by your package manager \
-             (brew install redis tmux python)"
-=======
-            "the tests need {list}: install them by your package manager (brew install redis tmux; strace is Linux's)"
->>>>>>> cdc43ca (Retry a socket that has no memory now, and name one that fails)
+             (brew install redis tmux python; strace is Linux's)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {
@@ -141,12 +127,9 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_installed() {
-<<<<<<< HEAD
+        assert_eq!(missing(|program| program != "strace"), ["strace"]);
         let are_there = |program: &str| program != "redis-server" && program != "pip3";
         assert_eq!(missing(are_there), ["redis-server", "python3-pip"]);
-=======
-        assert_eq!(missing(|program| program == "tmux"), ["redis-server", "strace"]);
->>>>>>> cdc43ca (Retry a socket that has no memory now, and name one that fails)
         assert!(missing(|_| true).is_empty());
     }
 }
