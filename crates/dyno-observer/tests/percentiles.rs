@@ -24,9 +24,9 @@ fn observed(workers: &[Vec<u64>], batch: usize, rotate_every: usize) -> (Stats, 
     let mut observer = Observer::new(Pace::Open { rate: 50.0, arrivals: Arrivals::Poisson });
     for worker in 0..workers.len() as u32 {
         let process = ProcessId::Worker(worker);
-        observer.hello(process, worker + 1).unwrap();
+        observer.hello(process, worker + 1).expect("it is new");
         let declare = Declare { metric: 0, name: "own".into(), unit: Unit::Nanoseconds };
-        observer.declare(process, &declare).unwrap();
+        observer.declare(process, &declare).expect("it is new");
     }
     let rounds = workers.iter().map(|values| values.len().div_ceil(batch)).max().unwrap_or(0);
     for round in 0..rounds {
@@ -37,7 +37,7 @@ fn observed(workers: &[Vec<u64>], batch: usize, rotate_every: usize) -> (Stats, 
             let columns = vec![Column { metric: 0, phase: Phase::Measured, values }];
             let sequence = round as u64;
             let batch = Batch { sequence, as_of, columns, ..Batch::default() };
-            observer.absorb(ProcessId::Worker(worker as u32), &batch).unwrap();
+            observer.absorb(ProcessId::Worker(worker as u32), &batch).expect("it can be true");
         }
         if round % rotate_every == 0 {
             observer.rotate(as_of, |_| {});
@@ -45,8 +45,11 @@ fn observed(workers: &[Vec<u64>], batch: usize, rotate_every: usize) -> (Stats, 
     }
     let merged = observer.merged().into_iter().find(|metric| &*metric.label.name == "own");
     let list = observer.list();
-    let each = list.processes().map(|process| list.stats(process, "own").unwrap()).collect();
-    (merged.unwrap().stats, each)
+    let each = list
+        .processes()
+        .map(|process| list.stats(process, "own").expect("it has values"))
+        .collect();
+    (merged.expect("it has values").stats, each)
 }
 
 /// Within three digits of the value that has the rank in the sorted values, and exact at the ends.
@@ -57,7 +60,7 @@ fn assert_sorted(found: &Stats, values: &[u64]) {
     assert_eq!((found.min, found.max), (sorted[0], sorted[sorted.len() - 1]));
     for (stat, permille) in PERCENTILES {
         let expected = sorted[(sorted.len() * permille).div_ceil(1_000) - 1] as f64;
-        let value = found.of(stat).unwrap();
+        let value = found.of(stat).expect("it has values");
         assert!(
             (value - expected).abs() <= expected * DIGITS,
             "{stat} of {} values: {value} for {expected}",
