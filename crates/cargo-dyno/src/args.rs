@@ -256,7 +256,8 @@ pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
     args
 }
 
-/// Cargo's flags, then NAME, then `--` and the benchmark's words.
+/// NAME, then cargo's flags, then `--` and the benchmark's words: behind a flag that lacks its value,
+/// NAME would be taken for that.
 ///
 /// NAME is the first word that is neither cargo's nor a flag, if nothing of the benchmark's stands
 /// before it: only the benchmark knows which of its flags take a value. `--help` is ours until the
@@ -264,7 +265,7 @@ pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
 fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
     let cli = Cli::command();
     let run = cli.find_subcommand("run").expect("`run` is a subcommand");
-    let (mut cargo, mut name, mut benchmark) = (Vec::new(), None, Vec::new());
+    let (mut name, mut cargo, mut benchmark) = (None, Vec::new(), Vec::new());
     let mut named = false;
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
@@ -290,10 +291,11 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
             benchmark.push(word);
         }
     }
-    cargo.extend(name);
-    cargo.push("--".into());
-    cargo.extend(benchmark);
-    cargo
+    let mut arranged = Vec::from_iter(name);
+    arranged.extend(cargo);
+    arranged.push("--".into());
+    arranged.extend(benchmark);
+    arranged
 }
 
 /// Cargo's flag that this word is or begins with: `--profile`, `--profile=dev`, `-p`, `-pname`.

@@ -60,14 +60,14 @@ fn cargos_flags_are_recognised_anywhere_before_the_dashes() {
         "-p a fib -R 50 --profile dev",
         "-p a --profile dev fib -- -R 50",
     ] {
-        assert_eq!(arranged(line), "-p a --profile dev fib -- -R 50", "{line}");
+        assert_eq!(arranged(line), "fib -p a --profile dev -- -R 50", "{line}");
     }
     assert_eq!(arranged("fib -- -p a"), "fib -- -p a");
 }
 
 #[test]
 fn a_flag_may_hold_its_own_value() {
-    assert_eq!(arranged("fib -R50 -pa --profile=dev x"), "-pa --profile=dev fib -- -R50 x");
+    assert_eq!(arranged("fib -R50 -pa --profile=dev x"), "fib -pa --profile=dev -- -R50 x");
     let run = run_of("fib -pa -Fx,y --features=z --jobs=2 --locked");
     assert_eq!(run.place.package.as_deref(), Some("a"));
     let flags = "--profile=bench --features=x,y --features=z --jobs=2 --locked";
@@ -91,7 +91,15 @@ fn help_is_ours_until_the_benchmark_is_named() {
 
 #[test]
 fn a_flag_does_not_swallow_the_next_flag_as_its_value() {
-    assert_eq!(arranged("fib --bench -R 5"), "--bench fib -- -R 5");
+    assert_eq!(arranged("fib --bench -R 5"), "fib --bench -- -R 5");
+}
+
+#[test]
+fn a_name_is_not_the_value_that_a_flag_lacks() {
+    assert_eq!(arranged("fib --profile"), "fib --profile --");
+    let words = ["cargo-dyno", "run", "fib", "--profile"].map(OsString::from);
+    let error = Cli::try_parse_from(arrange(words)).expect_err("it has no value");
+    assert!(error.to_string().contains("a value is required for '--profile"), "{error}");
 }
 
 #[test]
