@@ -25,6 +25,7 @@
 //! can't be true is a named error, and a refused batch leaves everything as it was. Warm-up values
 //! are counted as received and are in no result.
 
+mod buckets;
 pub mod counts;
 pub mod error;
 pub mod format;

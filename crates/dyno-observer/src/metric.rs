@@ -75,7 +75,7 @@ impl Metric {
     }
 
     /// Records a column into the current interval.
-    pub(crate) fn record(&mut self, values: impl ExactSizeIterator<Item = u64>, as_of: Time) {
+    pub(crate) fn record(&mut self, values: &[u64], as_of: Time) {
         self.so_far = None;
         self.interval.record(values, as_of);
     }

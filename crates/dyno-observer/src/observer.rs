@@ -54,6 +54,8 @@ pub struct Observer {
     /// When the current interval began.
     rotated: Time,
     kept: Kept,
+    /// Room for those of a batch: kept, so that none is asked for each time.
+    responses: Vec<u64>,
 }
 
 /// One metric's values of the interval that a rotation ends.
@@ -87,6 +89,7 @@ impl Observer {
             begun: Time::ZERO,
             rotated: Time::ZERO,
             kept: Kept::new(),
+            responses: Vec::new(),
         }
     }
 
@@ -141,7 +144,8 @@ impl Observer {
     /// # Errors
     /// If the batch can't be true. Nothing of it is taken then.
     pub fn absorb(&mut self, process: ProcessId, batch: &Batch) -> Result<(), AbsorbError> {
-        self.processes.get_mut(&process).ok_or(AbsorbError::Unknown { process })?.absorb(batch)
+        let known = self.processes.get_mut(&process).ok_or(AbsorbError::Unknown { process })?;
+        known.absorb(batch, &mut self.responses)
     }
 
     /// Ends the current interval: shows its values to `visit`, by process in ascending order,

@@ -1,20 +1,20 @@
 //! What one process has sent, checked before any of it is taken.
 //!
 //! A batch is refused whole or taken whole. Its metrics are found by index: nothing is looked up
-//! per value, and each column is gone through once (the pair of cycle columns once more, for
-//! `response`).
+//! per value, and a column is recorded as a whole.
 
 use std::fmt;
 use std::sync::Arc;
 
 use dyno_bus::message::{Batch, Column, Counts, Cycles, Harness, METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::segment::PerPhase;
-use dyno_bus::value::{BELOW, Unit, VALUE_MAX};
+use dyno_bus::value::Unit;
 use dyno_bus::{Phase, Time};
 
 use crate::counts;
 use crate::error::{AbsorbError, DeclareError};
 use crate::metric::{Censored, Label, Metric, OF_CYCLES, RESPONSE, SERVICE};
+use crate::series::within;
 use crate::tally::{Account, Received};
 
 /// Which process of a run.
@@ -139,8 +139,12 @@ impl Process {
         self.declared.get(metric as usize).copied().flatten()
     }
 
-    /// Takes in a batch, or refuses it and stays as it was.
-    pub(crate) fn absorb(&mut self, batch: &Batch) -> Result<(), AbsorbError> {
+    /// Takes in a batch, or refuses it and stays as it was. What `responses` held is lost.
+    pub(crate) fn absorb(
+        &mut self,
+        batch: &Batch,
+        responses: &mut Vec<u64>,
+    ) -> Result<(), AbsorbError> {
         self.check(batch)?;
         self.received.batches += 1;
         self.progress =
@@ -148,7 +152,7 @@ impl Process {
         for phase in [Phase::Warmup, Phase::Measured] {
             self.received.cycles[phase] += batch.cycles[phase].service.len() as u64;
         }
-        self.record_cycles(&batch.cycles[Phase::Measured], batch.as_of);
+        self.record_cycles(&batch.cycles[Phase::Measured], batch.as_of, responses);
         for column in &batch.columns {
             self.record_column(column, batch.as_of);
         }
@@ -184,17 +188,20 @@ impl Process {
         Ok(())
     }
 
-    fn record_cycles(&mut self, cycles: &Cycles, as_of: Time) {
-        let waits = cycles.wait.iter().copied();
-        let services = cycles.service.iter().copied();
+    fn record_cycles(&mut self, cycles: &Cycles, as_of: Time, responses: &mut Vec<u64>) {
+        let Cycles { wait: waits, service: services } = cycles;
         match (self.of_cycles, &mut self.metrics[..]) {
             (OfCycles::All, [wait, service, response, ..]) => {
-                wait.record(waits.clone(), as_of);
-                service.record(services.clone(), as_of);
-                response.record(waits.zip(services).map(|(w, s)| within(w) + within(s)), as_of);
+                wait.record(waits, as_of);
+                service.record(services, as_of);
+                // Each part is clamped, and that it was is counted where the part is recorded.
+                let pairs = waits.iter().zip(services);
+                responses.clear();
+                responses.extend(pairs.map(|(wait, service)| within(*wait) + within(*service)));
+                response.record(responses, as_of);
             }
             (OfCycles::ServiceAndResponse, [service, response, ..]) => {
-                service.record(services.clone(), as_of);
+                service.record(services, as_of);
                 response.record(services, as_of);
             }
             // A batch of the primary has none: it was checked.
@@ -207,13 +214,7 @@ impl Process {
         self.received.values[number] += column.values.len() as u64;
         if column.phase == Phase::Measured {
             let position = self.position(column.metric).expect("the batch was checked");
-            self.metrics[position].record(column.values.iter().copied(), as_of);
+            self.metrics[position].record(&column.values, as_of);
         }
     }
-}
-
-/// A part of a response: clamped, and counted where the part itself is recorded.
-#[inline]
-fn within(value: u64) -> u64 {
-    if value == BELOW { 0 } else { value.min(VALUE_MAX) }
 }

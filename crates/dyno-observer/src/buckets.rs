@@ -1,0 +1,142 @@
+//! Values counted in buckets: those of an `HdrHistogram` of three digits, to the border.
+//!
+//! Values below 2,048 have a bucket each; from there on 1,024 buckets lie between a power of two
+//! and the next, so that none is wider than a thousandth of its values. The buckets are our own
+//! because counting is most of what the primary does with a value: where the largest is known
+//! beforehand, it is an index and an addition. For everything else there is
+//! [`to_histogram`](Buckets::to_histogram).
+
+use hdrhistogram::Histogram;
+
+/// Significant decimal digits: 0.1 %, finer than any benchmark repeats.
+pub(crate) const DIGITS: u8 = 3;
+/// Buckets between a power of two and the next: the least power of two that gives three digits.
+const HALF: usize = 1 << HALF_BITS;
+const HALF_BITS: u32 = 10;
+
+/// How many values lie in each bucket.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Buckets {
+    /// As long as the largest value has needed, in whole halves.
+    counts: Vec<u64>,
+}
+
+impl Buckets {
+    /// Has a bucket for each value up to this one.
+    pub(crate) fn reach(&mut self, max: u64) {
+        let length = index(max) / HALF * HALF + HALF;
+        if self.counts.len() < length {
+            self.counts.resize(length, 0);
+        }
+    }
+
+    /// Counts a value that [`reach`](Self::reach) was told of, or a smaller one.
+    #[inline]
+    pub(crate) fn count(&mut self, value: u64) {
+        self.counts[index(value)] += 1;
+    }
+
+    /// Takes in what another counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    /// Forgets all values and keeps the buckets.
+    pub(crate) fn clear(&mut self) {
+        self.counts.fill(0);
+    }
+
+    /// The largest values that share a bucket with those of some ranks, which ascend from 1 and
+    /// are no higher than the number of values. In one walk.
+    pub(crate) fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [u64; N] {
+        let mut buckets = self.counts.iter().enumerate();
+        let (mut seen, mut last) = (0, 0);
+        ranks.map(|rank| {
+            while seen < rank {
+                let (index, count) = buckets.next().expect("a rank is that of a counted value");
+                seen += count;
+                last = highest(index);
+            }
+            last
+        })
+    }
+
+    /// The same counts in the same buckets, for what reads an `HdrHistogram`.
+    pub(crate) fn to_histogram(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new(DIGITS).expect("three digits are allowed");
+        for (index, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            histogram.record_n(highest(index), *count).expect("it grows by itself");
+        }
+        histogram
+    }
+}
+
+/// The bucket of a value.
+const fn index(value: u64) -> usize {
+    let shift = shift(value);
+    ((shift as usize) << HALF_BITS) + (value >> shift) as usize
+}
+
+/// How many low bits of a value its bucket does not tell apart.
+const fn shift(value: u64) -> u32 {
+    (u64::BITS - HALF_BITS - 1).saturating_sub(value.leading_zeros())
+}
+
+/// The largest value in a bucket.
+const fn highest(index: usize) -> u64 {
+    let shift = (index >> HALF_BITS).saturating_sub(1);
+    let place = (index - (shift << HALF_BITS)) as u64;
+    ((place + 1) << shift) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_bus::value::VALUE_MAX;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of all sizes alike, and the borders between them.
+    fn value() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            (0..=VALUE_MAX, 0..53u32).prop_map(|(value, bits)| value >> bits),
+            (0..53u32, 0..3u64).prop_map(|(bits, beside)| ((1 << bits) + beside).saturating_sub(1)),
+            Just(VALUE_MAX),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn borders_are_those_of_a_histogram(value in value()) {
+            let histogram = Histogram::<u64>::new_with_max(VALUE_MAX, DIGITS).unwrap();
+            prop_assert_eq!(highest(index(value)), histogram.highest_equivalent(value));
+        }
+
+        #[test]
+        fn counts_and_ranks_are_those_of_a_histogram(values in prop::collection::vec(value(), 1..500)) {
+            let (mut buckets, mut histogram) = (Buckets::default(), Histogram::<u64>::new(DIGITS).unwrap());
+            for half in values.chunks(250) {
+                let mut some = Buckets::default();
+                some.reach(*half.iter().max().unwrap());
+                half.iter().for_each(|value| some.count(*value));
+                buckets.add(&some);
+            }
+            values.iter().for_each(|value| histogram.record(*value).unwrap());
+            prop_assert_eq!(&buckets.to_histogram(), &histogram);
+
+            let count = values.len() as u64;
+            let ranks = [1, count.div_ceil(2), count];
+            let quantiles = ranks.map(|rank| (rank as f64 - 0.5) / count as f64);
+            let expected = quantiles.map(|quantile| histogram.value_at_quantile(quantile));
+            prop_assert_eq!(buckets.at_ranks(ranks), expected);
+
+            buckets.clear();
+            prop_assert!(buckets.to_histogram().is_empty());
+        }
+    }
+}
