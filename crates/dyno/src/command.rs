@@ -2,8 +2,6 @@
 
 use std::ffi::OsString;
 
-use signal_hook::consts::SIGINT;
-
 use crate::args::{Arguments, Output};
 use crate::bench::Bench;
 use crate::outcome::{Error, Outcome};
@@ -39,9 +37,9 @@ pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsStrin
     };
     match run(&mut bench, &arguments) {
         Ok(code) => Outcome::new(code),
-        Err(Refusal::Prompt(interrupted @ PromptError::Interrupted)) => {
+        Err(Refusal::Prompt(interrupted @ PromptError::Interrupted { signal })) => {
             report::print_error(&interrupted.to_string());
-            Outcome::new(Verdict::Interrupted { signal: SIGINT }.exit_code())
+            Outcome::new(Verdict::Interrupted { signal }.exit_code())
         }
         Err(error) => refuse(&error),
     }

@@ -6,19 +6,14 @@
 //!
 //! It refuses to ask where nobody could answer, and a Ctrl-C starts nothing.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+mod line;
+mod terminal;
 
-use console::Term;
-use dialoguer::Input;
-use dialoguer::theme::SimpleTheme;
-use signal_hook::consts::SIGINT;
-use signal_hook::low_level::unregister;
-use signal_hook::{SigId, flag};
+use std::io::{self, IsTerminal};
 
+use self::terminal::Terminal;
 use crate::parameters::{Machine, Setting, Settings, SettingsError, Source, TaskParameters};
-use crate::report::redacted;
+use crate::report::{print_error, redacted};
 
 /// What is asked for, in this order: a duration is refused if it is too short for the rate.
 const ASKED: [Setting; 8] = [
@@ -40,23 +35,12 @@ pub(crate) enum PromptError {
     #[error("--prompt: there is no terminal to ask on; leave it out, and give flags")]
     NoTerminal,
     #[error("interrupted: nothing was started")]
-    Interrupted,
+    Interrupted { signal: i32 },
     /// Something that is not asked for can't be taken.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("--prompt: the terminal can't be read: {0}")]
-    Terminal(io::Error),
-}
-
-impl From<dialoguer::Error> for PromptError {
-    fn from(error: dialoguer::Error) -> Self {
-        let dialoguer::Error::IO(error) = error;
-        match error.kind() {
-            io::ErrorKind::Interrupted => Self::Interrupted,
-            io::ErrorKind::NotConnected => Self::NoTerminal,
-            _ => Self::Terminal(error),
-        }
-    }
+    Terminal(#[from] io::Error),
 }
 
 /// Asks for the parameters of a benchmark. `said` is what all layers say so far.
@@ -69,47 +53,14 @@ pub(crate) fn ask(
         return Err(PromptError::NoTerminal);
     }
     let mut interview = Interview::new(benchmark, said, task, Machine::here())?;
-    let _caught = CtrlC::catch().map_err(PromptError::Terminal)?;
-    let term = Term::stderr();
-    let head = format!("{benchmark}: Enter takes what is in brackets");
-    (&term).write_all(format!("{head}\n").as_bytes()).map_err(PromptError::Terminal)?;
+    let mut terminal = Terminal::open()?;
+    terminal.say(&format!("{benchmark}: Enter takes what is in brackets"))?;
     for question in interview.questions() {
-        let shown = redacted(&question.offered);
-        // What is offered is taken by Enter as it is, and shown without its passwords.
-        let is_secret = shown != question.offered;
-        let text =
-            if is_secret { format!("{} [{shown}]", question.text) } else { question.text.clone() };
-        let input = Input::<String>::with_theme(&SimpleTheme)
-            .with_prompt(text)
-            .default(question.offered.clone())
-            .show_default(!is_secret && !question.offered.is_empty())
-            .report(!is_secret)
-            .validate_with(|answer: &String| interview.check(&question, answer).map(drop))
-            .interact_text_on(&term);
-        let answer = input.inspect_err(|_| {
-            // Where the question stood, what is said next would follow on its line.
-            let _left = term.show_cursor().and_then(|()| term.write_line(""));
-        })?;
-        interview.take(&question, &answer)?;
+        while let Err(refusal) = interview.take(&question, &terminal.ask(&question)?) {
+            print_error(&refusal.to_string());
+        }
     }
     Ok(interview.answers)
-}
-
-/// Keeps a Ctrl-C from ending the process: what reads the terminal then returns, and the terminal
-/// is as it was.
-struct CtrlC(SigId);
-
-impl CtrlC {
-    fn catch() -> io::Result<Self> {
-        // That it was pressed is told by the reading itself.
-        flag::register(SIGINT, Arc::new(AtomicBool::new(false))).map(Self)
-    }
-}
-
-impl Drop for CtrlC {
-    fn drop(&mut self) {
-        unregister(self.0);
-    }
 }
 
 /// What a question is about.
@@ -126,6 +77,16 @@ struct Question {
     text: String,
     /// Empty where nothing is said: then no answer leaves it so.
     offered: String,
+}
+
+impl Question {
+    /// What stands before the answer.
+    fn label(&self) -> String {
+        match redacted(&self.offered) {
+            offered if offered.is_empty() => self.text.clone(),
+            offered => format!("{} [{offered}]", self.text),
+        }
+    }
 }
 
 /// The questions of one benchmark and the answers so far.

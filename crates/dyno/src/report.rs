@@ -75,6 +75,8 @@ pub use self::figures::{asked, delivered, span};
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::hlog::of_observer as histogram_log;
 #[cfg(feature = "cli")]
+pub(crate) use self::live::reflows;
+#[cfg(feature = "cli")]
 pub use self::plot::plot;
 #[cfg(feature = "cli")]
 pub(crate) use self::redact::text as redacted;

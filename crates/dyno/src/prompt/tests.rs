@@ -105,9 +105,13 @@ fn what_is_not_asked_for_is_refused_before_the_first_question() {
 }
 
 #[test]
-fn a_ctrl_c_is_told_from_a_terminal_that_is_gone() {
-    let unreadable = dialoguer::Error::IO(io::ErrorKind::UnexpectedEof.into());
-    assert!(matches!(PromptError::from(unreadable), PromptError::Terminal(_)));
-    let interrupted = dialoguer::Error::IO(io::ErrorKind::Interrupted.into());
-    assert!(matches!(PromptError::from(interrupted), PromptError::Interrupted));
+fn a_password_is_offered_unseen() {
+    let task = task();
+    let mut said = said();
+    said.say_parameter("url=redis://u:secret@h".into(), Source::Flag);
+    let interview = Interview::new("fib", &said, &task, MACHINE).unwrap();
+    let question = interview.questions().pop().unwrap();
+    assert_eq!(question.offered, "redis://u:secret@h");
+    let label = question.label();
+    assert!(label.starts_with("url [redis://") && !label.contains("secret"), "{label}");
 }

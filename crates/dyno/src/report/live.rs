@@ -116,7 +116,7 @@ fn size(term: &Term) -> Room {
 
 /// Whether the terminal breaks its lines anew when it becomes narrower, as nearly all do. Those
 /// that cut them off would have what stands above the view cleared with it.
-fn reflows() -> bool {
+pub(crate) fn reflows() -> bool {
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
     std::env::var_os("XTERM_VERSION").is_none() && !is("TERM", "linux")
 }

@@ -1,0 +1,152 @@
+//! The terminal that questions are asked on: one row for each, drawn anew with each key.
+//!
+//! Keys are ours from the first question to the last, so that what is typed ahead or pasted is not
+//! echoed by the kernel between two of them. A signal that would end the process is caught
+//! meanwhile: whoever kills it gets the terminal back as it was.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use console::{Term, measure_text_width, truncate_str};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::low_level::unregister;
+use signal_hook::{SigId, flag};
+
+use super::line::{Line, Pressed, Shown};
+use super::{PromptError, Question};
+use crate::report::{redacted, reflows};
+
+/// Columns that are kept for the answer, however long the question is.
+const ANSWER_MIN: usize = 16;
+/// The terminal's width where it does not say how wide it is.
+const COLUMNS: u16 = 80;
+
+/// Where questions are asked; as it was once this is dropped.
+pub(super) struct Terminal {
+    term: Term,
+    before: Termios,
+    signals: Signals,
+    /// In which column the cursor was left in the row of a question.
+    cursor: usize,
+}
+
+impl Terminal {
+    pub(super) fn open() -> Result<Self, PromptError> {
+        let signals = Signals::catch().map_err(PromptError::Terminal)?;
+        let before = tcgetattr(io::stdin()).map_err(io::Error::from)?;
+        let mut ours = before.clone();
+        ours.local_flags -= LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &ours).map_err(io::Error::from)?;
+        Ok(Self { term: Term::stderr(), before, signals, cursor: 0 })
+    }
+
+    pub(super) fn say(&self, line: &str) -> Result<(), PromptError> {
+        Ok(self.term.write_line(line)?)
+    }
+
+    /// The answer to a question, which stays on the terminal, refused or not.
+    pub(super) fn ask(&mut self, question: &Question) -> Result<String, PromptError> {
+        let mut line = Line::default();
+        loop {
+            self.draw(&question.label(), &line)?;
+            match self.press(&mut line)? {
+                Pressed::Changed => {}
+                Pressed::Finished => break,
+                Pressed::Interrupted => return self.interrupted(SIGINT),
+            }
+        }
+        let answer = match line.text() {
+            // Taken as it is: what is shown of it may lack a password.
+            text if text.is_empty() => question.offered.clone(),
+            text => text,
+        };
+        let begin = self.begin();
+        self.cursor = 0;
+        self.say(&format!("{begin}{}: {}", question.text, redacted(&answer)))?;
+        Ok(answer)
+    }
+
+    fn press(&self, line: &mut Line) -> Result<Pressed, PromptError> {
+        if let Some(signal) = self.signals.caught() {
+            return self.interrupted(signal);
+        }
+        let key = self.term.read_key_raw()?;
+        // A signal wakes the reading as a Ctrl-C does.
+        match self.signals.caught() {
+            Some(signal) => self.interrupted(signal),
+            None => Ok(line.press(&key)),
+        }
+    }
+
+    /// What is said next stands on a line of its own.
+    fn interrupted<T>(&self, signal: i32) -> Result<T, PromptError> {
+        let _left = self.say("");
+        Err(PromptError::Interrupted { signal })
+    }
+
+    fn columns(&self) -> usize {
+        let (_, columns) = self.term.size_checked().unwrap_or((0, COLUMNS));
+        columns.into()
+    }
+
+    fn draw(&mut self, label: &str, line: &Line) -> io::Result<()> {
+        // The last column stays free: some terminals break a line that is as wide as they are.
+        let columns = self.columns().saturating_sub(1);
+        let label = truncate_str(label, columns.saturating_sub(ANSWER_MIN), "…");
+        let beginning = format!("{label}: ");
+        let width = measure_text_width(&beginning);
+        let Shown { text, cursor } = line.shown(columns.saturating_sub(width));
+        let begin = self.begin();
+        self.cursor = width + cursor;
+        let to = self.cursor;
+        self.term.write_str(&format!("{begin}{beginning}{text}\r\x1b[{to}C"))
+    }
+
+    /// Clears the row of the question: the rows, if the terminal has become narrower.
+    fn begin(&self) -> String {
+        let rows = if reflows() { self.cursor / self.columns().max(1) } else { 0 };
+        let up = if rows > 0 { format!("\x1b[{rows}A") } else { String::new() };
+        format!("{up}\r\x1b[J")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // One that is gone has nothing to give back.
+        let _gone = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
+    }
+}
+
+/// Signals that end a process, noted instead.
+struct Signals {
+    ids: Vec<SigId>,
+    caught: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        let mut signals = Self { ids: Vec::new(), caught: Arc::default() };
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+            let caught = Arc::clone(&signals.caught);
+            signals.ids.push(flag::register_usize(signal, caught, signal.unsigned_abs() as usize)?);
+        }
+        Ok(signals)
+    }
+
+    fn caught(&self) -> Option<i32> {
+        match self.caught.load(Ordering::Relaxed) {
+            0 => None,
+            signal => i32::try_from(signal).ok(),
+        }
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for id in &self.ids {
+            unregister(*id);
+        }
+    }
+}
