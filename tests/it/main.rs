@@ -21,6 +21,7 @@ mod lifecycle;
 mod metrics;
 mod orphans;
 mod output;
+mod prompt;
 mod protocol;
 mod redis;
 mod security;

@@ -4,6 +4,7 @@
 
 mod invariants;
 mod server;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -21,6 +22,7 @@ use tempfile::TempDir;
 
 pub(crate) use invariants::{State, processes_of, processor_time, state_of};
 pub(crate) use server::Redis;
+pub(crate) use terminal::Terminal;
 
 pub(crate) const BEHAVES: &str = env!("CARGO_BIN_EXE_behaves");
 pub(crate) const MISBEHAVES: &str = env!("CARGO_BIN_EXE_misbehaves");

@@ -30,6 +30,8 @@ pub(super) struct Terminal {
     signals: Signals,
     /// In which column the cursor was left in the row of a question.
     cursor: usize,
+    /// How wide the terminal was then.
+    columns: usize,
 }
 
 impl Terminal {
@@ -39,7 +41,7 @@ impl Terminal {
         let mut ours = before.clone();
         ours.local_flags -= LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
         tcsetattr(io::stdin(), SetArg::TCSADRAIN, &ours).map_err(io::Error::from)?;
-        Ok(Self { term: Term::stderr(), before, signals, cursor: 0 })
+        Ok(Self { term: Term::stderr(), before, signals, cursor: 0, columns: 0 })
     }
 
     pub(super) fn say(&self, line: &str) -> Result<(), PromptError> {
@@ -93,20 +95,25 @@ impl Terminal {
 
     fn draw(&mut self, label: &str, line: &Line) -> io::Result<()> {
         // The last column stays free: some terminals break a line that is as wide as they are.
-        let columns = self.columns().saturating_sub(1);
+        let whole = self.columns();
+        let columns = whole.saturating_sub(1);
         let label = truncate_str(label, columns.saturating_sub(ANSWER_MIN), "…");
         let beginning = format!("{label}: ");
         let width = measure_text_width(&beginning);
         let Shown { text, cursor } = line.shown(columns.saturating_sub(width));
         let begin = self.begin();
-        self.cursor = width + cursor;
+        (self.cursor, self.columns) = (width + cursor, whole);
         let to = self.cursor;
         self.term.write_str(&format!("{begin}{beginning}{text}\r\x1b[{to}C"))
     }
 
     /// Clears the row of the question: the rows, if the terminal has become narrower.
     fn begin(&self) -> String {
-        let rows = if reflows() { self.cursor / self.columns().max(1) } else { 0 };
+        let columns = self.columns();
+        if columns == self.columns {
+            return "\r\x1b[K".to_owned();
+        }
+        let rows = if reflows() { self.cursor / columns.max(1) } else { 0 };
         let up = if rows > 0 { format!("\x1b[{rows}A") } else { String::new() };
         format!("{up}\r\x1b[J")
     }

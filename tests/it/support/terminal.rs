@@ -1,0 +1,178 @@
+//! A terminal with a screen: `tmux`, which draws what a program writes as people would see it.
+//!
+//! Each has a server of its own, which ends with it.
+
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use super::{Benchmark, DEADLINE, TempDir, invariants, send, until};
+
+/// What the terminal runs: the program, and then what is known of its end. It stays open for as
+/// long as a test may look at it, and no longer if the test is killed.
+const SCRIPT: &str = r#"trap : INT QUIT TSTP
+"$@"
+echo "ended $?" >ended
+stty -a >stty
+exec sleep 120"#;
+
+/// A benchmark on a terminal.
+pub(crate) struct Terminal {
+    /// The head of the terminal's session.
+    shell: u32,
+    folder: TempDir,
+}
+
+impl Benchmark {
+    /// Starts it on a terminal of so many columns and rows.
+    #[track_caller]
+    pub(crate) fn on_terminal(self, columns: u32, rows: u32) -> Terminal {
+        invariants::adopt_orphans();
+        std::fs::write(
+            self.folder.path().join("conf"),
+            "set -g status off\nset -g history-limit 5000\n",
+        )
+        .expect("writable");
+        let mut terminal = Terminal { shell: 0, folder: self.folder };
+        let mut command = terminal.tmux();
+        command.arg("-f").arg(terminal.folder.path().join("conf"));
+        command.args(["new-session", "-d", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+        for (name, value) in &self.variables {
+            command.args(["-e", &format!("{name}={value}")]);
+        }
+        // What it writes is kept from its first byte on.
+        command.args(["sh", "-c", "read _; exec \"$@\"", "sh", "sh", "-c", SCRIPT, "sh"]);
+        command.args(&self.launcher).arg(self.program).args(&self.words);
+        run(&mut command);
+        terminal.shell = terminal.told("#{pane_pid}").parse().expect("a number");
+        terminal.command(&["pipe-pane", "cat >written"]);
+        terminal.keys(&["Enter"]);
+        terminal
+    }
+}
+
+impl Terminal {
+    fn tmux(&self) -> Command {
+        let mut command = Command::new("tmux");
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("DYNO_") || matches!(&*name, "TMUX" | "NO_COLOR") {
+                command.env_remove(name);
+            }
+        }
+        command.current_dir(self.folder.path()).args(["-u", "-S", "socket"]);
+        command
+    }
+
+    #[track_caller]
+    fn command(&self, words: &[&str]) -> String {
+        run(self.tmux().args(words))
+    }
+
+    /// What tmux knows, in its own format.
+    #[track_caller]
+    pub(crate) fn told(&self, format: &str) -> String {
+        self.command(&["display-message", "-p", format]).trim().to_owned()
+    }
+
+    /// Presses keys, by tmux's names of them.
+    #[track_caller]
+    pub(crate) fn keys(&self, keys: &[&str]) {
+        self.command(&[&["send-keys"], keys].concat());
+    }
+
+    /// Types text.
+    #[track_caller]
+    pub(crate) fn types(&self, text: &str) {
+        self.command(&["send-keys", "-l", text]);
+    }
+
+    /// Makes it so many columns wide, and waits until programs are told: tmux draws by the new
+    /// width at once, but may tell of it later.
+    #[track_caller]
+    pub(crate) fn resize(&self, columns: u32) {
+        self.command(&["resize-window", "-x", &columns.to_string()]);
+        let tty = self.told("#{pane_tty}");
+        let told = format!(" {columns}\n");
+        let is_told = || run(Command::new("stty").args(["-F", &tty, "size"])).ends_with(&told);
+        until("the width is known", DEADLINE, is_told);
+    }
+
+    /// All rows, those that were scrolled out of sight too, without the empty ones below.
+    #[track_caller]
+    pub(crate) fn screen(&self) -> String {
+        self.command(&["capture-pane", "-p", "-S", "-"]).trim_end().to_owned()
+    }
+
+    /// Waits until the screen is like this.
+    #[track_caller]
+    pub(crate) fn until_shown(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
+        let end = dyno_bus::clock::now() + DEADLINE;
+        loop {
+            let screen = self.screen();
+            if condition(&screen) {
+                return screen;
+            }
+            assert!(dyno_bus::clock::now() < end, "{what} is not shown:\n{screen}");
+            std::thread::park_timeout(super::POLL_PERIOD * 10);
+        }
+    }
+
+    /// Waits until the screen has this.
+    #[track_caller]
+    pub(crate) fn until_shows(&self, text: &str) -> String {
+        self.until_shown(text, |screen| screen.contains(text))
+    }
+
+    /// The primary.
+    #[track_caller]
+    pub(crate) fn primary(&self) -> u32 {
+        let mut primary = None;
+        until("the primary", DEADLINE, || {
+            primary = invariants::children_of(self.shell).first().copied();
+            primary.is_some()
+        });
+        primary.expect("it is there")
+    }
+
+    /// A file of the benchmark's folder; empty as long as there is none.
+    pub(crate) fn read(&self, path: &str) -> String {
+        let bytes = std::fs::read(self.folder.path().join(path)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for the benchmark's end; its exit code. Whatever became of it, the terminal is as it
+    /// was, and no process is left.
+    #[track_caller]
+    pub(crate) fn end(&self) -> i32 {
+        until("its end", DEADLINE, || !self.read("stty").is_empty());
+        let left = || invariants::children_of(self.shell).is_empty();
+        until("nothing is left", DEADLINE, left);
+        let stty = self.read("stty");
+        for flag in [" echo ", " icanon ", " isig ", " onlcr "] {
+            assert!(stty.replace(['\n', ';'], " ").contains(flag), "no{flag}in {stty}");
+        }
+        assert_eq!(self.told("#{cursor_flag}"), "1", "the cursor is hidden");
+        let ended = self.read("ended");
+        ended.trim().trim_start_matches("ended ").parse().expect("a number")
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // The primary's workers end with it, whatever the test was about.
+        for pid in invariants::children_of(self.shell) {
+            send(pid, Signal::SIGKILL);
+        }
+        let mut command = self.tmux();
+        let _ended = command.arg("kill-server").stderr(Stdio::null()).status();
+    }
+}
+
+/// Runs a command of tmux; what it says.
+#[track_caller]
+fn run(command: &mut Command) -> String {
+    let output = command.output().expect("`tmux` is there: `cargo xtask test` installs it");
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
