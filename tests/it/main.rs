@@ -18,6 +18,7 @@ mod inherited;
 mod kernel;
 mod library;
 mod lifecycle;
+mod live;
 mod metrics;
 mod orphans;
 mod output;

@@ -31,6 +31,7 @@ pub(crate) const RECORDS: &str = env!("CARGO_BIN_EXE_records");
 pub(crate) const SEVERAL: &str = env!("CARGO_BIN_EXE_several");
 pub(crate) const LIBRARY: &str = env!("CARGO_BIN_EXE_library");
 pub(crate) const ALLOCATES: &str = env!("CARGO_BIN_EXE_allocates");
+pub(crate) const DRAWS: &str = env!("CARGO_BIN_EXE_draws");
 pub(crate) const INCR: &str = env!("CARGO_BIN_EXE_incr");
 
 /// No run of a test takes as long, however busy the machine is.

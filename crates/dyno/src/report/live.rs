@@ -50,10 +50,7 @@ impl Live {
         let style = ProgressStyle::with_template("{frame}")
             .expect("a template of one key")
             .with_key("frame", frame);
-        // Buffered: what is drawn appears at once, and never half.
-        let lines = Box::new(Lines::over(Term::buffered_stderr()));
-        let target = ProgressDrawTarget::term_like_with_hz(lines, REDRAWS);
-        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+        let bar = ProgressBar::with_draw_target(None, target()).with_style(style);
         let palette = Palette::of(&term);
         let columns = size(&term).columns;
         Self { bar, text, term, palette, course, columns }
@@ -67,14 +64,16 @@ impl Live {
         self.columns = room.columns;
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         if room.columns < before && reflows() {
-            self.forget(ghosts(&text, room.columns));
+            self.forget(ghosts(&text, room));
         }
         if let Some(tick) = tick {
             self.course.note(tick);
             // The last column stays free: some terminals break a line that is as wide as they are.
             let room = Room { columns: room.columns.saturating_sub(1), ..room };
-            let frame = || frame::render(&self.course, tick, room, self.palette);
-            *text = own.map_or_else(frame, |own| own.trim_end().to_owned());
+            *text = match own {
+                Some(own) => frame::fitted(&printable(own.trim_end()), room.columns),
+                None => frame::render(&self.course, tick, room, self.palette),
+            };
         }
         drop(text);
         let lines: Vec<_> =
@@ -85,6 +84,12 @@ impl Live {
         } else if tick.is_some() {
             self.bar.tick();
         }
+    }
+
+    /// Leaves what is drawn where it is: someone has written below it, and to replace it would
+    /// take away what they wrote.
+    pub(super) fn leave(&mut self) {
+        self.bar.set_draw_target(target());
     }
 
     /// Clears so many rows from the cursor's up, which is the view's last.
@@ -109,6 +114,13 @@ impl Drop for Live {
     }
 }
 
+/// Where the view is drawn, with nothing drawn yet.
+fn target() -> ProgressDrawTarget {
+    // Buffered: what is drawn appears at once, and never half.
+    let lines = Box::new(Lines::over(Term::buffered_stderr()));
+    ProgressDrawTarget::term_like_with_hz(lines, REDRAWS)
+}
+
 fn size(term: &Term) -> Room {
     let (rows, columns) = term.size_checked().unwrap_or(SIZE);
     Room { columns: columns.into(), rows: rows.into() }
@@ -122,14 +134,14 @@ pub(crate) fn reflows() -> bool {
 }
 
 /// How many rows more than lines a view takes in a terminal that has become narrower: `indicatif`
-/// knows of the lines only.
-fn ghosts(text: &str, columns: usize) -> usize {
+/// knows of the lines only, and draws no more of them than there are rows.
+fn ghosts(text: &str, Room { columns, rows }: Room) -> usize {
     let wrapped = |line: &str| console::measure_text_width(line).saturating_sub(1) / columns.max(1);
-    text.lines().map(wrapped).sum()
+    text.lines().take(rows).map(wrapped).sum()
 }
 
-/// Without what would move the cursor: a worker's output must not tear the view. Our own colours,
-/// and the worker's, stay.
+/// Without what would move the cursor: a worker's output, or what the user draws, must not tear
+/// the view. Our own colours, and theirs, stay.
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -164,10 +176,11 @@ mod tests {
     #[test]
     fn a_view_in_a_narrower_terminal_takes_more_rows() {
         let text = format!("{}\n{}\n\nx", "a".repeat(119), "b".repeat(60));
-        for (columns, rows) in [(119, 0), (118, 1), (60, 1), (59, 3), (40, 3)] {
-            assert_eq!(ghosts(&text, columns), rows, "{columns}");
+        for (columns, more) in [(119, 0), (118, 1), (60, 1), (59, 3), (40, 3)] {
+            assert_eq!(ghosts(&text, Room { columns, rows: 24 }), more, "{columns}");
         }
-        assert_eq!(ghosts("", 50), 0);
+        assert_eq!(ghosts(&text, Room { columns: 59, rows: 1 }), 2, "as much as was drawn");
+        assert_eq!(ghosts("", Room { columns: 50, rows: 24 }), 0);
     }
 
     #[test]

@@ -268,6 +268,7 @@ impl Reporter {
             let here = std::env::current_dir().unwrap_or_default();
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
             let kept = kept.map(|kept| kept.strip_prefix(here).unwrap_or(kept));
+            self.screen.clear_for_stdout();
             write(&summary, format, kept, &self.settings.plot);
         }
         summary

@@ -2,17 +2,20 @@
 //!
 //! It takes from a [`Queue`], calls the user's `on_tick`, and owns the view. When the run is over
 //! it is waited for, but not for long: a terminal that is stopped (Ctrl-S) may never take another
-//! byte. Dropped without an end, as by a panic, the view is taken away all the same.
+//! byte. What goes to that same terminal next waits for it all the same: it would be stopped too,
+//! and then be mixed with the view. Dropped without an end, as by a panic, the view is taken away.
 
 use std::any::Any;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use dyno_observer::List;
+use nix::sys::stat::fstat;
 
 use super::OnTick;
 use super::error::ReportError;
@@ -44,6 +47,10 @@ pub(super) struct Screen {
     queue: Arc<Queue>,
     /// Closed by the thread when it ends.
     closed: Receiver<()>,
+    /// Whether it is writing just now, or waits for the terminal to take it.
+    writing: Arc<AtomicBool>,
+    /// Whether it has been waited for.
+    waited: bool,
 }
 
 impl Screen {
@@ -51,7 +58,8 @@ impl Screen {
     pub(super) fn start(view: View, on_tick: Option<OnTick>) -> Result<Self, ReportError> {
         let queue = Arc::new(Queue::default());
         let (open, closed) = sync_channel(0);
-        let drawing = Drawing { view, on_tick };
+        let writing = Arc::<AtomicBool>::default();
+        let drawing = Drawing { view, on_tick, writing: Arc::clone(&writing) };
         let taking = Arc::clone(&queue);
         let body = move || {
             drawing.run(&taking);
@@ -61,7 +69,7 @@ impl Screen {
             .name("dyno-report".to_owned())
             .spawn(body)
             .map_err(|source| ReportError::Thread { source })?;
-        Ok(Self { queue, closed })
+        Ok(Self { queue, closed, writing, waited: false })
     }
 
     /// Hands over an update.
@@ -71,8 +79,27 @@ impl Screen {
 
     /// Hands over how the processes stood at the end, and waits until it is drawn, if the
     /// terminal takes it.
-    pub(super) fn finish(self, list: List) {
+    pub(super) fn finish(&mut self, list: List) {
         self.queue.end(End::Over(Box::new(list)));
+        self.wait();
+    }
+
+    /// Waits until standard output can be written to without being mixed with the view: for as
+    /// long as the terminal is stopped, if it goes there.
+    pub(super) fn clear_for_stdout(&self) {
+        if self.writing.load(Ordering::Acquire) && is_one_terminal() {
+            // Nothing is ever sent: it is closed once the thread has drawn its last.
+            let _closed = self.closed.recv();
+        }
+    }
+
+    fn wait(&mut self) {
+        if !self.waited {
+            self.waited = true;
+            match self.closed.recv_timeout(FAREWELL) {
+                Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
     }
 }
 
@@ -80,16 +107,22 @@ impl Drop for Screen {
     fn drop(&mut self) {
         // Only the first end counts.
         self.queue.end(End::GivenUp);
-        match self.closed.recv_timeout(FAREWELL) {
-            Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
+        self.wait();
     }
+}
+
+/// Whether standard output and standard error are the same terminal.
+fn is_one_terminal() -> bool {
+    let device = |stat: nix::Result<nix::sys::stat::FileStat>| stat.map(|stat| stat.st_rdev).ok();
+    let (out, err) = (device(fstat(io::stdout())), device(fstat(io::stderr())));
+    io::stdout().is_terminal() && io::stderr().is_terminal() && out == err
 }
 
 /// What the thread owns.
 struct Drawing {
     view: View,
     on_tick: Option<OnTick>,
+    writing: Arc<AtomicBool>,
 }
 
 impl Drawing {
@@ -122,6 +155,10 @@ impl Drawing {
             Ok(own) => own,
             Err(panic) => {
                 self.on_tick = None;
+                // The panic's own message stands below the view by now.
+                if let View::Live(live) = &mut self.view {
+                    live.leave();
+                }
                 let cause = message(&*panic);
                 updates.push(Update::Fault(format!("`on_tick` panicked, and is off: {cause}")));
                 None
@@ -130,14 +167,18 @@ impl Drawing {
     }
 
     fn show(&mut self, updates: &[Update], tick: Option<&Tick>, own: Option<String>) {
+        self.writing.store(true, Ordering::Release);
         match &mut self.view {
             View::Live(live) => live.show(updates, tick, own),
             View::Plain(plain) => plain.show(updates, tick),
             View::Silent => {}
         }
+        self.writing.store(false, Ordering::Release);
     }
 
     fn close(self, own: Option<String>) {
+        // To the end of the thread.
+        self.writing.store(true, Ordering::Release);
         match self.view {
             View::Live(live) => live.close(own),
             View::Plain(mut plain) => plain.close(own),

@@ -63,7 +63,13 @@ pub(super) fn render(course: &Course, tick: &Tick, room: Room, palette: Palette)
         lines.extend(sparklines(course, tick, room.columns, palette));
         lines.extend(workers(&tick.list, room, palette));
     }
-    lines.iter().map(|line| cut(line, room.columns)).collect::<Vec<_>>().join("\n")
+    fitted(&lines.join("\n"), room.columns)
+}
+
+/// A line that is too long would break, and tear the view.
+pub(super) fn fitted(text: &str, columns: usize) -> String {
+    let cut = |line| console::truncate_str(line, columns, "…");
+    text.lines().map(cut).collect::<Vec<_>>().join("\n")
 }
 
 /// The phase, and how far it has come.
@@ -194,11 +200,6 @@ fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
         lines.push(palette.dim(&more));
     }
     lines
-}
-
-/// A line that is too long would break, and tear the view.
-fn cut(line: &str, columns: usize) -> String {
-    console::truncate_str(line, columns, "…").into_owned()
 }
 
 #[cfg(test)]

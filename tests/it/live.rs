@@ -1,0 +1,207 @@
+//! The live view on a terminal: what is seen of a run, and that no terminal does it harm.
+
+use std::time::Duration;
+
+use dyno_bus::clock;
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    BEHAVES, Benchmark, DRAWS, MISBEHAVES, Terminal, assert_says, benchmark, send, until,
+};
+
+/// Longer than any test looks at it: a test ends it.
+const LONG: &str = "--duration 60s --on-backlog queue --workers 3 -P how=sleep -P us=2000";
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Its result goes to a file, so that nothing but the view is on the terminal.
+fn to_file(benchmark: Benchmark) -> Benchmark {
+    benchmark.launched_by("sh -c").launched_with("exec \"$@\" >result").launched_by("sh")
+}
+
+/// How often rows begin so: more than once if something of an older view is left.
+fn rows(screen: &str, beginning: &str) -> usize {
+    screen.lines().filter(|row| row.starts_with(beginning)).count()
+}
+
+/// Whether the screen has one view, and all that belongs to it.
+fn is_whole(screen: &str) -> bool {
+    let once = ["measuring ", "issued ", "backlog ", "response p99 ", "worker ", "0 ", "1 ", "2 "];
+    let has_sparklines = ["backlog ", "response p99 "].iter().all(|name| {
+        let mut rows = screen.lines().filter(|row| row.starts_with(name));
+        rows.any(|row| row.contains(|c| ('▁'..='█').contains(&c)))
+    });
+    once.iter().all(|beginning| rows(screen, beginning) == 1) && has_sparklines
+}
+
+/// Nothing of a view is left.
+#[track_caller]
+fn assert_cleared(screen: &str) {
+    for beginning in ["measuring", "draining", "issued", "backlog", "response p99"] {
+        assert_eq!(rows(screen, beginning), 0, "{beginning}: {screen}");
+    }
+}
+
+fn summary(terminal: &Terminal) -> dyno::Summary {
+    serde_json::from_str(&terminal.read("out/run.json")).expect("a summary")
+}
+
+/// Waits until the view, which has this word once, has been drawn some times more. It takes half
+/// a second: tmux tells programs of no new width sooner than a quarter after the one before.
+#[track_caller]
+fn until_redrawn(terminal: &Terminal, word: &str) {
+    let views = || terminal.read("written").matches(word).count();
+    let before = views();
+    until("it is drawn anew", DEADLINE, || views() > before + 5);
+}
+
+#[test]
+fn a_view_has_a_row_for_each_worker_and_the_course_of_backlog_and_response() {
+    for columns in [60, 160] {
+        let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(columns, 30);
+        let screen = terminal.until_shown("a whole view", is_whole);
+        let bar = screen.lines().find(|row| row.starts_with("measuring")).expect("a bar");
+        // The last column stays free.
+        assert_eq!(bar.chars().count(), columns as usize - 1, "{screen}");
+        assert_says(&screen, &["issued", "completed", "uptime", "service", "loop lag p99"]);
+        terminal.keys(&["C-c"]);
+        assert_eq!(terminal.end(), 130);
+        assert_cleared(&terminal.screen());
+    }
+}
+
+#[test]
+fn a_terminal_that_changes_its_width_shows_one_view_and_all_that_was_above_it() {
+    for (benchmark, word, view) in [
+        (benchmark(BEHAVES).args(LONG), "uptime", is_whole as fn(&str) -> bool),
+        // What the user draws has lines that fit into the wider terminal only.
+        (benchmark(DRAWS).args("--duration 60s"), "second row", |screen| {
+            rows(screen, "begin wide") == 1 && rows(screen, "second row") == 1
+        }),
+    ] {
+        let terminal = to_file(benchmark).on_terminal(160, 18);
+        for columns in [160, 60, 160, 50] {
+            terminal.resize(columns);
+            until_redrawn(&terminal, word);
+            let screen = terminal.until_shown("one view", view);
+            // Wherever the terminal has broken it.
+            let whole = screen.replace('\n', "");
+            assert_eq!(whole.matches("max-backlog").count(), 1, "{screen}");
+            if cfg!(debug_assertions) {
+                assert_eq!(whole.matches("THIS IS A DEBUG BUILD").count(), 1, "{screen}");
+            }
+        }
+        terminal.keys(&["C-c"]);
+        assert_eq!(terminal.end(), 130);
+    }
+}
+
+#[test]
+fn a_run_that_breaks_gives_the_terminal_back() {
+    for (line, code) in [
+        ("-P how=panic -P at=cycle --duration 1s", 3),
+        ("-P how=abort -P at=cycle -P worker=1", 5),
+        ("-P how=panic -P at=primary-before", 5),
+        ("-P how=panic -P at=primary-after", 5),
+    ] {
+        let terminal = to_file(benchmark(MISBEHAVES).args(line)).on_terminal(60, 30);
+        assert_eq!(terminal.end(), code, "{line}: {}", terminal.screen());
+        assert_cleared(&terminal.screen());
+    }
+}
+
+#[test]
+fn an_on_tick_that_panics_is_replaced_by_dynos_view_and_its_words_stay() {
+    let line = "--duration 60s --workers 3";
+    let draws = benchmark(DRAWS).args(line).env("DRAWS", "panic-later");
+    let terminal = to_file(draws).on_terminal(100, 30);
+    let screen = terminal.until_shown("dyno's own view", is_whole);
+    let said = ["second row", "panicked at", "told to panic\n", "RUST_BACKTRACE=1", "backtrace\n"];
+    assert_says(&screen, &said);
+    assert_says(&screen, &["error: `on_tick` panicked, and is off: told to panic\nmeasuring"]);
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 130);
+    assert_cleared(&terminal.screen());
+}
+
+#[test]
+fn a_primary_that_is_killed_leaves_a_terminal_that_can_be_used() {
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 129), (Signal::SIGKILL, 137)] {
+        let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(60, 30);
+        terminal.until_shown("a whole view", is_whole);
+        // Not even while it is drawn: nobody could show it again after a SIGKILL.
+        assert_eq!(terminal.told("#{cursor_flag}"), "1");
+        assert!(!terminal.read("written").contains("\x1b[?25l"));
+        send(terminal.primary(), signal);
+        assert_eq!(terminal.end(), code);
+        if signal != Signal::SIGKILL {
+            assert_cleared(&terminal.screen());
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_is_stopped_stops_nothing() {
+    let line = "--duration 1s --on-backlog queue -P how=sleep -P us=1000";
+    let terminal = benchmark(BEHAVES).env("DYNO_FORMAT", "csv").args(line).on_terminal(100, 30);
+    terminal.until_shows("measuring");
+    terminal.keys(&["C-s"]);
+    until("the run is over", DEADLINE, || terminal.read("out/run.json").ends_with('\n'));
+    let summary = summary(&terminal);
+    assert_eq!(summary.cycles.completed, 200, "{summary:#?}");
+    assert_ne!(summary.verdict, "invalid", "{summary:#?}");
+    let screen = terminal.screen();
+    assert_eq!(terminal.read("ended"), "", "its result has not been taken yet");
+    assert!(!screen.contains("behaves,"), "{screen}");
+    terminal.keys(&["C-q"]);
+    assert_eq!(terminal.end(), summary.exit_code);
+    let screen = terminal.until_shows("behaves,");
+    assert_cleared(&screen);
+}
+
+#[test]
+fn a_result_that_nobody_takes_stops_no_view() {
+    let closed = benchmark(BEHAVES)
+        .args("--duration 500ms --on-backlog queue")
+        .launched_by("sh -c")
+        .launched_with("exec \"$@\" >&-")
+        .launched_by("sh");
+    let terminal = closed.on_terminal(60, 30);
+    let code = terminal.end();
+    assert_cleared(&terminal.screen());
+    let summary = summary(&terminal);
+    assert_eq!((summary.cycles.completed, summary.exit_code), (100, code), "{summary:#?}");
+}
+
+#[test]
+fn no_color_means_none() {
+    let human = || benchmark(BEHAVES).args("--duration 60s").env("DYNO_FORMAT", "human");
+    for (benchmark, colours) in [(human(), true), (human().env("NO_COLOR", "1"), false)] {
+        let terminal = benchmark.on_terminal(60, 40);
+        terminal.until_shown("a whole view", |screen| rows(screen, "worker ") == 1);
+        terminal.keys(&["C-c"]);
+        assert_eq!(terminal.end(), 130);
+        let written = terminal.read("written");
+        // Colours, and what else makes text look different, end so.
+        let styles = written.split("\x1b[").skip(1).filter(|rest| {
+            rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+        });
+        assert_eq!(styles.count() > 0, colours, "{written:?}");
+    }
+}
+
+#[test]
+fn a_view_is_drawn_ten_times_a_second_at_most() {
+    let begun = clock::now();
+    let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(100, 30);
+    terminal.until_shown("a whole view", is_whole);
+    until_redrawn(&terminal, "uptime");
+    until_redrawn(&terminal, "uptime");
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 130);
+    let seconds = (clock::now() - begun).as_secs_f64();
+    let views = terminal.read("written").matches("uptime").count();
+    // A phase, and each line that is said, draws it anew once more.
+    let most = seconds * 10.0 + 12.0;
+    assert!((views as f64) < most, "{views} views in {seconds} s");
+    assert!(views >= 10, "{views} views in {seconds} s");
+}
