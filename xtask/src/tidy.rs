@@ -8,6 +8,7 @@
 mod arrows;
 mod changelog;
 mod docs;
+mod listed;
 mod manifest;
 mod rust;
 mod source;
@@ -92,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         check(file, &mut report);
     }
     arrows::check_modules(&files, &mut report);
+    listed::check(&files, &mut report);
     let metadata = metadata()?;
     for package in &metadata.packages {
         let path = &package.manifest_path;
