@@ -13,6 +13,7 @@ mod command;
 mod coverage;
 mod deny;
 mod dist;
+mod fuzz;
 mod sim;
 mod steps;
 mod test;
@@ -39,6 +40,8 @@ enum Task {
     Coverage,
     /// Simulate whole runs, whatever befalls them: what the unit tests do, for many more seeds
     Sim(sim::Arguments),
+    /// Feed what reads bytes and texts of others whatever a fuzzer comes up with
+    Fuzz(fuzz::Arguments),
     /// Package each crate that is published, and build it from its package
     Dist(dist::Arguments),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Tidy(arguments) => tidy::run(&arguments),
         Task::Coverage => coverage::run(),
         Task::Sim(arguments) => sim::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
     };
     // One line: where in xtask it failed is of no interest to who runs it.
