@@ -88,7 +88,7 @@ pub use self::summary::Summary;
 use crate::primary::run::{Sink, Update};
 
 /// What the user makes of a run ten times a second, and once after the drain: text that it gives
-/// takes the live view's place.
+/// takes the live view's place, its rows cut to the terminal's width.
 pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// Hears nothing and says nothing: for a run in someone's test.
