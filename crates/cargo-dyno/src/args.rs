@@ -256,8 +256,8 @@ pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
     args
 }
 
-/// NAME, then cargo's flags, then `--` and the benchmark's words: behind a flag that lacks its value,
-/// NAME would be taken for that.
+/// Our `--help`, then NAME, then cargo's flags, then `--` and the benchmark's words: behind a flag
+/// that lacks its value, NAME would be taken for that, and behind NAME `--help` is the benchmark's.
 ///
 /// NAME is the first word that is neither cargo's nor a flag, if nothing of the benchmark's stands
 /// before it: only the benchmark knows which of its flags take a value. `--help` is ours until the
@@ -265,7 +265,7 @@ pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
 fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
     let cli = Cli::command();
     let run = cli.find_subcommand("run").expect("`run` is a subcommand");
-    let (mut name, mut cargo, mut benchmark) = (None, Vec::new(), Vec::new());
+    let (mut help, mut name, mut cargo, mut benchmark) = (Vec::new(), None, Vec::new(), Vec::new());
     let mut named = false;
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
@@ -283,7 +283,7 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
                 cargo.extend(words.next_if(|value| !is_flag(value)));
             }
         } else if untouched && (word == "--help" || word == "-h") {
-            cargo.push(word);
+            help.push(word);
         } else if untouched && !is_flag(&word) {
             named = true;
             name = Some(word);
@@ -291,7 +291,8 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
             benchmark.push(word);
         }
     }
-    let mut arranged = Vec::from_iter(name);
+    let mut arranged = help;
+    arranged.extend(name);
     arranged.extend(cargo);
     arranged.push("--".into());
     arranged.extend(benchmark);

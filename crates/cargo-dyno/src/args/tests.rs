@@ -84,7 +84,9 @@ fn a_word_after_the_benchmarks_first_flag_is_not_its_name() {
 #[test]
 fn help_is_ours_until_the_benchmark_is_named() {
     assert_eq!(arranged("--help"), "--help --");
-    assert_eq!(arranged("-p a -h"), "-p a -h --");
+    assert_eq!(arranged("-p a -h"), "-h -p a --");
+    assert_eq!(arranged("--help fib"), "--help fib --");
+    assert_eq!(arranged("--profile -h fib"), "-h fib --profile --");
     assert_eq!(arranged("fib --help"), "fib -- --help");
     assert_eq!(arranged("--bench fib --help"), "--bench fib -- --help");
 }
