@@ -1,33 +1,44 @@
 //! Breaks what it can of the order of things: counts in Redis, and disconnects in `after`.
 //!
 //! A cycle that runs after its worker's `after` has begun would meet a connection that is closed.
-//! The server is the one at `-P url=…`, the counter the one at `-P key=…`.
+//! The server is the one at `-P url=…`, the counter the one at `-P key=…`. By `-P say_every=N`, the
+//! worker that comes to a multiple of N says so.
 
-use redis::AsyncCommands;
+#![expect(clippy::print_stdout, reason = "a worker that says something")]
+
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands, AsyncConnectionConfig};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
 struct Parameters {
     url: String,
     key: String,
+    /// Nothing is said at 0.
+    say_every: u64,
 }
 
 struct Incr {
     connection: MultiplexedConnection,
     key: String,
+    say_every: u64,
 }
 
 impl dyno::Task for Incr {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
-        let Parameters { url, key } = context.parameters::<Parameters>();
+        let Parameters { url, key, say_every } = context.parameters::<Parameters>();
         let client = redis::Client::open(url.as_str())?;
-        let connection = client.get_multiplexed_async_connection().await?;
-        Ok(Self { connection, key: key.clone() })
+        // An answer that is late is one all the same: what Redis has counted did not fail.
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        Ok(Self { connection, key: key.clone(), say_every: *say_every })
     }
 
     async fn cycle(&self, _cycle: &dyno::Cycle) -> dyno::Result {
-        let () = self.connection.clone().incr(&self.key, 1).await?;
+        let count: u64 = self.connection.clone().incr(&self.key, 1).await?;
+        if self.say_every > 0 && count.is_multiple_of(self.say_every) {
+            println!("counted {count}");
+        }
         Ok(())
     }
 
@@ -39,7 +50,7 @@ impl dyno::Task for Incr {
 
 fn main() -> dyno::Outcome {
     dyno::bench("incr", dyno::task::<Incr>())
-        .parameters(Parameters { url: String::new(), key: "count".into() })
+        .parameters(Parameters { url: String::new(), key: "count".into(), say_every: 0 })
         .rate(10_000.0)
         .main()
 }

@@ -15,6 +15,7 @@ mod deny;
 mod dist;
 mod fuzz;
 mod sim;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -42,6 +43,8 @@ enum Task {
     Sim(sim::Arguments),
     /// Feed what reads bytes and texts of others whatever a fuzzer comes up with
     Fuzz(fuzz::Arguments),
+    /// Run long and fast, and see that every cycle is counted once and memory does not grow
+    Soak(soak::Arguments),
     /// Package each crate that is published, and build it from its package
     Dist(dist::Arguments),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Coverage => coverage::run(),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Soak(arguments) => soak::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
     };
     // One line: where in xtask it failed is of no interest to who runs it.
