@@ -29,11 +29,18 @@ fn sources(mut folders: Vec<PathBuf>) -> String {
     text
 }
 
+/// The faults, by their numbers.
+fn rows(page: &str) -> impl Iterator<Item = (usize, &str)> {
+    page.lines().filter_map(|line| {
+        let (number, row) = line.strip_prefix("| ")?.split_once(' ')?;
+        Some((number.parse().ok()?, row))
+    })
+}
+
 #[test]
 fn every_fault_has_its_row() {
-    let rows = page();
-    let rows = rows.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next());
-    let numbers: Vec<usize> = rows.filter_map(|number| number.parse().ok()).collect();
+    let page = page();
+    let numbers: Vec<_> = rows(&page).map(|(number, _)| number).collect();
     assert_eq!(numbers, (1..=FAULTS).collect::<Vec<_>>());
 }
 
@@ -41,7 +48,7 @@ fn every_fault_has_its_row() {
 fn every_test_that_is_named_exists() {
     let sources = sources(vec![root().join("crates"), root().join("tests/it")]);
     let page = page();
-    let names = page.split('`').skip(1).step_by(2).filter(|name| {
+    let names = rows(&page).flat_map(|(_, row)| row.split('`').skip(1).step_by(2)).filter(|name| {
         name.contains('_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     });
     let missing: Vec<_> = names
