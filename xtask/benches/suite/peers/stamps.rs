@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use anyhow::Result;
 use dyno_bus::{Time, clock};
@@ -18,7 +18,21 @@ const SET: &[u8] = b"$3\r\nSET\r\n";
 /// A server; its threads end with their connections.
 pub(crate) struct Stamps {
     folder: TempDir,
-    arrivals: Arc<Mutex<Vec<Time>>>,
+    kept: Arc<Kept>,
+}
+
+/// What the connections leave.
+#[derive(Default)]
+struct Kept {
+    arrivals: Mutex<Arrivals>,
+    closed: Condvar,
+}
+
+#[derive(Default)]
+struct Arrivals {
+    /// Connections that have not left theirs yet.
+    open: usize,
+    at: Vec<Time>,
 }
 
 impl Stamps {
@@ -26,15 +40,16 @@ impl Stamps {
     pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let listener = UnixListener::bind(folder.path().join("socket"))?;
-        let arrivals = Arc::new(Mutex::new(Vec::with_capacity(1 << 20)));
-        let kept = Arc::clone(&arrivals);
+        let kept = Arc::<Kept>::default();
+        let all = Arc::clone(&kept);
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
-                let kept = Arc::clone(&kept);
-                std::thread::spawn(move || serve(connection, &kept));
+                all.arrivals.lock().unwrap_or_else(PoisonError::into_inner).open += 1;
+                let kept = Arc::clone(&all);
+                std::thread::spawn(move || kept.close(serve(connection)));
             }
         });
-        Ok(Self { folder, arrivals })
+        Ok(Self { folder, kept })
     }
 
     /// Its socket.
@@ -47,19 +62,33 @@ impl Stamps {
         format!("redis+unix://{}", self.path().display())
     }
 
-    /// What has arrived since it was last asked, in order.
+    /// What has arrived since it was last asked, in order: of every connection, once it is closed.
     pub(crate) fn take(&self) -> Vec<Time> {
-        let mut kept = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut arrivals = std::mem::take(&mut *kept);
-        kept.reserve(1 << 20);
+        let all = self.kept.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .kept
+            .closed
+            .wait_while(all, |all| all.open > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut arrivals = std::mem::take(&mut all.at);
         arrivals.sort_unstable();
         arrivals
     }
 }
 
+impl Kept {
+    /// Takes in what arrived on a connection that is closed.
+    fn close(&self, mut own: Vec<Time>) {
+        let mut all = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        all.open -= 1;
+        all.at.append(&mut own);
+        self.closed.notify_all();
+    }
+}
+
 /// Answers a client's requests, each of which is read whole: they are small, and none follows
 /// before the one before it was answered, or it counts as having arrived with it.
-fn serve(mut connection: UnixStream, kept: &Mutex<Vec<Time>>) {
+fn serve(mut connection: UnixStream) -> Vec<Time> {
     let mut buffer = [0; 64 * 1024];
     let mut own = Vec::with_capacity(1 << 20);
     while let Ok(count @ 1..) = connection.read(&mut buffer) {
@@ -74,5 +103,5 @@ fn serve(mut connection: UnixStream, kept: &Mutex<Vec<Time>>) {
             break;
         }
     }
-    kept.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+    own
 }
