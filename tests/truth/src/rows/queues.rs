@@ -27,8 +27,9 @@ const UTILISATIONS: [f64; 3] = [0.3, 0.6, 0.9];
 const SAMPLES: u64 = 1_000;
 /// How far dyno may be from the task's own readings of the clock: three digits, and
 const DIGITS: f64 = 1e-3;
-/// what passes between its readings and those of the task.
-const BETWEEN_READINGS_NS: f64 = 2_000.0;
+/// what passes between its readings and those of the task: most where a worker was asleep, and its
+/// caches are cold.
+const BETWEEN_READINGS_NS: f64 = 5_000.0;
 
 /// A queue that is run.
 #[derive(Debug, Clone, Copy)]
