@@ -19,7 +19,7 @@ pub const BATCH_VALUES_MAX: usize = 65_536;
 /// The longest name of a metric, in bytes: a line of a table.
 pub const METRIC_NAME_MAX: usize = 128;
 /// The most metrics that one process may declare: each costs the primary a histogram.
-pub const METRICS_MAX: usize = 1_024;
+pub const METRICS_MAX: usize = 512;
 /// The longest message of a failed cycle or hook that is kept, in bytes.
 pub const MESSAGE_MAX: usize = 1_024;
 /// The most distinct error messages that one worker keeps apart; others are counted together.

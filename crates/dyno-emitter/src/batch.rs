@@ -16,11 +16,14 @@ use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
 use crate::recorder::{
     CycleRecorder, Joining, PhaseSwitch, Recorder, Shared, Source, lock, unpack_service,
+    unpack_value,
 };
+use crate::ring::Consumer;
 
-/// The slots of each ring: at 16 bytes each, 256 KiB a recording thread. Half of them bridge the
-/// time that a bus thread takes to wake (about 50 µs) at 160 million values a second, and make that
-/// wake, which costs as much as recording a thousand values, one in eight thousand.
+/// The slots of each ring: 128 KiB for a thread that records values, 256 KiB for one that runs
+/// cycles. Half of them bridge the time that a bus thread takes to wake (about 50 µs) at 160 million
+/// values a second, and make that wake, which costs as much as recording a thousand values, one in
+/// eight thousand.
 const RING_SLOTS: usize = 16_384;
 
 /// All emitters of a process, at one point.
@@ -148,15 +151,16 @@ impl Emitter {
         for index in (first..count).chain(0..first) {
             let ring = &mut self.rings[index];
             let slots_max = room / ring.values_per_slot();
-            let slots = match ring.source {
-                Source::Cycles => take_cycles(ring, slots_max, batch),
-                Source::Handles | Source::Harness => {
-                    take_values(ring, slots_max, batch, &mut self.columns, &mut self.metrics)
+            let slots = match ring {
+                Joining::Cycles(consumer) => take_cycles(consumer, slots_max, batch),
+                Joining::Values { source, consumer } => {
+                    let into = (&mut self.columns, &mut self.metrics);
+                    take_values(*source, consumer, slots_max, batch, into)
                 }
             };
             room -= slots * ring.values_per_slot();
             collected.values += slots;
-            if slots == slots_max && ring.consumer.waiting() > 0 && !collected.more {
+            if slots == slots_max && ring.waiting() > 0 && !collected.more {
                 collected.more = true;
                 self.first = index;
             }
@@ -175,7 +179,7 @@ impl Emitter {
     #[must_use]
     pub fn emitted(&self) -> Emitted {
         let counted = self.emitted.cycles + self.emitted.values.iter().sum::<u64>();
-        let taken: u64 = self.rings.iter().map(|ring| ring.consumer.taken()).sum();
+        let taken: u64 = self.rings.iter().map(Joining::taken).sum();
         assert_eq!(counted, taken + self.taken_before, "as many emitted as taken from the rings");
         self.emitted.clone()
     }
@@ -185,7 +189,7 @@ impl Emitter {
     #[must_use]
     pub fn pending(&self) -> u64 {
         let joining = lock(&self.shared.joining);
-        self.rings.iter().chain(joining.iter()).map(|ring| ring.consumer.waiting()).sum()
+        self.rings.iter().chain(joining.iter()).map(Joining::waiting).sum()
     }
 
     /// For how long threads have waited in the measured window because their rings were full, in
@@ -237,9 +241,9 @@ impl Emitter {
         let taken_before = &mut self.taken_before;
         let count = self.rings.len();
         self.rings.retain(|ring| {
-            let finished = ring.consumer.finished();
+            let finished = ring.finished();
             if finished {
-                *taken_before += ring.consumer.taken();
+                *taken_before += ring.taken();
             }
             !finished
         });
@@ -300,16 +304,37 @@ impl Metrics {
 
 impl Joining {
     /// What a slot counts for in [`BATCH_VALUES_MAX`].
-    fn values_per_slot(&self) -> usize {
-        match self.source {
-            Source::Cycles => 2,
-            Source::Handles | Source::Harness => 1,
+    const fn values_per_slot(&self) -> usize {
+        match self {
+            Self::Cycles(_) => 2,
+            Self::Values { .. } => 1,
+        }
+    }
+
+    fn waiting(&self) -> u64 {
+        match self {
+            Self::Cycles(consumer) => consumer.waiting(),
+            Self::Values { consumer, .. } => consumer.waiting(),
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        match self {
+            Self::Cycles(consumer) => consumer.taken(),
+            Self::Values { consumer, .. } => consumer.taken(),
+        }
+    }
+
+    fn finished(&self) -> bool {
+        match self {
+            Self::Cycles(consumer) => consumer.finished(),
+            Self::Values { consumer, .. } => consumer.finished(),
         }
     }
 }
 
-fn take_cycles(ring: &mut Joining, slots_max: usize, batch: &mut Batch) -> usize {
-    ring.consumer.drain(slots_max, |[wait, service]| {
+fn take_cycles(cycles: &mut Consumer<2>, slots_max: usize, batch: &mut Batch) -> usize {
+    cycles.drain(slots_max, |[wait, service]| {
         let (service, phase) = unpack_service(service);
         let cycles = &mut batch.cycles[phase];
         cycles.wait.push(wait);
@@ -318,20 +343,20 @@ fn take_cycles(ring: &mut Joining, slots_max: usize, batch: &mut Batch) -> usize
 }
 
 fn take_values(
-    ring: &mut Joining,
+    source: Source,
+    values: &mut Consumer<1>,
     slots_max: usize,
     batch: &mut Batch,
-    columns: &mut Columns,
-    metrics: &mut Metrics,
+    (columns, metrics): (&mut Columns, &mut Metrics),
 ) -> usize {
-    let source = ring.source;
     // Values of one metric tend to follow each other.
     let mut last = (u64::MAX, 0);
-    ring.consumer.drain(slots_max, |[key, value]| {
+    values.drain(slots_max, |[word]| {
+        let (key, value) = unpack_value(word);
         if key != last.0 {
             let place = columns.place(&mut batch.columns, source, key, |number| match source {
                 Source::Handles => metrics.of_name(number as usize),
-                Source::Harness | Source::Cycles => number,
+                Source::Harness => number,
             });
             last = (key, place);
         }

@@ -71,7 +71,7 @@ pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
 /// A thread's ring, and the run that it belongs to.
 struct Local {
     run: Cell<u64>,
-    feed: RefCell<Option<Feed>>,
+    feed: RefCell<Option<Feed<1>>>,
 }
 
 thread_local! {
@@ -114,7 +114,7 @@ impl Local {
 }
 
 /// A ring of the run that is on, and its number.
-fn join() -> Option<(u64, Feed)> {
+fn join() -> Option<(u64, Feed<1>)> {
     // Before any lock: it may have been held at the fork.
     if process::id() != PID.load(Ordering::Relaxed) {
         return None;

@@ -11,17 +11,19 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
+use dyno_bus::message::METRICS_MAX;
+use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
 use dyno_bus::{Phase, clock};
 
 use crate::ring::{Consumer, Producer, Room, Slot, ring};
 
 /// Records values of the harness's own metrics, in one thread at a time.
 #[derive(Debug)]
-pub struct Recorder(Feed);
+pub struct Recorder(Feed<1>);
 
 /// Records the cycles that one thread runs.
 #[derive(Debug)]
-pub struct CycleRecorder(Feed);
+pub struct CycleRecorder(Feed<2>);
 
 /// Switches the phase under which values are recorded, from any thread.
 #[derive(Debug, Clone)]
@@ -42,7 +44,9 @@ impl Recorder {
 
 impl CycleRecorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Feed::new(shared, Source::Cycles))
+        let (producer, consumer) = ring(shared.ring_slots);
+        lock(&shared.joining).push(Joining::Cycles(consumer));
+        Self(Feed { producer, shared: Arc::clone(shared) })
     }
 
     /// Records a cycle that ended, under the phase that its due time gave it.
@@ -68,28 +72,48 @@ impl PhaseSwitch {
     }
 }
 
-/// Who records into a ring, which says what its words mean.
+/// Who records values into a ring, which says what their numbers mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The user's handles: the name's index in the registry and the phase, then the value.
+    /// The user's handles: the name's index in the registry.
     Handles,
-    /// The harness: the metric's number and the phase, then the value.
+    /// The harness: the metric's number.
     Harness,
-    /// The worker's loop: the wait, then the service with the phase as its top bit.
-    Cycles,
 }
 
 impl Source {
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 2;
 }
 
-/// The first word of a value: the number of its metric or name, then the phase as the lowest bit.
+/// A value as one word, with its key above it: what a ring carries from core to core is most of
+/// what recording costs.
+#[inline]
+const fn pack_value(key: u64, value: u64) -> u64 {
+    let value = if value <= VALUE_MAX || value == BELOW { value } else { ABOVE };
+    key << VALUE_BITS | value & VALUE_MASK
+}
+
+/// The key and the value in a word.
+#[inline]
+pub(crate) const fn unpack_value(word: u64) -> (u64, u64) {
+    let value = word & VALUE_MASK;
+    // Of what is no value only the upper bits are missing, which are all ones.
+    (word >> VALUE_BITS, if value <= VALUE_MAX { value } else { value | !VALUE_MASK })
+}
+
+/// Beside a key: enough for a value, and for what is none.
+const VALUE_BITS: u32 = 54;
+const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
+const _: () = assert!(VALUE_MAX < BELOW & VALUE_MASK, "a value is none of what is no value");
+const _: () = assert!(pack_key(METRICS_MAX as u32, Phase::Warmup) <= 1 << (u64::BITS - VALUE_BITS));
+
+/// The key of a value: the number of its metric or name, then the phase as the lowest bit.
 #[inline]
 pub(crate) const fn pack_key(number: u32, phase: Phase) -> u64 {
     (number as u64) << 1 | phase as u64
 }
 
-/// The number and the phase in the first word of a value.
+/// The number and the phase in a key.
 #[inline]
 pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
     let phase = if word & 1 == 0 { Phase::Warmup } else { Phase::Measured };
@@ -114,15 +138,15 @@ const SERVICE_MEASURED: u64 = 1 << 63;
 
 /// A recording thread's end of its ring.
 #[derive(Debug)]
-pub(crate) struct Feed {
-    producer: Producer,
+pub(crate) struct Feed<const N: usize> {
+    producer: Producer<N>,
     shared: Arc<Shared>,
 }
 
-impl Feed {
+impl Feed<1> {
     pub(crate) fn new(shared: &Arc<Shared>, source: Source) -> Self {
         let (producer, consumer) = ring(shared.ring_slots);
-        lock(&shared.joining).push(Joining { source, consumer });
+        lock(&shared.joining).push(Joining::Values { source, consumer });
         Self { producer, shared: Arc::clone(shared) }
     }
 
@@ -130,10 +154,12 @@ impl Feed {
     #[inline]
     pub(crate) fn record(&self, number: u32, value: impl FnOnce() -> u64) {
         if let Some(phase) = self.open() {
-            self.push([pack_key(number, phase), value()]);
+            self.push([pack_value(pack_key(number, phase), value())]);
         }
     }
+}
 
+impl<const N: usize> Feed<N> {
     /// The present phase; `None`, and counted, once the emitter is closed.
     #[inline]
     fn open(&self) -> Option<Phase> {
@@ -148,7 +174,7 @@ impl Feed {
     }
 
     #[inline]
-    fn push(&self, slot: Slot) {
+    fn push(&self, slot: Slot<N>) {
         while !self.producer.push(slot) {
             if !self.make_room() {
                 return;
@@ -230,9 +256,11 @@ pub(crate) struct Shared {
 
 /// A new ring, on its way to the emitter.
 #[derive(Debug)]
-pub(crate) struct Joining {
-    pub(crate) source: Source,
-    pub(crate) consumer: Consumer,
+pub(crate) enum Joining {
+    /// Of values, a word each.
+    Values { source: Source, consumer: Consumer<1> },
+    /// Of cycles: the wait, then the service with the phase as its top bit.
+    Cycles(Consumer<2>),
 }
 
 const MEASURED: u8 = 1;
@@ -349,6 +377,13 @@ mod tests {
         for phase in [Phase::Warmup, Phase::Measured] {
             for number in [0, 1, u32::MAX] {
                 assert_eq!(unpack_key(pack_key(number, phase)), (number, phase));
+            }
+            for number in [0, 1, METRICS_MAX as u32 - 1] {
+                let key = pack_key(number, phase);
+                for value in [0, 1, VALUE_MAX - 1, VALUE_MAX, BELOW, ABOVE] {
+                    assert_eq!(unpack_value(pack_value(key, value)), (key, value));
+                }
+                assert_eq!(unpack_value(pack_value(key, VALUE_MAX + 1)), (key, ABOVE));
             }
             for service_ns in [0, 1, SERVICE_MEASURED - 1] {
                 assert_eq!(unpack_service(pack_service(service_ns, phase)), (service_ns, phase));

@@ -1,4 +1,4 @@
-//! A bounded ring from one recording thread to the emitter: a slot is two words.
+//! A bounded ring from one recording thread to the emitter: a slot is `N` words.
 //!
 //! One producer and one consumer, without a lock and without `unsafe`: slots are atomics, stored
 //! relaxed, and published by the tail (the consumer's way back: by the head). Each end keeps its
@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What a slot holds; what the words mean is up to who records.
-pub(crate) type Slot = [u64; 2];
+pub(crate) type Slot<const N: usize> = [u64; N];
 
 /// The end that fills: it may move to another thread, but not be shared.
 #[derive(Debug)]
-pub(crate) struct Producer {
-    ring: Arc<Ring>,
+pub(crate) struct Producer<const N: usize> {
+    ring: Arc<Ring<N>>,
     /// How many slots were ever pushed.
     tail: Cell<u64>,
     /// The tail at which the head must be looked at again.
@@ -27,8 +27,8 @@ pub(crate) struct Producer {
 
 /// The end that drains.
 #[derive(Debug)]
-pub(crate) struct Consumer {
-    ring: Arc<Ring>,
+pub(crate) struct Consumer<const N: usize> {
+    ring: Arc<Ring<N>>,
     /// How many slots were ever taken.
     head: u64,
 }
@@ -45,8 +45,8 @@ pub(crate) enum Room {
 }
 
 #[derive(Debug)]
-struct Ring {
-    slots: Box<[[AtomicU64; 2]]>,
+struct Ring<const N: usize> {
+    slots: Box<[[AtomicU64; N]]>,
     head: Line,
     tail: Line,
     /// The producer is gone: what is here is all that will ever be.
@@ -59,10 +59,10 @@ struct Ring {
 struct Line(AtomicU64);
 
 /// A ring of so many slots, a power of two.
-pub(crate) fn ring(slots: usize) -> (Producer, Consumer) {
+pub(crate) fn ring<const N: usize>(slots: usize) -> (Producer<N>, Consumer<N>) {
     assert!(slots >= 2 && slots.is_power_of_two(), "a ring of {slots} slots");
     let ring = Arc::new(Ring {
-        slots: (0..slots).map(|_| <[AtomicU64; 2]>::default()).collect(),
+        slots: (0..slots).map(|_| [const { AtomicU64::new(0) }; N]).collect(),
         head: Line::default(),
         tail: Line::default(),
         ended: AtomicBool::new(false),
@@ -71,17 +71,17 @@ pub(crate) fn ring(slots: usize) -> (Producer, Consumer) {
     (producer, Consumer { ring, head: 0 })
 }
 
-impl Ring {
-    fn slot(&self, index: u64) -> &[AtomicU64; 2] {
+impl<const N: usize> Ring<N> {
+    fn slot(&self, index: u64) -> &[AtomicU64; N] {
         // The length is a power of two: the mask keeps what matters of the index on any machine.
         &self.slots[index as usize & (self.slots.len() - 1)]
     }
 }
 
-impl Producer {
+impl<const N: usize> Producer<N> {
     /// Pushes a slot; `false` if [`look`](Self::look) must come first.
     #[inline]
-    pub(crate) fn push(&self, slot: Slot) -> bool {
+    pub(crate) fn push(&self, slot: Slot<N>) -> bool {
         let tail = self.tail.get();
         if tail == self.limit.get() {
             return false;
@@ -113,21 +113,20 @@ impl Producer {
     }
 }
 
-impl Drop for Producer {
+impl<const N: usize> Drop for Producer<N> {
     fn drop(&mut self) {
         self.ring.ended.store(true, Ordering::Release);
     }
 }
 
-impl Consumer {
+impl<const N: usize> Consumer<N> {
     /// Takes what is there, at most so many slots, in the order in which they were pushed.
     #[inline]
-    pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(Slot)) -> usize {
+    pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(Slot<N>)) -> usize {
         let count = self.waiting().min(slots_max as u64);
         let end = self.head + count;
         for index in self.head..end {
-            let [first, second] = self.ring.slot(index);
-            take([first.load(Ordering::Relaxed), second.load(Ordering::Relaxed)]);
+            take(self.ring.slot(index).each_ref().map(|word| word.load(Ordering::Relaxed)));
         }
         self.head = end;
         self.ring.head.0.store(end, Ordering::Release);
@@ -215,7 +214,7 @@ mod tests {
     #[test]
     fn a_look_is_due_at_the_half_and_at_the_end() {
         let (producer, mut consumer) = ring(8);
-        let fill = |producer: &Producer| (0..).take_while(|_| producer.push([0, 0])).count();
+        let fill = |producer: &Producer<2>| (0..).take_while(|_| producer.push([0, 0])).count();
         assert_eq!(fill(&producer), 0);
         assert_eq!((producer.look(), fill(&producer)), (Room::Plenty, 4));
         assert_eq!((producer.look(), fill(&producer)), (Room::Little, 4));
