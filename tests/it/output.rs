@@ -126,6 +126,14 @@ fn a_plot_of_a_metric_that_never_came_is_a_warning_that_lists_those_that_did() {
 }
 
 #[test]
+fn a_result_that_is_read_elsewhere_begins_with_its_first_line() {
+    for (plot, first) in [("", "records"), ("--plot plain", "plain")] {
+        let ended = benchmark(RECORDS).args(plot).args("--format human --duration 300ms").run();
+        assert!(ended.stdout.starts_with(first), "{:?}", ended.stdout);
+    }
+}
+
+#[test]
 fn a_plot_draws_the_metrics_course() {
     let ended = benchmark(RECORDS).args("--plot plain --format human --duration 500ms").run();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");

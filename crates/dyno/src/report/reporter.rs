@@ -314,9 +314,10 @@ fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String
     // A reader that has gone away (`| head -1`) has what it wanted.
     let _written = match format {
         Format::Human => {
+            let page = format!("{plots}\n{text}");
             // Apart from what stands above it, where anything does.
-            let gap = if plots_to.is_term() || !plots.is_empty() { "\n" } else { "" };
-            print(io::stdout(), &format!("{plots}{gap}{text}"))
+            let page = if plots_to.is_term() { &page } else { page.trim_start_matches('\n') };
+            print(io::stdout(), page)
         }
         Format::Json | Format::Csv | Format::Markdown => {
             let written = print(io::stdout(), &text);
