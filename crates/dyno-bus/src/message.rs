@@ -18,7 +18,8 @@ pub const VERSION: u32 = 2;
 pub const BATCH_VALUES_MAX: usize = 65_536;
 /// The longest name of a metric, in bytes: a line of a table.
 pub const METRIC_NAME_MAX: usize = 128;
-/// The most metrics that one process may declare: each costs the primary a histogram.
+/// The most metrics that one process may declare: each costs the primary a histogram, and its number
+/// shares a word with a value on the way to the bus.
 pub const METRICS_MAX: usize = 512;
 /// The longest message of a failed cycle or hook that is kept, in bytes.
 pub const MESSAGE_MAX: usize = 1_024;

@@ -9,7 +9,7 @@
 use hdrhistogram::Histogram;
 
 /// Significant decimal digits: 0.1 %, finer than any benchmark repeats.
-pub(crate) const DIGITS: u8 = 3;
+const DIGITS: u8 = 3;
 /// Buckets between a power of two and the next: the least power of two that gives three digits.
 const HALF: usize = 1 << HALF_BITS;
 const HALF_BITS: u32 = 10;
@@ -22,18 +22,14 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    /// Has a bucket for each value up to this one.
-    pub(crate) fn reach(&mut self, max: u64) {
+    /// Counts values, of which none is larger than `max`.
+    #[inline]
+    pub(crate) fn count(&mut self, values: impl Iterator<Item = u64>, max: u64) {
         let length = index(max) / HALF * HALF + HALF;
         if self.counts.len() < length {
             self.counts.resize(length, 0);
         }
-    }
-
-    /// Counts a value that [`reach`](Self::reach) was told of, or a smaller one.
-    #[inline]
-    pub(crate) fn count(&mut self, value: u64) {
-        self.counts[index(value)] += 1;
+        values.for_each(|value| self.counts[index(value)] += 1);
     }
 
     /// Takes in what another counted.
@@ -118,12 +114,14 @@ mod tests {
         }
 
         #[test]
-        fn counts_and_ranks_are_those_of_a_histogram(values in prop::collection::vec(value(), 1..500)) {
-            let (mut buckets, mut histogram) = (Buckets::default(), Histogram::<u64>::new(DIGITS).unwrap());
+        fn counts_and_ranks_are_those_of_a_histogram(
+            values in prop::collection::vec(value(), 1..500),
+        ) {
+            let mut buckets = Buckets::default();
+            let mut histogram = Histogram::<u64>::new(DIGITS).unwrap();
             for half in values.chunks(250) {
                 let mut some = Buckets::default();
-                some.reach(*half.iter().max().unwrap());
-                half.iter().for_each(|value| some.count(*value));
+                some.count(half.iter().copied(), *half.iter().max().unwrap());
                 buckets.add(&some);
             }
             values.iter().for_each(|value| histogram.record(*value).unwrap());

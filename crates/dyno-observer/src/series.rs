@@ -17,9 +17,8 @@ use hdrhistogram::Histogram;
 use crate::buckets::Buckets;
 use crate::stats::Stats;
 
-/// The most values that a series keeps as they are: 8 KiB, a small part of the buckets, and
-/// sorted in 12 µs. A gauge that is read once a
-/// second fills it in 17 minutes.
+/// The most values that a series keeps as they are: 8 KiB, a small part of the buckets, and sorted
+/// in 12 µs. A gauge that is read once a second fills it in 17 minutes.
 pub const RAW_MAX: usize = 1_024;
 /// Up to here the sums of a column fit 64 bits, and its squares.
 const SMALL_MAX: u64 = u32::MAX as u64;
@@ -81,7 +80,7 @@ impl Series {
     /// of range are clamped and counted.
     ///
     /// It is gone through several times, each in a loop that does one thing: together they take
-    /// less than half the time of one loop that does all.
+    /// two thirds of the time of one loop that does all.
     pub(crate) fn record(&mut self, values: &[u64], as_of: Time) {
         if values.is_empty() {
             return;
@@ -91,10 +90,7 @@ impl Series {
         let within = values.iter().copied().map(within);
         match self.values.with_room_for(within.len()) {
             Values::Raw(raw) => raw.extend(within),
-            Values::Counted(buckets) => {
-                buckets.reach(column.max);
-                within.for_each(|value| buckets.count(value));
-            }
+            Values::Counted(buckets) => buckets.count(within, column.max),
         }
     }
 
@@ -139,9 +135,6 @@ impl Series {
     }
 
     /// The values as a histogram of three digits.
-    ///
-    /// # Panics
-    /// Never: it grows to hold any value.
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
         match &self.values {
@@ -260,8 +253,7 @@ fn counted(raw: &[u64]) -> Buckets {
 }
 
 fn count_in(buckets: &mut Buckets, raw: &[u64]) {
-    buckets.reach(raw.iter().copied().max().unwrap_or(0));
-    raw.iter().for_each(|value| buckets.count(*value));
+    buckets.count(raw.iter().copied(), raw.iter().copied().max().unwrap_or(0));
 }
 
 #[cfg(test)]
