@@ -42,6 +42,8 @@ pub use launch::{Launch, Reach};
 pub use plan::Plan;
 pub use remote::Remote;
 pub use run::{Run, Sink, Stream, Tick, Update};
+#[cfg(feature = "cli")]
+pub(crate) use signal::ENDING;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -17,7 +17,7 @@ use signal_hook::low_level::{emulate_default_handler, pipe, unregister};
 use signal_hook::{SigId, flag};
 
 /// The signals that ask for the end.
-const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
 /// What the run before this one left registered.
 static LEFT: Mutex<Vec<SigId>> = Mutex::new(Vec::new());

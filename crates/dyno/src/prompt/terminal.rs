@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use console::{Term, measure_text_width, truncate_str};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::SIGINT;
 use signal_hook::low_level::unregister;
 use signal_hook::{SigId, flag};
 
 use super::line::{Line, Pressed, Shown};
 use super::{PromptError, Question};
+use crate::primary::ENDING;
 use crate::report::{redacted, reflows};
 
 /// Columns that are kept for the answer, however long the question is.
@@ -36,7 +37,7 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn open() -> Result<Self, PromptError> {
-        let signals = Signals::catch().map_err(PromptError::Terminal)?;
+        let signals = Signals::catch()?;
         let before = tcgetattr(io::stdin()).map_err(io::Error::from)?;
         let mut ours = before.clone();
         ours.local_flags -= LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
@@ -135,7 +136,7 @@ struct Signals {
 impl Signals {
     fn catch() -> io::Result<Self> {
         let mut signals = Self { ids: Vec::new(), caught: Arc::default() };
-        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+        for signal in ENDING {
             let caught = Arc::clone(&signals.caught);
             signals.ids.push(flag::register_usize(signal, caught, signal.unsigned_abs() as usize)?);
         }
