@@ -1,17 +1,14 @@
 //! The live view on a terminal: what is seen of a run, and that no terminal does it harm.
 
-use std::time::Duration;
-
 use dyno_bus::clock;
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    BEHAVES, Benchmark, DRAWS, MISBEHAVES, Terminal, assert_says, benchmark, send, until,
+    BEHAVES, Benchmark, DEADLINE, DRAWS, MISBEHAVES, Terminal, assert_says, benchmark, send, until,
 };
 
 /// Longer than any test looks at it: a test ends it.
 const LONG: &str = "--duration 60s --on-backlog queue --workers 3 -P how=sleep -P us=2000";
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Its result goes to a file, so that nothing but the view is on the terminal.
 fn to_file(benchmark: Benchmark) -> Benchmark {

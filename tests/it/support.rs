@@ -35,7 +35,7 @@ pub(crate) const DRAWS: &str = env!("CARGO_BIN_EXE_draws");
 pub(crate) const INCR: &str = env!("CARGO_BIN_EXE_incr");
 
 /// No run of a test takes as long, however busy the machine is.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks at what can't be waited for.
 const POLL_PERIOD: Duration = Duration::from_millis(2);
 

@@ -10,7 +10,7 @@ mod server;
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -55,25 +55,6 @@ pub(crate) struct Arguments {
     growth: u64,
 }
 
-/// A folder that is gone with its value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self> {
-        // Not in the target folder: a socket's path may have about a hundred bytes only.
-        let path = std::env::temp_dir().join(format!("dyno-soak-{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| format!("{} can't be made", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A temporary folder that stays is no reason to fail.
-        let _stays = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Runs it, and says what it left.
 ///
 /// # Errors
@@ -92,9 +73,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let program = metadata()?.target_directory.join("release").join(PROGRAM);
     // As `/proc` names it.
     let program = fs::canonicalize(&program).with_context(|| format!("{program} is not there"))?;
-    let folder = Folder::new()?;
-    let mut server = Server::start(&folder.0)?;
-    let out = folder.0.join("run");
+    // Not in the target folder: a socket's path may have about a hundred bytes only.
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let mut server = Server::start(folder.path())?;
+    let out = folder.path().join("run");
     println!(
         "soaking for {} s: {} cycles a second, {} workers",
         arguments.seconds, arguments.rate, arguments.workers
