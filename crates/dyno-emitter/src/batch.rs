@@ -14,17 +14,15 @@ use dyno_bus::value::Unit;
 use crate::column::Columns;
 use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
-use crate::recorder::{
-    CycleRecorder, Joining, PhaseSwitch, Recorder, Shared, Source, lock, unpack_service,
-    unpack_value,
-};
-use crate::ring::Consumer;
+use crate::recorder::{CycleRecorder, Joining, PhaseSwitch, Recorder, Shared, Source, lock};
+use crate::ring::{Consumer, words};
+use crate::word::{unpack_service, unpack_value};
 
-/// The slots of each ring: 128 KiB for a thread that records values, 256 KiB for one that runs
-/// cycles. Half of them bridge the time that a bus thread takes to wake (about 50 µs) at 160 million
-/// values a second, and make that wake, which costs as much as recording a thousand values, one in
-/// eight thousand.
-const RING_SLOTS: usize = 16_384;
+/// The slots of each ring: 512 KiB for a thread that records values, 1 MiB for one that runs
+/// cycles, of which the kernel gives what is reached. Half of them bridge a time slice of 3 ms, for
+/// which the bus thread may have to wait where all processors are busy, at 10 million values a second;
+/// and they make its wake, which costs as much as recording ten thousand values, one in 32 thousand.
+const RING_SLOTS: usize = 65_536;
 
 /// All emitters of a process, at one point.
 ///
@@ -334,14 +332,18 @@ impl Joining {
 }
 
 fn take_cycles(cycles: &mut Consumer<2>, slots_max: usize, batch: &mut Batch) -> usize {
-    cycles.drain(slots_max, |[wait, service]| {
-        let (service, phase) = unpack_service(service);
-        let cycles = &mut batch.cycles[phase];
-        cycles.wait.push(wait);
-        cycles.service.push(service);
+    cycles.drain(slots_max, |filled| {
+        let phase = |slot: &_| unpack_service(words(slot)[1]).1;
+        for alike in filled.chunk_by(|one, next| phase(one) == phase(next)) {
+            let cycles = &mut batch.cycles[phase(&alike[0])];
+            cycles.wait.extend(alike.iter().map(|slot| words(slot)[0]));
+            cycles.service.extend(alike.iter().map(|slot| unpack_service(words(slot)[1]).0));
+        }
     })
 }
 
+/// Values of one metric tend to follow each other: they are taken together, in loops so short that
+/// the next ones are on their way from the other core meanwhile.
 fn take_values(
     source: Source,
     values: &mut Consumer<1>,
@@ -349,18 +351,17 @@ fn take_values(
     batch: &mut Batch,
     (columns, metrics): (&mut Columns, &mut Metrics),
 ) -> usize {
-    // Values of one metric tend to follow each other.
-    let mut last = (u64::MAX, 0);
-    values.drain(slots_max, |[word]| {
-        let (key, value) = unpack_value(word);
-        if key != last.0 {
+    values.drain(slots_max, |filled| {
+        let key = |slot: &_| unpack_value(words(slot)[0]).0;
+        for alike in filled.chunk_by(|one, next| key(one) == key(next)) {
+            let key = key(&alike[0]);
             let place = columns.place(&mut batch.columns, source, key, |number| match source {
                 Source::Handles => metrics.of_name(number as usize),
                 Source::Harness => number,
             });
-            last = (key, place);
+            let values = alike.iter().map(|slot| unpack_value(words(slot)[0]).1);
+            batch.columns[place].values.extend(values);
         }
-        batch.columns[last.1].values.push(value);
     })
 }
 

@@ -4,7 +4,8 @@
 use dyno_bus::Phase;
 use dyno_bus::message::{Batch, Column};
 
-use crate::recorder::{Source, unpack_key};
+use crate::recorder::Source;
+use crate::word::unpack_key;
 
 /// No column of this batch yet.
 const NONE: u32 = u32::MAX;
@@ -78,7 +79,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorder::pack_key;
+    use crate::word::pack_key;
 
     #[test]
     fn a_column_is_appended_once_for_each_source_metric_and_phase() {

@@ -1,21 +1,40 @@
 //! Where the handles of this process record: into the one emitter that is installed, or nowhere.
 //!
-//! The emitter is found by a number that is zero outside a run. Each thread keeps its ring with
-//! the number of the run that it belongs to, so that a thread that outlives a run begins anew in
-//! the next, and two runs never mix.
+//! The run that is on, its phase, and whether it is closed are one word, which is zero outside a
+//! run. Each thread keeps its ring with the run that it belongs to, so that a record is a look at
+//! two words and a push, and a thread that outlives a run begins anew in the next: two runs never
+//! mix.
 
 use std::cell::{Cell, RefCell};
 use std::process;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex};
 
-use crate::recorder::{Feed, Shared, Source, lock};
+use dyno_bus::Phase;
+use dyno_bus::value::VALUE_MAX;
 
-/// The run that is on, or 0.
+use crate::recorder::{Feed, MEASURED, STATE_BITS, Shared, Source, lock};
+use crate::ring::Ring;
+use crate::word::{pack_key, pack_value};
+
+/// The run that is on, above the state of its emitter; or 0.
 static ACTIVE: AtomicU64 = AtomicU64::new(0);
 /// The process in which it is on: a child of a fork has its memory, and no bus.
 static PID: AtomicU32 = AtomicU32::new(0);
 static CURRENT: Mutex<Current> = Mutex::new(Current { run: 0, shared: None });
+/// Every ring that handles ever had, for the next thread that wants one. None is freed, so that a
+/// thread finds its own by a plain reference.
+static RINGS: Mutex<Vec<&'static Arc<Ring<1>>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The run that this thread has a ring of, without a state, and the ring.
+    static RING: Cell<(u64, Option<&'static Ring<1>>)> = const { Cell::new((0, None)) };
+    static LOCAL: Local = const { Local(RefCell::new(None)) };
+}
+
+/// This thread's end of its ring, while it has one: [`RING`] is a way to it.
+struct Local(RefCell<Option<Feed<1>>>);
 
 /// The emitter that is installed.
 struct Current {
@@ -42,8 +61,21 @@ pub(crate) fn install(shared: &Arc<Shared>) -> Result<Installed, AlreadyInstalle
     current.run += 1;
     current.shared = Some(Arc::clone(shared));
     PID.store(process::id(), Ordering::Relaxed);
-    ACTIVE.store(current.run, Ordering::Relaxed);
+    ACTIVE.store(word(current.run, shared), Ordering::Relaxed);
     Ok(Installed(()))
+}
+
+/// Takes over the state of an emitter that has changed, if that is the one that is installed.
+pub(crate) fn follow(shared: &Shared) {
+    let current = lock(&CURRENT);
+    if current.shared.as_deref().is_some_and(|installed| ptr::eq(installed, shared)) {
+        ACTIVE.store(word(current.run, shared), Ordering::Relaxed);
+    }
+}
+
+/// What [`ACTIVE`] is while an emitter is installed.
+fn word(run: u64, shared: &Shared) -> u64 {
+    run << STATE_BITS | shared.state()
 }
 
 impl Drop for Installed {
@@ -62,77 +94,134 @@ pub(crate) fn active() -> bool {
 /// Records a value under a name's index; the value is not asked for outside a run.
 #[inline]
 pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
-    let run = ACTIVE.load(Ordering::Relaxed);
-    if run != 0 {
-        record_in(run, index, value());
+    let active = ACTIVE.load(Ordering::Relaxed);
+    if active == 0 {
+        return;
+    }
+    let value = value();
+    let phase = if active & MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
+    let recorded = match RING.get() {
+        // Not if it is closed: that is a bit that no thread's run has.
+        (run, Some(ring)) if run == active & !MEASURED && value <= VALUE_MAX => {
+            ring.push([pack_value(pack_key(index, phase), value)])
+        }
+        _ => false,
+    };
+    if !recorded {
+        record_rarely(index, value);
     }
 }
 
-/// A thread's ring, and the run that it belongs to.
-struct Local {
-    run: Cell<u64>,
-    feed: RefCell<Option<Feed<1>>>,
-}
-
-thread_local! {
-    static LOCAL: Local = const { Local { run: Cell::new(0), feed: RefCell::new(None) } };
-}
-
-#[inline]
-fn record_in(run: u64, index: u32, value: u64) {
+/// A thread's first value in a run, one that fills its ring to the half, one that has to wait, one
+/// that comes too late, one that is none.
+#[cold]
+#[inline(never)]
+fn record_rarely(index: u32, value: u64) {
     let recorded = LOCAL.try_with(|local| {
-        if local.run.get() != run && !local.join() {
+        let active = ACTIVE.load(Ordering::Relaxed);
+        if RING.get().0 != active >> STATE_BITS << STATE_BITS && !local.join() {
             return;
         }
-        if let Some(feed) = &*local.feed.borrow() {
-            feed.record(index, || value);
+        if let Some(feed) = &*local.0.borrow() {
+            feed.record(index, value);
         }
     });
     if recorded.is_err() {
-        record_last(index, value);
-    }
-}
-
-/// A value from the destructor of another thread-local, after this thread's ring has gone.
-#[cold]
-fn record_last(index: u32, value: u64) {
-    if let Some((_, feed)) = join() {
-        feed.record(index, || value);
+        // From the destructor of another thread-local, after this thread's ring has gone.
+        if let Some((feed, ..)) = join() {
+            feed.record(index, value);
+        }
     }
 }
 
 impl Local {
     /// Leaves the ring of a run that is over for one of the run that is on; `false` if none is.
-    #[cold]
     fn join(&self) -> bool {
-        let Some((run, feed)) = join() else { return false };
-        self.run.set(run);
+        let Some((feed, run, ring)) = join() else { return false };
         // The old ring goes when the borrow has ended.
-        let _left = self.feed.borrow_mut().replace(feed);
+        let _left = self.0.borrow_mut().replace(feed);
+        RING.set((run, Some(ring)));
         true
     }
 }
 
-/// A ring of the run that is on, and its number.
-fn join() -> Option<(u64, Feed<1>)> {
+impl Drop for Local {
+    /// Nobody pushes to a ring whose end has gone.
+    fn drop(&mut self) {
+        RING.set((0, None));
+    }
+}
+
+/// An end of a ring of the run that is on, that run, and the ring.
+fn join() -> Option<(Feed<1>, u64, &'static Ring<1>)> {
     // Before any lock: it may have been held at the fork.
     if process::id() != PID.load(Ordering::Relaxed) {
         return None;
     }
     let current = lock(&CURRENT);
     let shared = current.shared.as_ref()?;
-    Some((current.run, Feed::new(shared, Source::Handles)))
+    let mut rings = lock(&RINGS);
+    let free = |ring: &&&'static Arc<Ring<1>>| {
+        Arc::strong_count(ring) == 1 && ring.capacity() == shared.ring_slots
+    };
+    let ring = rings.iter().find(free).copied().unwrap_or_else(|| {
+        let ring = Box::leak(Box::new(Arc::new(Ring::new(shared.ring_slots))));
+        rings.push(ring);
+        ring
+    });
+    // Whoever had its ends has done with it.
+    fence(Ordering::Acquire);
+    Some((Feed::new(shared, Source::Handles, ring), current.run << STATE_BITS, ring))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::sync::MutexGuard;
+    use std::thread;
+
+    use dyno_bus::message::Batch;
 
     use super::*;
+    use crate::Emitter;
 
     /// The installation is the process's: tests that install, or must not be installed, take turns.
     pub(crate) fn alone() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
         lock(&TURN)
+    }
+
+    #[test]
+    fn a_ring_is_the_next_threads_when_both_its_ends_have_gone() {
+        let _alone = alone();
+        // Of a size that no other test has.
+        const SLOTS: usize = 1 << 6;
+        let rings = || lock(&RINGS).iter().filter(|ring| ring.capacity() == SLOTS).count();
+        let record = || {
+            thread::spawn(|| {
+                let metric = crate::histogram("install::next");
+                (0..5_u64).for_each(|value| metric.record(value));
+            })
+            .join()
+            .expect("no panic");
+        };
+        let (mut batch, mut declare) = (Batch::default(), Vec::new());
+        for _run in 0..2 {
+            let mut emitter = Emitter::with_ring_slots(SLOTS, || {});
+            let _installed = emitter.install().expect("alone");
+            for _thread in 0..3 {
+                record();
+                let collected = emitter.collect(&mut batch, &mut declare);
+                assert_eq!(collected.values, 5);
+                assert_eq!(batch.columns[0].values, [0, 1, 2, 3, 4]);
+                assert_eq!(rings(), 1);
+            }
+            // What this one leaves is in nobody's way.
+            record();
+        }
+        let emitter = Emitter::with_ring_slots(SLOTS, || {});
+        let _installed = emitter.install().expect("alone");
+        record();
+        record();
+        assert_eq!((emitter.pending(), rings()), (10, 2));
     }
 }

@@ -39,6 +39,8 @@ mod measure;
 
 mod ring;
 
+mod word;
+
 mod recorder;
 
 mod install;

@@ -7,15 +7,15 @@
 
 use std::fmt;
 use std::process;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use dyno_bus::message::METRICS_MAX;
-use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
 use dyno_bus::{Phase, clock};
 
-use crate::ring::{Consumer, Producer, Room, Slot, ring};
+use crate::install;
+use crate::ring::{Consumer, Producer, Ring, Room, Slot};
+use crate::word::{pack_key, pack_service, pack_value};
 
 /// Records values of the harness's own metrics, in one thread at a time.
 #[derive(Debug)]
@@ -31,20 +31,20 @@ pub struct PhaseSwitch(Arc<Shared>);
 
 impl Recorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Feed::new(shared, Source::Harness))
+        Self(Feed::new(shared, Source::Harness, &Arc::new(Ring::new(shared.ring_slots))))
     }
 
     /// Records a value of a metric that [`Emitter::metric`](crate::Emitter::metric) numbered, under
     /// the present phase.
     #[inline]
     pub fn record(&self, metric: u32, value: u64) {
-        self.0.record(metric, || value);
+        self.0.record(metric, value);
     }
 }
 
 impl CycleRecorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let (producer, consumer) = ring(shared.ring_slots);
+        let (producer, consumer) = Arc::new(Ring::new(shared.ring_slots)).ends();
         lock(&shared.joining).push(Joining::Cycles(consumer));
         Self(Feed { producer, shared: Arc::clone(shared) })
     }
@@ -69,6 +69,7 @@ impl PhaseSwitch {
             Phase::Warmup => self.0.state.fetch_and(!MEASURED, Ordering::Relaxed),
             Phase::Measured => self.0.state.fetch_or(MEASURED, Ordering::Relaxed),
         };
+        install::follow(&self.0);
     }
 }
 
@@ -85,57 +86,6 @@ impl Source {
     pub(crate) const COUNT: usize = 2;
 }
 
-/// A value as one word, with its key above it: what a ring carries from core to core is most of
-/// what recording costs.
-#[inline]
-const fn pack_value(key: u64, value: u64) -> u64 {
-    let value = if value <= VALUE_MAX || value == BELOW { value } else { ABOVE };
-    key << VALUE_BITS | value & VALUE_MASK
-}
-
-/// The key and the value in a word.
-#[inline]
-pub(crate) const fn unpack_value(word: u64) -> (u64, u64) {
-    let value = word & VALUE_MASK;
-    // Of what is no value only the upper bits are missing, which are all ones.
-    (word >> VALUE_BITS, if value <= VALUE_MAX { value } else { value | !VALUE_MASK })
-}
-
-/// Beside a key: enough for a value, and for what is none.
-const VALUE_BITS: u32 = 54;
-const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
-const _: () = assert!(VALUE_MAX < BELOW & VALUE_MASK, "a value is none of what is no value");
-const _: () = assert!(pack_key(METRICS_MAX as u32, Phase::Warmup) <= 1 << (u64::BITS - VALUE_BITS));
-
-/// The key of a value: the number of its metric or name, then the phase as the lowest bit.
-#[inline]
-pub(crate) const fn pack_key(number: u32, phase: Phase) -> u64 {
-    (number as u64) << 1 | phase as u64
-}
-
-/// The number and the phase in a key.
-#[inline]
-pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
-    let phase = if word & 1 == 0 { Phase::Warmup } else { Phase::Measured };
-    // As it was packed: the number has 32 bits.
-    ((word >> 1) as u32, phase)
-}
-
-/// The second word of a cycle. A service of 292 years does not fit.
-#[inline]
-const fn pack_service(service_ns: u64, phase: Phase) -> u64 {
-    service_ns & !SERVICE_MEASURED | (phase as u64) << 63
-}
-
-/// The service and the phase in the second word of a cycle.
-#[inline]
-pub(crate) const fn unpack_service(word: u64) -> (u64, Phase) {
-    let phase = if word & SERVICE_MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
-    (word & !SERVICE_MEASURED, phase)
-}
-
-const SERVICE_MEASURED: u64 = 1 << 63;
-
 /// A recording thread's end of its ring.
 #[derive(Debug)]
 pub(crate) struct Feed<const N: usize> {
@@ -144,17 +94,18 @@ pub(crate) struct Feed<const N: usize> {
 }
 
 impl Feed<1> {
-    pub(crate) fn new(shared: &Arc<Shared>, source: Source) -> Self {
-        let (producer, consumer) = ring(shared.ring_slots);
+    /// Over a ring that has no ends yet.
+    pub(crate) fn new(shared: &Arc<Shared>, source: Source, ring: &Arc<Ring<1>>) -> Self {
+        let (producer, consumer) = ring.ends();
         lock(&shared.joining).push(Joining::Values { source, consumer });
         Self { producer, shared: Arc::clone(shared) }
     }
 
     /// Records a value under the present phase.
     #[inline]
-    pub(crate) fn record(&self, number: u32, value: impl FnOnce() -> u64) {
+    pub(crate) fn record(&self, number: u32, value: u64) {
         if let Some(phase) = self.open() {
-            self.push([pack_value(pack_key(number, phase), value())]);
+            self.push([pack_value(pack_key(number, phase), value)]);
         }
     }
 }
@@ -163,7 +114,7 @@ impl<const N: usize> Feed<N> {
     /// The present phase; `None`, and counted, once the emitter is closed.
     #[inline]
     fn open(&self) -> Option<Phase> {
-        match self.shared.state.load(Ordering::Relaxed) {
+        match self.shared.state() {
             0 => Some(Phase::Warmup),
             MEASURED => Some(Phase::Measured),
             _ => {
@@ -208,7 +159,7 @@ impl<const N: usize> Feed<N> {
     /// In the thread that collects, which would wait for itself.
     fn wait(&self) -> bool {
         let shared = &*self.shared;
-        let (start, state) = (clock::now(), shared.state.load(Ordering::Relaxed));
+        let (start, state) = (clock::now(), shared.state());
         shared.poke();
         let mut collector = lock(&shared.collector);
         assert_ne!(
@@ -235,7 +186,7 @@ impl<const N: usize> Feed<N> {
 /// What the recording threads and the emitter have in common.
 pub(crate) struct Shared {
     /// The bits [`MEASURED`] and [`CLOSED`].
-    state: AtomicU8,
+    state: AtomicU64,
     /// Wakes the bus thread.
     poke: Box<dyn Fn() + Send + Sync>,
     /// It has been woken, and has not collected since.
@@ -243,7 +194,7 @@ pub(crate) struct Shared {
     /// The process that has a bus thread.
     pid: u32,
     /// The size of each ring.
-    ring_slots: usize,
+    pub(crate) ring_slots: usize,
     /// Rings that the emitter has not seen yet.
     pub(crate) joining: Mutex<Vec<Joining>>,
     /// The thread that collected last. Also the lock under which others wait for `room`.
@@ -263,13 +214,15 @@ pub(crate) enum Joining {
     Cycles(Consumer<2>),
 }
 
-const MEASURED: u8 = 1;
-const CLOSED: u8 = 2;
+pub(crate) const MEASURED: u64 = 1;
+const CLOSED: u64 = 2;
+/// How many bits a state has.
+pub(crate) const STATE_BITS: u32 = 2;
 
 impl Shared {
     pub(crate) fn new(ring_slots: usize, poke: Box<dyn Fn() + Send + Sync>) -> Self {
         Self {
-            state: AtomicU8::new(0),
+            state: AtomicU64::new(0),
             poke,
             poked: AtomicBool::new(false),
             pid: process::id(),
@@ -288,13 +241,18 @@ impl Shared {
         process::id() != self.pid
     }
 
+    pub(crate) fn state(&self) -> u64 {
+        self.state.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn closed(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & CLOSED != 0
+        self.state() & CLOSED != 0
     }
 
     /// Rejects what is recorded from now on, and releases those who wait.
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::Relaxed);
+        install::follow(self);
         self.release();
     }
 
@@ -369,25 +327,6 @@ mod tests {
         let cycles = CycleRecorder::new(&Arc::new(shared));
         for number in 0..10 {
             cycles.record(Phase::Measured, number, 0);
-        }
-    }
-
-    #[test]
-    fn words_come_back_as_they_were_packed() {
-        for phase in [Phase::Warmup, Phase::Measured] {
-            for number in [0, 1, u32::MAX] {
-                assert_eq!(unpack_key(pack_key(number, phase)), (number, phase));
-            }
-            for number in [0, 1, METRICS_MAX as u32 - 1] {
-                let key = pack_key(number, phase);
-                for value in [0, 1, VALUE_MAX - 1, VALUE_MAX, BELOW, ABOVE] {
-                    assert_eq!(unpack_value(pack_value(key, value)), (key, value));
-                }
-                assert_eq!(unpack_value(pack_value(key, VALUE_MAX + 1)), (key, ABOVE));
-            }
-            for service_ns in [0, 1, SERVICE_MEASURED - 1] {
-                assert_eq!(unpack_service(pack_service(service_ns, phase)), (service_ns, phase));
-            }
         }
     }
 }

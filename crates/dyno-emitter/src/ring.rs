@@ -1,29 +1,26 @@
 //! A bounded ring from one recording thread to the emitter: a slot is `N` words.
 //!
 //! One producer and one consumer, without a lock and without `unsafe`: slots are atomics, stored
-//! relaxed, and published by the tail (the consumer's way back: by the head). Each end keeps its
-//! own index to itself and looks at the other's rarely, so that the line that both share moves
-//! between their cores once in many slots.
+//! relaxed, and published by the tail (the consumer's way back: by the head). Each end looks at the
+//! other's index rarely, so that the line that both share moves between their cores once in many
+//! slots.
 //!
 //! Pure: who waits when it is full, and who is told when it fills, is decided in
 //! [`crate::recorder`].
 
-use std::cell::Cell;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What a slot holds; what the words mean is up to who records.
 pub(crate) type Slot<const N: usize> = [u64; N];
 
+/// Slots that have been filled, as they lie in the ring.
+pub(crate) type Filled<const N: usize> = [[AtomicU64; N]];
+
 /// The end that fills: it may move to another thread, but not be shared.
 #[derive(Debug)]
-pub(crate) struct Producer<const N: usize> {
-    ring: Arc<Ring<N>>,
-    /// How many slots were ever pushed.
-    tail: Cell<u64>,
-    /// The tail at which the head must be looked at again.
-    limit: Cell<u64>,
-}
+pub(crate) struct Producer<const N: usize>(Arc<Ring<N>>);
 
 /// The end that drains.
 #[derive(Debug)]
@@ -31,6 +28,12 @@ pub(crate) struct Consumer<const N: usize> {
     ring: Arc<Ring<N>>,
     /// How many slots were ever taken.
     head: u64,
+}
+
+/// The words in a slot that has been filled.
+#[inline]
+pub(crate) fn words<const N: usize>(slot: &[AtomicU64; N]) -> Slot<N> {
+    slot.each_ref().map(|word| word.load(Ordering::Relaxed))
 }
 
 /// What the producer saw when it looked.
@@ -44,63 +47,79 @@ pub(crate) enum Room {
     None,
 }
 
+/// What both ends have in common.
 #[derive(Debug)]
-struct Ring<const N: usize> {
+pub(crate) struct Ring<const N: usize> {
     slots: Box<[[AtomicU64; N]]>,
-    head: Line,
-    tail: Line,
+    head: Line<AtomicU64>,
+    tail: Line<Tail>,
     /// The producer is gone: what is here is all that will ever be.
     ended: AtomicBool,
 }
 
-/// An index alone on its cache lines: two, for processors fetch them in pairs.
+/// What the producer alone writes.
+#[derive(Debug, Default)]
+struct Tail {
+    /// How many slots were ever pushed.
+    index: AtomicU64,
+    /// The tail at which the head must be looked at again.
+    limit: AtomicU64,
+}
+
+/// Alone on its cache lines: two, for processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Line(AtomicU64);
-
-/// A ring of so many slots, a power of two.
-pub(crate) fn ring<const N: usize>(slots: usize) -> (Producer<N>, Consumer<N>) {
-    assert!(slots >= 2 && slots.is_power_of_two(), "a ring of {slots} slots");
-    let ring = Arc::new(Ring {
-        slots: (0..slots).map(|_| [const { AtomicU64::new(0) }; N]).collect(),
-        head: Line::default(),
-        tail: Line::default(),
-        ended: AtomicBool::new(false),
-    });
-    let producer = Producer { ring: Arc::clone(&ring), tail: Cell::new(0), limit: Cell::new(0) };
-    (producer, Consumer { ring, head: 0 })
-}
+struct Line<T>(T);
 
 impl<const N: usize> Ring<N> {
-    fn slot(&self, index: u64) -> &[AtomicU64; N] {
-        // The length is a power of two: the mask keeps what matters of the index on any machine.
-        &self.slots[index as usize & (self.slots.len() - 1)]
+    /// A ring of so many slots, a power of two, without an end.
+    pub(crate) fn new(slots: usize) -> Self {
+        assert!(slots >= 2 && slots.is_power_of_two(), "a ring of {slots} slots");
+        Self {
+            // The kernel's own zeros: a page is taken when the first value reaches it.
+            slots: bytemuck::zeroed_slice_box(slots),
+            head: Line::default(),
+            tail: Line::default(),
+            ended: AtomicBool::new(false),
+        }
     }
-}
 
-impl<const N: usize> Producer<N> {
-    /// Pushes a slot; `false` if [`look`](Self::look) must come first.
+    /// Its two ends, of which it has none: it is empty, whatever was left in it.
+    pub(crate) fn ends(self: &Arc<Self>) -> (Producer<N>, Consumer<N>) {
+        for index in [&self.head.0, &self.tail.0.index, &self.tail.0.limit] {
+            index.store(0, Ordering::Relaxed);
+        }
+        self.ended.store(false, Ordering::Relaxed);
+        (Producer(Arc::clone(self)), Consumer { ring: Arc::clone(self), head: 0 })
+    }
+
+    /// How many slots it has.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Pushes a slot; `false` if [`look`](Self::look) must come first. For the thread that has the
+    /// producer.
     #[inline]
     pub(crate) fn push(&self, slot: Slot<N>) -> bool {
-        let tail = self.tail.get();
-        if tail == self.limit.get() {
+        let tail = self.tail.0.index.load(Ordering::Relaxed);
+        if tail == self.tail.0.limit.load(Ordering::Relaxed) {
             return false;
         }
-        for (word, value) in self.ring.slot(tail).iter().zip(slot) {
+        for (word, value) in self.slots[self.place(tail)].iter().zip(slot) {
             word.store(value, Ordering::Relaxed);
         }
-        self.ring.tail.0.store(tail + 1, Ordering::Release);
-        self.tail.set(tail + 1);
+        self.tail.0.index.store(tail + 1, Ordering::Release);
         true
     }
 
     /// Looks how much room there is. Pushes succeed afterwards until more has filled than this
-    /// answer says.
+    /// answer says. For the thread that has the producer.
     pub(crate) fn look(&self) -> Room {
-        let capacity = self.ring.slots.len() as u64;
+        let capacity = self.slots.len() as u64;
         // Acquired: the consumer has read what is overwritten next.
-        let head = self.ring.head.0.load(Ordering::Acquire);
-        let used = self.tail.get() - head;
+        let head = self.head.0.load(Ordering::Acquire);
+        let used = self.tail.0.index.load(Ordering::Relaxed) - head;
         let (room, limit) = if used < capacity / 2 {
             (Room::Plenty, capacity / 2)
         } else if used < capacity {
@@ -108,30 +127,49 @@ impl<const N: usize> Producer<N> {
         } else {
             (Room::None, capacity)
         };
-        self.limit.set(head + limit);
+        self.tail.0.limit.store(head + limit, Ordering::Relaxed);
         room
+    }
+
+    #[inline]
+    fn place(&self, index: u64) -> usize {
+        // The length is a power of two: the mask keeps what matters of the index on any machine.
+        index as usize & (self.slots.len() - 1)
+    }
+}
+
+impl<const N: usize> Deref for Producer<N> {
+    type Target = Ring<N>;
+
+    fn deref(&self) -> &Ring<N> {
+        &self.0
     }
 }
 
 impl<const N: usize> Drop for Producer<N> {
     fn drop(&mut self) {
-        self.ring.ended.store(true, Ordering::Release);
+        self.0.ended.store(true, Ordering::Release);
     }
 }
 
 impl<const N: usize> Consumer<N> {
-    /// Takes what is there, at most so many slots, in the order in which they were pushed.
+    /// Takes what is there, at most so many slots, in the order in which they were pushed: in as
+    /// few pieces as the ring's end allows.
     #[inline]
-    pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(Slot<N>)) -> usize {
-        let count = self.waiting().min(slots_max as u64);
-        let end = self.head + count;
-        for index in self.head..end {
-            take(self.ring.slot(index).each_ref().map(|word| word.load(Ordering::Relaxed)));
-        }
-        self.head = end;
-        self.ring.head.0.store(end, Ordering::Release);
+    pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(&Filled<N>)) -> usize {
         // At most `slots_max`.
-        count as usize
+        let count = self.waiting().min(slots_max as u64) as usize;
+        let (before, from) = self.ring.slots.split_at(self.ring.place(self.head));
+        let first = &from[..count.min(from.len())];
+        let second = &before[..count - first.len()];
+        for filled in [first, second] {
+            if !filled.is_empty() {
+                take(filled);
+            }
+        }
+        self.head += count as u64;
+        self.ring.head.0.store(self.head, Ordering::Release);
+        count
     }
 
     /// How many slots were ever taken.
@@ -141,7 +179,7 @@ impl<const N: usize> Consumer<N> {
 
     /// How many slots wait: by the producer's own count.
     pub(crate) fn waiting(&self) -> u64 {
-        self.ring.tail.0.load(Ordering::Acquire) - self.head
+        self.ring.tail.0.index.load(Ordering::Acquire) - self.head
     }
 
     /// Whether the producer is gone and nothing waits.
@@ -158,6 +196,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn ring<const N: usize>(slots: usize) -> (Producer<N>, Consumer<N>) {
+        Arc::new(Ring::new(slots)).ends()
+    }
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -197,7 +239,7 @@ mod tests {
                     Step::Drain(max) => {
                         let expected: Vec<_> = model.drain(..max.min(model.len())).collect();
                         let mut drained = Vec::new();
-                        let count = consumer.drain(max, |slot| drained.push(slot));
+                        let count = consumer.drain(max, |filled| drained.extend(filled.iter().map(words)));
                         prop_assert_eq!(count, drained.len());
                         prop_assert!(drained.iter().all(|[word, second]| *second == !*word));
                         let words: Vec<_> = drained.iter().map(|[word, _]| *word).collect();
@@ -239,9 +281,11 @@ mod tests {
         });
         let mut next = 0;
         while !consumer.finished() {
-            consumer.drain(usize::MAX, |slot| {
-                assert_eq!(slot, [next, !next]);
-                next += 1;
+            consumer.drain(usize::MAX, |filled| {
+                for slot in filled.iter().map(words) {
+                    assert_eq!(slot, [next, !next]);
+                    next += 1;
+                }
             });
             std::thread::yield_now();
         }

@@ -1,0 +1,80 @@
+//! What the words in a ring mean: a value with its key in one, a cycle in two.
+
+use dyno_bus::Phase;
+use dyno_bus::message::METRICS_MAX;
+use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
+
+/// A value as one word, with its key above it: what a ring carries from core to core is most of
+/// what recording costs.
+#[inline]
+pub(crate) const fn pack_value(key: u64, value: u64) -> u64 {
+    let value = if value <= VALUE_MAX || value == BELOW { value } else { ABOVE };
+    key << VALUE_BITS | value & VALUE_MASK
+}
+
+/// The key and the value in a word.
+#[inline]
+pub(crate) const fn unpack_value(word: u64) -> (u64, u64) {
+    let value = word & VALUE_MASK;
+    // Of what is no value only the upper bits are missing, which are all ones.
+    (word >> VALUE_BITS, if value <= VALUE_MAX { value } else { value | !VALUE_MASK })
+}
+
+/// Beside a key: enough for a value, and for what is none.
+const VALUE_BITS: u32 = 54;
+const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
+const _: () = assert!(VALUE_MAX < BELOW & VALUE_MASK, "a value is none of what is no value");
+const _: () = assert!(pack_key(METRICS_MAX as u32, Phase::Warmup) <= 1 << (u64::BITS - VALUE_BITS));
+
+/// The key of a value: the number of its metric or name, then the phase as the lowest bit.
+#[inline]
+pub(crate) const fn pack_key(number: u32, phase: Phase) -> u64 {
+    (number as u64) << 1 | phase as u64
+}
+
+/// The number and the phase in a key.
+#[inline]
+pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
+    let phase = if word & 1 == 0 { Phase::Warmup } else { Phase::Measured };
+    // As it was packed: the number has 32 bits.
+    ((word >> 1) as u32, phase)
+}
+
+/// The second word of a cycle. A service of 292 years does not fit.
+#[inline]
+pub(crate) const fn pack_service(service_ns: u64, phase: Phase) -> u64 {
+    service_ns & !SERVICE_MEASURED | (phase as u64) << 63
+}
+
+/// The service and the phase in the second word of a cycle.
+#[inline]
+pub(crate) const fn unpack_service(word: u64) -> (u64, Phase) {
+    let phase = if word & SERVICE_MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
+    (word & !SERVICE_MEASURED, phase)
+}
+
+const SERVICE_MEASURED: u64 = 1 << 63;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_come_back_as_they_were_packed() {
+        for phase in [Phase::Warmup, Phase::Measured] {
+            for number in [0, 1, u32::MAX] {
+                assert_eq!(unpack_key(pack_key(number, phase)), (number, phase));
+            }
+            for number in [0, 1, METRICS_MAX as u32 - 1] {
+                let key = pack_key(number, phase);
+                for value in [0, 1, VALUE_MAX - 1, VALUE_MAX, BELOW, ABOVE] {
+                    assert_eq!(unpack_value(pack_value(key, value)), (key, value));
+                }
+                assert_eq!(unpack_value(pack_value(key, VALUE_MAX + 1)), (key, ABOVE));
+            }
+            for service_ns in [0, 1, SERVICE_MEASURED - 1] {
+                assert_eq!(unpack_service(pack_service(service_ns, phase)), (service_ns, phase));
+            }
+        }
+    }
+}
