@@ -3,6 +3,8 @@
 //! another, and processor time is that of what is measured and of nothing else.
 
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -138,6 +140,8 @@ pub(crate) struct Run {
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     summary: Summary,
+    /// At half of the run.
+    rss_bytes_half: Option<u64>,
     rss_bytes_max: Option<u64>,
 }
 
@@ -145,6 +149,8 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) summary: Summary,
+    /// Of the primary, at half of the run.
+    pub(crate) rss_bytes_half: Option<u64>,
     /// Of the primary, at its highest.
     pub(crate) rss_bytes_max: Option<u64>,
     /// Of all its processes.
@@ -173,13 +179,22 @@ impl Run {
         if self.spin {
             bench = bench.pacing(Pacing::Spin);
         }
+        let half = (self.warmup + self.window) / 2;
+        let (over, is_over) = channel::<()>();
+        let at_half = thread::spawn(move || {
+            // Not if the run is over before.
+            let is_half = is_over.recv_timeout(half) == Err(RecvTimeoutError::Timeout);
+            is_half.then(|| machine::memory_bytes("VmRSS")).flatten()
+        });
         let summary = bench
             .workers(self.workers)
             .duration(self.window)
             .warmup(self.warmup)
             .start_deadline(START_DEADLINE)
             .run()?;
-        Ok(Seen { summary, rss_bytes_max: machine::memory_bytes("VmHWM") })
+        drop(over);
+        let rss_bytes_half = at_half.join().expect("it does not panic");
+        Ok(Seen { summary, rss_bytes_half, rss_bytes_max: machine::memory_bytes("VmHWM") })
     }
 
     /// In a process of its own.
@@ -190,12 +205,12 @@ impl Run {
         let cpu_before = children_cpu()?;
         let running = Child::Dyno(self.clone()).start()?;
         let spawned = running.spawned;
-        let Seen { summary, rss_bytes_max } = running.reply()?;
+        let Seen { summary, rss_bytes_half, rss_bytes_max } = running.reply()?;
         if ["error", "interrupted"].contains(&summary.verdict.as_str()) {
             bail!("{self:?}: {}: {}", summary.verdict, summary.reasons.join(" "));
         }
         let cpu = children_cpu()?.saturating_sub(cpu_before);
-        Ok(Ran { summary, rss_bytes_max, cpu, spawned })
+        Ok(Ran { summary, rss_bytes_half, rss_bytes_max, cpu, spawned })
     }
 }
 

@@ -23,6 +23,51 @@ impl BacklogSample {
     }
 }
 
+/// The most samples that are kept: ten times what a verdict needs.
+const SAMPLES_MAX: usize = 1_024;
+
+/// Samples over a window of any length: evenly spread, and from the first one on.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    kept: Vec<BacklogSample>,
+    /// One of two to the power of this is kept.
+    thinned: u32,
+    seen: u64,
+    max: u64,
+    last: BacklogSample,
+}
+
+impl Samples {
+    pub(super) fn push(&mut self, sample: BacklogSample) {
+        if self.seen.trailing_zeros() >= self.thinned {
+            self.kept.push(sample);
+        }
+        if self.kept.len() > SAMPLES_MAX {
+            self.thinned += 1;
+            let mut index = 0..;
+            self.kept.retain(|_| index.next().is_some_and(|index| index % 2 == 0));
+        }
+        self.seen += 1;
+        self.max = self.max.max(sample.total());
+        self.last = sample;
+    }
+
+    /// Those that are kept.
+    pub(super) fn kept(&self) -> &[BacklogSample] {
+        &self.kept
+    }
+
+    /// The largest backlog of all samples.
+    pub(super) fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// The newest sample; an empty one before any.
+    pub(super) fn last(&self) -> BacklogSample {
+        self.last
+    }
+}
+
 /// What all workers together have been issued and have ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -132,6 +177,26 @@ mod tests {
         assert_eq!(backlog.sample(Time::ZERO).total(), 0);
         assert_eq!(backlog.totals().issued.measured, 16);
         assert_eq!(backlog.totals().completed.measured, 16);
+    }
+
+    #[test]
+    fn samples_stay_evenly_spread_however_many_there_are() {
+        let mut samples = Samples::default();
+        for number in 0..10_000 {
+            let waiting = if number == 4_321 { u64::MAX } else { number };
+            samples.push(BacklogSample { at: Time::from_nanos(number), waiting, running: 0 });
+
+            let kept = samples.kept();
+            let gap = |pair: &[BacklogSample]| pair[1].at - pair[0].at;
+            let even = kept.get(..2).map(gap);
+            assert_eq!(kept[0].at, Time::ZERO);
+            assert!(
+                kept.len() <= SAMPLES_MAX && kept.windows(2).all(|pair| Some(gap(pair)) == even)
+            );
+            assert!(kept.len() > SAMPLES_MAX / 2 || number < SAMPLES_MAX as u64);
+            assert_eq!(samples.last().at, Time::from_nanos(number));
+        }
+        assert_eq!(samples.max(), u64::MAX);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::run::{Sink, Tick, Update};
 const BEATS: u32 = 100;
 /// The shortest and the longest beat.
 const BEAT_MIN: Duration = Duration::from_millis(5);
-const BEAT_MAX: Duration = Duration::from_millis(50);
+const BEAT_MAX: Duration = Duration::from_millis(100);
 /// No interval is shorter than this: it would hold too few values.
 const ROTATION_MIN: Duration = Duration::from_millis(100);
 
@@ -71,7 +71,7 @@ impl Beat {
     /// The measured window begins.
     pub(super) fn begin_window(&mut self, at: Time) {
         self.own.set_phase(Window::Measured);
-        self.next_rotation = at + self.rotation;
+        self.next_rotation = self.after(at, self.rotation);
     }
 
     /// Does what is due at `now`; whether the backlog passed its limit.
@@ -95,7 +95,7 @@ impl Beat {
         if let Some(period) = self.tick
             && now >= self.next_tick
         {
-            self.next_tick = now + period;
+            self.next_tick = self.after(now, period);
             self.tick(now, phase, record, sink);
         }
         passed
@@ -103,7 +103,7 @@ impl Beat {
 
     /// Ends the current interval.
     pub(super) fn rotate(&mut self, now: Time, record: &mut Record, sink: &mut dyn Sink) {
-        self.next_rotation = now + self.rotation;
+        self.next_rotation = self.after(now, self.rotation);
         record.observer.rotate(now, |interval| sink.interval(&interval));
         record.point(self.elapsed(now), now);
     }
@@ -143,6 +143,11 @@ impl Beat {
             backlog: record.backlog(now),
             list: record.observer.list(),
         })));
+    }
+
+    /// The beat nearest to that: one that comes a little early would wait for the next otherwise.
+    fn after(&self, now: Time, period: Duration) -> Time {
+        now + period.saturating_sub(self.period / 2)
     }
 
     fn elapsed(&self, now: Time) -> Duration {

@@ -10,7 +10,7 @@ use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
-use super::backlog::{Backlog, BacklogSample, Totals};
+use super::backlog::{Backlog, BacklogSample, Samples, Totals};
 use super::plan::Plan;
 use super::run::{BacklogSummary, ErrorGroup, HarnessSummary, Point, Run, WorkerEnd};
 use super::verdict::{Evidence, LimitPassed, Pauses, WindowCounts, judge};
@@ -21,7 +21,7 @@ pub(super) struct Record {
     pub(super) observer: Observer,
     backlog: Backlog,
     /// Over the measured window.
-    samples: Vec<BacklogSample>,
+    samples: Samples,
     /// The backlog beyond which the plan's policy acts; known when the window begins.
     limit: Option<u64>,
     passed: Option<LimitPassed>,
@@ -52,7 +52,7 @@ impl Record {
         Self {
             observer: Observer::new(plan.pace()),
             backlog: Backlog::new(plan.workers),
-            samples: Vec::new(),
+            samples: Samples::default(),
             limit: None,
             passed: None,
             errors: HashMap::new(),
@@ -204,7 +204,7 @@ impl Record {
             planned: ending.plan.duration,
             cycles,
             max_failed: ending.plan.max_failed,
-            backlog: self.samples.clone(),
+            backlog: self.samples.kept().to_vec(),
             on_backlog: ending.plan.on_backlog,
             passed: self.passed,
             unleased,
@@ -227,9 +227,9 @@ impl Record {
             account,
             delivered: self.delivered,
             backlog: BacklogSummary {
-                start: self.samples.first().map_or(0, BacklogSample::total),
-                max: self.samples.iter().map(BacklogSample::total).max().unwrap_or(0),
-                end: self.samples.last().copied().unwrap_or_default(),
+                start: self.samples.kept().first().map_or(0, BacklogSample::total),
+                max: self.samples.max(),
+                end: self.samples.last(),
             },
             errors,
             workers: ending.workers,
