@@ -133,7 +133,8 @@ impl dyno::Task for Truth {
         match self.work.how {
             How::Constant | How::Exponential => {}
             How::Sleep => tokio::time::sleep(Duration::from_nanos(self.work.ns)).await,
-            How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value)),
+            // Wide ones: what waits on the bus is limited in bytes.
+            How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),
         }
         if self.is_noted() {
             let [due, start, end] = [cycle.due(), start, end].map(dyno_bus::Time::as_nanos);

@@ -34,8 +34,8 @@ pub fn sleeping(rate: f64, sleep: Duration) -> Run {
     Run { workers: 2, ..Run::new(How::Sleep, sleep, rate) }
 }
 
-/// A run whose workers record more than a primary that stops for less than a lease leaves room
-/// for: the rings hold a fraction of it.
+/// A run whose worker records more than a primary that stops for less than a lease leaves room
+/// for: 10 MB, where some 4 MiB may wait to be read, and 64 Ki values in the ring.
 #[must_use]
 pub fn flooding() -> Run {
     let mut run = Run::new(How::Flood, Duration::ZERO, 100.0);
