@@ -18,6 +18,11 @@ use crate::ring::{Consumer, Producer, Ring, Room, Slot};
 use crate::word::{pack_key, pack_service, pack_value};
 
 /// Records values of the harness's own metrics, in one thread at a time.
+///
+/// ```compile_fail,E0277
+/// fn shared(_: impl Sync) {}
+/// shared(dyno_emitter::Emitter::new(|| {}).recorder());
+/// ```
 #[derive(Debug)]
 pub struct Recorder(Feed<1>);
 

@@ -8,6 +8,8 @@
 //! Pure: who waits when it is full, and who is told when it fills, is decided in
 //! [`crate::recorder`].
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,7 +22,11 @@ pub(crate) type Filled<const N: usize> = [[AtomicU64; N]];
 
 /// The end that fills: it may move to another thread, but not be shared.
 #[derive(Debug)]
-pub(crate) struct Producer<const N: usize>(Arc<Ring<N>>);
+pub(crate) struct Producer<const N: usize> {
+    ring: Arc<Ring<N>>,
+    /// Two threads that push at once would write over each other.
+    _unshared: PhantomData<Cell<()>>,
+}
 
 /// The end that drains.
 #[derive(Debug)]
@@ -90,7 +96,8 @@ impl<const N: usize> Ring<N> {
             index.store(0, Ordering::Relaxed);
         }
         self.ended.store(false, Ordering::Relaxed);
-        (Producer(Arc::clone(self)), Consumer { ring: Arc::clone(self), head: 0 })
+        let producer = Producer { ring: Arc::clone(self), _unshared: PhantomData };
+        (producer, Consumer { ring: Arc::clone(self), head: 0 })
     }
 
     /// How many slots it has.
@@ -142,13 +149,13 @@ impl<const N: usize> Deref for Producer<N> {
     type Target = Ring<N>;
 
     fn deref(&self) -> &Ring<N> {
-        &self.0
+        &self.ring
     }
 }
 
 impl<const N: usize> Drop for Producer<N> {
     fn drop(&mut self) {
-        self.0.ended.store(true, Ordering::Release);
+        self.ring.ended.store(true, Ordering::Release);
     }
 }
 
