@@ -80,8 +80,12 @@ fn word(run: u64, shared: &Shared) -> u64 {
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        ACTIVE.store(0, Ordering::Relaxed);
-        lock(&CURRENT).shared = None;
+        // Dropped when nothing is locked any more: what is dropped with it may lock.
+        let _shared = {
+            let mut current = lock(&CURRENT);
+            ACTIVE.store(0, Ordering::Relaxed);
+            current.shared.take()
+        };
     }
 }
 
@@ -127,9 +131,11 @@ fn record_rarely(index: u32, value: u64) {
         }
     });
     if recorded.is_err() {
-        // From the destructor of another thread-local, after this thread's ring has gone.
-        if let Some((feed, ..)) = join() {
-            feed.record(index, value);
+        // From the destructor of another thread-local, after this thread's ring has gone: by one
+        // that is not kept, for each value that is left.
+        if let Some((shared, _)) = current() {
+            let ring = Arc::new(Ring::new(shared.ring_slots));
+            Feed::new(&shared, Source::Handles, &ring).record(index, value);
         }
     }
 }
@@ -137,7 +143,8 @@ fn record_rarely(index: u32, value: u64) {
 impl Local {
     /// Leaves the ring of a run that is over for one of the run that is on; `false` if none is.
     fn join(&self) -> bool {
-        let Some((feed, run, ring)) = join() else { return false };
+        let Some((shared, run)) = current() else { return false };
+        let (feed, ring) = feed(&shared);
         // The old ring goes when the borrow has ended.
         let _left = self.0.borrow_mut().replace(feed);
         RING.set((run, Some(ring)));
@@ -152,14 +159,18 @@ impl Drop for Local {
     }
 }
 
-/// An end of a ring of the run that is on, that run, and the ring.
-fn join() -> Option<(Feed<1>, u64, &'static Ring<1>)> {
+/// What the run that is on has in common, and that run as a thread knows it.
+fn current() -> Option<(Arc<Shared>, u64)> {
     // Before any lock: it may have been held at the fork.
     if process::id() != PID.load(Ordering::Relaxed) {
         return None;
     }
     let current = lock(&CURRENT);
-    let shared = current.shared.as_ref()?;
+    Some((current.shared.clone()?, current.run << STATE_BITS))
+}
+
+/// An end of a ring that nobody has an end of, and the ring.
+fn feed(shared: &Arc<Shared>) -> (Feed<1>, &'static Ring<1>) {
     let mut rings = lock(&RINGS);
     let free = |ring: &&&'static Arc<Ring<1>>| {
         Arc::strong_count(ring) == 1 && ring.capacity() == shared.ring_slots
@@ -171,7 +182,7 @@ fn join() -> Option<(Feed<1>, u64, &'static Ring<1>)> {
     });
     // Whoever had its ends has done with it.
     fence(Ordering::Acquire);
-    Some((Feed::new(shared, Source::Handles, ring), current.run << STATE_BITS, ring))
+    (Feed::new(shared, Source::Handles, ring), ring)
 }
 
 #[cfg(test)]
@@ -223,5 +234,21 @@ pub(crate) mod tests {
         record();
         record();
         assert_eq!((emitter.pending(), rings()), (10, 2));
+
+        // What is left for a destructor after the ring has gone is kept by nobody.
+        struct Last;
+        impl Drop for Last {
+            fn drop(&mut self) {
+                crate::histogram("install::next").record(5_u64);
+            }
+        }
+        thread_local!(static LAST: Last = const { Last });
+        thread::spawn(|| {
+            // Made first, it is dropped last.
+            LAST.with(|_| crate::histogram("install::next").record(4_u64));
+        })
+        .join()
+        .expect("no panic");
+        assert_eq!((emitter.pending(), rings()), (12, 3));
     }
 }

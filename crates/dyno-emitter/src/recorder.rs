@@ -1,9 +1,10 @@
 //! The recording ends of an emitter: a ring for one thread, and what happens when it is full.
 //!
-//! A record takes no lock, allocates nothing and makes no system call. The exceptions are rare
-//! and stand in [`Feed::make_room`]: at half a ring the bus thread is told, and at a full one the
-//! recording thread waits for it, for an emitter never drops. The wait is on a condition variable
-//! rather than `park`, which could swallow an `unpark` that user code is waiting for.
+//! Once its thread has a ring, a record takes no lock, allocates nothing and makes no system call.
+//! The exceptions are rare and stand in [`Feed::make_room`]: at half a ring the bus thread is told,
+//! and at a full one the recording thread waits for it, for an emitter never drops. The wait is on
+//! a condition variable rather than `park`, which could swallow an `unpark` that user code is
+//! waiting for.
 
 use std::fmt;
 use std::process;

@@ -140,8 +140,8 @@ pub(crate) struct Run {
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     summary: Summary,
-    /// At half of the run.
-    rss_bytes_half: Option<u64>,
+    /// At half of the run, and shortly before its end.
+    rss_bytes: Vec<u64>,
     rss_bytes_max: Option<u64>,
 }
 
@@ -149,8 +149,8 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) summary: Summary,
-    /// Of the primary, at half of the run.
-    pub(crate) rss_bytes_half: Option<u64>,
+    /// Of the primary, at half of the run and shortly before its end, which takes some of its own.
+    pub(crate) rss_bytes: Vec<u64>,
     /// Of the primary, at its highest.
     pub(crate) rss_bytes_max: Option<u64>,
     /// Of all its processes.
@@ -179,12 +179,13 @@ impl Run {
         if self.spin {
             bench = bench.pacing(Pacing::Spin);
         }
-        let half = (self.warmup + self.window) / 2;
+        let length = self.warmup + self.window;
         let (over, is_over) = channel::<()>();
-        let at_half = thread::spawn(move || {
+        let looking = thread::spawn(move || {
             // Not if the run is over before.
-            let is_half = is_over.recv_timeout(half) == Err(RecvTimeoutError::Timeout);
-            is_half.then(|| machine::memory_bytes("VmRSS")).flatten()
+            let wait = |time| is_over.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+            let look = |time| wait(time).then(|| machine::memory_bytes("VmRSS")).flatten();
+            [length / 2, length * 4 / 10].into_iter().filter_map(look).collect()
         });
         let summary = bench
             .workers(self.workers)
@@ -193,8 +194,8 @@ impl Run {
             .start_deadline(START_DEADLINE)
             .run()?;
         drop(over);
-        let rss_bytes_half = at_half.join().expect("it does not panic");
-        Ok(Seen { summary, rss_bytes_half, rss_bytes_max: machine::memory_bytes("VmHWM") })
+        let rss_bytes = looking.join().expect("it does not panic");
+        Ok(Seen { summary, rss_bytes, rss_bytes_max: machine::memory_bytes("VmHWM") })
     }
 
     /// In a process of its own.
@@ -205,12 +206,12 @@ impl Run {
         let cpu_before = children_cpu()?;
         let running = Child::Dyno(self.clone()).start()?;
         let spawned = running.spawned;
-        let Seen { summary, rss_bytes_half, rss_bytes_max } = running.reply()?;
+        let Seen { summary, rss_bytes, rss_bytes_max } = running.reply()?;
         if ["error", "interrupted"].contains(&summary.verdict.as_str()) {
             bail!("{self:?}: {}: {}", summary.verdict, summary.reasons.join(" "));
         }
         let cpu = children_cpu()?.saturating_sub(cpu_before);
-        Ok(Ran { summary, rss_bytes_half, rss_bytes_max, cpu, spawned })
+        Ok(Ran { summary, rss_bytes, rss_bytes_max, cpu, spawned })
     }
 }
 

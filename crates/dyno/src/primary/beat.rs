@@ -25,7 +25,19 @@ const ROTATION_MIN: Duration = Duration::from_millis(100);
 
 /// How often the backlog is sampled: as often as the plan's length asks for.
 pub(super) fn period(plan: &Plan) -> Duration {
-    (plan.duration / BEATS).clamp(BEAT_MIN, BEAT_MAX)
+    beat(plan.duration)
+}
+
+fn beat(window: Duration) -> Duration {
+    (window / BEATS).clamp(BEAT_MIN, BEAT_MAX)
+}
+
+/// How long an interval is, in whole beats: as many as snapshots are kept, at most, spread over the
+/// window.
+fn rotation(window: Duration) -> Duration {
+    let (beat, least) = (beat(window), (window / SNAPSHOTS_MAX as u32).max(ROTATION_MIN));
+    // Beats are 5 ms at least: a window of 24 hours is 17 thousand of the longest.
+    beat * least.as_nanos().div_ceil(beat.as_nanos()) as u32
 }
 
 /// When what is due.
@@ -43,9 +55,7 @@ pub(super) struct Beat {
 
 impl Beat {
     pub(super) fn new(plan: &Plan, now: Time, tick: Option<Duration>) -> Self {
-        let period = period(plan);
-        // As many snapshots as are kept, spread over the window.
-        let rotation = (plan.duration / SNAPSHOTS_MAX as u32).max(ROTATION_MIN);
+        let (period, rotation) = (period(plan), rotation(plan.duration));
         Self {
             own: OwnBus::new(),
             period,
@@ -145,7 +155,7 @@ impl Beat {
         })));
     }
 
-    /// The beat nearest to that: one that comes a little early would wait for the next otherwise.
+    /// The beat nearest to that: after one that was late, the next would be a little early.
     fn after(&self, now: Time, period: Duration) -> Time {
         now + period.saturating_sub(self.period / 2)
     }
@@ -177,5 +187,21 @@ fn absorb(record: &mut Record, report: Report) {
         | Report::Notice(_)
         | Report::Drained(_)
         | Report::Bye(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_interval_is_too_short_and_no_window_has_more_than_are_kept() {
+        for ms in [100, 999, 4_200, 5_000, 10_000, 12_000, 61_234, 600_000, 86_400_000] {
+            let window = Duration::from_millis(ms);
+            let (beat, rotation) = (beat(window), rotation(window));
+            assert!(rotation >= ROTATION_MIN && rotation.as_nanos() % beat.as_nanos() == 0, "{ms}");
+            assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms}");
+            assert!(rotation < window / SNAPSHOTS_MAX as u32 + ROTATION_MIN + beat, "{ms}");
+        }
     }
 }
