@@ -14,7 +14,7 @@ use dyno_bus::value::Unit;
 use crate::column::Columns;
 use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
-use crate::recorder::{CycleRecorder, Joining, PhaseSwitch, Recorder, Shared, Source, lock};
+use crate::recorder::{CycleRecorder, Joining, Recorder, Shared, Source, lock};
 use crate::ring::{Consumer, words};
 use crate::word::{unpack_service, unpack_value};
 
@@ -56,6 +56,10 @@ pub struct Emitter {
     /// Slots taken from rings that have gone since.
     taken_before: u64,
 }
+
+/// Switches the phase under which values are recorded, from any thread.
+#[derive(Debug, Clone)]
+pub struct PhaseSwitch(Arc<Shared>);
 
 /// What [`Emitter::collect`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +129,7 @@ impl Emitter {
     /// Switches the phase from any thread.
     #[must_use]
     pub fn phase_switch(&self) -> PhaseSwitch {
-        PhaseSwitch::new(&self.shared)
+        PhaseSwitch(Arc::clone(&self.shared))
     }
 
     /// Values recorded from now on are of this phase; a cycle brings its own.
@@ -201,6 +205,7 @@ impl Emitter {
     /// can still be collected.
     pub fn close(&self) {
         self.shared.close();
+        install::follow(&self.shared);
     }
 
     /// How many values and cycles came too late: after [`close`](Self::close), or, in that very
@@ -255,6 +260,14 @@ impl Drop for Emitter {
     /// Nobody waits for an emitter that is gone.
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+impl PhaseSwitch {
+    /// Values recorded from now on are of this phase.
+    pub fn set(&self, phase: Phase) {
+        self.0.set_phase(phase);
+        install::follow(&self.0);
     }
 }
 

@@ -52,11 +52,11 @@ mod batch;
 #[cfg(feature = "tracing")]
 pub mod layer;
 
-pub use batch::{Collected, Emitter};
+pub use batch::{Collected, Emitter, PhaseSwitch};
 pub use histogram::{Histogram, Value, histogram, try_histogram};
 pub use install::{AlreadyInstalled, Installed};
 #[cfg(feature = "tracing")]
 pub use layer::{layer, layer_for};
 pub use measure::{measure, measure_async};
 pub use name::{NAMES_MAX, NameError, RESERVED};
-pub use recorder::{CycleRecorder, PhaseSwitch, Recorder};
+pub use recorder::{CycleRecorder, Recorder};

@@ -14,7 +14,6 @@ use std::thread::{self, ThreadId};
 
 use dyno_bus::{Phase, clock};
 
-use crate::install;
 use crate::ring::{Consumer, Producer, Ring, Room, Slot};
 use crate::word::{pack_key, pack_service, pack_value};
 
@@ -30,10 +29,6 @@ pub struct Recorder(Feed<1>);
 /// Records the cycles that one thread runs.
 #[derive(Debug)]
 pub struct CycleRecorder(Feed<2>);
-
-/// Switches the phase under which values are recorded, from any thread.
-#[derive(Debug, Clone)]
-pub struct PhaseSwitch(Arc<Shared>);
 
 impl Recorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
@@ -61,21 +56,6 @@ impl CycleRecorder {
         if self.0.open().is_some() {
             self.0.push([wait_ns, pack_service(service_ns, phase)]);
         }
-    }
-}
-
-impl PhaseSwitch {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Arc::clone(shared))
-    }
-
-    /// Values recorded from now on are of this phase.
-    pub fn set(&self, phase: Phase) {
-        match phase {
-            Phase::Warmup => self.0.state.fetch_and(!MEASURED, Ordering::Relaxed),
-            Phase::Measured => self.0.state.fetch_or(MEASURED, Ordering::Relaxed),
-        };
-        install::follow(&self.0);
     }
 }
 
@@ -251,6 +231,13 @@ impl Shared {
         self.state.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        match phase {
+            Phase::Warmup => self.state.fetch_and(!MEASURED, Ordering::Relaxed),
+            Phase::Measured => self.state.fetch_or(MEASURED, Ordering::Relaxed),
+        };
+    }
+
     pub(crate) fn closed(&self) -> bool {
         self.state() & CLOSED != 0
     }
@@ -258,7 +245,6 @@ impl Shared {
     /// Rejects what is recorded from now on, and releases those who wait.
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::Relaxed);
-        install::follow(self);
         self.release();
     }
 
