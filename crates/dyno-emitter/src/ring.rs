@@ -160,8 +160,8 @@ impl<const N: usize> Drop for Producer<N> {
 }
 
 impl<const N: usize> Consumer<N> {
-    /// Takes what is there, at most so many slots, in the order in which they were pushed: in as
-    /// few pieces as the ring's end allows.
+    /// Takes what is there, at most so many slots, in the order in which they were pushed: in two
+    /// pieces, of which the second is empty unless the ring's end is passed.
     #[inline]
     pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(&Filled<N>)) -> usize {
         // At most `slots_max`.
@@ -169,11 +169,8 @@ impl<const N: usize> Consumer<N> {
         let (before, from) = self.ring.slots.split_at(self.ring.place(self.head));
         let first = &from[..count.min(from.len())];
         let second = &before[..count - first.len()];
-        for filled in [first, second] {
-            if !filled.is_empty() {
-                take(filled);
-            }
-        }
+        take(first);
+        take(second);
         self.head += count as u64;
         self.ring.head.0.store(self.head, Ordering::Release);
         count

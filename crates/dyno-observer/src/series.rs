@@ -20,10 +20,7 @@ use crate::stats::Stats;
 /// The most values that a series keeps as they are: 8 KiB, a small part of the buckets, and sorted
 /// in 12 µs. A gauge that is read once a second fills it in 17 minutes.
 pub const RAW_MAX: usize = 1_024;
-/// How many values are gone through at a time: 8 KiB, so that they are in the nearest cache when
-/// they are wanted again.
-const BLOCK: usize = 1_024;
-/// Up to here the sum of a block fits 64 bits, and so does a square.
+/// Up to here the sums of a column fit 64 bits, and its squares.
 const SMALL_MAX: u64 = u32::MAX as u64;
 /// The ranks of the percentiles in [`Stats`], in thousandths, ascending.
 const PERMILLES: [u64; 4] = [500, 900, 990, 999];
@@ -79,23 +76,25 @@ impl Default for Values {
 }
 
 impl Series {
-    /// Records a column. Values that are out of range are clamped and counted.
+    /// Records a column, which is no longer than a frame: at most 2^20 values. Those that are out
+    /// of range are clamped and counted.
     ///
-    /// A block after the other is gone through several times, each in a loop that does one thing:
-    /// together they take two thirds of the time of one loop that does all.
+    /// It is gone through several times, each in a loop that does one thing: together they take
+    /// two thirds of the time of one loop that does all.
     pub(crate) fn record(&mut self, values: &[u64], as_of: Time) {
-        for block in values.chunks(BLOCK) {
-            let exact = Exact::of(block, as_of);
-            self.exact.merge(&exact);
-            match self.values.with_room_for(block.len()) {
-                Values::Raw(raw) => raw.extend(block.iter().copied().map(within)),
-                Values::Counted(buckets) if exact.out_of_range == 0 => {
-                    buckets.count(block.iter().copied(), exact.max);
-                }
-                Values::Counted(buckets) => {
-                    buckets.count(block.iter().copied().map(within), exact.max);
-                }
+        if values.is_empty() {
+            return;
+        }
+        let column = Exact::of(values, as_of);
+        self.exact.merge(&column);
+        let within = values.iter().copied().map(within);
+        match self.values.with_room_for(within.len()) {
+            Values::Raw(raw) => raw.extend(within),
+            // Nothing to clamp, as a rule: counting takes a twelfth less time so.
+            Values::Counted(buckets) if column.out_of_range == 0 => {
+                buckets.count(values.iter().copied(), column.max);
             }
+            Values::Counted(buckets) => buckets.count(within, column.max),
         }
     }
 
@@ -163,7 +162,7 @@ impl Series {
 }
 
 impl Exact {
-    /// Of a block that is not empty. Its squares, of 2^106 at most, can't overflow.
+    /// Of a column that is not empty. At most 2^20 squares of 2^106 can't overflow.
     fn of(values: &[u64], as_of: Time) -> Self {
         let last = values.last().copied().map_or(0, within);
         let max = values.iter().copied().fold(0, u64::max);
