@@ -17,6 +17,10 @@ use dyno_bus::{Phase, clock};
 use crate::ring::{Consumer, Producer, Ring, Room, Slot};
 use crate::word::{pack_key, pack_service, pack_value};
 
+/// The slots of a ring for the harness's own values, of which a beat records a handful: a ring is
+/// gone through from end to end, and all its pages are taken in time.
+const HARNESS_SLOTS: usize = 1_024;
+
 /// Records values of the harness's own metrics, in one thread at a time.
 ///
 /// ```compile_fail,E0277
@@ -32,7 +36,8 @@ pub struct CycleRecorder(Feed<2>);
 
 impl Recorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Feed::new(shared, Source::Harness, &Arc::new(Ring::new(shared.ring_slots))))
+        let slots = shared.ring_slots.min(HARNESS_SLOTS);
+        Self(Feed::new(shared, Source::Harness, &Arc::new(Ring::new(slots))))
     }
 
     /// Records a value of a metric that [`Emitter::metric`](crate::Emitter::metric) numbered, under

@@ -164,12 +164,17 @@ impl Observer {
         let merged = self.merge_workers(|metric, series| series.merge(metric.interval()));
         let mut processes = Vec::new();
         for (process, state) in &mut self.processes {
-            let metrics: Vec<_> = state.metrics.iter_mut().filter_map(Metric::rotate).collect();
+            let metrics: Box<[_]> = state.metrics.iter_mut().filter_map(Metric::rotate).collect();
             if !metrics.is_empty() {
                 processes.push(ProcessSnapshot { process: *process, metrics });
             }
         }
-        self.kept.push(Snapshot { from, until, processes, merged });
+        self.kept.push(Snapshot {
+            from,
+            until,
+            processes: processes.into(),
+            merged: merged.into(),
+        });
     }
 
     /// The snapshots that are kept, in order of time.
@@ -297,7 +302,7 @@ impl Observer {
 
     /// Merges a part of each metric over all workers, in the order in which they have them.
     fn merge_workers(&self, part: impl Fn(&Metric, &mut Series)) -> Vec<MetricStats> {
-        let mut merged: Vec<(&Label, Series)> = Vec::new();
+        let mut named: Vec<(&Label, Vec<&Metric>)> = Vec::new();
         let mut positions = BTreeMap::new();
         let mut censored = Censored::default();
         for (process, state) in &self.processes {
@@ -307,18 +312,23 @@ impl Observer {
             censored = censored.merge(state.censored);
             for metric in &state.metrics {
                 let position = *positions.entry(&*metric.label.name).or_insert_with(|| {
-                    merged.push((&metric.label, Series::default()));
-                    merged.len() - 1
+                    named.push((&metric.label, Vec::new()));
+                    named.len() - 1
                 });
-                part(metric, &mut merged[position].1);
+                named[position].1.push(metric);
             }
         }
-        let stats = |(label, series): (&Label, Series)| MetricStats {
-            label: label.clone(),
-            stats: series.stats(),
-            censored: censored_of(label, censored),
+        // One name after the other: all at once, they would take as much as a worker does.
+        let of_name = |(label, metrics): (&Label, Vec<&Metric>)| {
+            let mut series = Series::default();
+            metrics.into_iter().for_each(|metric| part(metric, &mut series));
+            MetricStats {
+                label: label.clone(),
+                stats: series.stats(),
+                censored: censored_of(label, censored),
+            }
         };
-        merged.into_iter().map(stats).collect()
+        named.into_iter().map(of_name).collect()
     }
 }
 

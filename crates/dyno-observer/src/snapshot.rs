@@ -25,9 +25,9 @@ pub struct Snapshot {
     /// When it ended.
     pub until: Time,
     /// By process, in ascending order; those without a value in the interval are left out.
-    pub processes: Vec<ProcessSnapshot>,
+    pub processes: Box<[ProcessSnapshot]>,
     /// Statistics of the interval, of each metric over all workers.
-    pub merged: Vec<MetricStats>,
+    pub merged: Box<[MetricStats]>,
 }
 
 /// One process's part of a [`Snapshot`].
@@ -36,7 +36,7 @@ pub struct ProcessSnapshot {
     /// Which process.
     pub process: ProcessId,
     /// By metric; those without a value in the interval are left out.
-    pub metrics: Vec<MetricSnapshot>,
+    pub metrics: Box<[MetricSnapshot]>,
 }
 
 /// One metric's part of a [`Snapshot`].
@@ -97,8 +97,8 @@ mod tests {
             kept.push(Snapshot {
                 from: Time::from_nanos(end - 1),
                 until: Time::from_nanos(end),
-                processes: Vec::new(),
-                merged: Vec::new(),
+                processes: Box::default(),
+                merged: Box::default(),
             });
         }
         kept.iter().map(|snapshot| snapshot.until.as_nanos()).collect()

@@ -132,6 +132,8 @@ pub(crate) struct Run {
     pub(crate) window: Duration,
     pub(crate) warmup: Duration,
     pub(crate) spin: bool,
+    /// How often to look at the primary's memory.
+    pub(crate) memory_every: Option<Duration>,
     /// Of the Redis server.
     pub(crate) url: Option<String>,
 }
@@ -140,7 +142,7 @@ pub(crate) struct Run {
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     summary: Summary,
-    /// At half of the run, and shortly before its end.
+    /// At each look, while the run was on.
     rss_bytes: Vec<u64>,
     rss_bytes_max: Option<u64>,
 }
@@ -149,7 +151,7 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) summary: Summary,
-    /// Of the primary, at half of the run and shortly before its end, which takes some of its own.
+    /// Of the primary, at each look while the run was on.
     pub(crate) rss_bytes: Vec<u64>,
     /// Of the primary, at its highest.
     pub(crate) rss_bytes_max: Option<u64>,
@@ -163,7 +165,7 @@ impl Run {
     /// Two workers, a second of warm-up, paced by sleeping.
     pub(crate) fn of(task: TaskName, rate: Option<f64>, window: Duration) -> Self {
         let warmup = Duration::from_secs(1);
-        Self { task, rate, workers: 2, window, warmup, spin: false, url: None }
+        Self { task, rate, workers: 2, window, warmup, spin: false, memory_every: None, url: None }
     }
 
     /// In this process, as the primary.
@@ -179,13 +181,13 @@ impl Run {
         if self.spin {
             bench = bench.pacing(Pacing::Spin);
         }
-        let length = self.warmup + self.window;
         let (over, is_over) = channel::<()>();
-        let looking = thread::spawn(move || {
-            // Not if the run is over before.
-            let wait = |time| is_over.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-            let look = |time| wait(time).then(|| machine::memory_bytes("VmRSS")).flatten();
-            [length / 2, length * 4 / 10].into_iter().filter_map(look).collect()
+        let looking = self.memory_every.map(|period| {
+            thread::spawn(move || {
+                let on = || is_over.recv_timeout(period) == Err(RecvTimeoutError::Timeout);
+                std::iter::from_fn(|| on().then(|| machine::memory_bytes("VmRSS")).flatten())
+                    .collect()
+            })
         });
         let summary = bench
             .workers(self.workers)
@@ -194,7 +196,8 @@ impl Run {
             .start_deadline(START_DEADLINE)
             .run()?;
         drop(over);
-        let rss_bytes = looking.join().expect("it does not panic");
+        let looked = looking.map(|thread| thread.join().expect("it does not panic"));
+        let rss_bytes = looked.unwrap_or_default();
         Ok(Seen { summary, rss_bytes, rss_bytes_max: machine::memory_bytes("VmHWM") })
     }
 

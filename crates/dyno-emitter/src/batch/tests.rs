@@ -194,12 +194,13 @@ fn all_arrives_through_rings_so_small_that_their_threads_wait() {
 
 #[test]
 fn a_batch_holds_no_more_than_its_limit_and_says_that_more_waits() {
+    let _turn = alone();
     let mut emitter = Emitter::with_ring_slots(BATCH_VALUES_MAX, || {});
-    let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
-    let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
+    let _installed = emitter.install().expect("alone");
+    let (cycles, values) = (emitter.cycles(), histogram("batch::many"));
     for number in 0..BATCH_VALUES_MAX as u64 - 1 {
         cycles.record(Phase::Measured, number, 0);
-        recorder.record(lag, number);
+        values.record(number);
     }
     assert_eq!(emitter.pending(), 2 * (BATCH_VALUES_MAX as u64 - 1));
     let (mut received, mut batch) = (Received::default(), Batch::default());

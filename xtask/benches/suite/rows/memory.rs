@@ -2,29 +2,30 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::child::Run;
-use crate::figure::{Figure, Goal};
+use crate::figure::{Figure, Goal, median};
 use crate::options::Options;
 use crate::tasks::TaskName;
 
 const CYCLES_PER_SECOND: f64 = 100_000.0;
 const LONG: Duration = Duration::from_secs(600);
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS_PER_MINUTE: usize = 60;
 const MB: f64 = 1e6;
 /// What grows has an end: by the minute it may be as much as in a soak.
 const GROWTH_MAX_KB: f64 = 262.0;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
-    let run = |window| {
-        let mut run = Run::of(TaskName::Noop, Some(CYCLES_PER_SECOND), window);
-        run.workers = 4;
-        run.run()
+    let of_window = |window| {
+        let run = Run::of(TaskName::Noop, Some(CYCLES_PER_SECOND), window);
+        Run { workers: 4, ..run }
     };
     let name = format!("after {} s, at its highest", options.window().as_secs());
     let mut highest = Figure::new(name, "MB", Goal::AtMost(24.0));
     options.rounds(|| {
-        let ran = run(options.window())?;
+        let ran = of_window(options.window()).run()?;
         highest.push(ran.rss_bytes_max.context("no VmHWM")? as f64 / MB);
         ran.reservation().into_iter().for_each(|note| highest.note(note));
         anyhow::Ok(())
@@ -36,11 +37,17 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
         Goal::AtMost(GROWTH_MAX_KB),
     );
     if options.long {
-        let ran = run(LONG)?;
-        let &[half, late] = ran.rss_bytes.as_slice() else { bail!("no VmRSS") };
+        let ran = Run { memory_every: Some(LOOK), ..of_window(LONG) }.run()?;
+        let of_minute = |minute: usize| {
+            let looks =
+                ran.rss_bytes.get((minute - 1) * LOOKS_PER_MINUTE..minute * LOOKS_PER_MINUTE);
+            let looks: Vec<_> =
+                looks.unwrap_or_default().iter().map(|bytes| *bytes as f64).collect();
+            median(&looks).context("no VmRSS")
+        };
         long.push(ran.rss_bytes_max.context("no VmHWM")? as f64 / MB);
         long.note("one round");
-        growth.push((late as f64 - half as f64) / 1e3 / 4.0);
+        growth.push((of_minute(9)? - of_minute(5)?) / 1e3 / 4.0);
     } else {
         long.note("not measured: ask for it by --long");
     }
