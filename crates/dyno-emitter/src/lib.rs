@@ -59,4 +59,4 @@ pub use install::{AlreadyInstalled, Installed};
 pub use layer::{layer, layer_for};
 pub use measure::{measure, measure_async};
 pub use name::{NAMES_MAX, NameError, RESERVED};
-pub use recorder::{CycleRecorder, Recorder};
+pub use recorder::{CycleRecorder, RECORDER_SLOTS, Recorder};

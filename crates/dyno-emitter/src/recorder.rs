@@ -17,9 +17,11 @@ use dyno_bus::{Phase, clock};
 use crate::ring::{Consumer, Producer, Ring, Room, Slot};
 use crate::word::{pack_key, pack_service, pack_value};
 
-/// The slots of a ring for the harness's own values, of which a beat records a handful: a ring is
-/// gone through from end to end, and all its pages are taken in time.
-const HARNESS_SLOTS: usize = 1_024;
+/// How many values of the harness's own fit between two collections, before a [`Recorder`] waits.
+///
+/// A handful is the rule. It is no more than the longest block asks for, since a ring is gone
+/// through from end to end, so that all its pages are taken in time: 128 KiB.
+pub const RECORDER_SLOTS: usize = 16_384;
 
 /// Records values of the harness's own metrics, in one thread at a time.
 ///
@@ -36,7 +38,7 @@ pub struct CycleRecorder(Feed<2>);
 
 impl Recorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let slots = shared.ring_slots.min(HARNESS_SLOTS);
+        let slots = shared.ring_slots.min(RECORDER_SLOTS);
         Self(Feed::new(shared, Source::Harness, &Arc::new(Ring::new(slots))))
     }
 

@@ -17,6 +17,7 @@ mod bench;
 mod harness;
 mod identity;
 mod outcome;
+mod periods;
 
 pub mod parameters;
 pub mod primary;

@@ -1,0 +1,64 @@
+//! How late something is that comes again and again: a worker's probe, the primary's beat.
+//!
+//! Every period that was missed is late by itself, so that a block of 200 ms at a period of 10 ms
+//! shows as 200, 190, 180 and so on: what a periodic event would have met, without coordinated
+//! omission.
+
+use dyno_bus::Time;
+
+/// The most missed periods that are told at once: of a longer block (a stopped process) the longest
+/// lags are kept and the rest would say nothing new.
+const MISSED_MAX: u64 = 10_000;
+
+// The primary records them in the thread that collects them: it must never have to wait.
+const _: () = assert!(MISSED_MAX + 1_000 < dyno_emitter::RECORDER_SLOTS as u64);
+
+/// When the next of them is due, and how far apart they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Periods {
+    next: Time,
+    period_ns: u64,
+}
+
+impl Periods {
+    /// The first is due at `first`.
+    pub(crate) fn new(first: Time, period_ns: u64) -> Self {
+        Self { next: first, period_ns: period_ns.max(1) }
+    }
+
+    /// When the next is due.
+    pub(crate) fn next(&self) -> Time {
+        self.next
+    }
+
+    /// How late each is that is due by `now`, the longest lag first.
+    pub(crate) fn late(&mut self, now: Time) -> impl Iterator<Item = u64> + use<> {
+        let Self { next: first, period_ns } = *self;
+        let passed = if now >= first { now.nanos_since(first) / period_ns + 1 } else { 0 };
+        self.next = Time::from_nanos(first.as_nanos() + passed * period_ns);
+        (0..passed.min(MISSED_MAX)).map(move |period| now.nanos_since(first) - period * period_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missed_period_is_late_by_itself() {
+        let mut periods = Periods::new(Time::from_nanos(1_000), 10);
+        assert_eq!(periods.late(Time::from_nanos(999)).count(), 0);
+        assert_eq!(periods.late(Time::from_nanos(1_035)).collect::<Vec<_>>(), [35, 25, 15, 5]);
+        assert_eq!(periods.next(), Time::from_nanos(1_040));
+        assert_eq!(periods.late(Time::from_nanos(1_040)).collect::<Vec<_>>(), [0]);
+    }
+
+    #[test]
+    fn of_a_long_block_the_longest_lags_are_kept_and_the_next_is_due_after_it() {
+        let mut periods = Periods::new(Time::from_nanos(0), 10);
+        let late: Vec<_> = periods.late(Time::from_nanos(1_000_005)).collect();
+        assert_eq!(late.len() as u64, MISSED_MAX);
+        assert_eq!((late[0], late[1]), (1_000_005, 999_995));
+        assert_eq!(periods.next(), Time::from_nanos(1_000_010));
+    }
+}
