@@ -12,7 +12,7 @@ use crate::segment::{PerPhase, Segment};
 use crate::value::Unit;
 
 /// The protocol's version: both ends must have the same.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The most values that one [`Batch`] holds, cycles counted twice: at eight bytes each, the most
 /// that a value takes, they fit a frame with room for the rest.
 pub const BATCH_VALUES_MAX: usize = 65_536;
@@ -51,7 +51,7 @@ pub struct Start {
     /// The most cycles in flight in an open segment.
     pub in_flight_max: Option<u32>,
     /// With the policy `skip`: this worker's own backlog, beyond which its oldest are skipped.
-    pub backlog_max: Option<u64>,
+    pub backlog_max: Option<BacklogMax>,
     /// How due times are waited for.
     pub pacing: Pacing,
     /// The period of the loop-lag probe, in nanoseconds.
@@ -62,6 +62,15 @@ pub struct Start {
     pub drain_deadline_ns: u64,
     /// Which spans become metrics beside the benchmark's own, as a `tracing` filter; may be empty.
     pub spans: String,
+}
+
+/// How many cycles of one worker may be due and not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BacklogMax {
+    /// So many, at any time.
+    Total(u64),
+    /// So many more than when the measured window began; before that, any number.
+    AboveWarmup(u64),
 }
 
 /// How a worker waits for the next due time.

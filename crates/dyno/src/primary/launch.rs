@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dyno_bus::clock;
-use dyno_bus::message::Start;
+use dyno_bus::message::{BacklogMax, Start};
 
 use super::beat;
 use super::plan::{OnBacklog, Plan};
@@ -53,19 +53,25 @@ const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
 /// What every worker is told of the plan.
 pub(super) fn start_of(plan: &Plan) -> Start {
     let flush = (FLUSH_PERIOD * plan.workers).clamp(beat::period(plan), FLUSH_PERIOD_MAX);
-    let backlog_max = match plan.on_backlog {
-        OnBacklog::Skip => plan.backlog_limit(0).map(|limit| limit.div_ceil(plan.workers.into())),
-        OnBacklog::Stop | OnBacklog::Queue => None,
-    };
     Start {
         workers: plan.workers,
         parameters: serde_json::Value::Object(plan.task.clone()).to_string(),
         in_flight_max: plan.in_flight,
-        backlog_max,
+        backlog_max: backlog_max(plan),
         pacing: plan.pacing,
         probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers),
         flush_period_ns: clock::nanos(flush),
         drain_deadline_ns: clock::nanos(plan.deadlines.drain),
         spans: plan.spans.clone(),
     }
+}
+
+/// What one worker skips by, if it does: its share of the limit.
+pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogMax> {
+    let limit = plan.backlog_limit(0).filter(|_| plan.on_backlog == OnBacklog::Skip)?;
+    let share = limit.div_ceil(plan.workers.into());
+    Some(match plan.max_backlog {
+        Some(_) => BacklogMax::Total(share),
+        None => BacklogMax::AboveWarmup(share),
+    })
 }

@@ -15,6 +15,7 @@ use dyno_observer::{Account, ProcessId, Progress};
 
 use super::event::{Action, Event, Exit, Phase};
 use super::fault::{Faults, Named};
+use super::launch::backlog_max;
 use super::plan::{OnBacklog, Plan};
 use super::record::{Ending, Record};
 use super::state::Primary;
@@ -387,12 +388,11 @@ impl SimulatedPrimary {
 }
 
 fn start_of(plan: &Plan) -> Start {
-    let skips = plan.on_backlog == OnBacklog::Skip;
     Start {
         workers: plan.workers,
         parameters: "{}".into(),
         in_flight_max: plan.in_flight,
-        backlog_max: plan.backlog_limit(0).filter(|_| skips).map(|limit| limit.div_ceil(2)),
+        backlog_max: backlog_max(plan),
         pacing: plan.pacing,
         probe_period_ns: 1,
         flush_period_ns: 70_000_000,

@@ -3,7 +3,7 @@
 //! Cycles behind schedule wait as numbers, not as a queue in memory: the cursor simply stands
 //! further back. Pure but for the lease, which the bus may move at any moment.
 
-use dyno_bus::message::Start;
+use dyno_bus::message::{BacklogMax, Start};
 use dyno_bus::segment::{Due, PerPhase, Share};
 use dyno_bus::{Cursor, Segment, Time};
 
@@ -34,7 +34,9 @@ pub(super) struct Pace {
 #[derive(Debug)]
 struct Skip {
     /// The most cycles that may wait or run in this worker.
-    backlog_max: u64,
+    backlog_max: BacklogMax,
+    /// How many did when the measured window began.
+    level: Option<u64>,
     /// Walks with the clock, ahead of the cursor.
     front: Cursor,
     /// Cycles between the two.
@@ -45,6 +47,7 @@ impl Pace {
     pub(super) fn new(share: Share, start: &Start) -> Self {
         let skip = start.backlog_max.map(|backlog_max| Skip {
             backlog_max,
+            level: None,
             front: Cursor::new(share),
             waiting: 0,
         });
@@ -108,9 +111,19 @@ impl Pace {
         let mut skipped = PerPhase::default();
         let Some(skip) = &mut self.skip else { return skipped };
         let leased = until.min(Time::from_nanos(now.as_nanos() + 1));
-        skip.waiting += skip.front.pass(leased).total();
+        let passed = skip.front.pass(leased);
+        skip.waiting += passed.warmup;
+        if passed.measured > 0 {
+            skip.level.get_or_insert(skip.waiting + u64::from(running));
+        }
+        skip.waiting += passed.measured;
+        let limit = match (skip.backlog_max, skip.level) {
+            (BacklogMax::Total(most), _) => most,
+            (BacklogMax::AboveWarmup(room), Some(level)) => level + room,
+            (BacklogMax::AboveWarmup(_), None) => return skipped,
+        };
         let backlog = skip.waiting + u64::from(running);
-        let excess = backlog.saturating_sub(skip.backlog_max).min(skip.waiting);
+        let excess = backlog.saturating_sub(limit).min(skip.waiting);
         for _ in 0..excess {
             let Some(due) = self.cursor.peek(now) else { break };
             skipped[due.phase] += 1;
@@ -134,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    fn start(backlog_max: Option<u64>) -> Start {
+    fn start(backlog_max: Option<BacklogMax>) -> Start {
         Start {
             workers: 1,
             parameters: "{}".into(),
@@ -148,7 +161,7 @@ mod tests {
         }
     }
 
-    fn pace(backlog_max: Option<u64>) -> Pace {
+    fn pace(backlog_max: Option<BacklogMax>) -> Pace {
         let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(backlog_max));
         pace.follow(segment());
         pace
@@ -225,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_oldest_beyond_the_limit_are_skipped() {
-        let mut pace = pace(Some(2));
+        let mut pace = pace(Some(BacklogMax::Total(2)));
         let control = leased(1_000, false);
         // Due by 130: 0, 1, 2, 3, with one more running.
         assert_eq!(pace.skip(at(130), 1, control.until()).measured, 3);
@@ -233,5 +246,22 @@ mod tests {
         pace.begun();
         assert_eq!(pace.skip(at(139), 2, control.until()).measured, 0);
         assert_eq!(pace.skip(at(140), 2, control.until()).measured, 1);
+    }
+
+    #[test]
+    fn a_limit_above_the_warm_up_counts_from_what_it_left_and_skips_nothing_in_it() {
+        let warmup = Segment { phase: Phase::Warmup, ..segment() };
+        let measured = Segment { first: 5, t0: at(150), ..segment() };
+        let limit = Some(BacklogMax::AboveWarmup(2));
+        let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(limit));
+        pace.follow(warmup);
+        pace.follow(measured);
+        let control = leased(1_000, false);
+        // Due by 149: all five of the warm-up, beside a hundred that run.
+        assert_eq!(pace.skip(at(149), 100, control.until()).total(), 0);
+        // Two more are due by 169, and a third by 170.
+        assert_eq!(pace.skip(at(169), 100, control.until()).total(), 0);
+        assert_eq!(pace.skip(at(170), 100, control.until()).warmup, 1, "the oldest");
+        assert_eq!(pace.skip(at(170), 99, control.until()).total(), 0);
     }
 }
