@@ -5,7 +5,7 @@ use std::time::Duration;
 use dyno_bus::clock;
 use nix::sys::signal::Signal;
 
-use crate::support::{BEHAVES, RECORDS, benchmark, until};
+use crate::support::{BEHAVES, RECORDS, benchmark, processor_time, until};
 
 #[test]
 fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
@@ -23,16 +23,22 @@ fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
 
 #[test]
 fn a_primary_that_does_not_read_loses_nothing() {
-    // Two workers fill socket and rings, and wait, for as long as the primary is stopped.
-    let line = "--rate max --in-flight 8 --duration 800ms --quiet";
+    // Two workers fill socket, queues and rings, and wait, for as long as the primary is stopped.
+    let line = "--rate max --in-flight 8 --duration 800ms --quiet -P wide=500";
     let running = benchmark(RECORDS).args(line).start();
     let workers = running.until_workers(2);
-    let busy = || workers.iter().all(|worker| crate::support::processor_time(*worker) > 5);
+    let busy = || workers.iter().all(|worker| processor_time(*worker) > 5);
     until("cycles run", Duration::from_secs(10), busy);
     running.signal(Signal::SIGSTOP);
-    let stopped = clock::now();
-    let span = Duration::from_millis(400);
-    until("they wait", Duration::from_secs(5), || clock::now() - stopped > span);
+    let spent = || workers.iter().map(|worker| processor_time(*worker)).collect::<Vec<_>>();
+    let (mut since, mut before) = (clock::now(), spent());
+    until("they wait, and spend nothing on it", Duration::from_secs(10), || {
+        let now = spent();
+        if now != before {
+            (since, before) = (clock::now(), now);
+        }
+        clock::now() - since > Duration::from_millis(400)
+    });
     running.signal(Signal::SIGCONT);
     let summary = running.end().summary();
     assert_eq!(summary.verdict, "completed", "{:?}", summary.reasons);

@@ -18,6 +18,8 @@ struct Parameters {
     name: String,
     /// A value that no histogram holds is recorded too.
     odd: bool,
+    /// So many values are recorded too that take all the room a value can.
+    wide: u64,
 }
 
 struct Records {
@@ -57,6 +59,7 @@ impl dyno::Task for Records {
         if !parameters.name.is_empty() {
             dyno::histogram(&parameters.name).record(1_u64);
         }
+        (0..parameters.wide).for_each(|value| dyno::histogram("wide").record(1 << 52 | value));
         if parameters.odd {
             dyno::histogram("odd").record(f64::NAN);
             dyno::histogram("odd").record(-1.0);
@@ -85,7 +88,7 @@ fn spin(us: u64) {
 
 fn main() -> dyno::Outcome {
     dyno::bench("records", dyno::task::<Records>())
-        .parameters(Parameters { warmup_ms: 0, name: String::new(), odd: false })
+        .parameters(Parameters { warmup_ms: 0, name: String::new(), odd: false, wide: 0 })
         .rate(200.0)
         .on_tick({
             let mut asked = 0;

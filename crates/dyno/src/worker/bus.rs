@@ -157,6 +157,7 @@ pub(super) fn start(
             declares: Vec::new(),
             period: IDLE_PERIOD,
             next: clock::now() + IDLE_PERIOD,
+            wanted: false,
         },
         leases: Leases::new(identity.worker),
         goal: Goal::None,
@@ -187,19 +188,21 @@ struct Publisher {
     /// The longest that a value waits.
     period: Duration,
     next: Time,
+    /// There may be something to collect, for which the primary had no room yet.
+    wanted: bool,
 }
 
 impl Publisher {
-    /// Fills the batch; whether there is more than it holds.
-    fn collect(&mut self, counters: &Counters, unleased: u64) -> bool {
+    /// Fills the batch.
+    fn collect(&mut self, counters: &Counters, unleased: u64) {
         let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
-        // Read after the records were taken: no batch shows an end that its counts do not.
+        // A cycle is recorded before it is counted: these may be behind the batch by a few.
         (self.batch.as_of, self.batch.counts) = counters.read();
         self.batch.errors.clear();
         counters.take_errors(&mut self.batch.errors);
         self.batch.harness = self.harness(unleased);
         self.next = self.batch.as_of + self.period;
-        collected.more
+        self.wanted = collected.more;
     }
 
     fn harness(&self, unleased: u64) -> Harness {
@@ -230,7 +233,12 @@ impl Bus {
             while let Ok(told) = self.from_loop.try_recv() {
                 self.told(told);
             }
-            self.publish(poked);
+            match self.goal {
+                // Nothing comes after the last words.
+                Goal::Exit(_) => {}
+                Goal::Drained | Goal::Bye(_) => self.publish(true),
+                Goal::None => self.publish(poked),
+            }
             self.reach_goal();
         }
     }
@@ -240,21 +248,32 @@ impl Bus {
     fn wait(&mut self) -> bool {
         let mut interest = PollFlags::POLLIN;
         interest.set(PollFlags::POLLOUT, self.link.queued() > 0);
-        let left = self.publisher.next - clock::now();
-        // Rounded up: waking before it is time would be for nothing.
-        let millis = left.as_nanos().div_ceil(1_000_000).min(60_000) as u16;
+        let timeout = self.timeout();
         let mut fds = [
             PollFd::new(self.link.stream().as_fd(), interest),
             PollFd::new(self.poked.as_fd(), PollFlags::POLLIN),
         ];
         // EINTR is a wake for nothing; any other error shows in what follows.
-        let _woken = poll(&mut fds, PollTimeout::from(millis));
+        let _woken = poll(&mut fds, timeout);
         let poked = fds[1].any().unwrap_or(false);
         if poked {
             // One read takes all: the bus is woken once before it looks, and by the loop's word.
             let _taken = (&self.poked).read(&mut [0; 64]);
         }
         poked
+    }
+
+    fn timeout(&self) -> PollTimeout {
+        if self.link.queued() >= QUEUED_MAX {
+            // The primary is behind: what is due waits until it reads.
+            return PollTimeout::NONE;
+        }
+        if self.publisher.wanted {
+            return PollTimeout::ZERO;
+        }
+        let left = self.publisher.next - clock::now();
+        // Rounded up: waking before it is time would be for nothing.
+        PollTimeout::from(left.as_nanos().div_ceil(1_000_000).min(60_000) as u16)
     }
 
     fn read(&mut self) {
@@ -346,13 +365,11 @@ impl Bus {
     }
 
     /// Sends what was recorded, if it is time or asked for, and as far as the primary keeps up.
-    fn publish(&mut self, poked: bool) {
-        let due = clock::now() >= self.publisher.next;
-        if !due && !poked && self.goal == Goal::None {
-            return;
-        }
-        while self.link.queued() < QUEUED_MAX {
-            let more = self.publisher.collect(&self.counters, self.leases.unleased);
+    /// What it has no room for stays asked for.
+    fn publish(&mut self, asked: bool) {
+        self.publisher.wanted |= asked || clock::now() >= self.publisher.next;
+        while self.publisher.wanted && self.link.queued() < QUEUED_MAX {
+            self.publisher.collect(&self.counters, self.leases.unleased);
             for declare in std::mem::take(&mut self.publisher.declares) {
                 self.send(&Report::Declare(declare));
             }
@@ -363,19 +380,16 @@ impl Bus {
                 self.publisher.batch = batch;
             }
             self.flush();
-            if !more {
-                break;
-            }
         }
     }
 
     /// Says what was to be said once everything is published.
     fn reach_goal(&mut self) {
-        if self.link.queued() >= QUEUED_MAX || self.goal == Goal::None {
-            return;
-        }
         match self.goal {
             Goal::None => {}
+            Goal::Exit(_) => self.exit_if_done(),
+            // First all that was recorded.
+            Goal::Drained | Goal::Bye(_) if self.publisher.wanted => {}
             Goal::Drained => {
                 for notice in spans::notices() {
                     self.send(&notice);
@@ -396,13 +410,15 @@ impl Bus {
             Goal::Bye(exit) => {
                 self.publisher.emitter.close();
                 self.publish(true);
+                if self.publisher.wanted {
+                    return;
+                }
                 let emitted = self.publisher.emitter.emitted();
                 self.send(&Report::Bye(Bye { emitted }));
                 self.goal = Goal::Exit(exit);
                 self.flush();
                 self.exit_if_done();
             }
-            Goal::Exit(_) => self.exit_if_done(),
         }
     }
 
