@@ -14,6 +14,7 @@ use super::own::{Gauges, OwnBus};
 use super::plan::Plan;
 use super::record::Record;
 use super::run::{Sink, Tick, Update};
+use crate::periods::Periods;
 
 /// Beats over the window: enough samples of the backlog to see a trend.
 const BEATS: u32 = 100;
@@ -43,8 +44,11 @@ fn rotation(window: Duration) -> Duration {
 /// When what is due.
 pub(super) struct Beat {
     own: OwnBus,
+    /// Metrics of the primary's that the observer refused.
+    refused: Vec<u32>,
+    /// Of the beats.
     period: Duration,
-    next: Time,
+    beats: Periods,
     rotation: Duration,
     next_rotation: Time,
     tick: Option<Duration>,
@@ -54,12 +58,19 @@ pub(super) struct Beat {
 }
 
 impl Beat {
-    pub(super) fn new(plan: &Plan, now: Time, tick: Option<Duration>) -> Self {
+    /// `poke` asks for a [`publish`](Self::publish), from any thread.
+    pub(super) fn new(
+        plan: &Plan,
+        now: Time,
+        tick: Option<Duration>,
+        poke: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         let (period, rotation) = (period(plan), rotation(plan.duration));
         Self {
-            own: OwnBus::new(),
+            own: OwnBus::new(poke),
+            refused: Vec::new(),
             period,
-            next: now + period,
+            beats: Periods::new(now + period, period.as_nanos() as u64),
             rotation,
             next_rotation: Time::NEVER,
             tick,
@@ -70,7 +81,7 @@ impl Beat {
 
     /// When [`beat`](Self::beat) is due.
     pub(super) fn next(&self) -> Time {
-        self.next
+        self.beats.next()
     }
 
     /// The first cycle is due then.
@@ -92,11 +103,7 @@ impl Beat {
         record: &mut Record,
         sink: &mut dyn Sink,
     ) -> bool {
-        // Each beat that was missed is one that was late.
-        while self.next <= now {
-            self.own.loop_lag(now.nanos_since(self.next));
-            self.next = self.next + self.period;
-        }
+        self.beats.late(now).for_each(|lag_ns| self.own.loop_lag(lag_ns));
         self.gauges(now, record);
         let passed = phase == Phase::Measuring && record.sample(now);
         if now >= self.next_rotation && phase < Phase::Finishing {
@@ -127,7 +134,12 @@ impl Beat {
         sink: &mut dyn Sink,
     ) -> Result<(), String> {
         self.gauges(now, record);
-        let emitted = self.own.close(now, |report| absorb(record, report));
+        let mut emitted = self.own.close(now, |report| absorb(record, &mut self.refused, report));
+        for refused in &self.refused {
+            if let Some(count) = emitted.values.get_mut(*refused as usize) {
+                *count = 0;
+            }
+        }
         let verified = record.observer.verify(ProcessId::Primary, &emitted);
         self.rotate(now, record, sink);
         self.tick(now, phase, record, sink);
@@ -142,7 +154,12 @@ impl Beat {
             backlog: record.backlog(now).total(),
             uptime_ns: self.elapsed(now).as_nanos() as u64,
         });
-        self.own.publish(now, |report| absorb(record, report));
+        self.publish(now, record);
+    }
+
+    /// Takes in what this process has recorded.
+    pub(super) fn publish(&mut self, now: Time, record: &mut Record) {
+        self.own.publish(now, |report| absorb(record, &mut self.refused, report));
     }
 
     fn tick(&self, now: Time, phase: Phase, record: &mut Record, sink: &mut dyn Sink) {
@@ -166,16 +183,18 @@ impl Beat {
 }
 
 /// What the primary says of itself is believed, or a bug of ours.
-fn absorb(record: &mut Record, report: Report) {
+fn absorb(record: &mut Record, refused: &mut Vec<u32>, report: Report) {
     match report {
         Report::Declare(declare) => {
             // The user's own name may be known from the workers with another unit: then it is
             // told as they declared it, and these values are left out with a warning.
             if let Err(error) = record.observer.declare(ProcessId::Primary, &declare) {
                 record.warn(&error.to_string());
+                refused.push(declare.metric);
             }
         }
-        Report::Batch(batch) => {
+        Report::Batch(mut batch) => {
+            batch.columns.retain(|column| !refused.contains(&column.metric));
             if let Err(error) = record.observer.absorb(ProcessId::Primary, &batch) {
                 record.warn(&error.to_string());
             }
@@ -192,7 +211,12 @@ fn absorb(record: &mut Record, report: Report) {
 
 #[cfg(test)]
 mod tests {
+    use dyno_bus::message::{Batch, Column, Declare};
+    use dyno_bus::value::Unit;
+
     use super::*;
+    use crate::primary::tests::plan;
+    use crate::report::Silent;
 
     #[test]
     fn no_interval_is_too_short_and_no_window_has_more_than_are_kept() {
@@ -203,5 +227,55 @@ mod tests {
             assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms}");
             assert!(rotation < window / SNAPSHOTS_MAX as u32 + ROTATION_MIN + beat, "{ms}");
         }
+    }
+
+    #[test]
+    fn a_primary_that_was_stopped_for_a_week_beats_on() {
+        let plan = plan();
+        let mut record = Record::new(&plan);
+        record.observer.hello(ProcessId::Primary, 1).unwrap();
+        let begun = Time::from_nanos(1);
+        let mut beat = Beat::new(&plan, begun, None, || {});
+        beat.begin(begun);
+        beat.begin_window(begun);
+        // Twice: what the first has recorded must have gone.
+        for weeks in [1, 2] {
+            let late = begun + Duration::from_secs(weeks * 7 * 24 * 60 * 60);
+            beat.beat(late, Phase::Measuring, &mut record, &mut Silent);
+            assert!(beat.next() > late && beat.next() <= late + beat.period);
+        }
+        let end = beat.next();
+        beat.close(end, Phase::Finishing, &mut record, &mut Silent).unwrap();
+        let metrics = record.observer.metrics(ProcessId::Primary);
+        let lag = metrics.iter().find(|metric| &*metric.label.name == "loop_lag").unwrap();
+        assert!(lag.stats.count > 10_000, "{lag:?}");
+        assert!(lag.stats.max > 6 * 24 * 60 * 60 * 1_000_000_000, "{lag:?}");
+    }
+
+    #[test]
+    fn a_metric_that_the_observer_refuses_is_left_out_and_the_rest_is_taken() {
+        let mut record = Record::new(&plan());
+        record.observer.hello(ProcessId::Primary, 1).unwrap();
+        let mut refused = Vec::new();
+        let declare =
+            |metric, name: &str, unit| Report::Declare(Declare { metric, name: name.into(), unit });
+        let batch = |sequence| {
+            let column = |metric| Column { metric, phase: Window::Measured, values: vec![7] };
+            let columns = vec![column(0), column(1), column(2)];
+            Report::Batch(Batch { sequence, columns, ..Batch::default() })
+        };
+        // `wait` is made of cycles: nobody may declare it.
+        for report in [
+            declare(0, "issued", Unit::None),
+            declare(1, "wait", Unit::Bytes),
+            declare(2, "backlog", Unit::None),
+            batch(0),
+            batch(1),
+        ] {
+            absorb(&mut record, &mut refused, report);
+        }
+        assert_eq!(refused, [1]);
+        let received = record.observer.received(ProcessId::Primary).unwrap();
+        assert_eq!((received.batches, &received.values[..]), (2, &[2, 0, 2][..]));
     }
 }

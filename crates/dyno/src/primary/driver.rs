@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dyno_bus::{Time, clock};
@@ -50,7 +51,8 @@ const STDERR: usize = 2;
 const EXIT: usize = 3;
 /// Tokens of what is not a worker's.
 const SIGNALS: Token = Token(usize::MAX);
-const REMOTE: Token = Token(usize::MAX - 1);
+/// Another thread has something to say, or a value that does not fit its ring.
+const WOKEN: Token = Token(usize::MAX - 1);
 
 /// Runs the plan to its end, whatever becomes of it.
 ///
@@ -100,8 +102,8 @@ impl<'a> Driver<'a> {
         let Launch { plan, worker_exe, worker_line, reach, remote } = launch;
         let need = |what| move |source: io::Error| StartError::Primary { what, source };
         let poll = Poll::new().map_err(need("poll"))?;
-        let waker = Waker::new(poll.registry(), REMOTE).map_err(need("poll"))?;
-        remote.listen(waker);
+        let waker = Arc::new(Waker::new(poll.registry(), WOKEN).map_err(need("poll"))?);
+        remote.listen(Arc::clone(&waker));
         let signals = match reach {
             Reach::Guest => None,
             Reach::Process => {
@@ -114,6 +116,8 @@ impl<'a> Driver<'a> {
                 .register(&mut SourceFd(&source.as_raw_fd()), SIGNALS, Interest::READABLE)
                 .map_err(need("poll"))?;
         }
+        // A loop that has gone needs no wake.
+        let poke = move || drop(waker.wake());
         let now = clock::now();
         let nonce = nonce();
         let mut record = Record::new(&plan);
@@ -122,7 +126,7 @@ impl<'a> Driver<'a> {
         Ok(Self {
             state: Primary::new(plan.clone(), nonce, start_of(&plan)),
             record,
-            beat: Beat::new(&plan, now, sink.tick_period()),
+            beat: Beat::new(&plan, now, sink.tick_period(), poke),
             faults: Faults::default(),
             processes: (0..plan.workers).map(|_| None).collect(),
             unread: Vec::new(),
@@ -161,8 +165,8 @@ impl<'a> Driver<'a> {
         for token in tokens {
             match token {
                 SIGNALS => self.signals(),
-                // A wake, for what is taken below.
-                REMOTE => {}
+                // What else it may be for is taken below.
+                WOKEN => self.beat.publish(clock::now(), &mut self.record),
                 Token(token) => self.serve((token / SOURCES) as u32, token % SOURCES),
             }
         }

@@ -5,7 +5,7 @@
 //! observer. The user's own values of this process come along.
 
 use dyno_bus::local::{self, Local};
-use dyno_bus::message::{Batch, Command, Emitted, Report};
+use dyno_bus::message::{Batch, Command, Emitted, Harness, Report};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, Phase, Received, Time};
 use dyno_emitter::{Emitter, Installed, Recorder};
@@ -40,8 +40,9 @@ pub(super) struct Gauges {
 }
 
 impl OwnBus {
-    pub(super) fn new() -> Self {
-        let mut emitter = Emitter::new(|| {});
+    /// `poke` asks for a [`publish`](Self::publish), from a thread whose ring fills.
+    pub(super) fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
+        let mut emitter = Emitter::new(poke);
         let numbers = Numbers {
             issued: emitter.metric("issued", Unit::None),
             completed: emitter.metric("completed", Unit::None),
@@ -85,6 +86,8 @@ impl OwnBus {
             let mut declares = Vec::new();
             let collected = self.emitter.collect(&mut self.batch, &mut declares);
             self.batch.as_of = now;
+            // Nothing is leased to it.
+            self.batch.harness = Harness { unleased: 0, stall_ns: self.emitter.stalled_ns() };
             let mut reports: Vec<_> = declares.into_iter().map(Report::Declare).collect();
             reports.push(Report::Batch(std::mem::take(&mut self.batch)));
             for report in &reports {
@@ -120,11 +123,15 @@ impl OwnBus {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn what_the_primary_records_arrives_over_its_own_link() {
-        let mut own = OwnBus::new();
+        let mut own = OwnBus::new(|| {});
         own.set_phase(Phase::Measured);
         own.gauges(Gauges { issued: 3, completed: 2, backlog: 1, uptime_ns: 9 });
         own.loop_lag(7);
@@ -135,5 +142,35 @@ mod tests {
         assert_eq!(declared.count(), 5);
         let Some(Report::Batch(batch)) = reports.last() else { panic!("a batch is last") };
         assert_eq!(batch.columns.iter().flat_map(|column| &column.values).sum::<u64>(), 22);
+    }
+
+    #[test]
+    fn a_thread_that_records_more_than_its_ring_holds_is_heard_and_its_wait_is_told() {
+        const COUNT: u64 = 100_000;
+        let (poke, poked) = channel();
+        let mut own = OwnBus::new(move || {
+            let _heard = poke.send(());
+        });
+        own.set_phase(Phase::Measured);
+        let (other, lag) = (own.emitter.recorder(), own.numbers.loop_lag);
+        let recording =
+            thread::spawn(move || (0..COUNT).for_each(|value| other.record(lag, value)));
+        let mut values = Vec::new();
+        let mut stall_ns = 0;
+        let mut take = |report| {
+            let Report::Batch(batch) = report else { return };
+            values.extend(batch.columns.into_iter().flat_map(|column| column.values));
+            stall_ns = batch.harness.stall_ns;
+        };
+        while !recording.is_finished() {
+            // Not longer: it may have ended since.
+            let _poked = poked.recv_timeout(Duration::from_millis(1));
+            own.publish(Time::from_nanos(5), &mut take);
+        }
+        recording.join().expect("no panic");
+        let emitted = own.close(Time::from_nanos(5), &mut take);
+        assert!(values.into_iter().eq(0..COUNT));
+        assert_eq!(emitted.values.iter().sum::<u64>(), COUNT);
+        assert_eq!(stall_ns, own.emitter.stalled_ns());
     }
 }

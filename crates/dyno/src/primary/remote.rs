@@ -13,7 +13,7 @@ pub struct Remote(Arc<Mutex<Shared>>);
 #[derive(Debug, Default)]
 struct Shared {
     asked: Vec<Event>,
-    waker: Option<Waker>,
+    waker: Option<Arc<Waker>>,
 }
 
 impl Remote {
@@ -40,7 +40,7 @@ impl Remote {
     }
 
     /// The run listens from now on.
-    pub(super) fn listen(&self, waker: Waker) {
+    pub(super) fn listen(&self, waker: Arc<Waker>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).waker = Some(waker);
     }
 
