@@ -77,6 +77,14 @@ pub fn watch_spans(filter: &str) -> Result<(), FilterError> {
     Ok(())
 }
 
+/// Whether [`watch_spans`] and [`layer_for`] would take this filter.
+///
+/// # Errors
+/// If they would not.
+pub fn check_filter(filter: &str) -> Result<(), FilterError> {
+    targets(filter).map(drop)
+}
+
 /// Whether spans are lost to the metrics, because a subscriber is in use without this layer.
 #[must_use]
 pub fn is_missing() -> bool {

@@ -148,7 +148,7 @@ struct Task {
     /// Sets a parameter of the task; may be repeated.
     #[arg(short = 'P', long, value_name = "NAME=VALUE")]
     param: Vec<String>,
-    /// Spans that become metrics beside the benchmark's own (as in RUST_LOG).
+    /// Spans that become metrics beside the benchmark's own (my_lib,my_lib::db=info).
     #[arg(long, value_name = "FILTER")]
     spans: Option<String>,
 }
@@ -189,7 +189,7 @@ pub struct Output {
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     #[arg(env = "DYNO_PLOT", hide_env_values = true)]
     pub plot: Vec<String>,
-    /// No live view: the summary only.
+    /// No live view and no workers' output: faults, and the result.
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
     #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,

@@ -159,7 +159,7 @@ impl Settings {
                 after: self.read(Setting::AfterDeadline, value::span, defaults.after)?,
                 kill_grace: self.read(Setting::KillGrace, value::span, defaults.kill_grace)?,
             },
-            spans: self.text(Setting::Spans).unwrap_or_default().to_owned(),
+            spans: self.read(Setting::Spans, value::spans, String::new())?,
             task: self.task(task)?,
         };
         self.check_cycles(&plan)?;

@@ -111,6 +111,28 @@ fn a_rate_out_of_range_is_refused_with_the_range() {
     }
 }
 
+#[cfg(feature = "tracing")]
+#[test]
+fn a_filter_that_filters_no_spans_is_refused() {
+    for text in ["", "my_lib", "my_lib,my_lib::db=info", "info"] {
+        assert_eq!(plan(&flags(&[(Setting::Spans, text)])).unwrap().spans, text);
+    }
+    let refusal = refusal(&flags(&[(Setting::Spans, "my_lib=loud")]));
+    let (input, remedy) = refusal.split_once(": ").unwrap();
+    assert_eq!(input, "--spans my_lib=loud");
+    assert!(remedy.ends_with("; targets are written as in `my_lib,my_lib::db=info`"), "{remedy}");
+}
+
+#[cfg(not(feature = "tracing"))]
+#[test]
+fn spans_are_refused_where_there_are_none() {
+    let refusal = refusal(&flags(&[(Setting::Spans, "my_lib")]));
+    assert!(
+        refusal.starts_with("--spans my_lib: spans need dyno's feature `tracing`"),
+        "{refusal}"
+    );
+}
+
 #[test]
 fn a_refusal_names_the_layer_that_the_input_came_from() {
     let mut code = Settings::default();

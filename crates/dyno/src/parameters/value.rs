@@ -46,6 +46,24 @@ pub(super) fn rate(text: &str) -> Reading<Rate> {
     }
 }
 
+/// Targets of spans.
+#[cfg(feature = "tracing")]
+pub(super) fn spans(text: &str) -> Reading<String> {
+    dyno_emitter::layer::check_filter(text).map_err(|error| {
+        format!("{}; targets are written as in `my_lib,my_lib::db=info`", error.source)
+    })?;
+    Ok(text.to_owned())
+}
+
+/// Without the feature `tracing` there are no spans.
+#[cfg(not(feature = "tracing"))]
+pub(super) fn spans(text: &str) -> Reading<String> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    Err("spans need dyno's feature `tracing`, without which this was built".into())
+}
+
 /// A span of time above zero.
 pub(super) fn span(text: &str) -> Reading<Duration> {
     span_from(text, Duration::from_nanos(1), "above zero")

@@ -213,10 +213,22 @@ fn absorb(record: &mut Record, refused: &mut Vec<u32>, report: Report) {
 mod tests {
     use dyno_bus::message::{Batch, Column, Declare};
     use dyno_bus::value::Unit;
+    use dyno_observer::Interval;
 
     use super::*;
     use crate::primary::tests::plan;
-    use crate::report::Silent;
+
+    struct Deaf;
+
+    impl Sink for Deaf {
+        fn tick_period(&self) -> Option<Duration> {
+            None
+        }
+
+        fn update(&mut self, _update: Update) {}
+
+        fn interval(&mut self, _interval: &Interval<'_>) {}
+    }
 
     #[test]
     fn no_interval_is_too_short_and_no_window_has_more_than_are_kept() {
@@ -241,11 +253,11 @@ mod tests {
         // Twice: what the first has recorded must have gone.
         for weeks in [1, 2] {
             let late = begun + Duration::from_secs(weeks * 7 * 24 * 60 * 60);
-            beat.beat(late, Phase::Measuring, &mut record, &mut Silent);
+            beat.beat(late, Phase::Measuring, &mut record, &mut Deaf);
             assert!(beat.next() > late && beat.next() <= late + beat.period);
         }
         let end = beat.next();
-        beat.close(end, Phase::Finishing, &mut record, &mut Silent).unwrap();
+        beat.close(end, Phase::Finishing, &mut record, &mut Deaf).unwrap();
         let metrics = record.observer.metrics(ProcessId::Primary);
         let lag = metrics.iter().find(|metric| &*metric.label.name == "loop_lag").unwrap();
         assert!(lag.stats.count > 10_000, "{lag:?}");
