@@ -6,6 +6,7 @@
 //! mix.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZero;
 use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -89,10 +90,10 @@ impl Drop for Installed {
     }
 }
 
-/// Whether a run is on.
+/// The number of the run that is on.
 #[inline]
-pub(crate) fn active() -> bool {
-    ACTIVE.load(Ordering::Relaxed) != 0
+pub(crate) fn run() -> Option<NonZero<u64>> {
+    NonZero::new(ACTIVE.load(Ordering::Relaxed) >> STATE_BITS)
 }
 
 /// Records a value under a name's index; the value is not asked for outside a run.

@@ -15,7 +15,6 @@ use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use dyno_bus::{Time, clock};
 use tracing::span::{Attributes, Id};
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Metadata, Subscriber};
@@ -26,6 +25,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::histogram::Histogram;
 use crate::install;
+use crate::measure::Open;
 use crate::recorder::lock;
 
 /// The most notices kept: a name for each is more than anyone reads.
@@ -182,12 +182,6 @@ fn notice(sentence: String) {
 /// Times the spans that its filter lets through.
 struct SpanLayer;
 
-/// An open span, in its own extensions.
-struct Open {
-    since: Time,
-    histogram: Histogram,
-}
-
 impl<S> Layer<S> for SpanLayer
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -197,22 +191,20 @@ where
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if !install::active() {
-            return;
-        }
+        let Some(run) = install::run() else { return };
         // A name that no metric can have has been given a notice at its callsite.
         let Ok(histogram) = Histogram::again(attributes.metadata().name()) else { return };
         if let Some(span) = context.span(id) {
             // Where this layer was added twice, the later start replaces the earlier.
-            span.extensions_mut().replace(Open { since: clock::now(), histogram });
+            span.extensions_mut().replace(Open::begin(histogram, run));
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         let open = span.extensions_mut().remove::<Open>();
-        if let Some(Open { since, histogram }) = open {
-            histogram.record_nanos(clock::now().nanos_since(since));
+        if let Some(open) = open {
+            open.end();
         }
     }
 }

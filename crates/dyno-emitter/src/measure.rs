@@ -1,9 +1,11 @@
 //! Times what it is given, in nanoseconds of [`dyno_bus::clock`].
 //!
-//! What panics, or is dropped before its end, was not measured: it records nothing. Outside a run
-//! neither the clock nor the name is looked at.
+//! What panics, is dropped before its end, or outlives its run was not measured: it records
+//! nothing. Outside a run neither the clock nor the name is looked at.
 
-use dyno_bus::clock;
+use std::num::NonZero;
+
+use dyno_bus::{Time, clock};
 
 use crate::histogram::Histogram;
 use crate::install;
@@ -16,13 +18,10 @@ use crate::install;
 /// During a run, if no metric can have this name: see [`NameError`](crate::NameError).
 #[track_caller]
 pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
-    if !install::active() {
-        return work();
-    }
-    let histogram = named(name);
-    let start = clock::now();
+    let Some(run) = install::run() else { return work() };
+    let open = Open::begin(named(name), run);
     let value = work();
-    histogram.record_nanos(clock::now().nanos_since(start));
+    open.end();
     value
 }
 
@@ -34,14 +33,33 @@ pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
 /// # Panics
 /// During a run, if no metric can have this name: see [`NameError`](crate::NameError).
 pub async fn measure_async<T>(name: &str, work: impl Future<Output = T>) -> T {
-    if !install::active() {
-        return work.await;
-    }
-    let histogram = named(name);
-    let start = clock::now();
+    let Some(run) = install::run() else { return work.await };
+    let open = Open::begin(named(name), run);
     let value = work.await;
-    histogram.record_nanos(clock::now().nanos_since(start));
+    open.end();
     value
+}
+
+/// What has begun and is to be measured: a block, a future, a span.
+pub(crate) struct Open {
+    histogram: Histogram,
+    run: NonZero<u64>,
+    since: Time,
+}
+
+impl Open {
+    pub(crate) fn begin(histogram: Histogram, run: NonZero<u64>) -> Self {
+        Self { histogram, run, since: clock::now() }
+    }
+
+    /// Records how long it took, unless that run is over: in the next one it would be a value of
+    /// the time between them.
+    pub(crate) fn end(self) {
+        let took = clock::now().nanos_since(self.since);
+        if install::run() == Some(self.run) {
+            self.histogram.record_nanos(took);
+        }
+    }
 }
 
 #[track_caller]

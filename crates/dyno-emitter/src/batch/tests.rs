@@ -398,6 +398,24 @@ fn a_value_from_the_destructor_of_a_thread_local_arrives() {
 }
 
 #[test]
+fn what_outlives_its_run_is_no_value_of_the_next() {
+    let _turn = alone();
+    let first = Emitter::new(|| {});
+    let mut installed = Some(first.install().expect("alone"));
+    let mut second = Emitter::new(|| {});
+    let next = measure("batch::outlives", || {
+        drop(installed.take());
+        second.install().expect("alone")
+    });
+    measure("batch::begins", || ());
+    let mut received = Received::default();
+    received.collect(&mut second, &mut Batch::default());
+    assert_eq!(received.of("batch::begins", Phase::Warmup).len(), 1);
+    assert!(received.of("batch::outlives", Phase::Warmup).is_empty());
+    drop(next);
+}
+
+#[test]
 fn what_is_measured_gives_its_value_and_records_how_long_it_took() {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
