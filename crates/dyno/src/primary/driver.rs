@@ -103,7 +103,12 @@ impl<'a> Driver<'a> {
         let need = |what| move |source: io::Error| StartError::Primary { what, source };
         let poll = Poll::new().map_err(need("poll"))?;
         let waker = Arc::new(Waker::new(poll.registry(), WOKEN).map_err(need("poll"))?);
-        remote.listen(Arc::clone(&waker));
+        let known = Arc::downgrade(&waker);
+        remote.listen(waker);
+        // A thread that has recorded keeps this beyond the run: not the descriptor.
+        let poke = move || {
+            let _over = known.upgrade().map(|waker| waker.wake());
+        };
         let signals = match reach {
             Reach::Guest => None,
             Reach::Process => {
@@ -116,8 +121,6 @@ impl<'a> Driver<'a> {
                 .register(&mut SourceFd(&source.as_raw_fd()), SIGNALS, Interest::READABLE)
                 .map_err(need("poll"))?;
         }
-        // A loop that has gone needs no wake.
-        let poke = move || drop(waker.wake());
         let now = clock::now();
         let nonce = nonce();
         let mut record = Record::new(&plan);

@@ -264,8 +264,8 @@ impl Bus {
     }
 
     fn timeout(&self) -> PollTimeout {
-        if self.link.queued() >= QUEUED_MAX {
-            // The primary is behind: what is due waits until it reads.
+        // The primary is behind: what is due waits until it reads. After the last words, nothing is.
+        if self.link.queued() >= QUEUED_MAX || matches!(self.goal, Goal::Exit(_)) {
             return PollTimeout::NONE;
         }
         if self.publisher.wanted {
