@@ -108,8 +108,9 @@ fn an_interrupted_run_leaves_no_process_behind() {
     // The command's own child has it in its command line too.
     let mark = format!("1000.{}", std::process::id());
     let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
-    dyno.args(["exec", "-d", "60s", "--warmup", "0s", "-w", "2", "--drain-deadline", "200ms"])
-        .args(["--format", "json", "--output", "--"])
+    // However long it takes until it is interrupted: no cycle ever ends.
+    dyno.args(["exec", "-d", "60s", "--warmup", "0s", "-w", "2", "--on-backlog", "queue"])
+        .args(["--drain-deadline", "200ms", "--format", "json", "--output", "--"])
         .args(["sh", "-c", "echo begun; sleep $1 & wait", "sh", &mark])
         .current_dir(bench.path(""))
         .stdin(Stdio::null())
