@@ -4,6 +4,8 @@
 //! shows as 200, 190, 180 and so on: what a periodic event would have met, without coordinated
 //! omission.
 
+use std::time::Duration;
+
 use dyno_bus::Time;
 
 /// The most missed periods that are told at once: of a longer block (a stopped process) the longest
@@ -29,6 +31,11 @@ impl Periods {
     /// When the next is due.
     pub(crate) fn next(&self) -> Time {
         self.next
+    }
+
+    /// How far apart they are.
+    pub(crate) fn period(&self) -> Duration {
+        Duration::from_nanos(self.period_ns)
     }
 
     /// How late each is that is due by `now`, the longest lag first.

@@ -46,8 +46,6 @@ pub(super) struct Beat {
     own: OwnBus,
     /// Metrics of the primary's that the observer refused.
     refused: Vec<u32>,
-    /// Of the beats.
-    period: Duration,
     beats: Periods,
     rotation: Duration,
     next_rotation: Time,
@@ -65,13 +63,12 @@ impl Beat {
         tick: Option<Duration>,
         poke: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let (period, rotation) = (period(plan), rotation(plan.duration));
+        let period = period(plan);
         Self {
             own: OwnBus::new(poke),
             refused: Vec::new(),
-            period,
             beats: Periods::new(now + period, period.as_nanos() as u64),
-            rotation,
+            rotation: rotation(plan.duration),
             next_rotation: Time::NEVER,
             tick,
             next_tick: now,
@@ -136,9 +133,7 @@ impl Beat {
         self.gauges(now, record);
         let mut emitted = self.own.close(now, |report| absorb(record, &mut self.refused, report));
         for refused in &self.refused {
-            if let Some(count) = emitted.values.get_mut(*refused as usize) {
-                *count = 0;
-            }
+            emitted.values[*refused as usize] = 0;
         }
         let verified = record.observer.verify(ProcessId::Primary, &emitted);
         self.rotate(now, record, sink);
@@ -174,7 +169,7 @@ impl Beat {
 
     /// The beat nearest to that: after one that was late, the next would be a little early.
     fn after(&self, now: Time, period: Duration) -> Time {
-        now + period.saturating_sub(self.period / 2)
+        now + period.saturating_sub(self.beats.period() / 2)
     }
 
     fn elapsed(&self, now: Time) -> Duration {
@@ -254,7 +249,7 @@ mod tests {
         for weeks in [1, 2] {
             let late = begun + Duration::from_secs(weeks * 7 * 24 * 60 * 60);
             beat.beat(late, Phase::Measuring, &mut record, &mut Deaf);
-            assert!(beat.next() > late && beat.next() <= late + beat.period);
+            assert!(beat.next() > late && beat.next() <= late + beat.beats.period());
         }
         let end = beat.next();
         beat.close(end, Phase::Finishing, &mut record, &mut Deaf).unwrap();

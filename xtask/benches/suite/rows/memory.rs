@@ -12,7 +12,7 @@ use crate::tasks::TaskName;
 const CYCLES_PER_SECOND: f64 = 100_000.0;
 const LONG: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_secs(1);
-const LOOKS_PER_MINUTE: usize = 60;
+const LOOKS_PER_MINUTE: usize = (60 / LOOK.as_secs()) as usize;
 const MB: f64 = 1e6;
 /// What grows has an end: by the minute it may be as much as in a soak.
 const GROWTH_MAX_KB: f64 = 262.0;
