@@ -234,6 +234,7 @@ impl Shared {
         process::id() != self.pid
     }
 
+    #[inline]
     pub(crate) fn state(&self) -> u64 {
         self.state.load(Ordering::Relaxed)
     }

@@ -32,7 +32,7 @@ pub(super) struct Control {
     /// Segments wait to be taken.
     changed: AtomicBool,
     segments: Mutex<Vec<Segment>>,
-    /// The loop sleeps, and has nothing to wake it but the bus.
+    /// Wakes the loop.
     waker: Mutex<Option<Waker>>,
 }
 
@@ -61,7 +61,8 @@ impl Control {
     /// The loop takes what was appended to the plan.
     #[inline]
     pub(super) fn take_segments(&self, mut follow: impl FnMut(Segment)) {
-        if self.changed.swap(false, Ordering::SeqCst) {
+        // A look first: only few turns of the loop find something, and a swap costs each of them.
+        if self.has_segments() && self.changed.swap(false, Ordering::SeqCst) {
             for segment in self.lock_segments().drain(..) {
                 follow(segment);
             }
@@ -74,13 +75,9 @@ impl Control {
         self.changed.load(Ordering::SeqCst)
     }
 
-    /// The loop goes to sleep: [`wake`](Self::wake) will wake this.
-    pub(super) fn sleep(&self, waker: &Waker) {
-        let mut slot = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*slot {
-            Some(known) if known.will_wake(waker) => {}
-            _ => *slot = Some(waker.clone()),
-        }
+    /// [`wake`](Self::wake) will wake this from now on.
+    pub(super) fn set_waker(&self, waker: &Waker) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
     /// The plan goes on with this segment.

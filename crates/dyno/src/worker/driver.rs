@@ -7,8 +7,9 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::ptr;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, RawWakerVTable, Waker};
 use std::time::Duration;
 
 use dyno_bus::message::{Pacing, Start};
@@ -82,6 +83,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         context,
         pace: Pace::new(share, start),
         slots: Slots::new(),
+        registered: None,
         timer: Timer::new()?,
         probe: Probe::new(start.probe_period_ns)?,
         usage: Usage::new(clock::now()),
@@ -115,6 +117,8 @@ struct Cycles<'a, B, F> {
     context: &'static Context,
     pace: Pace,
     slots: Slots<F>,
+    /// The waker that [`register`](Self::register) saw last; what it registered keeps it alive.
+    registered: Option<(*const (), *const RawWakerVTable)>,
     timer: Timer,
     probe: Probe,
     usage: Usage,
@@ -135,27 +139,21 @@ where
 {
     fn poll(&mut self, waker: &mut TaskContext<'_>) -> Poll<io::Result<Turn>> {
         // Registered before anything is looked at: what changes later wakes the loop.
-        self.control.sleep(waker.waker());
-        self.slots.sleep(waker.waker());
-        self.probe.poll(waker, |lag| self.end.loop_lag(lag))?;
-        let mut now = clock::now();
+        let is_another = self.register(waker.waker());
+        // What can go on goes first: the end of a cycle is then the one reading of the clock.
+        let mut resumed = self.resume();
+        let mut now = resumed.unwrap_or_else(clock::now);
+        // Until then its timer has not fired, and still wakes the loop.
+        if is_another || now >= self.probe.next() {
+            self.probe.poll(waker, |lag| self.end.loop_lag(lag))?;
+            now = clock::now();
+        }
         self.usage.sample(now, self.end);
         if now >= self.deadline() {
             return Poll::Ready(Ok(Turn::Over));
         }
         let turn_end = Time::from_nanos(now.as_nanos() + TURN_NS_MAX);
         loop {
-            self.follow();
-            let resumed = match self.slots.resume() {
-                None => false,
-                Some(ended) => {
-                    now = clock::now();
-                    if let Some((begun, outcome)) = ended {
-                        self.ended(begun, now, outcome);
-                    }
-                    true
-                }
-            };
             let running = self.slots.running();
             self.skip(now, running);
             let wake_at = match self.pace.next(now, running, self.control) {
@@ -171,28 +169,57 @@ where
             if now >= turn_end {
                 return Poll::Ready(Ok(Turn::Yield));
             }
-            let Some(wake_at) = wake_at else { continue };
-            if resumed {
-                continue;
-            }
-            let deadline = self.deadline();
-            now = clock::now();
-            if now >= deadline {
-                return Poll::Ready(Ok(Turn::Over));
-            }
-            if self.spin && wake_at < Time::NEVER {
-                if running > 0 {
-                    return Poll::Ready(Ok(Turn::Yield));
+            if let Some(wake_at) = wake_at
+                && resumed.is_none()
+            {
+                if self.spin && wake_at < Time::NEVER {
+                    if running > 0 {
+                        return Poll::Ready(Ok(Turn::Yield));
+                    }
+                    std::hint::spin_loop();
+                } else {
+                    let wake_at = wake_at.min(self.deadline());
+                    // A timer of an earlier setting may fire early: the clock decides.
+                    if wake_at == Time::NEVER || self.timer.poll_at(waker, wake_at)?.is_pending() {
+                        return Poll::Pending;
+                    }
                 }
-                std::hint::spin_loop();
-                continue;
+                now = clock::now();
+                if now >= self.deadline() {
+                    return Poll::Ready(Ok(Turn::Over));
+                }
             }
-            let wake_at = wake_at.min(deadline);
-            // A timer of an earlier setting may fire early: the clock decides.
-            if wake_at == Time::NEVER || self.timer.poll_at(waker, wake_at)?.is_pending() {
-                return Poll::Pending;
-            }
+            resumed = self.resume();
+            now = resumed.unwrap_or(now);
         }
+    }
+
+    /// Whether this is another waker than the last. What wakes the loop is told of each once, so
+    /// that a turn takes no lock.
+    #[inline]
+    fn register(&mut self, waker: &Waker) -> bool {
+        // Not by `will_wake` of a clone, which may say no for ever, and did: where a program holds
+        // the table of a waker's functions twice, the clone can have the other.
+        let parts = (waker.data(), ptr::from_ref(waker.vtable()));
+        if self.registered == Some(parts) {
+            return false;
+        }
+        self.control.set_waker(waker);
+        self.slots.set_waker(waker);
+        self.registered = Some(parts);
+        true
+    }
+
+    /// Polls the next cycle that can go on, if any; the time after that.
+    #[inline]
+    fn resume(&mut self) -> Option<Time> {
+        self.follow();
+        let ended = self.slots.resume()?;
+        let now = clock::now();
+        if let Some((begun, outcome)) = ended {
+            self.ended(begun, now, outcome);
+        }
+        Some(now)
     }
 
     /// Takes what was appended to the plan.

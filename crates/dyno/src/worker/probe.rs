@@ -22,6 +22,11 @@ impl Probe {
         Ok(Self { timer: Timer::new()?, periods: Periods::new(first, period_ns) })
     }
 
+    /// When to poll it next, or whenever there is another waker.
+    pub(super) fn next(&self) -> Time {
+        self.periods.next()
+    }
+
     /// Records the lag of each period that has passed, and asks to be woken at the next.
     pub(super) fn poll(
         &mut self,

@@ -45,11 +45,16 @@ struct Slot<F> {
 /// Slots whose futures ask to be polled.
 #[derive(Default)]
 struct Ready {
-    queue: Mutex<VecDeque<usize>>,
-    /// Spares the lock where there is nothing.
+    queue: Mutex<Queue>,
+    /// Spares the lock where there is nothing. Written under it.
     some: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    slots: VecDeque<usize>,
     /// Wakes the loop.
-    root: Mutex<Option<Waker>>,
+    root: Option<Waker>,
 }
 
 struct SlotWake {
@@ -65,11 +70,15 @@ impl Wake for SlotWake {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            lock(&self.ready.queue).push_back(self.slot);
-            if !self.ready.some.swap(true, Ordering::AcqRel) {
-                let root = lock(&self.ready.root).clone();
-                if let Some(root) = root {
-                    root.wake();
+            let mut queue = lock(&self.ready.queue);
+            queue.slots.push_back(self.slot);
+            // Of those that wait, the first has woken the loop.
+            if queue.slots.len() == 1 {
+                self.ready.some.store(true, Ordering::Release);
+                // Under the lock, which the runtime's own wakers don't ask for: a clone would cost
+                // more than the rest.
+                if let Some(root) = &queue.root {
+                    root.wake_by_ref();
                 }
             }
         }
@@ -92,12 +101,8 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
     }
 
     /// Wakes this when a running cycle can go on.
-    pub(super) fn sleep(&self, waker: &Waker) {
-        let mut root = lock(&self.ready.root);
-        match &*root {
-            Some(known) if known.will_wake(waker) => {}
-            _ => *root = Some(waker.clone()),
-        }
+    pub(super) fn set_waker(&self, waker: &Waker) {
+        lock(&self.ready.queue).root = Some(waker.clone());
     }
 
     /// Begins a cycle and polls it; its outcome if that was all it needed.
@@ -117,9 +122,8 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         }
         let index = {
             let mut queue = lock(&self.ready.queue);
-            let index = queue.pop_front();
-            // Under the lock, so that no wake between the two is missed.
-            self.ready.some.store(!queue.is_empty(), Ordering::Release);
+            let index = queue.slots.pop_front();
+            self.ready.some.store(!queue.slots.is_empty(), Ordering::Release);
             index?
         };
         self.slots[index].wake.queued.store(false, Ordering::Release);
