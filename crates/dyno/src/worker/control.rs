@@ -61,8 +61,7 @@ impl Control {
     /// The loop takes what was appended to the plan.
     #[inline]
     pub(super) fn take_segments(&self, mut follow: impl FnMut(Segment)) {
-        // A look first: only few turns of the loop find something, and a swap costs each of them.
-        if self.has_segments() && self.changed.swap(false, Ordering::SeqCst) {
+        if self.changed.swap(false, Ordering::SeqCst) {
             for segment in self.lock_segments().drain(..) {
                 follow(segment);
             }

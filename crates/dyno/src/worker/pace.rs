@@ -105,8 +105,13 @@ impl Pace {
         }
     }
 
-    /// Passes the oldest waiting cycles beyond the limit, if the policy is to skip them.
+    /// Whether the policy is to skip cycles.
     #[inline]
+    pub(super) fn skips(&self) -> bool {
+        self.skip.is_some()
+    }
+
+    /// Passes the oldest waiting cycles beyond the limit, if the policy is to skip them.
     pub(super) fn skip(&mut self, now: Time, running: u32, until: Time) -> PerPhase<u64> {
         let mut skipped = PerPhase::default();
         let Some(skip) = &mut self.skip else { return skipped };
