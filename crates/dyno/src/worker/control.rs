@@ -60,12 +60,17 @@ impl Control {
 
     /// The loop takes what was appended to the plan.
     #[inline]
-    pub(super) fn take_segments(&self, mut follow: impl FnMut(Segment)) {
-        if self.changed.swap(false, Ordering::SeqCst) {
-            for segment in self.lock_segments().drain(..) {
-                follow(segment);
-            }
+    pub(super) fn take_segments(&self, follow: impl FnMut(Segment)) {
+        // A look costs less than the taking, and hardly a turn of the loop finds any.
+        if self.has_segments() {
+            self.take_now(follow);
         }
+    }
+
+    #[cold]
+    fn take_now(&self, follow: impl FnMut(Segment)) {
+        self.changed.store(false, Ordering::SeqCst);
+        self.lock_segments().drain(..).for_each(follow);
     }
 
     /// Whether something was appended that the loop has not taken.

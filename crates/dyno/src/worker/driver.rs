@@ -225,10 +225,6 @@ where
     /// Takes what was appended to the plan.
     #[inline]
     fn follow(&mut self) {
-        // A look costs less than the taking, and hardly a turn finds any.
-        if !self.control.has_segments() {
-            return;
-        }
         self.control.take_segments(|segment| {
             if segment.phase == Phase::Measured {
                 self.window_from = self.window_from.min(segment.t0);
@@ -273,9 +269,6 @@ where
 
     #[inline]
     fn skip(&mut self, now: Time, running: u32) {
-        if !self.pace.skips() {
-            return;
-        }
         let skipped = self.pace.skip(now, running, self.control.until());
         if skipped.total() > 0 {
             self.counters.skipped(skipped);

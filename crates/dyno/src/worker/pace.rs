@@ -43,6 +43,34 @@ struct Skip {
     waiting: u64,
 }
 
+impl Skip {
+    /// Moves the cursor past the oldest waiting cycles beyond the limit.
+    fn pass(&mut self, cursor: &mut Cursor, now: Time, running: u32, until: Time) -> PerPhase<u64> {
+        let mut skipped = PerPhase::default();
+        let leased = until.min(Time::from_nanos(now.as_nanos() + 1));
+        let passed = self.front.pass(leased);
+        self.waiting += passed.warmup;
+        if passed.measured > 0 {
+            self.level.get_or_insert(self.waiting + u64::from(running));
+        }
+        self.waiting += passed.measured;
+        let limit = match (self.backlog_max, self.level) {
+            (BacklogMax::Total(most), _) => most,
+            (BacklogMax::AboveWarmup(room), Some(level)) => level + room,
+            (BacklogMax::AboveWarmup(_), None) => return skipped,
+        };
+        let backlog = self.waiting + u64::from(running);
+        let excess = backlog.saturating_sub(limit).min(self.waiting);
+        for _ in 0..excess {
+            let Some(due) = cursor.peek(now) else { break };
+            skipped[due.phase] += 1;
+            cursor.advance();
+        }
+        self.waiting -= excess;
+        skipped
+    }
+}
+
 impl Pace {
     pub(super) fn new(share: Share, start: &Start) -> Self {
         let skip = start.backlog_max.map(|backlog_max| Skip {
@@ -105,37 +133,13 @@ impl Pace {
         }
     }
 
-    /// Whether the policy is to skip cycles.
-    #[inline]
-    pub(super) fn skips(&self) -> bool {
-        self.skip.is_some()
-    }
-
     /// Passes the oldest waiting cycles beyond the limit, if the policy is to skip them.
+    #[inline]
     pub(super) fn skip(&mut self, now: Time, running: u32, until: Time) -> PerPhase<u64> {
-        let mut skipped = PerPhase::default();
-        let Some(skip) = &mut self.skip else { return skipped };
-        let leased = until.min(Time::from_nanos(now.as_nanos() + 1));
-        let passed = skip.front.pass(leased);
-        skip.waiting += passed.warmup;
-        if passed.measured > 0 {
-            skip.level.get_or_insert(skip.waiting + u64::from(running));
+        match &mut self.skip {
+            None => PerPhase::default(),
+            Some(skip) => skip.pass(&mut self.cursor, now, running, until),
         }
-        skip.waiting += passed.measured;
-        let limit = match (skip.backlog_max, skip.level) {
-            (BacklogMax::Total(most), _) => most,
-            (BacklogMax::AboveWarmup(room), Some(level)) => level + room,
-            (BacklogMax::AboveWarmup(_), None) => return skipped,
-        };
-        let backlog = skip.waiting + u64::from(running);
-        let excess = backlog.saturating_sub(limit).min(skip.waiting);
-        for _ in 0..excess {
-            let Some(due) = self.cursor.peek(now) else { break };
-            skipped[due.phase] += 1;
-            self.cursor.advance();
-        }
-        skip.waiting -= excess;
-        skipped
     }
 
     /// Passes all that is due before the cut: those cycles never begin.
