@@ -29,6 +29,14 @@ fn a_run_whose_plan_and_last_lease_come_at_once_is_whole_every_time() {
 }
 
 #[test]
+fn a_cycle_may_spawn_tasks_that_stay_on_the_loop() {
+    let line = "-P how=sleep-in-task -P us=100 --workers 2";
+    let summary = benchmark(BEHAVES).args(line).run().verdict(0, "sustained");
+    assert_eq!(summary.cycles.completed, summary.cycles.issued, "{summary:#?}");
+    assert!(summary.cycles.completed > 0, "{summary:#?}");
+}
+
+#[test]
 fn hooks_run_once_each_and_in_order() {
     let ended = benchmark(MISBEHAVES).args("--warmup 100ms --workers 3").logged().run();
     let summary = ended.verdict(0, "sustained");

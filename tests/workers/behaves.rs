@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "what a worker prints is part of what is tested")]
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use dyno_bus::clock;
@@ -19,6 +20,8 @@ enum How {
     Nothing,
     /// Asleep, so that others go on.
     Sleep,
+    /// The same in a task of its own, which holds what can't leave the loop's thread.
+    SleepInTask,
     /// Busy, so that none goes on.
     Spin,
     /// Busy in the first cycle of each worker, and not at all in the others.
@@ -51,6 +54,16 @@ impl dyno::Task for Behaves {
         match parameters.how {
             How::Nothing => {}
             How::Sleep => tokio::time::sleep(span).await,
+            How::SleepInTask => {
+                let slept = Rc::new(Cell::new(false));
+                let inner = Rc::clone(&slept);
+                let task = tokio::task::spawn_local(async move {
+                    tokio::time::sleep(span).await;
+                    inner.set(true);
+                });
+                task.await?;
+                assert!(slept.get(), "the task ran to its end");
+            }
             How::SpinOnce if !first => {}
             How::Spin | How::SpinOnce => spin(span),
         }

@@ -58,11 +58,26 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
         Ok(emitter) => emitter,
         Err(error) => fail(&format!("can't start the bus: {error}")),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default());
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => fail(&format!("can't start the event loop: {error}")),
     };
-    runtime.block_on(driver::run(task, identity.worker, loop_orders, emitter, control, counters));
+    // As a task: what `block_on` itself runs is polled only after a look at all sockets and timers,
+    // also where another task has woken it, as a client's own task does at each answer.
+    let cycles = runtime.spawn_local(driver::run(
+        task,
+        identity.worker,
+        loop_orders,
+        emitter,
+        control,
+        counters,
+    ));
+    if let Err(error) = runtime.block_on(cycles) {
+        std::panic::resume_unwind(error.into_panic());
+    }
     // The bus thread ends the process once its last words are written.
     loop {
         std::thread::park();
