@@ -51,7 +51,8 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     // What a panic leaves half done is the user's own state: their next cycle meets it as it
     // would in a service whose handlers are caught.
     let result = catch_unwind(AssertUnwindSafe(run));
-    CAUGHT.set(outer);
+    // `set` would be a call of its own, ready to initialize what is const.
+    CAUGHT.with(|caught| caught.set(outer));
     result.map_err(|_payload| MESSAGE.take())
 }
 

@@ -46,7 +46,7 @@ struct Slot<F> {
 #[derive(Default)]
 struct Ready {
     queue: Mutex<Queue>,
-    /// Spares the lock where there is nothing. Written under it.
+    /// Spares the lock where there is nothing. Written under it, so that it tells of one at least.
     some: AtomicBool,
 }
 
@@ -59,6 +59,7 @@ struct Queue {
 
 struct SlotWake {
     slot: usize,
+    /// Read and written under the queue's lock.
     queued: AtomicBool,
     ready: Arc<Ready>,
 }
@@ -69,8 +70,9 @@ impl Wake for SlotWake {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            let mut queue = lock(&self.ready.queue);
+        let mut queue = lock(&self.ready.queue);
+        if !self.queued.load(Ordering::Relaxed) {
+            self.queued.store(true, Ordering::Relaxed);
             queue.slots.push_back(self.slot);
             // Of those that wait, the first has woken the loop.
             if queue.slots.len() == 1 {
@@ -116,17 +118,19 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
     }
 
     /// Polls the next cycle that can go on. The outer `None` says that there is none.
+    #[inline]
     pub(super) fn resume(&mut self) -> Option<Option<Ended>> {
-        if !self.ready.some.load(Ordering::Acquire) {
-            return None;
-        }
+        if self.ready.some.load(Ordering::Acquire) { self.resume_now() } else { None }
+    }
+
+    fn resume_now(&mut self) -> Option<Option<Ended>> {
         let index = {
             let mut queue = lock(&self.ready.queue);
-            let index = queue.slots.pop_front();
+            let index = queue.slots.pop_front()?;
             self.ready.some.store(!queue.slots.is_empty(), Ordering::Release);
-            index?
+            self.slots[index].wake.queued.store(false, Ordering::Relaxed);
+            index
         };
-        self.slots[index].wake.queued.store(false, Ordering::Release);
         // A waker outlives its cycle: it may speak of one that has ended.
         Some(if self.slots[index].begun.is_some() { self.poll(index) } else { None })
     }

@@ -24,11 +24,16 @@ impl Usage {
     }
 
     /// Records a sample if it is time.
+    #[inline]
     pub(super) fn sample(&mut self, now: Time, end: &LoopEnd) {
         let elapsed_ns = now.nanos_since(self.last);
-        if elapsed_ns < PERIOD_NS {
-            return;
+        if elapsed_ns >= PERIOD_NS {
+            self.sample_now(now, elapsed_ns, end);
         }
+    }
+
+    #[cold]
+    fn sample_now(&mut self, now: Time, elapsed_ns: u64, end: &LoopEnd) {
         let cpu_ns = cpu_ns();
         // The share over the time that really passed: a loop that was blocked samples late.
         let permille = (cpu_ns - self.cpu_ns) * 1_000 / elapsed_ns;
