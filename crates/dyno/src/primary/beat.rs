@@ -11,7 +11,7 @@ use dyno_observer::{ProcessId, SNAPSHOTS_MAX};
 
 use super::event::Phase;
 use super::own::{Gauges, OwnBus};
-use super::plan::Plan;
+use super::plan::{Plan, Rate};
 use super::record::Record;
 use super::run::{Sink, Tick, Update};
 use crate::periods::Periods;
@@ -24,9 +24,13 @@ const BEAT_MAX: Duration = Duration::from_millis(100);
 /// No interval is shorter than this: it would hold too few values.
 const ROTATION_MIN: Duration = Duration::from_millis(100);
 
-/// How often the backlog is sampled: as often as the plan's length asks for.
+/// Between two beats: samples of the backlog are as close as the plan's length asks for. A closed loop
+/// has no backlog, and its task need not share the machine with more beats than there must be.
 pub(super) fn period(plan: &Plan) -> Duration {
-    beat(plan.duration)
+    match plan.rate {
+        Rate::PerSecond(_) => beat(plan.duration),
+        Rate::Max => BEAT_MAX,
+    }
 }
 
 fn beat(window: Duration) -> Duration {
@@ -35,8 +39,8 @@ fn beat(window: Duration) -> Duration {
 
 /// How long an interval is, in whole beats: as many as snapshots are kept, at most, spread over the
 /// window.
-fn rotation(window: Duration) -> Duration {
-    let (beat, least) = (beat(window), (window / SNAPSHOTS_MAX as u32).max(ROTATION_MIN));
+fn rotation(window: Duration, beat: Duration) -> Duration {
+    let least = (window / SNAPSHOTS_MAX as u32).max(ROTATION_MIN);
     // Beats are 5 ms at least: a window of 24 hours is 17 thousand of the longest.
     beat * least.as_nanos().div_ceil(beat.as_nanos()) as u32
 }
@@ -68,7 +72,7 @@ impl Beat {
             own: OwnBus::new(poke),
             refused: Vec::new(),
             beats: Periods::new(now + period, period.as_nanos() as u64),
-            rotation: rotation(plan.duration),
+            rotation: rotation(plan.duration, period),
             next_rotation: Time::NEVER,
             tick,
             next_tick: now,
@@ -229,11 +233,25 @@ mod tests {
     fn no_interval_is_too_short_and_no_window_has_more_than_are_kept() {
         for ms in [100, 999, 4_200, 5_000, 10_000, 12_000, 61_234, 600_000, 86_400_000] {
             let window = Duration::from_millis(ms);
-            let (beat, rotation) = (beat(window), rotation(window));
-            assert!(rotation >= ROTATION_MIN && rotation.as_nanos() % beat.as_nanos() == 0, "{ms}");
-            assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms}");
-            assert!(rotation < window / SNAPSHOTS_MAX as u32 + ROTATION_MIN + beat, "{ms}");
+            for beat in [beat(window), BEAT_MAX] {
+                let rotation = rotation(window, beat);
+                let beats = rotation.as_nanos() % beat.as_nanos();
+                assert!(rotation >= ROTATION_MIN && beats == 0, "{ms} {beat:?}");
+                assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms} {beat:?}");
+                let longest = window / SNAPSHOTS_MAX as u32 + ROTATION_MIN + beat;
+                assert!(rotation < longest, "{ms} {beat:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_closed_loop_has_no_more_beats_than_there_must_be() {
+        let mut plan = plan();
+        plan.duration = Duration::from_secs(1);
+        (plan.rate, plan.in_flight) = (Rate::PerSecond(1.0), None);
+        assert_eq!(period(&plan), Duration::from_millis(10));
+        plan.rate = Rate::Max;
+        assert_eq!(period(&plan), BEAT_MAX);
     }
 
     #[test]
