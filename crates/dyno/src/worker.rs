@@ -75,6 +75,7 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
         control,
         counters,
     ));
+    // A panic of the loop itself ends the process, as if there were no task between.
     if let Err(error) = runtime.block_on(cycles) {
         std::panic::resume_unwind(error.into_panic());
     }

@@ -248,7 +248,7 @@ mod tests {
     fn a_closed_loop_has_no_more_beats_than_there_must_be() {
         let mut plan = plan();
         plan.duration = Duration::from_secs(1);
-        (plan.rate, plan.in_flight) = (Rate::PerSecond(1.0), None);
+        plan.rate = Rate::PerSecond(1.0);
         assert_eq!(period(&plan), Duration::from_millis(10));
         plan.rate = Rate::Max;
         assert_eq!(period(&plan), BEAT_MAX);

@@ -45,7 +45,7 @@ pub(super) fn nonce() -> u64 {
 /// The probes of all workers together fire so often at most.
 const PROBE_PERIOD: Duration = Duration::from_millis(10);
 /// The workers together send so often at most, unless their rings fill before; each no more often
-/// than the primary samples the backlog.
+/// than the primary beats.
 const FLUSH_PERIOD: Duration = Duration::from_millis(10);
 /// The longest that a worker keeps what it has.
 const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
