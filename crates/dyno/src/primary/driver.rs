@@ -84,6 +84,7 @@ struct Driver<'a> {
     /// Sources that had more than their turn allowed.
     unread: Vec<Token>,
     poll: Poll,
+    events: Events,
     signals: Option<Signals>,
     remote: Remote,
     sink: &'a mut dyn Sink,
@@ -134,6 +135,7 @@ impl<'a> Driver<'a> {
             processes: (0..plan.workers).map(|_| None).collect(),
             unread: Vec::new(),
             poll,
+            events: Events::with_capacity(1024),
             signals,
             remote,
             sink,
@@ -156,15 +158,14 @@ impl<'a> Driver<'a> {
         let now = clock::now();
         let wake_at = self.state.next_tick().min(self.beat.next());
         let timeout = if self.unread.is_empty() { wake_at - now } else { Duration::ZERO };
-        let mut events = Events::with_capacity(1024);
         // EINTR is a wake for nothing; any other error shows in what follows.
-        let _woken = self.poll.poll(&mut events, Some(timeout));
+        let _woken = self.poll.poll(&mut self.events, Some(timeout));
         let late = clock::now() - wake_at.max(now);
         if late > STALL_MIN {
             self.step(Event::Stalled(late));
         }
         let mut tokens = std::mem::take(&mut self.unread);
-        tokens.extend(events.iter().map(mio::event::Event::token));
+        tokens.extend(self.events.iter().map(mio::event::Event::token));
         for token in tokens {
             match token {
                 SIGNALS => self.signals(),
@@ -278,17 +279,18 @@ impl<'a> Driver<'a> {
         };
         let spawned = Process::spawn(&self.worker_exe, &self.worker_line, &identity);
         let spawned = spawned.and_then(|process| {
-            let sources: [(usize, RawFd, Interest); SOURCES] = [
-                (LINK, process.link.stream().as_raw_fd(), Interest::READABLE | Interest::WRITABLE),
-                (STDOUT, process.stdout.as_raw_fd(), Interest::READABLE),
-                (STDERR, process.stderr.as_raw_fd(), Interest::READABLE),
-                (EXIT, process.exit_watch.as_raw_fd(), Interest::READABLE),
+            let sources: [(usize, RawFd); SOURCES] = [
+                (LINK, process.link.stream().as_raw_fd()),
+                (STDOUT, process.stdout.as_raw_fd()),
+                (STDERR, process.stderr.as_raw_fd()),
+                (EXIT, process.exit_watch.as_raw_fd()),
             ];
-            for (source, fd, interest) in sources {
+            for (source, fd) in sources {
+                let token = token(worker, source);
                 let registry = self.poll.registry();
                 registry
-                    .register(&mut SourceFd(&fd), token(worker, source), interest)
-                    .map_err(|error| format!("it can't be watched: {error}"))?;
+                    .register(&mut SourceFd(&fd), token, Interest::READABLE)
+                    .map_err(unwatched)?;
             }
             Ok(process)
         });
@@ -390,6 +392,10 @@ impl<'a> Driver<'a> {
 
 const fn token(worker: u32, source: usize) -> Token {
     Token(worker as usize * SOURCES + source)
+}
+
+fn unwatched(error: io::Error) -> String {
+    format!("it can't be watched: {error}")
 }
 
 /// Processor time of this process.

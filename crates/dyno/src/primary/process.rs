@@ -31,6 +31,8 @@ const TAIL_LINES: usize = 5;
 pub(super) struct Process {
     child: Child,
     pub(super) link: Link<UnixStream, Report, Command>,
+    /// Something waits in the link for room in the socket.
+    pub(super) waits: bool,
     pub(super) stdout: Lines<ChildStdout>,
     pub(super) stderr: Lines<ChildStderr>,
     /// Readable once the process has ended.
@@ -69,6 +71,7 @@ impl Process {
         let exit_watch = ExitWatch::of(child.id()).map_err(|error| error.to_string())?;
         Ok(Self {
             link,
+            waits: false,
             stdout: Lines::new(stdout).map_err(|error| error.to_string())?,
             stderr: Lines::new(stderr).map_err(|error| error.to_string())?,
             exit_watch,
