@@ -18,6 +18,9 @@ const CLEAR_REST: &str = "\x1b[K";
 pub(super) struct Lines {
     term: Term,
     drawing: Mutex<Drawing>,
+    /// Rows and columns, for one drawing: `indicatif` asks for each line, and each answer is two
+    /// system calls.
+    size: Mutex<Option<(u16, u16)>>,
 }
 
 /// Where in a drawing we are: `indicatif` writes a line's text, then blanks, then the next.
@@ -33,11 +36,15 @@ enum Drawing {
 
 impl Lines {
     pub(super) fn over(term: Term) -> Self {
-        Self { term, drawing: Mutex::new(Drawing::Begun) }
+        Self { term, drawing: Mutex::new(Drawing::Begun), size: Mutex::new(None) }
     }
 
     fn drawing(&self) -> MutexGuard<'_, Drawing> {
         self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn size(&self) -> MutexGuard<'_, Option<(u16, u16)>> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,11 +72,11 @@ impl Drawing {
 
 impl TermLike for Lines {
     fn width(&self) -> u16 {
-        self.term.size().1
+        self.size().get_or_insert_with(|| self.term.size()).1
     }
 
     fn height(&self) -> u16 {
-        self.term.size().0
+        self.size().get_or_insert_with(|| self.term.size()).0
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
@@ -104,6 +111,7 @@ impl TermLike for Lines {
 
     fn flush(&self) -> io::Result<()> {
         *self.drawing() = Drawing::Begun;
+        *self.size() = None;
         self.term.flush()
     }
 }
