@@ -14,7 +14,7 @@ use dyno_bus::Time;
 use dyno_bus::value::{BELOW, VALUE_MAX};
 use hdrhistogram::Histogram;
 
-use crate::buckets::Buckets;
+use crate::buckets::{self, Buckets};
 use crate::stats::Stats;
 
 /// The most values that a series keeps as they are: 8 KiB, a small part of the buckets, and sorted
@@ -103,7 +103,10 @@ impl Series {
         self.exact.merge(&other.exact);
         match (&mut self.values, &other.values) {
             (_, Values::Raw(more)) => match self.values.with_room_for(more.len()) {
-                Values::Raw(raw) => raw.extend(more),
+                Values::Raw(raw) => {
+                    raw.extend(more);
+                    sort(raw);
+                }
                 Values::Counted(buckets) => count_in(buckets, more),
             },
             (Values::Raw(raw), Values::Counted(more)) => {
@@ -142,7 +145,7 @@ impl Series {
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
         match &self.values {
-            Values::Raw(raw) => counted(raw).to_histogram(),
+            Values::Raw(raw) => buckets::histogram_of(raw),
             Values::Counted(buckets) => buckets.to_histogram(),
         }
     }
@@ -236,7 +239,7 @@ impl Values {
         match self {
             Self::Raw(raw) => {
                 let mut sorted = raw.clone();
-                sorted.sort_unstable();
+                sort(&mut sorted);
                 ranks.map(|rank| sorted[rank as usize - 1])
             }
             Self::Counted(buckets) => buckets.at_ranks(ranks),
@@ -248,6 +251,13 @@ impl Values {
 #[inline]
 pub(crate) fn within(value: u64) -> u64 {
     if value == BELOW { 0 } else { value.min(VALUE_MAX) }
+}
+
+/// A merged series is sorted but for what came last, and is asked for ten times a second: this sort
+/// goes over runs that stand, where the unstable one begins anew.
+#[expect(clippy::stable_sort_primitive, reason = "the stable sort is the one that knows of runs")]
+fn sort(values: &mut [u64]) {
+    values.sort();
 }
 
 fn counted(raw: &[u64]) -> Buckets {
