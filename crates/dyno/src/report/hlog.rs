@@ -10,10 +10,13 @@ use std::time::Duration;
 use dyno_bus::Time;
 use dyno_observer::series::RAW_MAX;
 use dyno_observer::{Interval, ProcessId, Series};
-use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
 };
+
+use self::encoder::Encoder;
+
+mod encoder;
 
 /// What a histogram takes in memory, in bytes: that of three digits over some seconds in
 /// nanoseconds.
@@ -54,7 +57,7 @@ impl Row {
 /// A log that is being written.
 pub(super) struct HistogramLog<W> {
     out: W,
-    serializer: V2DeflateSerializer,
+    encoder: Encoder,
     begun: Time,
 }
 
@@ -68,14 +71,14 @@ impl<W: Write> HistogramLog<W> {
         writeln!(out, "#[BaseTime: {wall:.3} (seconds since epoch)]")?;
         writeln!(out, "{LEGEND}")?;
         out.flush()?;
-        Ok(Self { out, serializer: V2DeflateSerializer::new(), begun })
+        Ok(Self { out, encoder: Encoder::new(), begun })
     }
 
     /// Writes a row.
     pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
         // A builder that was told nothing writes no head: that stands already.
         let mut writer =
-            IntervalLogWriterBuilder::new().begin_log_with(&mut self.out, &mut self.serializer)?;
+            IntervalLogWriterBuilder::new().begin_log_with(&mut self.out, &mut self.encoder)?;
         let (start, length) = (row.from - self.begun, row.until - row.from);
         writer.write_histogram(&row.series.histogram(), start, length, Tag::new(&row.tag)).map_err(
             |error| match error {
