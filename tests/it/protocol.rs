@@ -33,6 +33,13 @@ fn an_impostor_that_gets_nothing_wrong_is_a_worker() {
 }
 
 #[test]
+fn a_command_that_no_socket_takes_at_once_arrives() {
+    // This worker says nothing before it has read all of it: nothing else wakes the primary.
+    let summary = impostor("large", "--max-failed 100%").summary();
+    assert_eq!((summary.cycles.completed, summary.cycles.unstarted), (30, 30));
+}
+
+#[test]
 fn a_worker_that_never_says_hello_misses_the_start_deadline() {
     let error = error("silent", "--start-deadline 300ms");
     assert_says(&error, &["was not ready after 300ms (--start-deadline)", "killed"]);

@@ -14,6 +14,7 @@ use dyno_bus::message::{
 use dyno_bus::segment::{PerPhase, Share};
 use dyno_bus::value::Unit;
 use dyno_bus::{Cursor, Link, Received, Time, clock};
+use serde::{Deserialize, Serialize};
 
 /// What it gets wrong.
 #[derive(Clone, Copy, PartialEq)]
@@ -62,8 +63,9 @@ enum Wrong {
     Floods,
 }
 
-const WRONGS: [(&str, Wrong); 21] = [
+const WRONGS: [(&str, Wrong); 22] = [
     ("nothing", Wrong::Nothing),
+    (LARGE, Wrong::Nothing),
     ("silent", Wrong::Silent),
     ("dies", Wrong::Dies),
     ("version", Wrong::Version),
@@ -85,14 +87,18 @@ const WRONGS: [(&str, Wrong); 21] = [
     ("exits-7", Wrong::Exits7),
     ("floods", Wrong::Floods),
 ];
+/// Nothing is wrong, and what it is told at first is more than a socket takes at once.
+const LARGE: &str = "large";
+/// Four times what a socket takes, and not more than a message may have.
+const BALLAST: usize = 900_000;
 /// Notices of one flood: some megabytes.
 const FLOOD: usize = 50_000;
 
 fn main() -> dyno::Outcome {
     let identity = std::env::var("DYNO_WORKER").unwrap_or_default();
     let parts: Vec<_> = identity.split(':').collect();
+    let wrong = std::env::var("IMPOSTOR").expect("the test says what is wrong");
     if let [_primary, nonce, "1", ..] = parts[..] {
-        let wrong = std::env::var("IMPOSTOR").expect("the test says what is wrong");
         let (_, wrong) = WRONGS.into_iter().find(|(name, _)| *name == wrong).expect("known");
         let nonce = u64::from_str_radix(nonce, 16).expect("a nonce");
         match Impostor::new(wrong, nonce).run() {
@@ -101,7 +107,13 @@ fn main() -> dyno::Outcome {
             Err(_gone) => exit(9),
         }
     }
-    dyno::bench("impostor", || ()).rate(200.0).main()
+    let ballast = if wrong == LARGE { "b".repeat(BALLAST) } else { String::new() };
+    dyno::bench("impostor", || ()).rate(200.0).parameters(Parameters { ballast }).main()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Parameters {
+    ballast: String,
 }
 
 struct Impostor {
