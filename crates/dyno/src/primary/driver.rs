@@ -286,11 +286,9 @@ impl<'a> Driver<'a> {
                 (EXIT, process.exit_watch.as_raw_fd()),
             ];
             for (source, fd) in sources {
-                let token = token(worker, source);
-                let registry = self.poll.registry();
-                registry
-                    .register(&mut SourceFd(&fd), token, Interest::READABLE)
-                    .map_err(unwatched)?;
+                let (token, registry) = (token(worker, source), self.poll.registry());
+                let watched = registry.register(&mut SourceFd(&fd), token, Interest::READABLE);
+                watched.map_err(read::unwatched)?;
             }
             Ok(process)
         });
@@ -392,10 +390,6 @@ impl<'a> Driver<'a> {
 
 const fn token(worker: u32, source: usize) -> Token {
     Token(worker as usize * SOURCES + source)
-}
-
-fn unwatched(error: io::Error) -> String {
-    format!("it can't be watched: {error}")
 }
 
 /// Processor time of this process.

@@ -1,6 +1,7 @@
 //! What comes from workers: each source is read until it has nothing more, a busy one only so far
 //! that the others are served too.
 
+use std::io;
 use std::os::fd::AsRawFd;
 
 use dyno_bus::message::Report;
@@ -9,7 +10,7 @@ use dyno_observer::ProcessId;
 use mio::Interest;
 use mio::unix::SourceFd;
 
-use super::{Driver, EXIT, LINK, STDERR, STDOUT, token, unwatched};
+use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
 use crate::primary::event::Event;
 use crate::primary::process::Process;
 use crate::primary::run::{Stream, Update};
@@ -161,4 +162,9 @@ impl Driver<'_> {
         self.close(worker);
         self.step(Event::Exited { worker, exit });
     }
+}
+
+/// Why a source's worker can't be used.
+pub(super) fn unwatched(error: io::Error) -> String {
+    format!("it can't be watched: {error}")
 }
