@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 use dyno_bus::message::Report;
 use dyno_bus::{LinkError, Received};
 use dyno_observer::ProcessId;
-use mio::Interest;
 use mio::unix::SourceFd;
+use mio::{Interest, Registry};
 
 use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
 use crate::primary::event::Event;
@@ -33,14 +33,12 @@ impl Driver<'_> {
 
     fn read_link(&mut self, worker: u32, frames_max: usize) {
         for _ in 0..frames_max {
-            if self.process(worker).is_none_or(|process| process.closed) {
-                return;
-            }
+            let process = self.processes[worker as usize].as_mut();
+            let Some(process) = process.filter(|process| !process.closed) else { return };
             // What could not be written before may be taken by now.
-            if let Err(error) = self.flushed(worker) {
+            if let Err(error) = flushed(process, self.poll.registry(), worker) {
                 return self.break_with(worker, error);
             }
-            let Some(process) = self.process(worker) else { return };
             match process.link.receive() {
                 Ok(Received::Message(report)) => self.report(worker, report),
                 Ok(Received::NotYet) => return,
@@ -56,31 +54,9 @@ impl Driver<'_> {
 
     /// Writes what waits for a worker; the event that it leads to, if the link is broken.
     pub(super) fn flush(&mut self, worker: u32) -> Option<Event> {
-        let error = self.flushed(worker).err()?;
+        let process = self.processes[worker as usize].as_mut()?;
+        let error = flushed(process, self.poll.registry(), worker).err()?;
         Some(Event::Broken { worker, error })
-    }
-
-    /// Writes what waits for a worker, as far as it takes it. One that is gone shows in what is read.
-    ///
-    /// Room in its socket is watched for while something waits, and only then: each command that a
-    /// worker reads makes some, and would wake us for nothing.
-    fn flushed(&mut self, worker: u32) -> Result<(), String> {
-        let Some(process) = self.processes[worker as usize].as_mut() else { return Ok(()) };
-        match process.link.flush() {
-            Ok(_) | Err(LinkError::PeerGone) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-        let waits = process.link.queued() > 0;
-        if waits == process.waits {
-            return Ok(());
-        }
-        process.waits = waits;
-        let interest =
-            if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        let fd = process.link.stream().as_raw_fd();
-        let watched =
-            self.poll.registry().reregister(&mut SourceFd(&fd), token(worker, LINK), interest);
-        watched.map_err(unwatched)
     }
 
     /// Nothing more is read of a worker.
@@ -162,6 +138,25 @@ impl Driver<'_> {
         self.close(worker);
         self.step(Event::Exited { worker, exit });
     }
+}
+
+/// Writes what waits for a worker, as far as it takes it. One that is gone shows in what is read.
+///
+/// Room in its socket is watched for while something waits, and only then: each command that a
+/// worker reads makes some, and would wake us for nothing.
+fn flushed(process: &mut Process, registry: &Registry, worker: u32) -> Result<(), String> {
+    match process.link.flush() {
+        Ok(_) | Err(LinkError::PeerGone) => {}
+        Err(error) => return Err(error.to_string()),
+    }
+    let waits = process.link.queued() > 0;
+    if waits == process.waits {
+        return Ok(());
+    }
+    process.waits = waits;
+    let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+    let fd = process.link.stream().as_raw_fd();
+    registry.reregister(&mut SourceFd(&fd), token(worker, LINK), interest).map_err(unwatched)
 }
 
 /// Why a source's worker can't be used.
