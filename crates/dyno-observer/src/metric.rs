@@ -115,6 +115,8 @@ impl Metric {
         }
         let interval = self.interval.stats();
         self.whole.merge(&self.interval);
+        // Statistics are asked for ten times a second, until the next rotation.
+        self.whole.settle();
         self.interval.clear();
         let so_far = self.stats();
         Some(MetricSnapshot { label: self.label.clone(), interval, so_far })
