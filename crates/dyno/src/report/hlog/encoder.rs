@@ -1,8 +1,8 @@
 //! A histogram as a row's bytes: compressed where that saves anything.
 //!
 //! The format wants a zlib stream, but not one that compresses. Most rows of a slow run, and all
-//! of gauges, are some dozens of bytes, and setting up a compressor for each clears a third of a
-//! megabyte: they are stored. The library compresses the others.
+//! of gauges, hold few values in some dozens of bytes, and setting up a compressor for each clears a
+//! third of a megabyte: they are stored. The library compresses the others.
 
 use std::io::Write;
 
@@ -11,8 +11,13 @@ use hdrhistogram::serialization::{
 };
 use hdrhistogram::{Counter, Histogram};
 
-/// The longest encoding that is stored. Compressed, such rows would take some 30 % less.
-const STORED_MAX: usize = 512;
+/// The most values whose row is stored. Compressed, such rows would take some 30 % less.
+const VALUES_MAX: u64 = 100;
+/// The most bytes that they take: a head of 40, and each value at most the number of empty buckets
+/// before its own, in three bytes, and its count, in one.
+const STORED_MAX: usize = 40 + 4 * VALUES_MAX as usize;
+// A stored block tells its length in so many bits.
+const _: () = assert!(STORED_MAX <= u16::MAX as usize);
 /// What a compressed encoding of the second version begins with.
 const COOKIE: u32 = 0x1c84_9314;
 /// A zlib stream of no particular level, and the only block of its stream, stored.
@@ -50,13 +55,13 @@ impl Serializer for Encoder {
         histogram: &Histogram<T>,
         out: &mut W,
     ) -> Result<usize, Self::SerializeError> {
+        if histogram.len() > VALUES_MAX {
+            return self.deflating.serialize(histogram, out);
+        }
         self.plain.clear();
         self.storing
             .serialize(histogram, &mut self.plain)
             .map_err(V2DeflateSerializeError::InternalSerializationError)?;
-        if self.plain.len() > STORED_MAX {
-            return self.deflating.serialize(histogram, out);
-        }
         let length = self.plain.len() as u16;
         let stream = self.plain.len() + BESIDE;
         let mut row = Vec::with_capacity(HEAD + stream);
@@ -85,6 +90,7 @@ fn adler32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use dyno_bus::value::VALUE_MAX;
     use hdrhistogram::serialization::Deserializer;
 
     use super::*;
@@ -93,26 +99,41 @@ mod tests {
     fn few_values_are_stored_and_many_compressed_and_both_are_read_back() {
         let mut encoder = Encoder::new();
         let mut histogram = Histogram::<u64>::new(3).unwrap();
-        let mut lengths = Vec::new();
-        for values in [0, 1, 100, 10_000_u64] {
+        let mut rows = Vec::new();
+        for values in [0, 1, VALUES_MAX - 1, 1, 10_000] {
             (0..values).for_each(|value| histogram.record(value * value * 1_000).unwrap());
             let mut bytes = Vec::new();
             let written = encoder.serialize(&histogram, &mut bytes).unwrap();
-            let plain = encoder.plain.len();
+            let plain = V2Serializer::new().serialize(&histogram, &mut Vec::new()).unwrap();
             assert_eq!(written, bytes.len());
             let stored = written == HEAD + plain + BESIDE;
-            assert_eq!(stored, plain <= STORED_MAX, "{values}: {plain}, {written}");
+            assert_eq!(stored, histogram.len() <= VALUES_MAX, "{values}: {plain}, {written}");
             let read: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
             assert_eq!(read, histogram);
-            lengths.push(plain);
+            rows.push(stored);
         }
-        assert!(lengths[2] <= STORED_MAX && lengths[3] > STORED_MAX, "{lengths:?}");
+        assert_eq!(rows, [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn no_row_that_is_stored_is_longer_than_is_thought() {
+        let mut encoder = Encoder::new();
+        // Far apart, side by side, and all in one bucket.
+        for apart in [VALUE_MAX / VALUES_MAX, 1 << 20, 1, 0] {
+            let mut histogram = Histogram::<u64>::new(3).unwrap();
+            (1..=VALUES_MAX).for_each(|value| histogram.record(value * apart).unwrap());
+            let mut bytes = Vec::new();
+            encoder.serialize(&histogram, &mut bytes).unwrap();
+            assert!(encoder.plain.len() <= STORED_MAX, "{apart}: {}", encoder.plain.len());
+            let read: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+            assert_eq!(read, histogram);
+        }
     }
 
     #[test]
     fn sums_are_adlers() {
         assert_eq!(adler32(b""), 1);
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
-        assert_eq!(adler32(&[0xff; STORED_MAX]), 0x1ef1_fe10);
+        assert_eq!(adler32(&[0xff; 512]), 0x1ef1_fe10);
     }
 }
