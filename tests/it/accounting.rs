@@ -5,7 +5,7 @@ use std::time::Duration;
 use dyno_bus::clock;
 use nix::sys::signal::Signal;
 
-use crate::support::{BEHAVES, RECORDS, benchmark, processor_time, until};
+use crate::support::{BEHAVES, RECORDS, assert_says, benchmark, processor_time, until};
 
 #[test]
 fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
@@ -41,7 +41,17 @@ fn a_primary_that_does_not_read_loses_nothing() {
     });
     running.signal(Signal::SIGCONT);
     let summary = running.end().summary();
-    assert_eq!(summary.verdict, "completed", "{:?}", summary.reasons);
+    // How fast this machine is decides whether the rings fill before the window ends. If they did, the
+    // task was held up, for longer than the hundredth of the window that a verdict bears.
+    let bearable_ns = 2 * 8_000_000;
+    match &*summary.verdict {
+        "completed" => assert!(summary.harness.bus_stall_ns <= bearable_ns, "{summary:#?}"),
+        "invalid" => {
+            assert_eq!(summary.reasons.len(), 1, "{:?}", summary.reasons);
+            assert_says(&summary.reasons[0], &["the bus held up the task for "]);
+        }
+        verdict => panic!("{verdict}: {:?}", summary.reasons),
+    }
     assert_eq!(summary.metric("plain").expect("it came").count, summary.cycles.completed);
     assert_eq!((summary.cycles.lost, summary.cycles.failed), (0, 0));
 }
