@@ -83,6 +83,13 @@ fn a_daemon_that_a_worker_leaves_is_swept_and_said() {
 }
 
 #[test]
+fn a_daemon_that_never_stops_writing_holds_nothing_up() {
+    // It has the pipe of a worker that is dead, which is therefore never empty.
+    let line = "-P how=leave-loud-daemon -P at=first-cycle --duration 20s";
+    assert_says(&benchmark(MISBEHAVES).args(line).run().error(), &["was killed by SIGABRT"]);
+}
+
+#[test]
 fn a_copy_of_a_worker_that_holds_its_socket_hides_nothing_and_is_gone_with_it() {
     // The copy holds the socket, the pipes, everything: no end of file comes when the worker ends.
     let line = "-P how=fork -P at=first-cycle";

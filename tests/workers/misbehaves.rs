@@ -55,6 +55,8 @@ enum How {
     LeaveChild,
     /// It leaves a daemon behind, which has left its process group and session.
     LeaveDaemon,
+    /// It leaves a daemon behind that writes on its standard output for ever, and dies.
+    LeaveLoudDaemon,
     /// It forks, and the copy of it lives on and holds all its descriptors.
     Fork,
     /// It ignores every signal that can be ignored, and hangs.
@@ -204,6 +206,7 @@ async fn misbehave(how: How, index: u64) -> dyno::Result {
             println!("left {}", child.id());
         }
         How::LeaveDaemon => leave_daemon()?,
+        How::LeaveLoudDaemon => leave_loud_daemon()?,
         How::Fork => fork()?,
         How::IgnoreAndHang => {
             ignore_signals();
@@ -269,6 +272,23 @@ fn leave_daemon() -> dyno::Result {
     let script = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo left $!";
     Command::new("sh").args(["-c", script]).status()?;
     Ok(())
+}
+
+/// Dies only once the daemon writes.
+fn leave_loud_daemon() -> dyno::Result {
+    let mut setsid = Command::new("setsid");
+    let daemon = setsid.arg("yes").stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let done = format!("/proc/{}/io", daemon.id());
+    // A pipe holds less.
+    while written(&std::fs::read_to_string(&done)?) < 100_000 {
+        std::thread::yield_now();
+    }
+    std::process::abort();
+}
+
+fn written(done: &str) -> u64 {
+    let bytes = done.lines().find_map(|line| line.strip_prefix("wchar: "));
+    bytes.and_then(|bytes| bytes.parse().ok()).expect("the kernel counts it")
 }
 
 #[expect(unsafe_code, reason = "nothing safe forks without exec")]

@@ -217,6 +217,7 @@ impl<'a> Driver<'a> {
             self.step(Event::Stalled(span));
         }
     }
+
     fn process(&mut self, worker: u32) -> Option<&mut Process> {
         self.processes[worker as usize].as_mut()
     }
@@ -236,11 +237,12 @@ impl<'a> Driver<'a> {
         match action {
             Action::Spawn(worker) => return self.spawn(worker),
             Action::Send(worker, command) => {
-                let process = self.process(worker).filter(|process| !process.closed)?;
-                if let Err(error) = process.link.send(&command) {
-                    return Some(Event::Broken { worker, error: error.to_string() });
-                }
-                return self.flush(worker);
+                let process = self.processes[worker as usize].as_mut();
+                let process = process.filter(|process| !process.closed)?;
+                let sent = process.link.send(&command).map_err(|error| error.to_string());
+                let registry = self.poll.registry();
+                let sent = sent.and_then(|()| read::flushed(process, registry, worker));
+                return sent.err().map(|error| Event::Broken { worker, error });
             }
             Action::Verify { worker, drained, issued } => {
                 let result = self.record.verify(worker, issued, &drained);

@@ -22,7 +22,11 @@ use nix::unistd::Pid;
 use super::event::Exit;
 use crate::identity::{Identity, VARIABLE};
 
-/// A longer line of a worker's output is cut into several.
+/// How much of a worker's output is read at once, at most: all that there is, if it is less.
+const READ_SIZE: usize = 16 * 1024;
+/// What a pipe holds where the system does not say.
+const PIPE_SIZE: usize = 64 * 1024;
+/// A longer line of it is cut into several.
 const LINE_MAX: usize = 8 * 1024;
 /// How many of the last lines on standard error are told when a worker dies.
 const TAIL_LINES: usize = 5;
@@ -40,6 +44,8 @@ pub(super) struct Process {
     pub(super) exit: Option<Exit>,
     /// Its link has been read to the end, or is not to be read any more.
     pub(super) closed: bool,
+    /// Its end is known, and its output has been read to the end.
+    pub(super) judged: bool,
     tail: VecDeque<String>,
 }
 
@@ -77,6 +83,7 @@ impl Process {
             exit_watch,
             exit: None,
             closed: false,
+            judged: false,
             tail: VecDeque::new(),
             child,
         })
@@ -99,7 +106,7 @@ impl Process {
     /// Reaps it if it has ended; `Some` once. What is left of its group is killed first: while it
     /// is not reaped its id, which is the group's, can be nobody else's.
     pub(super) fn reap(&mut self) -> Option<Exit> {
-        if self.exit.is_some() || !self.exit_watch.has_ended(self.pid()) {
+        if self.exit.is_some() || !wait_for_end(self.pid(), Wait::Not) {
             return None;
         }
         self.signal(Signal::SIGKILL);
@@ -163,10 +170,6 @@ impl ExitWatch {
         })?;
         Ok(Self::Waiter(ours))
     }
-
-    fn has_ended(&self, pid: u32) -> bool {
-        wait_for_end(pid, Wait::Not)
-    }
 }
 
 impl AsRawFd for ExitWatch {
@@ -218,22 +221,30 @@ fn pidfd_open(pid: u32) -> Option<OwnedFd> {
 pub(super) struct Lines<R> {
     source: R,
     partial: Vec<u8>,
-    pub(super) ended: bool,
 }
 
 impl<R: Read + AsRawFd + std::os::fd::AsFd> Lines<R> {
     fn new(source: R) -> io::Result<Self> {
         let flags = OFlag::from_bits_retain(fcntl(&source, FcntlArg::F_GETFL)?);
         fcntl(&source, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        Ok(Self { source, partial: Vec::new(), ended: false })
+        Ok(Self { source, partial: Vec::new() })
+    }
+
+    /// How many reads take all that is there, and find the end if it follows.
+    pub(super) fn reads_max(&self) -> usize {
+        #[cfg(target_os = "linux")]
+        let size =
+            fcntl(&self.source, FcntlArg::F_GETPIPE_SZ).map_or(PIPE_SIZE, |size| size as usize);
+        #[cfg(not(target_os = "linux"))]
+        let size = PIPE_SIZE;
+        size.div_ceil(READ_SIZE) + 1
     }
 
     /// The lines that are whole; reads once. `false` once nothing is left for now.
     pub(super) fn read(&mut self, mut take: impl FnMut(String)) -> bool {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = [0; READ_SIZE];
         match self.source.read(&mut buffer) {
             Ok(0) => {
-                self.ended = true;
                 if !self.partial.is_empty() {
                     take(text(&std::mem::take(&mut self.partial)));
                 }
@@ -248,11 +259,7 @@ impl<R: Read + AsRawFd + std::os::fd::AsFd> Lines<R> {
                 }
                 true
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => true,
-            Err(error) => {
-                self.ended |= error.kind() != ErrorKind::WouldBlock;
-                false
-            }
+            Err(error) => error.kind() == ErrorKind::Interrupted,
         }
     }
 }
@@ -287,7 +294,6 @@ mod tests {
         near.write_all(&[b'x'; LINE_MAX]).expect("open");
         drop(near);
         while lines.read(|line| found.push(line)) {}
-        assert!(lines.ended);
         assert_eq!(found[2].chars().next(), Some('t'));
         let length: usize = found[2..].iter().map(|line| line.chars().count()).sum();
         assert_eq!(length, "three".len() + 1 + LINE_MAX);

@@ -25,7 +25,7 @@ impl Driver<'_> {
     pub(super) fn serve(&mut self, worker: u32, source: usize) {
         match source {
             LINK => self.read_link(worker, FRAMES_PER_TURN),
-            STDOUT | STDERR => self.read_output(worker, source, READS_PER_TURN),
+            STDOUT | STDERR => self.read_output(worker, source),
             EXIT => self.judge(worker),
             _ => unreachable!("a token has one of four sources"),
         }
@@ -50,13 +50,6 @@ impl Driver<'_> {
             }
         }
         self.unread.push(token(worker, LINK));
-    }
-
-    /// Writes what waits for a worker; the event that it leads to, if the link is broken.
-    pub(super) fn flush(&mut self, worker: u32) -> Option<Event> {
-        let process = self.processes[worker as usize].as_mut()?;
-        let error = flushed(process, self.poll.registry(), worker).err()?;
-        Some(Event::Broken { worker, error })
     }
 
     /// Nothing more is read of a worker.
@@ -102,8 +95,16 @@ impl Driver<'_> {
         }
     }
 
-    fn read_output(&mut self, worker: u32, source: usize, reads_max: usize) {
-        let Some(process) = self.processes[worker as usize].as_mut() else { return };
+    fn read_output(&mut self, worker: u32, source: usize) {
+        let process = self.processes[worker as usize].as_mut();
+        let Some(process) = process.filter(|process| !process.judged) else { return };
+        // Of a worker that has ended all that its pipe holds, and no more: others may have the pipe
+        // too, and write for ever.
+        let reads_max = match (process.exit, source) {
+            (None, _) => READS_PER_TURN,
+            (Some(_), STDOUT) => process.stdout.reads_max(),
+            (Some(_), _) => process.stderr.reads_max(),
+        };
         let mut lines = Vec::new();
         let mut more = true;
         for _ in 0..reads_max {
@@ -131,10 +132,12 @@ impl Driver<'_> {
     fn judge(&mut self, worker: u32) {
         let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
         self.read_link(worker, usize::MAX);
-        for source in [STDOUT, STDERR] {
-            self.read_output(worker, source, usize::MAX);
+        self.read_output(worker, STDOUT);
+        self.read_output(worker, STDERR);
+        // A grandchild may hold the pipes and the socket open: nothing of the worker's can follow.
+        if let Some(process) = self.process(worker) {
+            process.judged = true;
         }
-        // A grandchild may hold the socket open: nothing of the worker's can follow.
         self.close(worker);
         self.step(Event::Exited { worker, exit });
     }
@@ -144,7 +147,11 @@ impl Driver<'_> {
 ///
 /// Room in its socket is watched for while something waits, and only then: each command that a
 /// worker reads makes some, and would wake us for nothing.
-fn flushed(process: &mut Process, registry: &Registry, worker: u32) -> Result<(), String> {
+pub(super) fn flushed(
+    process: &mut Process,
+    registry: &Registry,
+    worker: u32,
+) -> Result<(), String> {
     match process.link.flush() {
         Ok(_) | Err(LinkError::PeerGone) => {}
         Err(error) => return Err(error.to_string()),
