@@ -37,6 +37,16 @@ fn a_cycle_may_spawn_tasks_that_stay_on_the_loop() {
 }
 
 #[test]
+fn timers_fire_however_long_cycles_wait_for_tasks_only() {
+    // Each answer lets the loop go on at once, without a look at timers and sockets between.
+    let line = "-P how=ask -P us=900 --rate max --workers 1 --duration 300ms";
+    let summary = benchmark(BEHAVES).args(line).run().verdict(0, "completed");
+    let late = summary.metric("late").expect("it came");
+    // Until the timer should fire two begin, or three, and then as many until the next look.
+    assert!(late.count > 10 && late.max <= 8, "{late:#?}");
+}
+
+#[test]
 fn hooks_run_once_each_and_in_order() {
     let ended = benchmark(MISBEHAVES).args("--warmup 100ms --workers 3").logged().run();
     let summary = ended.verdict(0, "sustained");

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use dyno_bus::clock;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot::{Sender, channel};
 
 /// How a cycle spends its time.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,9 @@ enum How {
     SleepInTask,
     /// Busy, so that none goes on.
     Spin,
+    /// Busy, and then waiting for another task's answer. How many cycles begin while a timer of a
+    /// millisecond should fire is recorded as `late`.
+    Ask,
     /// Busy in the first cycle of each worker, and not at all in the others.
     SpinOnce,
 }
@@ -37,16 +42,25 @@ struct Parameters {
 
 struct Behaves {
     first: Cell<bool>,
+    begun: Rc<Cell<u64>>,
+    asked: UnboundedSender<Sender<()>>,
 }
 
 impl dyno::Task for Behaves {
-    async fn before(_context: &dyno::Context) -> dyno::Result<Self> {
-        Ok(Self { first: Cell::new(true) })
+    async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let begun = Rc::new(Cell::new(0));
+        let (asked, questions) = unbounded_channel();
+        if context.parameters::<Parameters>().how == How::Ask {
+            tokio::spawn(answer(questions));
+            tokio::task::spawn_local(count_late(Rc::clone(&begun)));
+        }
+        Ok(Self { first: Cell::new(true), begun, asked })
     }
 
     async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
         let parameters = cycle.parameters::<Parameters>();
         let span = Duration::from_micros(parameters.us);
+        self.begun.update(|begun| begun + 1);
         let first = self.first.replace(false);
         if first {
             println!("first cycle");
@@ -64,10 +78,31 @@ impl dyno::Task for Behaves {
                 task.await?;
                 assert!(slept.get(), "the task ran to its end");
             }
+            How::Ask => {
+                spin(span);
+                let (sender, answer) = channel();
+                self.asked.send(sender)?;
+                answer.await?;
+            }
             How::SpinOnce if !first => {}
             How::Spin | How::SpinOnce => spin(span),
         }
         Ok(())
+    }
+}
+
+async fn answer(mut questions: UnboundedReceiver<Sender<()>>) {
+    while let Some(asker) = questions.recv().await {
+        // One that has gone wants no answer.
+        let _heard = asker.send(());
+    }
+}
+
+async fn count_late(begun: Rc<Cell<u64>>) {
+    loop {
+        let before = begun.get();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        dyno::histogram("late").record(begun.get() - before);
     }
 }
 

@@ -21,6 +21,7 @@ mod counts;
 mod driver;
 mod guard;
 mod leases;
+mod look;
 mod pace;
 mod panics;
 mod probe;

@@ -20,6 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::bus::{LoopEnd, Order, Told};
 use super::control::{Control, Ending};
 use super::counts::Counters;
+use super::look::Look;
 use super::pace::{Next, Pace};
 use super::panics;
 use super::probe::Probe;
@@ -29,7 +30,7 @@ use super::usage::Usage;
 use crate::task::{Context, Cycle, Runnable, describe};
 
 /// The longest that the loop keeps the runtime from its own work.
-const TURN_NS_MAX: u64 = 1_000_000;
+const TURN_MAX: Duration = Duration::from_millis(1);
 
 /// Runs what the bus orders, to the end of the worker.
 pub(super) async fn run<T: Runnable>(
@@ -87,6 +88,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         timer: Timer::new()?,
         probe: Probe::new(start.probe_period_ns)?,
         usage: Usage::new(clock::now()),
+        turn_end: Time::ZERO,
         spin: start.pacing == Pacing::Spin,
         drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
         phase: Phase::Warmup,
@@ -95,9 +97,13 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         control,
         counters,
     };
+    let look = Look::new().await;
     loop {
         match poll_fn(|waker| cycles.poll(waker)).await? {
-            Turn::Yield => tokio::task::yield_now().await,
+            Turn::Yield => {
+                look.taken().await;
+                cycles.turn_end = clock::now() + TURN_MAX;
+            }
             Turn::Over => return Ok(cycles.give_up()),
         }
     }
@@ -122,6 +128,9 @@ struct Cycles<'a, B, F> {
     timer: Timer,
     probe: Probe,
     usage: Usage,
+    /// When the runtime is to look at its sockets and timers again. It has not always done so where
+    /// the loop slept between: another task may have woken it.
+    turn_end: Time,
     spin: bool,
     drain_deadline: Duration,
     /// Of the cycle that began last: under it the values of other threads are recorded too.
@@ -152,7 +161,6 @@ where
         if now >= self.deadline() {
             return Poll::Ready(Ok(Turn::Over));
         }
-        let turn_end = Time::from_nanos(now.as_nanos() + TURN_NS_MAX);
         loop {
             let running = self.slots.running();
             self.skip(now, running);
@@ -166,7 +174,7 @@ where
                 Next::At(due) => Some(due),
                 Next::Wait | Next::Over => Some(Time::NEVER),
             };
-            if now >= turn_end {
+            if now >= self.turn_end {
                 return Poll::Ready(Ok(Turn::Yield));
             }
             if let Some(wake_at) = wake_at

@@ -1,0 +1,70 @@
+//! A look of the runtime at its sockets and timers, which the loop asks for and waits for.
+//!
+//! The runtime wakes a task that yields once it has looked, but `yield_now` itself ends with the next
+//! poll, whatever brought it about: a cycle that another task answers brings it about at once, and
+//! the runtime would not have looked. Here a waker tells that wake from all others.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::task::yield_now;
+
+/// How a task waits for looks. Made once, so that to wait allocates nothing.
+pub(super) struct Look {
+    taken: Arc<Taken>,
+    waker: Waker,
+}
+
+struct Taken {
+    is: AtomicBool,
+    /// The task that waits.
+    task: Waker,
+}
+
+impl Wake for Taken {
+    fn wake(self: Arc<Self>) {
+        self.is.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
+
+impl Look {
+    /// For the task that asks for it.
+    pub(super) async fn new() -> Self {
+        let task = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+        let taken = Arc::new(Taken { is: AtomicBool::new(false), task });
+        Self { waker: Waker::from(Arc::clone(&taken)), taken }
+    }
+
+    /// Returns once the runtime has looked.
+    pub(super) async fn taken(&self) {
+        self.taken.is.store(false, Ordering::Relaxed);
+        let _pending = pin!(yield_now()).poll(&mut Context::from_waker(&self.waker));
+        let is_taken = || self.taken.is.load(Ordering::Acquire);
+        poll_fn(|_| if is_taken() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_wake_is_no_look() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let look = Look::new().await;
+            for _ in 0..2 {
+                let mut taken = pin!(look.taken());
+                for _ in 0..3 {
+                    let polled = poll_fn(|context| Poll::Ready(taken.as_mut().poll(context))).await;
+                    assert!(polled.is_pending());
+                }
+                taken.await;
+            }
+        });
+    }
+}
