@@ -47,6 +47,11 @@ impl Buckets {
         self.counts.fill(0);
     }
 
+    /// What they take in memory, in bytes.
+    pub(crate) const fn size(&self) -> usize {
+        self.counts.len() * size_of::<u64>()
+    }
+
     /// The largest values that share a bucket with those of some ranks, which ascend from 1 and
     /// are no higher than the number of values. In one walk.
     pub(crate) fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [u64; N] {

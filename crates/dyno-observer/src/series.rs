@@ -146,6 +146,15 @@ impl Series {
         self.exact.count == 0
     }
 
+    /// What its values take in memory, in bytes: as much in buckets, whatever lies in them.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        match &self.values {
+            Values::Raw(raw) => raw.len() * size_of::<u64>(),
+            Values::Counted(buckets) => buckets.size(),
+        }
+    }
+
     /// The values as a histogram of three digits.
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {

@@ -107,8 +107,11 @@ fn a_histogram_is_kept_over_an_interval_only_by_one_that_earned_it() {
     assert!(series.is_empty() && !is_raw(&series));
     record(&mut series, &[7]);
     assert_eq!(series.stats(), by_definition(&[7]));
+    assert!(series.size() > 1_000 * size_of::<u64>(), "that of the buckets: {}", series.size());
     series.clear();
     assert!(is_raw(&series));
+    record(&mut series, &[7]);
+    assert_eq!(series.size(), size_of::<u64>());
 }
 
 #[test]

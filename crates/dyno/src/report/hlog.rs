@@ -8,7 +8,6 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use dyno_bus::Time;
-use dyno_observer::series::RAW_MAX;
 use dyno_observer::{Interval, ProcessId, Series};
 use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
@@ -18,9 +17,6 @@ use self::encoder::Encoder;
 
 mod encoder;
 
-/// What a histogram takes in memory, in bytes: that of three digits over some seconds in
-/// nanoseconds.
-const HISTOGRAM_SIZE: usize = 192 * 1024;
 /// The names of a row's fields, which readers of the format know.
 const LEGEND: &str =
     "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"";
@@ -49,8 +45,7 @@ impl Row {
 
     /// What it takes in memory, in bytes, about.
     pub(super) fn size(&self) -> usize {
-        let count = usize::try_from(self.series.count()).unwrap_or(usize::MAX);
-        if count <= RAW_MAX { size_of::<Self>() + count * size_of::<u64>() } else { HISTOGRAM_SIZE }
+        size_of::<Self>() + self.series.size()
     }
 }
 
