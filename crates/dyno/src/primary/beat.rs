@@ -93,7 +93,8 @@ impl Beat {
     /// The measured window begins.
     pub(super) fn begin_window(&mut self, at: Time) {
         self.own.set_phase(Window::Measured);
-        self.next_rotation = self.after(at, self.rotation);
+        // Of the beats, which do not begin with the window, the first that is no shorter after it.
+        self.next_rotation = at + self.rotation;
     }
 
     /// Does what is due at `now`; whether the backlog passed its limit.
