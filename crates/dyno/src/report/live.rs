@@ -20,8 +20,6 @@ use crate::primary::run::{Tick, Update};
 
 /// The most redraws in a second: the eye follows no more.
 const REDRAWS: u8 = 10;
-/// The terminal that is assumed where it does not say how large it is.
-const SIZE: (u16, u16) = (24, 80);
 
 /// A view on a terminal, which is cleared when this is dropped, be it by a panic.
 #[derive(Debug)]
@@ -122,7 +120,7 @@ fn target() -> ProgressDrawTarget {
 }
 
 fn size(term: &Term) -> Room {
-    let (rows, columns) = term.size_checked().unwrap_or(SIZE);
+    let (rows, columns) = term.size();
     Room { columns: columns.into(), rows: rows.into() }
 }
 

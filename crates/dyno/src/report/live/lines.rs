@@ -10,6 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use console::Term;
 use indicatif::TermLike;
 
+/// The narrowest terminal that `indicatif` can draw in: a character may take two columns, and it
+/// subtracts them from those that there are.
+const COLUMNS_MIN: u16 = 2;
 /// Clears from the cursor to the end of its line.
 const CLEAR_REST: &str = "\x1b[K";
 
@@ -18,15 +21,21 @@ const CLEAR_REST: &str = "\x1b[K";
 pub(super) struct Lines {
     term: Term,
     drawing: Mutex<Drawing>,
-    /// Rows and columns, for one drawing: `indicatif` asks for each line, and each answer is two
-    /// system calls.
-    size: Mutex<Option<(u16, u16)>>,
+}
+
+/// What is drawn at present, until it is flushed.
+#[derive(Debug, Default)]
+struct Drawing {
+    place: Place,
+    /// Rows and columns: `indicatif` asks for each line, and each answer is two system calls.
+    size: Option<(u16, u16)>,
 }
 
 /// Where in a drawing we are: `indicatif` writes a line's text, then blanks, then the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Drawing {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
     /// Nothing is written yet.
+    #[default]
     Begun,
     /// A line's text is.
     Text,
@@ -36,19 +45,19 @@ enum Drawing {
 
 impl Lines {
     pub(super) fn over(term: Term) -> Self {
-        Self { term, drawing: Mutex::new(Drawing::Begun), size: Mutex::new(None) }
+        Self { term, drawing: Mutex::default() }
     }
 
     fn drawing(&self) -> MutexGuard<'_, Drawing> {
         self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn size(&self) -> MutexGuard<'_, Option<(u16, u16)>> {
-        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    fn size(&self) -> (u16, u16) {
+        *self.drawing().size.get_or_insert_with(|| self.term.size())
     }
 }
 
-impl Drawing {
+impl Place {
     /// What to write for what `indicatif` does.
     fn write(&mut self, text: &str) -> String {
         let blank = text.bytes().all(|byte| byte == b' ');
@@ -72,11 +81,11 @@ impl Drawing {
 
 impl TermLike for Lines {
     fn width(&self) -> u16 {
-        self.size().get_or_insert_with(|| self.term.size()).1
+        self.size().1.max(COLUMNS_MIN)
     }
 
     fn height(&self) -> u16 {
-        self.size().get_or_insert_with(|| self.term.size()).0
+        self.size().0
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
@@ -96,12 +105,12 @@ impl TermLike for Lines {
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        *self.drawing() = Drawing::Begun;
+        self.drawing().place = Place::Begun;
         self.term.write_line(text)
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        let text = self.drawing().write(text);
+        let text = self.drawing().place.write(text);
         self.term.write_str(&text)
     }
 
@@ -110,8 +119,7 @@ impl TermLike for Lines {
     }
 
     fn flush(&self) -> io::Result<()> {
-        *self.drawing() = Drawing::Begun;
-        *self.size() = None;
+        *self.drawing() = Drawing::default();
         self.term.flush()
     }
 }
@@ -122,10 +130,10 @@ mod tests {
 
     #[test]
     fn lines_end_where_blanks_filled_them() {
-        let mut drawing = Drawing::Begun;
+        let mut place = Place::Begun;
         // Two lines of text, an empty one, one that is full, and the last.
         let written = ["one", "   ", "two", "   ", "", "      ", "full", "", "last", "  "];
-        let text: String = written.into_iter().map(|text| drawing.write(text)).collect();
+        let text: String = written.into_iter().map(|text| place.write(text)).collect();
         assert_eq!(text, "one\x1b[K\r\ntwo\x1b[K\r\n\x1b[K\r\nfull\r\nlast\x1b[K");
     }
 }
