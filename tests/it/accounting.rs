@@ -23,8 +23,9 @@ fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
 
 #[test]
 fn a_primary_that_does_not_read_loses_nothing() {
-    // Two workers fill socket, queues and rings, and wait, for as long as the primary is stopped.
-    let line = "--rate max --in-flight 8 --duration 800ms --quiet -P wide=500";
+    // Two workers fill socket, queues and rings well before their leases end, and then wait for as long
+    // as the primary is stopped.
+    let line = "--rate max --in-flight 8 --duration 2s --quiet -P wide=5000";
     let running = benchmark(RECORDS).args(line).start();
     let workers = running.until_workers(2);
     let busy = || workers.iter().all(|worker| processor_time(*worker) > 5);
@@ -40,18 +41,11 @@ fn a_primary_that_does_not_read_loses_nothing() {
         clock::now() - since > Duration::from_millis(400)
     });
     running.signal(Signal::SIGCONT);
-    let summary = running.end().summary();
-    // How fast this machine is decides whether the rings fill before the window ends. If they did, the
-    // task was held up, for longer than the hundredth of the window that a verdict bears.
-    let bearable_ns = 2 * 8_000_000;
-    match &*summary.verdict {
-        "completed" => assert!(summary.harness.bus_stall_ns <= bearable_ns, "{summary:#?}"),
-        "invalid" => {
-            assert_eq!(summary.reasons.len(), 1, "{:?}", summary.reasons);
-            assert_says(&summary.reasons[0], &["the bus held up the task for "]);
-        }
-        verdict => panic!("{verdict}: {:?}", summary.reasons),
-    }
+    let summary = running.end().verdict(4, "invalid");
+    assert_eq!(summary.reasons.len(), 1, "{:?}", summary.reasons);
+    assert_says(&summary.reasons[0], &["the bus held up the task for "]);
+    // What they spent 400 ms on was the stall, of which a worker whose lease had ended has none.
+    assert!(summary.harness.bus_stall_ns > 2 * 300_000_000, "{summary:#?}");
     assert_eq!(summary.metric("plain").expect("it came").count, summary.cycles.completed);
     assert_eq!((summary.cycles.lost, summary.cycles.failed), (0, 0));
 }
