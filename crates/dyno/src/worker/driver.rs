@@ -88,6 +88,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         timer: Timer::new()?,
         probe: Probe::new(start.probe_period_ns)?,
         usage: Usage::new(clock::now()),
+        look: Look::new().await,
         turn_end: Time::ZERO,
         spin: start.pacing == Pacing::Spin,
         drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
@@ -97,11 +98,10 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         control,
         counters,
     };
-    let look = Look::new().await;
     loop {
         match poll_fn(|waker| cycles.poll(waker)).await? {
             Turn::Yield => {
-                look.taken().await;
+                cycles.look.taken().await;
                 cycles.turn_end = clock::now() + TURN_MAX;
             }
             Turn::Over => return Ok(cycles.give_up()),
@@ -128,8 +128,9 @@ struct Cycles<'a, B, F> {
     timer: Timer,
     probe: Probe,
     usage: Usage,
-    /// When the runtime is to look at its sockets and timers again. It has not always done so where
-    /// the loop slept between: another task may have woken it.
+    look: Look,
+    /// When the runtime has to look at its sockets and timers again. A turn may take several polls:
+    /// what another task wakes goes on without a look.
     turn_end: Time,
     spin: bool,
     drain_deadline: Duration,
@@ -156,6 +157,9 @@ where
         if is_another || now >= self.probe.next() {
             self.probe.poll(waker, |lag| self.end.loop_lag(lag))?;
             now = clock::now();
+        }
+        if self.look.has_slept() {
+            self.turn_end = now + TURN_MAX;
         }
         self.usage.sample(now, self.end);
         if now >= self.deadline() {

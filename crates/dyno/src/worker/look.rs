@@ -10,12 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::task::yield_now;
 
 /// How a task waits for looks. Made once, so that to wait allocates nothing.
 pub(super) struct Look {
     taken: Arc<Taken>,
     waker: Waker,
+    runtime: RuntimeMetrics,
+    sleeps: u64,
 }
 
 struct Taken {
@@ -36,7 +39,16 @@ impl Look {
     pub(super) async fn new() -> Self {
         let task = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         let taken = Arc::new(Taken { is: AtomicBool::new(false), task });
-        Self { waker: Waker::from(Arc::clone(&taken)), taken }
+        let (waker, runtime) = (Waker::from(Arc::clone(&taken)), Handle::current().metrics());
+        Self { taken, waker, runtime, sleeps: 0 }
+    }
+
+    /// Whether the runtime has slept since this was asked last, and therefore has looked.
+    #[inline]
+    pub(super) fn has_slept(&mut self) -> bool {
+        // Of the one thread that it has.
+        let sleeps = self.runtime.worker_park_count(0);
+        std::mem::replace(&mut self.sleeps, sleeps) != sleeps
     }
 
     /// Returns once the runtime has looked.
@@ -50,12 +62,18 @@ impl Look {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn block_on(body: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(body);
+    }
 
     #[test]
     fn another_wake_is_no_look() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async {
+        block_on(async {
             let look = Look::new().await;
             for _ in 0..2 {
                 let mut taken = pin!(look.taken());
@@ -64,6 +82,18 @@ mod tests {
                     assert!(polled.is_pending());
                 }
                 taken.await;
+            }
+        });
+    }
+
+    #[test]
+    fn a_sleep_is_told_once() {
+        block_on(async {
+            let mut look = Look::new().await;
+            for _ in 0..2 {
+                assert!(!look.has_slept());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                assert!(look.has_slept());
             }
         });
     }
