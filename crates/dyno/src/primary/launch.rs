@@ -42,8 +42,11 @@ pub(super) fn nonce() -> u64 {
     RandomState::new().hash_one((std::process::id(), clock::now()))
 }
 
-/// The probes of all workers together fire so often at most.
-const PROBE_PERIOD: Duration = Duration::from_millis(10);
+/// The period of each loop-lag probe of a few workers. A prime of milliseconds, for rates are round:
+/// a probe that keeps step with the cycles always meets the same part of them.
+const PROBE_PERIOD: Duration = Duration::from_millis(31);
+/// So many probes fire a hundred times a second together. Where there are more each fires less often.
+const PROBES: u32 = 3;
 /// The workers together send so often at most, unless their rings fill before; each no more often
 /// than the primary beats.
 const FLUSH_PERIOD: Duration = Duration::from_millis(10);
@@ -59,7 +62,7 @@ pub(super) fn start_of(plan: &Plan) -> Start {
         in_flight_max: plan.in_flight,
         backlog_max: backlog_max(plan),
         pacing: plan.pacing,
-        probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers),
+        probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers.div_ceil(PROBES)),
         flush_period_ns: clock::nanos(flush),
         drain_deadline_ns: clock::nanos(plan.deadlines.drain),
         spans: plan.spans.clone(),

@@ -62,6 +62,7 @@ impl Look {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
     use std::time::Duration;
 
     use super::*;
@@ -92,7 +93,8 @@ mod tests {
             let mut look = Look::new().await;
             for _ in 0..2 {
                 assert!(!look.has_slept());
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                let never = tokio::time::timeout(Duration::from_millis(1), pending::<()>());
+                assert!(never.await.is_err());
                 assert!(look.has_slept());
             }
         });

@@ -13,7 +13,7 @@ use crate::table::{Table, millis};
 use crate::task::How;
 
 /// The probe's period in a run of one worker.
-pub const PERIOD: Duration = Duration::from_millis(10);
+pub const PERIOD: Duration = Duration::from_millis(31);
 /// Where in its period the first block may begin: theory gives an interval over all of these.
 const PHASES: u64 = 100;
 /// The share of the time in which the loop is blocked.

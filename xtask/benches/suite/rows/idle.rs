@@ -19,9 +19,9 @@ use crate::tasks::TaskName;
 /// How much longer than the short run the long one is, in windows.
 const TIMES: u32 = 2;
 const SHORT: Duration = Duration::from_secs(2);
-/// The probe's wake-ups, 100 a second in all, on two loops.
+/// The probe's wake-ups, on two loops.
 const PROBES: u32 = 2;
-const PROBE_PERIOD: Duration = Duration::from_millis(20);
+const PROBE_PERIOD: Duration = Duration::from_millis(31);
 const TERMINAL: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
