@@ -1,14 +1,18 @@
 //! S11: what watching costs where there is nothing to watch.
 //!
-//! Two runs of different length are compared, so that what starting and ending costs is no part of
-//! it. The live view is drawn on a pseudo-terminal, as for a person.
+//! The processor time of its processes is read twice while it runs, so that what starting and ending
+//! costs is no part of it. The live view is drawn on a pseudo-terminal, as for a person.
 
 use std::io::Read;
 use std::process::Stdio;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use dyno_bus::clock;
 use nix::pty::{Winsize, openpty};
+use nix::time::ClockId;
+use nix::unistd::Pid;
 
 use crate::child::{Child, children_cpu};
 use crate::figure::{Figure, Goal};
@@ -16,38 +20,37 @@ use crate::options::Options;
 use crate::peers::probe;
 use crate::tasks::TaskName;
 
-/// How much longer than the short run the long one is, in windows.
+/// For how many windows it is watched.
 const TIMES: u32 = 2;
-const SHORT: Duration = Duration::from_secs(2);
-/// The probe's wake-ups, on two loops.
-const PROBES: u32 = 2;
+/// For how long it runs before that, and after it.
+const EDGE: Duration = Duration::from_secs(1);
+const WORKERS: usize = 2;
 const PROBE_PERIOD: Duration = Duration::from_millis(31);
 const TERMINAL: Winsize = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
     let mut all = Figure::new("of a core", "%", Goal::AtMost(2.0));
     let mut probes = Figure::reported("the probe's wake-ups alone, in bare loops", "%");
-    let long = SHORT + options.window() * TIMES;
+    let window = options.window() * TIMES;
     options.rounds(|| {
-        let spent = shown(long)?.as_secs_f64() - shown(SHORT)?.as_secs_f64();
-        all.push(spent / (long - SHORT).as_secs_f64() * 100.0);
-        let spent = probed(long)?.as_secs_f64() - probed(SHORT)?.as_secs_f64();
-        probes.push(spent / (long - SHORT).as_secs_f64() * 100.0);
+        all.push(shown(window)? * 100.0);
+        let spent = probed(EDGE + window)?.saturating_sub(probed(EDGE)?);
+        probes.push(spent.as_secs_f64() / window.as_secs_f64() * 100.0);
         anyhow::Ok(())
     })?;
     Ok(vec![all, probes])
 }
 
-/// Processor time of a run that is watched on a terminal.
-fn shown(window: Duration) -> Result<Duration> {
-    let before = children_cpu()?;
+/// The share of a core that a run takes which is watched on a terminal.
+fn shown(window: Duration) -> Result<f64> {
     let out = tempfile::tempdir()?;
     let terminal = openpty(&TERMINAL, None).context("no pseudo-terminal")?;
     let mut command = Child::Shown(TaskName::Noop).command()?;
     command
         // `--bench` as cargo passes it: in its folder a program would take itself for a test.
-        .args(["--bench", "--rate", "50", "--workers", "2", "--warmup", "0s", "--duration"])
-        .arg(format!("{}ms", window.as_millis()))
+        .args(["--bench", "--rate", "50", "--warmup", "0s"])
+        .args(["--workers", &WORKERS.to_string()])
+        .args(["--duration", &format!("{}ms", (EDGE + window + EDGE).as_millis())])
         .arg("--out")
         .arg(out.path())
         .env("TERM", "xterm-256color")
@@ -57,7 +60,9 @@ fn shown(window: Duration) -> Result<Duration> {
     let mut process = command.spawn()?;
     // What holds the other end of the terminal has to go, or the reading would never end.
     drop(command);
+    let (over, is_over) = channel::<()>();
     let screen = std::thread::spawn(move || {
+        let _over = over;
         let mut master = std::fs::File::from(terminal.master);
         let mut drawn = Vec::new();
         let mut buffer = [0; 4096];
@@ -67,17 +72,44 @@ fn shown(window: Duration) -> Result<Duration> {
         }
         drawn
     });
+    let runs_for = |span| is_over.recv_timeout(span) == Err(RecvTimeoutError::Timeout);
+    let primary = Pid::from_raw(process.id().cast_signed());
+    let watched = || -> Result<f64> {
+        ensure!(runs_for(EDGE), "it ended before it was watched");
+        let processes = family(primary)?;
+        let (begun, before) = (clock::now(), cpu(&processes)?);
+        ensure!(runs_for(window), "it ended while it was watched");
+        let (spent, passed) = (cpu(&processes)? - before, clock::now() - begun);
+        Ok(spent.as_secs_f64() / passed.as_secs_f64())
+    };
+    let share = watched();
     let status = process.wait()?;
     let drawn = screen.join().expect("it does not panic");
     ensure!(status.success(), "it failed: {}", String::from_utf8_lossy(&drawn));
-    Ok(children_cpu()?.saturating_sub(before))
+    share
+}
+
+/// A primary and its workers.
+fn family(primary: Pid) -> Result<Vec<Pid>> {
+    let path = format!("/proc/{primary}/task/{primary}/children");
+    let children = std::fs::read_to_string(&path).with_context(|| format!("no {path}"))?;
+    let children = children.split_ascii_whitespace().map(|pid| Ok(Pid::from_raw(pid.parse()?)));
+    let family: Vec<_> = [Ok(primary)].into_iter().chain(children).collect::<Result<_>>()?;
+    ensure!(family.len() == 1 + WORKERS, "of the primary and its workers there are {family:?}");
+    Ok(family)
+}
+
+/// Processor time of processes that run.
+fn cpu(processes: &[Pid]) -> Result<Duration> {
+    let of = |pid: &Pid| Ok(Duration::from(ClockId::pid_cpu_clock_id(*pid)?.now()?));
+    processes.iter().map(of).sum()
 }
 
 /// Processor time of the probe's wake-ups.
 fn probed(window: Duration) -> Result<Duration> {
     let before = children_cpu()?;
     let load = probe::Load { period: PROBE_PERIOD, window };
-    let running: Result<Vec<_>> = (0..PROBES).map(|_| Child::Probe(load.clone()).start()).collect();
+    let running: Result<Vec<_>> = (0..WORKERS).map(|_| Child::Probe(load.clone()).start()).collect();
     for running in running? {
         running.reply::<()>()?;
     }
