@@ -1,14 +1,21 @@
 //! What the bus thread tells the loop while it runs, in a few atomics.
 //!
-//! The lease is one word: the loop reads it before each start. Everything rarer (a new segment,
-//! a cut) raises a flag in the same cache line and, where the loop sleeps, wakes it.
+//! The lease is one word: the loop reads it before each start, and sleeps until the next cycle is
+//! due whether it is leased or not. So a lease that comes in time wakes nobody; one that comes late
+//! does, and so does everything rarer (a new segment, a cut), which raises a flag in the same
+//! cache line.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use dyno_bus::message::Lease;
 use dyno_bus::{Segment, Time, clock};
+
+/// A lease that comes with less left of the one before may be waited for: what two threads read of
+/// the clock and write for each other is seen in order after that long, on any machine.
+const IN_TIME: Duration = Duration::from_millis(1);
 
 /// Whether more cycles will become due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,15 +100,26 @@ impl Control {
 
     /// Cycles due before an instant may start. After a cut it has no effect.
     pub(super) fn extend(&self, lease: Lease) {
+        self.extend_by(lease, clock::now);
+    }
+
+    /// The same by any clock.
+    ///
+    /// The loop waits for a lease only once the one before has ended: it reads the clock first and
+    /// the lease after. Here the lease is given first and the clock read after, so that a loop that
+    /// did not see it is woken.
+    pub(super) fn extend_by(&self, lease: Lease, clock: impl FnOnce() -> Time) {
         if self.ending() != Ending::Open {
             return;
         }
-        self.until.store(lease.until.as_nanos(), Ordering::SeqCst);
+        let before = self.until.swap(lease.until.as_nanos(), Ordering::SeqCst);
         if lease.last {
             self.cut.store(lease.until.as_nanos(), Ordering::SeqCst);
             self.ending.store(Ending::Planned as u8, Ordering::SeqCst);
         }
-        self.wake();
+        if lease.last || Time::from_nanos(before) <= clock() + IN_TIME {
+            self.wake();
+        }
     }
 
     /// Makes the cut: nothing starts from now on. An earlier planned end stays the cut.
@@ -141,10 +159,39 @@ impl Control {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
     use super::*;
 
     fn lease(until: u64, last: bool) -> Lease {
         Lease { until: Time::from_nanos(until), last }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_lease_wakes_the_loop_only_if_it_is_late_or_the_last() {
+        let second = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let (control, woken) = (Control::default(), Arc::new(Woken::default()));
+        control.set_waker(&Waker::from(Arc::clone(&woken)));
+        let extend = |until: Time, last, now| {
+            control.extend_by(Lease { until, last }, || now);
+            woken.0.swap(false, Ordering::SeqCst)
+        };
+        assert!(extend(second(2), false, second(1)), "the first: cycles waited for it");
+        assert!(!extend(second(3), false, second(1)));
+        assert!(extend(second(4), false, second(3)), "what is due at 3 s waits");
+        assert!(extend(second(5), false, Time::from_nanos(second(4).as_nanos() - 1)));
+        assert!(extend(second(5), true, second(4)), "what ends with it waits for no more");
+        assert!(!extend(second(6), true, second(6)), "there is none after the last");
     }
 
     #[test]

@@ -261,7 +261,7 @@ impl SimulatedWorker {
             }
             Action::Extend(lease) => {
                 self.leases.extend(lease, now);
-                self.control.extend(lease);
+                self.control.extend_by(lease, || now);
             }
             Action::Cut => self.control.cut_by(|| now),
             Action::RunAfter => {
