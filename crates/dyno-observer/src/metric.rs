@@ -90,7 +90,7 @@ impl Metric {
         series.merge(&self.interval);
     }
 
-    /// Statistics of everything so far. Remembered: a list is asked for ten times a second.
+    /// Statistics of everything so far. Remembered: a list is asked for five times a second.
     pub(crate) fn stats(&mut self) -> Stats {
         if let Some(stats) = self.so_far {
             return stats;
@@ -115,7 +115,7 @@ impl Metric {
         }
         let interval = self.interval.stats();
         self.whole.merge(&self.interval);
-        // Statistics are asked for ten times a second, until the next rotation.
+        // Statistics are asked for five times a second, until the next rotation.
         self.whole.settle();
         self.interval.clear();
         let so_far = self.stats();

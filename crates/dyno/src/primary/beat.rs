@@ -18,31 +18,30 @@ use crate::periods::Periods;
 
 /// Beats over the window: enough samples of the backlog to see a trend.
 const BEATS: u32 = 100;
-/// The shortest and the longest beat.
+/// The shortest and the longest beat: as often as the eye follows, at least.
 const BEAT_MIN: Duration = Duration::from_millis(5);
-const BEAT_MAX: Duration = Duration::from_millis(100);
+const BEAT_MAX: Duration = Duration::from_millis(200);
 /// No interval is shorter than this: it would hold too few values.
 const ROTATION_MIN: Duration = Duration::from_millis(100);
 
 /// Between two beats: samples of the backlog are as close as the plan's length asks for. A closed loop
-/// has no backlog, and its task need not share the machine with more beats than there must be.
+/// has no backlog, and its task need not share the machine with more beats than intervals.
 pub(super) fn period(plan: &Plan) -> Duration {
     match plan.rate {
-        Rate::PerSecond(_) => beat(plan.duration),
-        Rate::Max => BEAT_MAX,
+        Rate::PerSecond(_) => (plan.duration / BEATS).clamp(BEAT_MIN, BEAT_MAX),
+        Rate::Max => interval(plan.duration).min(BEAT_MAX),
     }
 }
 
-fn beat(window: Duration) -> Duration {
-    (window / BEATS).clamp(BEAT_MIN, BEAT_MAX)
+/// How long an interval is at least: a window has no more than snapshots are kept.
+fn interval(window: Duration) -> Duration {
+    (window / SNAPSHOTS_MAX as u32).max(ROTATION_MIN)
 }
 
-/// How long an interval is, in whole beats: as many as snapshots are kept, at most, spread over the
-/// window.
+/// How long an interval is, in whole beats.
 fn rotation(window: Duration, beat: Duration) -> Duration {
-    let least = (window / SNAPSHOTS_MAX as u32).max(ROTATION_MIN);
-    // Beats are 5 ms at least: a window of 24 hours is 17 thousand of the longest.
-    beat * least.as_nanos().div_ceil(beat.as_nanos()) as u32
+    // Beats are 5 ms at least: a window of 24 hours is 9 thousand of the longest.
+    beat * interval(window).as_nanos().div_ceil(beat.as_nanos()) as u32
 }
 
 /// When what is due.
@@ -234,7 +233,8 @@ mod tests {
     fn no_interval_is_too_short_and_no_window_has_more_than_are_kept() {
         for ms in [100, 999, 4_200, 5_000, 10_000, 12_000, 61_234, 600_000, 86_400_000] {
             let window = Duration::from_millis(ms);
-            for beat in [beat(window), BEAT_MAX] {
+            for rate in [Rate::PerSecond(1.0), Rate::Max] {
+                let beat = period(&Plan { duration: window, rate, ..plan() });
                 let rotation = rotation(window, beat);
                 let beats = rotation.as_nanos() % beat.as_nanos();
                 assert!(rotation >= ROTATION_MIN && beats == 0, "{ms} {beat:?}");
@@ -247,12 +247,14 @@ mod tests {
 
     #[test]
     fn a_closed_loop_has_no_more_beats_than_there_must_be() {
-        let mut plan = plan();
-        plan.duration = Duration::from_secs(1);
-        plan.rate = Rate::PerSecond(1.0);
-        assert_eq!(period(&plan), Duration::from_millis(10));
-        plan.rate = Rate::Max;
-        assert_eq!(period(&plan), BEAT_MAX);
+        for (window_ms, open_ms, closed_ms) in
+            [(1_000, 10, 100), (8_000, 80, 160), (60_000, 200, 200)]
+        {
+            for (rate, ms) in [(Rate::PerSecond(1.0), open_ms), (Rate::Max, closed_ms)] {
+                let plan = Plan { duration: Duration::from_millis(window_ms), rate, ..plan() };
+                assert_eq!(period(&plan), Duration::from_millis(ms), "{window_ms} ms, {rate:?}");
+            }
+        }
     }
 
     #[test]

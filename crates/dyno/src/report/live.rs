@@ -1,6 +1,6 @@
 //! The live view: what a run looks like on a terminal while it goes on.
 //!
-//! [`frame`] says what is drawn and is pure; `indicatif` puts it on the terminal, replaces it ten
+//! [`frame`] says what is drawn and is pure; `indicatif` puts it on the terminal, replaces it five
 //! times a second, and prints above it what should stay. The whole view is one bar of `indicatif`
 //! with several lines, so that it is replaced at once and never half.
 

@@ -24,8 +24,9 @@ use super::{OnTick, csv, files, json, markdown, plot, redact};
 use crate::primary::plan::Plan;
 use crate::primary::run::{Run, Sink, Update};
 
-/// How often the live view, and `on_tick`, are told how the run stands.
-const TICK: Duration = Duration::from_millis(100);
+/// How often the live view, and `on_tick`, are told how the run stands: a number that changes more
+/// often is not read.
+const TICK: Duration = Duration::from_millis(200);
 /// What stands between the parameters of a plan.
 const SEPARATOR: &str = " · ";
 /// How often it is said in a line, and logged.

@@ -25,8 +25,9 @@ use super::queue::{End, Queue, Taken};
 use super::say;
 use crate::primary::run::{Tick, Update};
 
-/// How long lines wait where no tick comes: before the first cycle, and while the run drains.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long lines wait where no tick comes: before the first cycle, and while the run drains. Longer
+/// than from tick to tick, for it would wake the thread for nothing.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// How long the end of a run waits for the last of it to be drawn.
 const FAREWELL: Duration = Duration::from_secs(1);
 
