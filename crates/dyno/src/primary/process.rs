@@ -6,12 +6,12 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command as Program, Stdio};
+use std::process::{Child, Command as Program, Stdio};
 
 use dyno_bus::message::{Command, Report};
 use dyno_bus::{Link, link};
@@ -20,6 +20,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::event::Exit;
+use super::run::Stream;
 use crate::identity::{Identity, VARIABLE};
 
 /// How much of a worker's output is read at once, at most: all that there is, if it is less.
@@ -37,8 +38,8 @@ pub(super) struct Process {
     pub(super) link: Link<UnixStream, Report, Command>,
     /// Something waits in the link for room in the socket.
     pub(super) waits: bool,
-    pub(super) stdout: Lines<ChildStdout>,
-    pub(super) stderr: Lines<ChildStderr>,
+    pub(super) stdout: Lines,
+    pub(super) stderr: Lines,
     /// Readable once the process has ended.
     pub(super) exit_watch: ExitWatch,
     pub(super) exit: Option<Exit>,
@@ -92,6 +93,14 @@ impl Process {
     /// Its process id.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it writes.
+    pub(super) fn output(&mut self, stream: Stream) -> &mut Lines {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
     }
 
     /// Signals its process group, unless it has been reaped.
@@ -218,13 +227,14 @@ fn pidfd_open(pid: u32) -> Option<OwnedFd> {
 
 /// The lines of a worker's output, as they come.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
-    source: R,
+pub(super) struct Lines {
+    source: PipeReader,
     partial: Vec<u8>,
 }
 
-impl<R: Read + AsRawFd + std::os::fd::AsFd> Lines<R> {
-    fn new(source: R) -> io::Result<Self> {
+impl Lines {
+    fn new(source: impl Into<OwnedFd>) -> io::Result<Self> {
+        let source = PipeReader::from(source.into());
         let flags = OFlag::from_bits_retain(fcntl(&source, FcntlArg::F_GETFL)?);
         fcntl(&source, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         Ok(Self { source, partial: Vec::new() })
@@ -264,7 +274,7 @@ impl<R: Read + AsRawFd + std::os::fd::AsFd> Lines<R> {
     }
 }
 
-impl<R: AsRawFd> AsRawFd for Lines<R> {
+impl AsRawFd for Lines {
     fn as_raw_fd(&self) -> RawFd {
         self.source.as_raw_fd()
     }
@@ -284,7 +294,7 @@ mod tests {
 
     #[test]
     fn lines_are_whole_bounded_and_whatever_their_bytes() {
-        let (mut near, far) = UnixStream::pair().expect("a pair");
+        let (far, mut near) = io::pipe().expect("a pipe");
         let mut lines = Lines::new(far).expect("a pipe");
         near.write_all(b"one\ntwo\r\nth").expect("open");
         let mut found = Vec::new();

@@ -25,7 +25,8 @@ impl Driver<'_> {
     pub(super) fn serve(&mut self, worker: u32, source: usize) {
         match source {
             LINK => self.read_link(worker, FRAMES_PER_TURN),
-            STDOUT | STDERR => self.read_output(worker, source),
+            STDOUT => self.read_output(worker, Stream::Stdout),
+            STDERR => self.read_output(worker, Stream::Stderr),
             EXIT => self.judge(worker),
             _ => unreachable!("a token has one of four sources"),
         }
@@ -95,31 +96,20 @@ impl Driver<'_> {
         }
     }
 
-    fn read_output(&mut self, worker: u32, source: usize) {
+    fn read_output(&mut self, worker: u32, stream: Stream) {
         let process = self.processes[worker as usize].as_mut();
         let Some(process) = process.filter(|process| !process.judged) else { return };
         // Of a worker that has ended all that its pipe holds, and no more: others may have the pipe
         // too, and write for ever.
-        let reads_max = match (process.exit, source) {
-            (None, _) => READS_PER_TURN,
-            (Some(_), STDOUT) => process.stdout.reads_max(),
-            (Some(_), _) => process.stderr.reads_max(),
-        };
+        let ended = process.exit.is_some();
+        let output = process.output(stream);
+        let reads_max = if ended { output.reads_max() } else { READS_PER_TURN };
         let mut lines = Vec::new();
-        let mut more = true;
-        for _ in 0..reads_max {
-            more = match source {
-                STDOUT => process.stdout.read(|line| lines.push(line)),
-                _ => process.stderr.read(|line| lines.push(line)),
-            };
-            if !more {
-                break;
-            }
-        }
+        let more = (0..reads_max).all(|_| output.read(|line| lines.push(line)));
         if more {
+            let source = if stream == Stream::Stdout { STDOUT } else { STDERR };
             self.unread.push(token(worker, source));
         }
-        let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
         for text in lines {
             if stream == Stream::Stderr {
                 process.remember(&text);
@@ -132,8 +122,8 @@ impl Driver<'_> {
     fn judge(&mut self, worker: u32) {
         let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
         self.read_link(worker, usize::MAX);
-        self.read_output(worker, STDOUT);
-        self.read_output(worker, STDERR);
+        self.read_output(worker, Stream::Stdout);
+        self.read_output(worker, Stream::Stderr);
         // A grandchild may hold the pipes and the socket open: nothing of the worker's can follow.
         if let Some(process) = self.process(worker) {
             process.judged = true;
