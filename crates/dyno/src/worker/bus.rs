@@ -27,6 +27,7 @@ use super::guard;
 use super::leases::Leases;
 use super::spans;
 use super::state::{Action, Event, Exit, Worker};
+use super::usage::Usage;
 use crate::identity::Identity;
 
 /// Nothing is taken from the rings while this much waits for the primary to read: then they fill,
@@ -58,8 +59,6 @@ pub(super) struct LoopEnd {
     cycles: CycleRecorder,
     values: Recorder,
     loop_lag: u32,
-    cpu: u32,
-    rss: u32,
     phase: PhaseSwitch,
     told: Sender<Told>,
     poke: Poke,
@@ -75,14 +74,6 @@ impl LoopEnd {
     /// The probe fired so late.
     pub(super) fn loop_lag(&self, lag_ns: u64) {
         self.values.record(self.loop_lag, lag_ns);
-    }
-
-    /// What the process uses.
-    pub(super) fn usage(&self, cpu_permille: u64, rss_bytes: Option<u64>) {
-        self.values.record(self.cpu, cpu_permille);
-        if let Some(bytes) = rss_bytes {
-            self.values.record(self.rss, bytes);
-        }
     }
 
     /// Values recorded from now on are of this phase.
@@ -129,8 +120,6 @@ pub(super) fn start(
         cycles: emitter.cycles(),
         values: emitter.recorder(),
         loop_lag: emitter.metric("loop_lag", Unit::Nanoseconds),
-        cpu: emitter.metric("cpu", Unit::Permille),
-        rss: emitter.metric("rss", Unit::Bytes),
         phase: emitter.phase_switch(),
         told,
         poke,
@@ -150,6 +139,7 @@ pub(super) fn start(
         control: Arc::clone(control),
         counters: Arc::clone(counters),
         state: Worker::new(),
+        usage: Usage::new(&mut emitter),
         publisher: Publisher {
             emitter,
             _installed: installed,
@@ -218,6 +208,7 @@ struct Bus {
     control: Arc<Control>,
     counters: Arc<Counters>,
     state: Worker,
+    usage: Usage,
     publisher: Publisher,
     leases: Leases,
     goal: Goal,
@@ -299,6 +290,7 @@ impl Bus {
             Told::AfterDone(result) => Event::AfterDone(result),
             Told::CyclesOver { censored_age_min_ns } => {
                 self.censored_age_min_ns = censored_age_min_ns;
+                self.usage.end();
                 Event::CyclesOver
             }
         };
@@ -323,6 +315,7 @@ impl Bus {
             }
             Action::Send(report) => self.send(&report),
             Action::Follow(segment) => {
+                self.usage.begin(clock::now());
                 self.leases.follow(segment);
                 self.control.follow(segment);
             }
@@ -367,7 +360,9 @@ impl Bus {
     /// Sends what was recorded, if it is time or asked for, and as far as the primary keeps up.
     /// What it has no room for stays asked for.
     fn publish(&mut self, asked: bool) {
-        self.publisher.wanted |= asked || clock::now() >= self.publisher.next;
+        let now = clock::now();
+        self.usage.sample(now);
+        self.publisher.wanted |= asked || now >= self.publisher.next;
         while self.publisher.wanted && self.link.queued() < QUEUED_MAX {
             self.publisher.collect(&self.counters, self.leases.unleased);
             for declare in std::mem::take(&mut self.publisher.declares) {

@@ -26,7 +26,6 @@ use super::panics;
 use super::probe::Probe;
 use super::slots::{Begun, Slots};
 use super::timer::Timer;
-use super::usage::Usage;
 use crate::task::{Context, Cycle, Runnable, describe};
 
 /// The longest that the loop keeps the runtime from its own work.
@@ -87,7 +86,6 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         registered: None,
         timer: Timer::new()?,
         probe: Probe::new(start.probe_period_ns)?,
-        usage: Usage::new(clock::now()),
         look: Look::new().await,
         turn_end: Time::ZERO,
         spin: start.pacing == Pacing::Spin,
@@ -127,7 +125,6 @@ struct Cycles<'a, B, F> {
     registered: Option<(*const (), *const RawWakerVTable)>,
     timer: Timer,
     probe: Probe,
-    usage: Usage,
     look: Look,
     /// When the runtime has to look at its sockets and timers again. A turn may take several polls:
     /// what another task wakes goes on without a look.
@@ -161,7 +158,6 @@ where
         if self.look.has_slept() {
             self.turn_end = now + TURN_MAX;
         }
-        self.usage.sample(now, self.end);
         if now >= self.deadline() {
             return Poll::Ready(Ok(Turn::Over));
         }

@@ -1,44 +1,57 @@
 //! What the worker's process uses of the machine: a sample of `cpu` and `rss` a second.
-
-use std::fs::File;
-use std::io::Read;
+//!
+//! The bus thread takes them: it wakes as often, whatever the loop does.
 
 use dyno_bus::Time;
+use dyno_bus::value::Unit;
+use dyno_emitter::{Emitter, Recorder};
 use nix::time::{ClockId, clock_gettime};
-
-use super::bus::LoopEnd;
 
 /// Between two samples.
 const PERIOD_NS: u64 = 1_000_000_000;
 
-/// Samples once a second, as long as the loop turns.
+/// Samples once a second, while cycles run.
 pub(super) struct Usage {
-    last: Time,
-    /// Processor time of all threads up to then.
-    cpu_ns: u64,
+    recorder: Recorder,
+    cpu: u32,
+    rss: u32,
+    /// When it sampled last, and the processor time of all threads up to then.
+    last: Option<(Time, u64)>,
 }
 
 impl Usage {
-    pub(super) fn new(now: Time) -> Self {
-        Self { last: now, cpu_ns: cpu_ns() }
-    }
-
-    /// Records a sample if it is time.
-    #[inline]
-    pub(super) fn sample(&mut self, now: Time, end: &LoopEnd) {
-        let elapsed_ns = now.nanos_since(self.last);
-        if elapsed_ns >= PERIOD_NS {
-            self.sample_now(now, elapsed_ns, end);
+    pub(super) fn new(emitter: &mut Emitter) -> Self {
+        Self {
+            recorder: emitter.recorder(),
+            cpu: emitter.metric("cpu", Unit::Permille),
+            rss: emitter.metric("rss", Unit::Bytes),
+            last: None,
         }
     }
 
-    #[cold]
-    fn sample_now(&mut self, now: Time, elapsed_ns: u64, end: &LoopEnd) {
-        let cpu_ns = cpu_ns();
-        // The share over the time that really passed: a loop that was blocked samples late.
-        let permille = (cpu_ns - self.cpu_ns) * 1_000 / elapsed_ns;
-        (self.last, self.cpu_ns) = (now, cpu_ns);
-        end.usage(permille, rss_bytes());
+    /// The first second begins, if none has.
+    pub(super) fn begin(&mut self, now: Time) {
+        self.last.get_or_insert_with(|| (now, cpu_ns()));
+    }
+
+    /// No sample follows.
+    pub(super) fn end(&mut self) {
+        self.last = None;
+    }
+
+    /// Records a sample if it is time.
+    pub(super) fn sample(&mut self, now: Time) {
+        let Some((last, cpu_before)) = self.last else { return };
+        let elapsed_ns = now.nanos_since(last);
+        if elapsed_ns >= PERIOD_NS {
+            let cpu_ns = cpu_ns();
+            // The share over the time that really passed.
+            self.recorder.record(self.cpu, (cpu_ns - cpu_before) * 1_000 / elapsed_ns);
+            if let Some(bytes) = rss_bytes() {
+                self.recorder.record(self.rss, bytes);
+            }
+            self.last = Some((now, cpu_ns));
+        }
     }
 }
 
@@ -51,10 +64,7 @@ fn cpu_ns() -> u64 {
 
 /// Memory that this process holds, where the kernel tells.
 fn rss_bytes() -> Option<u64> {
-    // Seven numbers on a line; into a buffer of its own, for the loop's thread allocates nothing.
-    let mut statm = [0; 7 * 21];
-    let length = File::open("/proc/self/statm").ok()?.read(&mut statm).ok()?;
-    let statm = std::str::from_utf8(&statm[..length]).ok()?;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
     Some(pages * page.cast_unsigned())
