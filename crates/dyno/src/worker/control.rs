@@ -50,6 +50,14 @@ impl Control {
         Time::from_nanos(self.until.load(Ordering::SeqCst))
     }
 
+    /// Cycles due before this instant are this worker's, as far as is known: the lease, or the cut
+    /// that took it back.
+    #[inline]
+    pub(super) fn due_before(&self) -> Time {
+        let until = self.until();
+        if until == Time::ZERO && self.ending() == Ending::Cut { self.cut() } else { until }
+    }
+
     /// Whether and how the end has come.
     #[inline]
     pub(super) fn ending(&self) -> Ending {

@@ -277,7 +277,7 @@ where
 
     #[inline]
     fn skip(&mut self, now: Time, running: u32) {
-        let skipped = self.pace.skip(now, running, self.control.until());
+        let skipped = self.pace.skip(now, running, self.control.due_before());
         if skipped.total() > 0 {
             self.counters.skipped(skipped);
         }

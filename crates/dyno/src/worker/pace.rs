@@ -96,7 +96,7 @@ impl Pace {
     pub(super) fn next(&mut self, now: Time, running: u32, control: &Control) -> Next {
         // In the reverse of the order in which the bus sets them: an end is never seen without
         // the lease and the segments that came before it. What comes between two of these
-        // readings has raised the loop's waker.
+        // readings raises the loop's waker, if the loop would wait for it.
         let ending = control.ending();
         let until = control.until();
         if control.has_segments() {
@@ -255,6 +255,16 @@ mod tests {
         pace.begun();
         assert_eq!(pace.skip(at(139), 2, control.until()).measured, 0);
         assert_eq!(pace.skip(at(140), 2, control.until()).measured, 1);
+    }
+
+    #[test]
+    fn what_was_beyond_the_limit_at_a_cut_was_skipped_however_late_the_loop_looks() {
+        let mut pace = pace(Some(BacklogMax::Total(2)));
+        let control = leased(1_000, false);
+        control.cut_by(|| at(130));
+        // Due by 130: 0, 1, 2, 3, with one more running.
+        assert_eq!(pace.skip(at(500), 1, control.due_before()).measured, 3);
+        assert_eq!(pace.give_up(control.cut()).measured, 1);
     }
 
     #[test]

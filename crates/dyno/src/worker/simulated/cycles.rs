@@ -85,7 +85,7 @@ impl SimulatedWorker {
             ended.into_iter().for_each(|run| self.ended(run, now));
             let pace = self.pace.as_mut().expect("it runs");
             let running = self.running.len() as u32;
-            let skipped = pace.skip(now, running, self.control.until());
+            let skipped = pace.skip(now, running, self.control.due_before());
             self.counts.warmup.skipped += skipped.warmup;
             self.counts.measured.skipped += skipped.measured;
             let at = match pace.next(now, running, &self.control) {
