@@ -42,8 +42,8 @@ fn summary(terminal: &Terminal) -> dyno::Summary {
     serde_json::from_str(&terminal.read("out/run.json")).expect("a summary")
 }
 
-/// Waits until the view, which has this word once, has been drawn some times more. It takes half
-/// a second: tmux tells programs of no new width sooner than a quarter after the one before.
+/// Waits until the view, which has this word once, has been drawn some times more. It takes more
+/// than a second: tmux tells programs of no new width sooner than a quarter after the one before.
 #[track_caller]
 fn until_redrawn(terminal: &Terminal, word: &str) {
     let views = || terminal.read("written").matches(word).count();
@@ -187,7 +187,7 @@ fn no_color_means_none() {
 }
 
 #[test]
-fn a_view_is_drawn_ten_times_a_second_at_most() {
+fn a_view_is_drawn_five_times_a_second_at_most() {
     let begun = clock::now();
     let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(100, 30);
     terminal.until_shown("a whole view", is_whole);
@@ -198,7 +198,7 @@ fn a_view_is_drawn_ten_times_a_second_at_most() {
     let seconds = (clock::now() - begun).as_secs_f64();
     let views = terminal.read("written").matches("uptime").count();
     // A phase, and each line that is said, draws it anew once more.
-    let most = seconds * 10.0 + 12.0;
+    let most = seconds * 5.0 + 12.0;
     assert!((views as f64) < most, "{views} views in {seconds} s");
     assert!(views >= 10, "{views} views in {seconds} s");
 }

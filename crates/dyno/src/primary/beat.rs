@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use dyno_bus::message::Report;
-use dyno_bus::{Phase as Window, Time};
+use dyno_bus::{Phase as Window, Time, clock};
 use dyno_observer::{ProcessId, SNAPSHOTS_MAX};
 
 use super::event::Phase;
@@ -18,19 +18,27 @@ use crate::periods::Periods;
 
 /// Beats over the window: enough samples of the backlog to see a trend.
 const BEATS: u32 = 100;
-/// The shortest and the longest beat: as often as the eye follows, at least.
+/// The shortest and the longest beat: the live view, which moves by beats, has four a second at
+/// least.
 const BEAT_MIN: Duration = Duration::from_millis(5);
-const BEAT_MAX: Duration = Duration::from_millis(200);
+const BEAT_MAX: Duration = Duration::from_millis(250);
 /// No interval is shorter than this: it would hold too few values.
 const ROTATION_MIN: Duration = Duration::from_millis(100);
 
 /// Between two beats: samples of the backlog are as close as the plan's length asks for. A closed loop
-/// has no backlog, and its task need not share the machine with more beats than intervals.
+/// has no backlog, and its task need not share the machine with more beats than intervals ask for.
 pub(super) fn period(plan: &Plan) -> Duration {
+    let interval = interval(plan.duration);
+    let longest = part(interval, interval.as_nanos().div_ceil(BEAT_MAX.as_nanos()) as u32);
     match plan.rate {
-        Rate::PerSecond(_) => (plan.duration / BEATS).clamp(BEAT_MIN, BEAT_MAX),
-        Rate::Max => interval(plan.duration).min(BEAT_MAX),
+        Rate::PerSecond(_) => longest.min(part(plan.duration, BEATS)).max(BEAT_MIN),
+        Rate::Max => longest,
     }
+}
+
+/// One of so many parts of a span, none of which is left over.
+fn part(span: Duration, parts: u32) -> Duration {
+    Duration::from_nanos(clock::nanos(span).div_ceil(parts.into()))
 }
 
 /// How long an interval is at least: a window has no more than snapshots are kept.
@@ -40,7 +48,7 @@ fn interval(window: Duration) -> Duration {
 
 /// How long an interval is, in whole beats.
 fn rotation(window: Duration, beat: Duration) -> Duration {
-    // Beats are 5 ms at least: a window of 24 hours is 9 thousand of the longest.
+    // Beats are 5 ms at least: a window of 24 hours is 7 thousand of the longest.
     beat * interval(window).as_nanos().div_ceil(beat.as_nanos()) as u32
 }
 
@@ -241,6 +249,10 @@ mod tests {
                 assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms} {beat:?}");
                 let longest = window / SNAPSHOTS_MAX as u32 + ROTATION_MIN + beat;
                 assert!(rotation < longest, "{ms} {beat:?}");
+                // Where intervals are longer than the shortest, beats fit into them.
+                if ms >= 5_000 {
+                    assert_eq!((rotation - interval(window)).as_micros(), 0, "{ms} {beat:?}");
+                }
             }
         }
     }
@@ -248,7 +260,7 @@ mod tests {
     #[test]
     fn a_closed_loop_has_no_more_beats_than_there_must_be() {
         for (window_ms, open_ms, closed_ms) in
-            [(1_000, 10, 100), (8_000, 80, 160), (60_000, 200, 200)]
+            [(1_000, 10, 100), (8_000, 80, 160), (30_000, 200, 200), (60_000, 240, 240)]
         {
             for (rate, ms) in [(Rate::PerSecond(1.0), open_ms), (Rate::Max, closed_ms)] {
                 let plan = Plan { duration: Duration::from_millis(window_ms), rate, ..plan() };
