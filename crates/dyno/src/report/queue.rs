@@ -14,10 +14,10 @@ use dyno_observer::List;
 
 use crate::primary::run::{Tick, Update};
 
-/// The most lines that wait: some screens of them, a tenth of a second of a busy worker.
-const LINES_MAX: usize = 10_000;
+/// The most lines that wait: hundreds of screens of them, from one drawing to the next.
+const LINES_MAX: usize = 20_000;
 /// The most bytes of lines that wait: a long line is worth many short ones.
-const BYTES_MAX: usize = 4 << 20;
+const BYTES_MAX: usize = 8 << 20;
 
 /// Updates on their way to the thread that shows them.
 #[derive(Debug, Default)]
@@ -140,11 +140,11 @@ mod tests {
     #[test]
     fn long_lines_fill_it_too() {
         let queue = Queue::default();
-        for _ in 0..5 {
+        for _ in 0..9 {
             queue.push(line(&"x".repeat(1 << 20)));
         }
         let taken = queue.take(Duration::ZERO);
-        assert_eq!((taken.updates.len(), taken.dropped), (4, 1));
+        assert_eq!((taken.updates.len(), taken.dropped), (8, 1));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::say;
 use crate::primary::run::{Tick, Update};
 
 /// How long lines wait where no tick comes: before the first cycle, and while the run drains. Longer
-/// than from tick to tick, for it would wake the thread for nothing.
+/// than from tick to tick of a live view, where it would wake the thread for nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How long the end of a run waits for the last of it to be drawn.
 const FAREWELL: Duration = Duration::from_secs(1);
