@@ -1,4 +1,4 @@
-//! A live view of one's own: `on_tick` gets the list of all processes five times a second.
+//! A live view of one's own: `on_tick` gets the list of all processes about five times a second.
 //!
 //! `cargo run --release --example plot` draws the mean `service` of each worker over time, above a
 //! table of all metrics. `-P us=500` makes a cycle longer.

@@ -239,7 +239,7 @@ impl Bench {
         self
     }
 
-    /// Called five times a second while cycles run, and once after the drain, on a thread of its
+    /// Called about five times a second while cycles run, and once after the drain, on a thread of its
     /// own. Text that it returns replaces the live view.
     pub fn on_tick(
         mut self,

@@ -87,7 +87,7 @@ pub(crate) use self::reporter::{print_error, print_line};
 pub use self::summary::Summary;
 use crate::primary::run::{Sink, Update};
 
-/// What the user makes of a run five times a second, and once after the drain: text that it gives
+/// What the user makes of a run about five times a second, and once after the drain: text that it gives
 /// takes the live view's place, its rows cut to the terminal's width.
 pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 

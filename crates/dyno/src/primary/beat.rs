@@ -18,8 +18,7 @@ use crate::periods::Periods;
 
 /// Beats over the window: enough samples of the backlog to see a trend.
 const BEATS: u32 = 100;
-/// The shortest and the longest beat: the live view, which moves by beats, has four a second at
-/// least.
+/// The shortest and the longest beat: the live view moves by them.
 const BEAT_MIN: Duration = Duration::from_millis(5);
 const BEAT_MAX: Duration = Duration::from_millis(250);
 /// No interval is shorter than this: it would hold too few values.
