@@ -25,8 +25,7 @@ impl Driver<'_> {
     pub(super) fn serve(&mut self, worker: u32, source: usize) {
         match source {
             LINK => self.read_link(worker, FRAMES_PER_TURN),
-            STDOUT => self.read_output(worker, Stream::Stdout),
-            STDERR => self.read_output(worker, Stream::Stderr),
+            STDOUT | STDERR => self.read_output(worker, source),
             EXIT => self.judge(worker),
             _ => unreachable!("a token has one of four sources"),
         }
@@ -96,18 +95,18 @@ impl Driver<'_> {
         }
     }
 
-    fn read_output(&mut self, worker: u32, stream: Stream) {
+    fn read_output(&mut self, worker: u32, source: usize) {
         let process = self.processes[worker as usize].as_mut();
         let Some(process) = process.filter(|process| !process.judged) else { return };
         // Of a worker that has ended all that its pipe holds, and no more: others may have the pipe
         // too, and write for ever.
         let ended = process.exit.is_some();
+        let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
         let output = process.output(stream);
         let reads_max = if ended { output.reads_max() } else { READS_PER_TURN };
         let mut lines = Vec::new();
         let more = (0..reads_max).all(|_| output.read(|line| lines.push(line)));
         if more {
-            let source = if stream == Stream::Stdout { STDOUT } else { STDERR };
             self.unread.push(token(worker, source));
         }
         for text in lines {
@@ -122,8 +121,8 @@ impl Driver<'_> {
     fn judge(&mut self, worker: u32) {
         let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
         self.read_link(worker, usize::MAX);
-        self.read_output(worker, Stream::Stdout);
-        self.read_output(worker, Stream::Stderr);
+        self.read_output(worker, STDOUT);
+        self.read_output(worker, STDERR);
         // A grandchild may hold the pipes and the socket open: nothing of the worker's can follow.
         if let Some(process) = self.process(worker) {
             process.judged = true;
