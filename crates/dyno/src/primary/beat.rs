@@ -16,8 +16,8 @@ use super::record::Record;
 use super::run::{Sink, Tick, Update};
 use crate::periods::Periods;
 
-/// Beats over the window: enough samples of the backlog to see a trend.
-const BEATS: u32 = 100;
+/// Samples of the backlog over the window, at least: five to each tenth, enough to see a trend.
+const SAMPLES: u32 = 50;
 /// The shortest and the longest beat: the live view moves by them.
 const BEAT_MIN: Duration = Duration::from_millis(5);
 const BEAT_MAX: Duration = Duration::from_millis(250);
@@ -30,7 +30,7 @@ pub(super) fn period(plan: &Plan) -> Duration {
     let interval = interval(plan.duration);
     let longest = part(interval, interval.as_nanos().div_ceil(BEAT_MAX.as_nanos()) as u32);
     match plan.rate {
-        Rate::PerSecond(_) => longest.min(part(plan.duration, BEATS)).max(BEAT_MIN),
+        Rate::PerSecond(_) => longest.min(part(plan.duration, SAMPLES)).max(BEAT_MIN),
         Rate::Max => longest,
     }
 }
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn a_closed_loop_has_no_more_beats_than_there_must_be() {
         for (window_ms, open_ms, closed_ms) in
-            [(1_000, 10, 100), (8_000, 80, 160), (30_000, 200, 200), (60_000, 240, 240)]
+            [(100, 5, 100), (1_000, 20, 100), (8_000, 160, 160), (30_000, 200, 200)]
         {
             for (rate, ms) in [(Rate::PerSecond(1.0), open_ms), (Rate::Max, closed_ms)] {
                 let plan = Plan { duration: Duration::from_millis(window_ms), rate, ..plan() };

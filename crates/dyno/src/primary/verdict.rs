@@ -101,7 +101,7 @@ pub struct Evidence {
     pub cycles: WindowCounts,
     /// How many failed or abandoned ones are allowed.
     pub max_failed: MaxFailed,
-    /// The backlog over the window, in order and evenly spread: a hundred samples are plenty,
+    /// The backlog over the window, in order and evenly spread: fifty samples are plenty,
     /// twenty are enough.
     pub backlog: Vec<BacklogSample>,
     /// What happens at the backlog's limit.

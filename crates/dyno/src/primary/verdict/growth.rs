@@ -149,3 +149,6 @@ fn tenths(evidence: &Evidence, part: impl Fn(&BacklogSample) -> u64) -> [f64; TE
         mean
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,10 @@ use dyno_bus::{Time, clock};
 use super::{BacklogSample, Evidence, Judgement, Pauses, WindowCounts, judge};
 use crate::primary::plan::{MaxFailed, OnBacklog, Rate};
 
-/// Samples of the backlog over the window.
-const SAMPLES: usize = 100;
+/// Samples of the backlog over the window: as many as it has at least.
+const SAMPLES: usize = 50;
+/// Where they are between two multiples of their distance. Beats do not begin with a window.
+const PLACE: f64 = 0.5;
 
 /// A task, its workers, and the load on them.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +154,7 @@ impl Timeline {
 
     /// The first sample at or after a time; one past the last for what comes after all of them.
     fn first_sample_after(&self, time: f64) -> usize {
-        (((time - self.warmup) / self.step).ceil().max(1.0) as usize - 1).min(SAMPLES)
+        (((time - self.warmup) / self.step - PLACE).ceil().max(0.0) as usize).min(SAMPLES)
     }
 
     fn samples(&self, start: Time) -> Vec<BacklogSample> {
@@ -160,7 +162,7 @@ impl Timeline {
         let samples = (0..SAMPLES).map(|sample| {
             waiting += self.waiting[sample];
             running += self.running[sample];
-            let offset = Duration::from_secs_f64(self.step * (sample + 1) as f64);
+            let offset = Duration::from_secs_f64(self.step * (sample as f64 + PLACE));
             BacklogSample {
                 at: Time::from_nanos(start.as_nanos() + clock::nanos(offset)),
                 waiting: u64::try_from(waiting).expect("a cycle waits before it starts"),
