@@ -140,6 +140,12 @@ impl Series {
         self.exact.count
     }
 
+    /// The largest of them, as it was recorded; 0 of none.
+    #[must_use]
+    pub const fn max(&self) -> u64 {
+        self.exact.max
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -159,9 +165,19 @@ impl Series {
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
         match &self.values {
-            Values::Raw(raw) => buckets::histogram_of(raw),
+            Values::Raw(raw) => counted(raw).to_histogram(),
             Values::Counted(buckets) => buckets.to_histogram(),
         }
+    }
+
+    /// For each value the place of its bucket in that histogram, in order. `None` of more values
+    /// than [`RAW_MAX`], which are in buckets only.
+    #[must_use]
+    pub fn places(&self) -> Option<Vec<usize>> {
+        let Values::Raw(raw) = &self.values else { return None };
+        let mut places = Vec::from_iter(raw.iter().copied().map(buckets::index));
+        places.sort_unstable();
+        Some(places)
     }
 
     /// The statistics, with all percentiles from one walk.

@@ -7,11 +7,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
 use dyno_bus::Time;
 use dyno_observer::{Interval, ProcessId, Series};
-use hdrhistogram::serialization::interval_log::{
-    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
-};
 
 use self::encoder::Encoder;
 
@@ -71,16 +70,11 @@ impl<W: Write> HistogramLog<W> {
 
     /// Writes a row.
     pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
-        // A builder that was told nothing writes no head: that stands already.
-        let mut writer =
-            IntervalLogWriterBuilder::new().begin_log_with(&mut self.out, &mut self.encoder)?;
-        let (start, length) = (row.from - self.begun, row.until - row.from);
-        writer.write_histogram(&row.series.histogram(), start, length, Tag::new(&row.tag)).map_err(
-            |error| match error {
-                IntervalLogWriterError::IoError(error) => error,
-                IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
-            },
-        )
+        let [start, length] =
+            [row.from - self.begun, row.until - row.from].map(|span| span.as_secs_f64());
+        let max = row.series.max() as f64;
+        let histogram = Base64Display::new(self.encoder.encode(&row.series)?, &STANDARD);
+        writeln!(self.out, "Tag={},{start:.3},{length:.3},{max:.3},{histogram}", row.tag)
     }
 
     /// Hands all rows to the system.
@@ -160,9 +154,7 @@ mod tests {
         for entry in IntervalLogIterator::new(&log.out) {
             match entry.expect("it parses") {
                 LogEntry::Interval(row) => {
-                    let bytes = base64::engine::general_purpose::STANDARD
-                        .decode(row.encoded_histogram())
-                        .unwrap();
+                    let bytes = STANDARD.decode(row.encoded_histogram()).unwrap();
                     let histogram: Histogram<u64> =
                         Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
                     let tag = row.tag().unwrap().as_str().to_owned();

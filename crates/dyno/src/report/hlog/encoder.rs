@@ -1,84 +1,111 @@
-//! A histogram as a row's bytes: compressed where that saves anything.
+//! A series as a row's bytes: a histogram, compressed where that saves anything.
 //!
 //! The format wants a zlib stream, but not one that compresses. Most rows of a slow run, and all
-//! of gauges, hold few values in some dozens of bytes, and setting up a compressor for each clears a
-//! third of a megabyte: they are stored. The library compresses the others.
+//! of gauges, hold few values in some dozens of bytes, where the library clears and searches as
+//! many buckets as the largest value asks for, and a third of a megabyte for a compressor. These
+//! are written from the values and stored. The library takes the others.
 
-use std::io::Write;
+use std::io;
 
-use hdrhistogram::serialization::{
-    Serializer, V2DeflateSerializeError, V2DeflateSerializer, V2Serializer,
-};
-use hdrhistogram::{Counter, Histogram};
+use dyno_observer::Series;
+use dyno_observer::series::RAW_MAX;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
-/// The most values whose row is stored. Compressed, such rows would take some 30 % less.
-const VALUES_MAX: u64 = 100;
-/// The most bytes that they take: a head of 40, and each value at most the number of empty buckets
-/// before its own, in three bytes, and its count, in one.
-const STORED_MAX: usize = 40 + 4 * VALUES_MAX as usize;
-// A stored block tells its length in so many bits.
-const _: () = assert!(STORED_MAX <= u16::MAX as usize);
-/// What a compressed encoding of the second version begins with.
-const COOKIE: u32 = 0x1c84_9314;
+/// What a histogram of the second version begins with: compressed, and as it is.
+const COMPRESSED: u32 = 0x1c84_9314;
+const PLAIN: u32 = 0x1c84_9313;
+/// How many bytes stand before the counts of a plain one.
+const PLAIN_HEAD: usize = 40;
+/// The most bytes of a plain one that is stored: each value takes at most the number of empty
+/// buckets before its own, in three bytes, and its count, in two.
+const PLAIN_MAX: usize = PLAIN_HEAD + 5 * RAW_MAX;
+// A stored block tells its length in so many bits; and [`adler32`] does not overflow.
+const _: () = assert!(PLAIN_MAX <= u16::MAX as usize);
+const _: () = assert!((PLAIN_MAX + 1).pow(2) / 2 * 0xff <= u32::MAX as usize);
 /// A zlib stream of no particular level, and the only block of its stream, stored.
 const STORED: [u8; 3] = [0x78, 0x01, 0x01];
 /// What a stored stream has beside the bytes that it stores: [`STORED`], their number twice, their
 /// checksum.
 const BESIDE: usize = STORED.len() + 2 * size_of::<u16>() + size_of::<u32>();
-/// What stands before a stream: [`COOKIE`], and the stream's length.
-const HEAD: usize = 2 * size_of::<u32>();
 /// What Adler-32's sums are taken by.
 const ADLER: u32 = 65_521;
 
-/// Encodes one histogram after the other.
+/// Encodes one series after the other.
 pub(super) struct Encoder {
     plain: Vec<u8>,
-    storing: V2Serializer,
-    deflating: V2DeflateSerializer,
+    row: Vec<u8>,
+    compressing: V2DeflateSerializer,
 }
 
 impl Encoder {
     pub(super) fn new() -> Self {
-        Self {
-            plain: Vec::new(),
-            storing: V2Serializer::new(),
-            deflating: V2DeflateSerializer::new(),
+        Self { plain: Vec::new(), row: Vec::new(), compressing: V2DeflateSerializer::new() }
+    }
+
+    /// The row of a series.
+    pub(super) fn encode(&mut self, series: &Series) -> io::Result<&[u8]> {
+        self.row.clear();
+        if let Some(places) = series.places() {
+            plain(&places, series.max(), &mut self.plain);
+            store(&self.plain, &mut self.row);
+        } else {
+            self.compressing
+                .serialize(&series.histogram(), &mut self.row)
+                .map_err(io::Error::other)?;
         }
+        Ok(&self.row)
     }
 }
 
-impl Serializer for Encoder {
-    type SerializeError = V2DeflateSerializeError;
-
-    fn serialize<T: Counter, W: Write>(
-        &mut self,
-        histogram: &Histogram<T>,
-        out: &mut W,
-    ) -> Result<usize, Self::SerializeError> {
-        if histogram.len() > VALUES_MAX {
-            return self.deflating.serialize(histogram, out);
+/// A histogram of three digits as it is, from the places of its values' buckets, in order.
+fn plain(places: &[usize], max: u64, out: &mut Vec<u8>) {
+    out.clear();
+    out.extend(PLAIN.to_be_bytes());
+    // The length of the counts, which is not known yet, and what places are shifted by.
+    out.extend([0; 8]);
+    out.extend(3_u32.to_be_bytes());
+    // The range of its values, of which the least is 1 and 2, and a factor.
+    out.extend(1_u64.to_be_bytes());
+    out.extend(max.max(2).to_be_bytes());
+    out.extend(1_f64.to_be_bytes());
+    let mut next = 0;
+    for same in places.chunk_by(|one, other| one == other) {
+        match same[0] - next {
+            0 => {}
+            // A single empty bucket is a count.
+            1 => number(0, out),
+            empty => number(-(empty as i64), out),
         }
-        self.plain.clear();
-        self.storing
-            .serialize(histogram, &mut self.plain)
-            .map_err(V2DeflateSerializeError::InternalSerializationError)?;
-        let length = self.plain.len() as u16;
-        let stream = self.plain.len() + BESIDE;
-        let mut row = Vec::with_capacity(HEAD + stream);
-        row.extend(COOKIE.to_be_bytes());
-        row.extend((stream as u32).to_be_bytes());
-        row.extend(STORED);
-        row.extend(length.to_le_bytes());
-        row.extend((!length).to_le_bytes());
-        row.extend(&self.plain);
-        row.extend(adler32(&self.plain).to_be_bytes());
-        out.write_all(&row)?;
-        Ok(row.len())
+        number(same.len() as i64, out);
+        next = same[0] + 1;
     }
+    let counts = (out.len() - PLAIN_HEAD) as u32;
+    out[4..8].copy_from_slice(&counts.to_be_bytes());
 }
 
-/// The sum of the bytes, from 1, and the sum of those sums. No more than [`STORED_MAX`] of them
-/// overflow neither.
+/// A number of either sign, near 0 as a rule, in seven bits to a byte (zigzag, LEB128).
+fn number(number: i64, out: &mut Vec<u8>) {
+    let mut left = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    while left > 0x7f {
+        out.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
+}
+
+/// A plain histogram as a compressed one that is not.
+fn store(plain: &[u8], out: &mut Vec<u8>) {
+    let length = plain.len() as u16;
+    out.extend(COMPRESSED.to_be_bytes());
+    out.extend(((plain.len() + BESIDE) as u32).to_be_bytes());
+    out.extend(STORED);
+    out.extend(length.to_le_bytes());
+    out.extend((!length).to_le_bytes());
+    out.extend(plain);
+    out.extend(adler32(plain).to_be_bytes());
+}
+
+/// The sum of the bytes, from 1, and the sum of those sums. There are no more than [`PLAIN_MAX`].
 fn adler32(bytes: &[u8]) -> u32 {
     let (mut sum, mut sums) = (1, 0);
     for byte in bytes {
@@ -90,43 +117,58 @@ fn adler32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use dyno_bus::value::VALUE_MAX;
-    use hdrhistogram::serialization::Deserializer;
+    use dyno_bus::message::{Batch, Column, Declare};
+    use dyno_bus::value::{Unit, VALUE_MAX};
+    use dyno_bus::{Pace, Phase, Time};
+    use dyno_observer::{Observer, ProcessId};
+    use hdrhistogram::Histogram;
+    use hdrhistogram::serialization::{Deserializer, V2Serializer};
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn few_values_are_stored_as_the_library_has_them(
+            values in prop::collection::vec((0..=VALUE_MAX, 0..54_u32), 1..=RAW_MAX),
+            same in 1..RAW_MAX,
+        ) {
+            let mut values = Vec::from_iter(values.iter().map(|(value, bits)| value >> bits));
+            for run in values.chunks_mut(same) {
+                run.fill(run[0]);
+            }
+            let mut encoder = Encoder::new();
+            encoder.encode(&series(&values)).unwrap();
+            let max = *values.iter().max().unwrap();
+            let mut histogram = Histogram::<u64>::new_with_max(max.max(2), 3).unwrap();
+            values.iter().for_each(|value| histogram.record(*value).unwrap());
+            let mut plain = Vec::new();
+            V2Serializer::new().serialize(&histogram, &mut plain).unwrap();
+            prop_assert_eq!(&encoder.plain, &plain);
+        }
+    }
 
     #[test]
     fn few_values_are_stored_and_many_compressed_and_both_are_read_back() {
         let mut encoder = Encoder::new();
-        let mut histogram = Histogram::<u64>::new(3).unwrap();
-        let mut rows = Vec::new();
-        for values in [0, 1, VALUES_MAX - 1, 1, 10_000] {
-            (0..values).for_each(|value| histogram.record(value * value * 1_000).unwrap());
-            let mut bytes = Vec::new();
-            let written = encoder.serialize(&histogram, &mut bytes).unwrap();
-            let plain = V2Serializer::new().serialize(&histogram, &mut Vec::new()).unwrap();
-            assert_eq!(written, bytes.len());
-            let stored = written == HEAD + plain + BESIDE;
-            assert_eq!(stored, histogram.len() <= VALUES_MAX, "{values}: {plain}, {written}");
-            let read: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
-            assert_eq!(read, histogram);
-            rows.push(stored);
+        for (values, stored) in [(0, true), (1, true), (RAW_MAX, true), (RAW_MAX + 1, false)] {
+            let series = series(&Vec::from_iter((0..values as u64).map(|value| value.pow(3))));
+            let row = encoder.encode(&series).unwrap();
+            let read: Histogram<u64> = Deserializer::new().deserialize(&mut &*row).unwrap();
+            assert_eq!(read, series.histogram());
+            // What begins it, and its length.
+            assert_eq!(row[8..].starts_with(&STORED), stored, "{values}");
         }
-        assert_eq!(rows, [true, true, true, false, false]);
     }
 
     #[test]
     fn no_row_that_is_stored_is_longer_than_is_thought() {
         let mut encoder = Encoder::new();
         // Far apart, side by side, and all in one bucket.
-        for apart in [VALUE_MAX / VALUES_MAX, 1 << 20, 1, 0] {
-            let mut histogram = Histogram::<u64>::new(3).unwrap();
-            (1..=VALUES_MAX).for_each(|value| histogram.record(value * apart).unwrap());
-            let mut bytes = Vec::new();
-            encoder.serialize(&histogram, &mut bytes).unwrap();
-            assert!(encoder.plain.len() <= STORED_MAX, "{apart}: {}", encoder.plain.len());
-            let read: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
-            assert_eq!(read, histogram);
+        for apart in [VALUE_MAX / RAW_MAX as u64, 1 << 20, 1, 0] {
+            let series = series(&Vec::from_iter((1..=RAW_MAX as u64).map(|value| value * apart)));
+            encoder.encode(&series).unwrap();
+            assert!(encoder.plain.len() <= PLAIN_MAX, "{apart}: {}", encoder.plain.len());
         }
     }
 
@@ -135,5 +177,20 @@ mod tests {
         assert_eq!(adler32(b""), 1);
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
         assert_eq!(adler32(&[0xff; 512]), 0x1ef1_fe10);
+    }
+
+    /// As an interval has them.
+    fn series(values: &[u64]) -> Series {
+        let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+        observer.hello(ProcessId::Primary, 1).unwrap();
+        let declare = Declare { metric: 0, name: "one".into(), unit: Unit::None };
+        observer.declare(ProcessId::Primary, &declare).unwrap();
+        observer.begin(Time::ZERO);
+        let column = Column { metric: 0, phase: Phase::Measured, values: values.to_vec() };
+        let batch = Batch { columns: vec![column], ..Batch::default() };
+        observer.absorb(ProcessId::Primary, &batch).unwrap();
+        let mut series = Series::default();
+        observer.rotate(Time::from_nanos(1), |interval| series.merge(interval.series));
+        series
     }
 }
