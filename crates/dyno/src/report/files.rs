@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -23,6 +24,9 @@ use crate::primary::plan::thousands;
 
 /// The most bytes that wait for the disk: some rotations of a hundred busy workers.
 const WAITING_MAX: usize = 64 << 20;
+/// So many bytes of rows are handed over without a [`flush`](Files::flush). The rows of a slow run wait
+/// for it, and the thread wakes up once for all of them.
+const GATHERED_MAX: usize = 256 << 10;
 /// How long the end of a run waits for the disk: a slow one may flush for seconds.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -30,6 +34,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Files {
     records: Sender<Record>,
+    /// Rows that are not handed over yet, and their bytes.
+    gathered: (Vec<Row>, usize),
     /// Bytes that wait, about.
     waiting: Arc<AtomicUsize>,
     rows: Kept,
@@ -48,9 +54,9 @@ enum Kept {
 /// What there is to write.
 #[derive(Debug)]
 enum Record {
-    Row(Row),
+    Rows(Vec<Row>),
     Entry(Entry),
-    /// All rows of a rotation, and all entries at once, are with the system.
+    /// All rows before it are with the system. Entries are at once.
     Flush,
 }
 
@@ -76,7 +82,7 @@ impl Files {
             .name("dyno-files".to_owned())
             .spawn(body)
             .map_err(|source| ReportError::Thread { source })?;
-        Ok(Self { records, waiting, rows, entries, failures })
+        Ok(Self { records, gathered: (Vec::new(), 0), waiting, rows, entries, failures })
     }
 
     /// Whether there is a log.
@@ -92,8 +98,18 @@ impl Files {
             return;
         }
         let row = Row::of(interval);
+        let (gathered, bytes) = &mut self.gathered;
+        *bytes += row.size();
         self.waiting.fetch_add(row.size(), Ordering::Relaxed);
-        self.send(Record::Row(row));
+        gathered.push(row);
+        if *bytes > GATHERED_MAX {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let (rows, _) = mem::take(&mut self.gathered);
+        self.send(Record::Rows(rows));
     }
 
     /// Hands over a line of the log.
@@ -109,12 +125,14 @@ impl Files {
     }
 
     /// Says that a stretch of the run is over: what is written should outlive this process.
-    pub(super) fn flush(&self) {
+    pub(super) fn flush(&mut self) {
+        self.hand_over();
         self.send(Record::Flush);
     }
 
     /// Waits until all is written, if the disk takes it, and says what is not.
-    pub(super) fn finish(self) -> Vec<String> {
+    pub(super) fn finish(mut self) -> Vec<String> {
+        self.hand_over();
         let Self { records, rows, entries, failures, .. } = self;
         drop(records);
         let mut failed = failures
@@ -168,10 +186,12 @@ fn write_all(
     let mut histograms = histograms.and_then(|file| give_up(begin(file)));
     while let Ok(record) = incoming.recv() {
         match record {
-            Record::Row(row) => {
-                let written = |mut log: HistogramLog<_>| log.write(&row).map(|()| log);
-                histograms = histograms.and_then(|log| give_up(written(log)));
-                waiting.fetch_sub(row.size(), Ordering::Relaxed);
+            Record::Rows(rows) => {
+                for row in rows {
+                    let written = |mut log: HistogramLog<_>| log.write(&row).map(|()| log);
+                    histograms = histograms.and_then(|log| give_up(written(log)));
+                    waiting.fetch_sub(row.size(), Ordering::Relaxed);
+                }
             }
             Record::Entry(entry) => {
                 log.iter().for_each(|log| log.write(&entry));

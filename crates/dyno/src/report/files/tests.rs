@@ -66,6 +66,7 @@ fn what_a_slow_disk_can_not_take_is_dropped_and_counted_and_faults_are_kept() {
     let (_, failures) = sync_channel(1);
     let mut files = Files {
         records,
+        gathered: (Vec::new(), 0),
         waiting: Arc::new(AtomicUsize::new(WAITING_MAX + 1)),
         rows: Kept::But(0),
         entries: Kept::But(0),
