@@ -7,7 +7,7 @@ use std::process::Command;
 use dyno::report::summary::Metric;
 use serde::Deserialize;
 
-use crate::support::{BEHAVES, Ended, RECORDS, benchmark};
+use crate::support::{BEHAVES, DEADLINE, RECORDS, benchmark, until};
 
 /// A program in Python that adds up a log's intervals.
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/readers/hlog.py");
@@ -33,13 +33,13 @@ struct Histogram {
     p999: u64,
 }
 
-/// Reads the log of a run by a parser that is not ours.
+/// Reads a log by a parser that is not ours.
 #[track_caller]
-fn read(ended: &Ended) -> Log {
+fn read(log: &Path) -> Log {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/python");
     let python = Command::new("python3")
         .arg(READER)
-        .arg(ended.path("out/metrics.hlog"))
+        .arg(log)
         .env("PYTHONPATH", packages)
         .output()
         .expect("this test needs `python3`: `cargo xtask test` installs it");
@@ -78,7 +78,7 @@ fn another_parser_reads_the_counts_and_percentiles_of_the_summary() {
         let ended = benchmark(program).args(line).run();
         let summary: dyno::Summary =
             serde_json::from_str(&ended.read("out/run.json")).expect("a summary");
-        let log = read(&ended);
+        let log = read(&ended.path("out/metrics.hlog"));
         let mut tags = Vec::new();
         let workers = summary.workers.iter();
         let workers = workers.map(|one| (format!("worker-{}", one.index), &one.metrics));
@@ -98,5 +98,22 @@ fn another_parser_reads_the_counts_and_percentiles_of_the_summary() {
         let merged = log.metrics.iter().filter(|(tag, _)| tag.starts_with("response@"));
         let count: u64 = merged.map(|(_, response)| response.count).sum();
         assert_eq!(Some(count), summary.metric("response").map(|response| response.count));
+    }
+}
+
+#[test]
+fn a_killed_primary_leaves_its_rows() {
+    // Nothing is drawn or told meanwhile that they might be written with.
+    let line = "--rate 50 --duration 60s --quiet";
+    let running = benchmark(BEHAVES).args(line).start();
+    let folder = running.folder();
+    let log = folder.path().join("out/metrics.hlog");
+    until("rows are written", DEADLINE, || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("service@worker-1"))
+    });
+    running.kill(DEADLINE);
+    let log = read(&log);
+    for tag in ["service@worker-0", "service@worker-1", "backlog@primary"] {
+        assert!(log.metrics.get(tag).is_some_and(|metric| metric.count > 0), "{tag}: {log:?}");
     }
 }

@@ -267,6 +267,11 @@ impl Running {
         self.workers()
     }
 
+    /// Where its files are, for as long as this is kept.
+    pub(crate) fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
+    }
+
     /// Waits for its end, and checks what every end has to be like.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ended {

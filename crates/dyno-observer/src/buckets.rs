@@ -3,7 +3,7 @@
 //! Values below 2,048 have a bucket each; from there on 1,024 buckets lie between a power of two
 //! and the next, so that none is wider than a thousandth of its values. The buckets are our own
 //! because counting is most of what the primary does with a value: where the largest is known
-//! beforehand, it is an index and an addition. For everything else there is
+//! beforehand, it is an index and an addition. For what reads a histogram there is
 //! [`to_histogram`](Buckets::to_histogram).
 
 use hdrhistogram::Histogram;

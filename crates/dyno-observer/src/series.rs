@@ -170,8 +170,8 @@ impl Series {
         }
     }
 
-    /// For each value the place of its bucket in that histogram, in order. `None` of more values
-    /// than [`RAW_MAX`], which are in buckets only.
+    /// For each value the place of its bucket in its [`histogram`](Self::histogram), in order.
+    /// `None` where they are only counted: of more values than [`RAW_MAX`], or after so many.
     #[must_use]
     pub fn places(&self) -> Option<Vec<usize>> {
         let Values::Raw(raw) = &self.values else { return None };

@@ -65,6 +65,7 @@ mod fixture;
 
 use std::time::Duration;
 
+use dyno_bus::Time;
 use dyno_observer::{Interval, List};
 
 pub use self::environment::Environment;
@@ -103,4 +104,6 @@ impl Sink for Silent {
     fn update(&mut self, _update: Update) {}
 
     fn interval(&mut self, _interval: &Interval<'_>) {}
+
+    fn rotated(&mut self, _at: Time) {}
 }

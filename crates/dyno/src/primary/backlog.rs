@@ -23,7 +23,7 @@ impl BacklogSample {
     }
 }
 
-/// The most samples that are kept: ten times what a verdict needs.
+/// The most samples that are kept: twenty times what a verdict needs.
 const SAMPLES_MAX: usize = 1_024;
 
 /// Samples over a window of any length: evenly spread, and from the first one on.

@@ -16,7 +16,8 @@ use super::record::Record;
 use super::run::{Sink, Tick, Update};
 use crate::periods::Periods;
 
-/// Samples of the backlog over the window, at least: five to each tenth, enough to see a trend.
+/// Samples of the backlog over the window, where beats may be as close: five to a tenth, enough to
+/// see a trend.
 const SAMPLES: u32 = 50;
 /// The shortest and the longest beat: the live view moves by them.
 const BEAT_MIN: Duration = Duration::from_millis(5);
@@ -27,17 +28,13 @@ const ROTATION_MIN: Duration = Duration::from_millis(100);
 /// Between two beats: samples of the backlog are as close as the plan's length asks for. A closed loop
 /// has no backlog, and its task need not share the machine with more beats than intervals ask for.
 pub(super) fn period(plan: &Plan) -> Duration {
-    let interval = interval(plan.duration);
-    let longest = part(interval, interval.as_nanos().div_ceil(BEAT_MAX.as_nanos()) as u32);
-    match plan.rate {
-        Rate::PerSecond(_) => longest.min(part(plan.duration, SAMPLES)).max(BEAT_MIN),
-        Rate::Max => longest,
-    }
-}
-
-/// One of so many parts of a span, none of which is left over.
-fn part(span: Duration, parts: u32) -> Duration {
-    Duration::from_nanos(clock::nanos(span).div_ceil(parts.into()))
+    let longest = match plan.rate {
+        Rate::PerSecond(_) => (plan.duration / SAMPLES).clamp(BEAT_MIN, BEAT_MAX),
+        Rate::Max => BEAT_MAX,
+    };
+    // As many as an interval has at least, and none that is left over.
+    let interval = clock::nanos(interval(plan.duration));
+    Duration::from_nanos(interval.div_ceil(interval.div_ceil(clock::nanos(longest))))
 }
 
 /// How long an interval is at least: a window has no more than snapshots are kept.
@@ -130,6 +127,7 @@ impl Beat {
     pub(super) fn rotate(&mut self, now: Time, record: &mut Record, sink: &mut dyn Sink) {
         self.next_rotation = self.after(now, self.rotation);
         record.observer.rotate(now, |interval| sink.interval(&interval));
+        sink.rotated(now);
         record.point(self.elapsed(now), now);
     }
 
@@ -234,6 +232,8 @@ mod tests {
         fn update(&mut self, _update: Update) {}
 
         fn interval(&mut self, _interval: &Interval<'_>) {}
+
+        fn rotated(&mut self, _at: Time) {}
     }
 
     #[test]
@@ -246,21 +246,20 @@ mod tests {
                 let beats = rotation.as_nanos() % beat.as_nanos();
                 assert!(rotation >= ROTATION_MIN && beats == 0, "{ms} {beat:?}");
                 assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms} {beat:?}");
-                let longest = window / SNAPSHOTS_MAX as u32 + ROTATION_MIN + beat;
-                assert!(rotation < longest, "{ms} {beat:?}");
-                // Where intervals are longer than the shortest, beats fit into them.
-                if ms >= 5_000 {
-                    assert_eq!((rotation - interval(window)).as_micros(), 0, "{ms} {beat:?}");
-                }
+                assert_eq!((rotation - interval(window)).as_micros(), 0, "{ms} {beat:?}");
             }
         }
     }
 
     #[test]
     fn a_closed_loop_has_no_more_beats_than_there_must_be() {
-        for (window_ms, open_ms, closed_ms) in
-            [(100, 5, 100), (1_000, 20, 100), (8_000, 160, 160), (30_000, 200, 200)]
-        {
+        for (window_ms, open_ms, closed_ms) in [
+            (100, 5, 100),
+            (1_000, 20, 100),
+            (4_900, 50, 100),
+            (5_000, 100, 100),
+            (30_000, 200, 200),
+        ] {
             for (rate, ms) in [(Rate::PerSecond(1.0), open_ms), (Rate::Max, closed_ms)] {
                 let plan = Plan { duration: Duration::from_millis(window_ms), rate, ..plan() };
                 assert_eq!(period(&plan), Duration::from_millis(ms), "{window_ms} ms, {rate:?}");

@@ -12,7 +12,7 @@ use super::verdict::Judgement;
 
 /// Who hears of a run while it goes on.
 ///
-/// Both methods are called on the thread that drives the run: they hand over and return.
+/// All methods are called on the thread that drives the run: they hand over and return.
 pub trait Sink {
     /// How often it wants a [`Tick`]; `None` for never.
     fn tick_period(&self) -> Option<Duration>;
@@ -23,6 +23,9 @@ pub trait Sink {
     /// An interval of one metric of one process is over; its histogram can be had here and
     /// nowhere else.
     fn interval(&mut self, interval: &Interval<'_>);
+
+    /// Of all metrics, the intervals that end at `at` have been told.
+    fn rotated(&mut self, at: Time);
 }
 
 /// Something that happened in a run.

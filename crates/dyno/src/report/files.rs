@@ -24,8 +24,9 @@ use crate::primary::plan::thousands;
 
 /// The most bytes that wait for the disk: some rotations of a hundred busy workers.
 const WAITING_MAX: usize = 64 << 20;
-/// So many bytes of rows are handed over without a [`flush`](Files::flush). The rows of a slow run wait
-/// for it, and the thread wakes up once for all of them.
+/// For how long rows are gathered, or how many bytes of them, before they are written: the thread
+/// wakes up once for all. A process that is killed loses no more.
+const GATHERED_FOR: Duration = Duration::from_secs(1);
 const GATHERED_MAX: usize = 256 << 10;
 /// How long the end of a run waits for the disk: a slow one may flush for seconds.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -34,8 +35,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Files {
     records: Sender<Record>,
-    /// Rows that are not handed over yet, and their bytes.
-    gathered: (Vec<Row>, usize),
+    gathered: Gathered,
     /// Bytes that wait, about.
     waiting: Arc<AtomicUsize>,
     rows: Kept,
@@ -51,13 +51,20 @@ enum Kept {
     But(u64),
 }
 
+/// Rows that are not handed over yet.
+#[derive(Debug, Default)]
+struct Gathered {
+    rows: Vec<Row>,
+    bytes: usize,
+    /// When the last were handed over.
+    since: Time,
+}
+
 /// What there is to write.
 #[derive(Debug)]
 enum Record {
     Rows(Vec<Row>),
     Entry(Entry),
-    /// All rows before it are with the system. Entries are at once.
-    Flush,
 }
 
 impl Files {
@@ -82,7 +89,7 @@ impl Files {
             .name("dyno-files".to_owned())
             .spawn(body)
             .map_err(|source| ReportError::Thread { source })?;
-        Ok(Self { records, gathered: (Vec::new(), 0), waiting, rows, entries, failures })
+        Ok(Self { records, gathered: Gathered::default(), waiting, rows, entries, failures })
     }
 
     /// Whether there is a log.
@@ -98,18 +105,30 @@ impl Files {
             return;
         }
         let row = Row::of(interval);
-        let (gathered, bytes) = &mut self.gathered;
-        *bytes += row.size();
-        self.waiting.fetch_add(row.size(), Ordering::Relaxed);
-        gathered.push(row);
-        if *bytes > GATHERED_MAX {
+        let size = row.size();
+        self.waiting.fetch_add(size, Ordering::Relaxed);
+        self.gathered.bytes += size;
+        self.gathered.rows.push(row);
+        if self.gathered.bytes > GATHERED_MAX {
             self.hand_over();
         }
     }
 
-    fn hand_over(&mut self) {
-        let (rows, _) = mem::take(&mut self.gathered);
-        self.send(Record::Rows(rows));
+    /// Says that all intervals up to then have been handed over.
+    pub(super) fn rotated(&mut self, at: Time) {
+        if at - self.gathered.since >= GATHERED_FOR {
+            self.hand_over();
+            self.gathered.since = at;
+        }
+    }
+
+    /// Has what is gathered written.
+    pub(super) fn hand_over(&mut self) {
+        let rows = mem::take(&mut self.gathered.rows);
+        self.gathered.bytes = 0;
+        if !rows.is_empty() {
+            self.send(Record::Rows(rows));
+        }
     }
 
     /// Hands over a line of the log.
@@ -122,12 +141,6 @@ impl Files {
         }
         self.waiting.fetch_add(size, Ordering::Relaxed);
         self.send(Record::Entry(entry));
-    }
-
-    /// Says that a stretch of the run is over: what is written should outlive this process.
-    pub(super) fn flush(&mut self) {
-        self.hand_over();
-        self.send(Record::Flush);
     }
 
     /// Waits until all is written, if the disk takes it, and says what is not.
@@ -192,21 +205,15 @@ fn write_all(
                     histograms = histograms.and_then(|log| give_up(written(log)));
                     waiting.fetch_sub(row.size(), Ordering::Relaxed);
                 }
+                // It should outlive this process.
+                let flushed = |mut log: HistogramLog<_>| log.flush().map(|()| log);
+                histograms = histograms.and_then(|log| give_up(flushed(log)));
             }
             Record::Entry(entry) => {
                 log.iter().for_each(|log| log.write(&entry));
                 waiting.fetch_sub(size(&entry), Ordering::Relaxed);
             }
-            Record::Flush => {
-                let flushed = |mut log: HistogramLog<_>| log.flush().map(|()| log);
-                histograms = histograms.and_then(|log| give_up(flushed(log)));
-            }
         }
-    }
-    if let Some(mut log) = histograms
-        && let Err(error) = log.flush()
-    {
-        failed.push(format!("{HISTOGRAMS} is not whole: {error}"));
     }
     failed.extend(log.and_then(Log::failure).map(|error| format!("the log is not whole: {error}")));
     failed

@@ -1,8 +1,8 @@
 //! The histograms of a run as an HdrHistogram log, version 1.3, which other tools read.
 //!
 //! A row is one interval of one metric of one process, tagged `metric@process`; rows added up give
-//! the whole run, or any part of it. Values are in the metric's own unit. Rows are written as the
-//! intervals end, so that a run that is killed leaves what it had.
+//! the whole run, or any part of it. Values are in the metric's own unit. Rows are written about a
+//! second after their interval ended at the latest, so that a run that is killed leaves what it had.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -23,7 +23,7 @@ const LEGEND: &str =
 /// One interval of one metric of one process, on its way to the log.
 ///
 /// It holds the values and no bytes of the log: to copy them costs the thread that drives the run
-/// some microseconds, to compress them a hundred times that.
+/// some microseconds, to compress many of them a hundred times that.
 #[derive(Debug)]
 pub(super) struct Row {
     tag: String,
@@ -72,6 +72,7 @@ impl<W: Write> HistogramLog<W> {
     pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
         let [start, length] =
             [row.from - self.begun, row.until - row.from].map(|span| span.as_secs_f64());
+        // Not the bound of its bucket, as others have it: it is known.
         let max = row.series.max() as f64;
         let histogram = Base64Display::new(self.encoder.encode(&row.series)?, &STANDARD);
         writeln!(self.out, "Tag={},{start:.3},{length:.3},{max:.3},{histogram}", row.tag)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use console::Term;
-use dyno_bus::clock;
+use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
 
 use super::environment::Environment;
@@ -235,6 +235,10 @@ impl Sink for Reporter {
     fn interval(&mut self, interval: &Interval<'_>) {
         self.files.interval(interval);
     }
+
+    fn rotated(&mut self, at: Time) {
+        self.files.rotated(at);
+    }
 }
 
 impl Reporter {
@@ -250,6 +254,8 @@ impl Reporter {
     /// and the disk, but for no longer than some seconds. That nobody reads stdout any more is no
     /// error.
     pub fn finish(mut self, run: &mut Run, after: impl FnOnce(&mut Summary)) -> Summary {
+        // Whatever `after` does, they are written.
+        self.files.hand_over();
         self.screen.finish(run.observer.list());
         run.warnings.append(&mut self.warnings);
         let command: Vec<_> =
@@ -282,7 +288,6 @@ impl Reporter {
         let due = self.logged.is_none_or(|logged| tick.elapsed + TICK / 2 >= logged + SLOW_TICK);
         if due {
             self.logged = Some(tick.elapsed);
-            self.files.flush();
         }
         due
     }

@@ -11,7 +11,7 @@ use dyno_bus::{Time, clock};
 use super::{BacklogSample, Evidence, Judgement, Pauses, WindowCounts, judge};
 use crate::primary::plan::{MaxFailed, OnBacklog, Rate};
 
-/// Samples of the backlog over the window: as many as it has at least.
+/// Samples of the backlog over the window: as many as all but the shortest have.
 const SAMPLES: usize = 50;
 /// Where they are between two multiples of their distance. Beats do not begin with a window.
 const PLACE: f64 = 0.5;

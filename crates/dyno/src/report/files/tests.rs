@@ -10,8 +10,8 @@ use crate::report::fixture;
 /// A file that opens and takes nothing.
 const FULL: &str = "/dev/full";
 
-/// Hands over some intervals.
-fn hand_over(files: &mut Files) {
+/// Tells of an interval of one metric.
+fn row(files: &mut Files) {
     let mut observer = fixture::observer();
     let batch = dyno_bus::message::Batch {
         sequence: 2,
@@ -27,13 +27,64 @@ fn hand_over(files: &mut Files) {
     observer.rotate(Time::from_nanos(2_000_000_000), |interval| files.interval(&interval));
 }
 
+/// Files that nobody writes, and what would be written.
+fn without_a_thread() -> (Files, Receiver<Record>) {
+    let (records, incoming) = channel();
+    let (_, failures) = sync_channel(1);
+    let (gathered, waiting) = (Gathered::default(), Arc::default());
+    let (rows, entries) = (Kept::But(0), Kept::But(0));
+    (Files { records, gathered, waiting, rows, entries, failures }, incoming)
+}
+
+/// How many rows are to be written, or nothing.
+fn written(incoming: &Receiver<Record>) -> Option<usize> {
+    incoming.try_recv().ok().map(|record| match record {
+        Record::Rows(rows) => rows.len(),
+        Record::Entry(entry) => panic!("{entry:?}"),
+    })
+}
+
+#[test]
+fn rows_wait_for_a_second_or_until_they_are_asked_for() {
+    let (mut files, incoming) = without_a_thread();
+    let instant = Duration::from_nanos(1);
+    let mut begun = Time::ZERO;
+    for _ in 0..2 {
+        let second = begun + GATHERED_FOR;
+        for (at, expected) in [(begun + instant, None), (second, Some(2)), (second, None)] {
+            row(&mut files);
+            files.rotated(at);
+            assert_eq!(written(&incoming), expected, "{at:?}");
+        }
+        files.hand_over();
+        assert_eq!(written(&incoming), Some(1));
+        begun = second;
+    }
+    files.hand_over();
+    assert_eq!(written(&incoming), None);
+}
+
+#[test]
+fn many_rows_do_not_wait_for_the_second() {
+    let (mut files, incoming) = without_a_thread();
+    row(&mut files);
+    let each = files.gathered.bytes;
+    let expected = GATHERED_MAX / each + 1;
+    for _ in 1..expected {
+        assert_eq!(written(&incoming), None);
+        row(&mut files);
+    }
+    assert_eq!(written(&incoming), Some(expected));
+    assert_eq!(files.gathered.bytes, 0);
+}
+
 #[test]
 fn histograms_are_written_with_their_head() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.hlog");
     let begun = (Time::from_nanos(1_000_000_000), Duration::from_secs(7));
     let mut files = Files::start(Some(File::create(&path).unwrap()), None, begun).unwrap();
-    hand_over(&mut files);
+    row(&mut files);
     files.entry(Entry::Warning("there is no log to hold it".into()));
     assert_eq!(files.finish(), Vec::<String>::new());
 
@@ -53,8 +104,8 @@ fn a_full_disk_is_said_once_and_holds_up_nothing() {
     }
     let full = File::options().write(true).open(FULL).unwrap();
     let mut files = Files::start(Some(full), None, (Time::ZERO, Duration::ZERO)).unwrap();
-    hand_over(&mut files);
-    files.flush();
+    row(&mut files);
+    files.hand_over();
     let said = files.finish();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].starts_with("metrics.hlog is not whole: "), "{said:?}");
@@ -62,17 +113,9 @@ fn a_full_disk_is_said_once_and_holds_up_nothing() {
 
 #[test]
 fn what_a_slow_disk_can_not_take_is_dropped_and_counted_and_faults_are_kept() {
-    let (records, incoming) = channel();
-    let (_, failures) = sync_channel(1);
-    let mut files = Files {
-        records,
-        gathered: (Vec::new(), 0),
-        waiting: Arc::new(AtomicUsize::new(WAITING_MAX + 1)),
-        rows: Kept::But(0),
-        entries: Kept::But(0),
-        failures,
-    };
-    hand_over(&mut files);
+    let (mut files, incoming) = without_a_thread();
+    files.waiting.store(WAITING_MAX + 1, Ordering::Relaxed);
+    row(&mut files);
     let stream = crate::primary::Stream::Stdout;
     files.entry(Entry::Line { worker: 0, stream, text: "x".into() });
     files.entry(Entry::Fault("worker 0 died".into()));
