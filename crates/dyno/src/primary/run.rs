@@ -24,7 +24,7 @@ pub trait Sink {
     /// nowhere else.
     fn interval(&mut self, interval: &Interval<'_>);
 
-    /// Of all metrics, the intervals that end at `at` have been told.
+    /// There are no more intervals that end at `at`.
     fn rotated(&mut self, at: Time);
 }
 

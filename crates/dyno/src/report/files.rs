@@ -25,7 +25,7 @@ use crate::primary::plan::thousands;
 /// The most bytes that wait for the disk: some rotations of a hundred busy workers.
 const WAITING_MAX: usize = 64 << 20;
 /// For how long rows are gathered, or how many bytes of them, before they are written: the thread
-/// wakes up once for all. A process that is killed loses no more.
+/// wakes up once for all, and a process that is killed loses about as much.
 const GATHERED_FOR: Duration = Duration::from_secs(1);
 const GATHERED_MAX: usize = 256 << 10;
 /// How long the end of a run waits for the disk: a slow one may flush for seconds.
@@ -97,7 +97,7 @@ impl Files {
         self.entries != Kept::Nowhere
     }
 
-    /// Hands over an interval.
+    /// Takes in an interval.
     pub(super) fn interval(&mut self, interval: &Interval<'_>) {
         let Kept::But(dropped) = &mut self.rows else { return };
         if self.waiting.load(Ordering::Relaxed) > WAITING_MAX {
@@ -114,7 +114,7 @@ impl Files {
         }
     }
 
-    /// Says that all intervals up to then have been handed over.
+    /// Says that there are no more intervals that end at `at`.
     pub(super) fn rotated(&mut self, at: Time) {
         if at - self.gathered.since >= GATHERED_FOR {
             self.hand_over();
