@@ -56,7 +56,7 @@ enum Kept {
 struct Gathered {
     rows: Vec<Row>,
     bytes: usize,
-    /// When the last were handed over.
+    /// The rotation with which the last were handed over.
     since: Time,
 }
 
