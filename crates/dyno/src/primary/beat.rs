@@ -18,7 +18,7 @@ use crate::periods::Periods;
 
 /// Samples of the backlog over the window, where beats may be as close: five to a tenth, enough to
 /// see a trend.
-const SAMPLES: u32 = 50;
+pub(super) const SAMPLES: u32 = 50;
 /// The shortest and the longest beat: the live view moves by them.
 const BEAT_MIN: Duration = Duration::from_millis(5);
 const BEAT_MAX: Duration = Duration::from_millis(250);

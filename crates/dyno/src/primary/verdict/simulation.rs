@@ -9,10 +9,11 @@ use dyno_bus::segment::Arrivals;
 use dyno_bus::{Time, clock};
 
 use super::{BacklogSample, Evidence, Judgement, Pauses, WindowCounts, judge};
+use crate::primary::beat;
 use crate::primary::plan::{MaxFailed, OnBacklog, Rate};
 
-/// Samples of the backlog over the window: as many as all but the shortest have.
-const SAMPLES: usize = 50;
+/// Samples of the backlog over the window: as many as all but the shortest have at least.
+const SAMPLES: usize = beat::SAMPLES as usize;
 /// Where they are between two multiples of their distance. Beats do not begin with a window.
 const PLACE: f64 = 0.5;
 
