@@ -200,14 +200,13 @@ fn write_all(
     while let Ok(record) = incoming.recv() {
         match record {
             Record::Rows(rows) => {
-                for row in rows {
-                    let written = |mut log: HistogramLog<_>| log.write(&row).map(|()| log);
-                    histograms = histograms.and_then(|log| give_up(written(log)));
-                    waiting.fetch_sub(row.size(), Ordering::Relaxed);
-                }
-                // It should outlive this process.
-                let flushed = |mut log: HistogramLog<_>| log.flush().map(|()| log);
-                histograms = histograms.and_then(|log| give_up(flushed(log)));
+                let written = |mut log: HistogramLog<_>| {
+                    rows.iter().try_for_each(|row| log.write(row))?;
+                    // They should outlive this process.
+                    log.flush().map(|()| log)
+                };
+                histograms = histograms.and_then(|log| give_up(written(log)));
+                waiting.fetch_sub(rows.iter().map(Row::size).sum(), Ordering::Relaxed);
             }
             Record::Entry(entry) => {
                 log.iter().for_each(|log| log.write(&entry));

@@ -7,7 +7,7 @@ use dyno_bus::message::{Batch, Column, Counts, Cycles, Declare};
 use dyno_bus::segment::{Arrivals, PerPhase};
 use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Phase, Time};
-use dyno_observer::{Account, Observer, ProcessId};
+use dyno_observer::{Account, Interval, Observer, ProcessId};
 
 use super::environment::Environment;
 use super::summary::Summary;
@@ -87,6 +87,20 @@ pub(super) fn observer() -> Observer {
         observer.rotate(Time::from_nanos((1_100 + 100 * interval) * MS), |_| {});
     }
     observer
+}
+
+/// A third interval of them, in which only the primary's loop lag has values: these.
+pub(super) fn interval(values: &[u64], told: impl FnMut(Interval<'_>)) {
+    let mut observer = observer();
+    let column = Column { metric: 0, phase: Phase::Measured, values: values.to_vec() };
+    let batch = Batch {
+        sequence: 2,
+        as_of: Time::from_nanos(1_300 * MS),
+        columns: vec![column],
+        ..Batch::default()
+    };
+    observer.absorb(ProcessId::Primary, &batch).expect("it can be true");
+    observer.rotate(Time::from_nanos(2_000 * MS), told);
 }
 
 /// A run that did not hold its rate, and in which two cycles failed.

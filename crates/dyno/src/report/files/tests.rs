@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use dyno_observer::ProcessId;
-
 use super::*;
 use crate::report::fixture;
 
@@ -12,19 +10,7 @@ const FULL: &str = "/dev/full";
 
 /// Tells of an interval of one metric.
 fn row(files: &mut Files) {
-    let mut observer = fixture::observer();
-    let batch = dyno_bus::message::Batch {
-        sequence: 2,
-        as_of: Time::from_nanos(1_300_000_000),
-        columns: vec![dyno_bus::message::Column {
-            metric: 0,
-            phase: dyno_bus::Phase::Measured,
-            values: vec![1, 2, 3],
-        }],
-        ..Default::default()
-    };
-    observer.absorb(ProcessId::Primary, &batch).unwrap();
-    observer.rotate(Time::from_nanos(2_000_000_000), |interval| files.interval(&interval));
+    fixture::interval(&[1, 2, 3], |interval| files.interval(&interval));
 }
 
 /// Files that nobody writes, and what would be written.

@@ -124,15 +124,13 @@ fn adler32(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use dyno_bus::message::{Batch, Column, Declare};
-    use dyno_bus::value::{Unit, VALUE_MAX};
-    use dyno_bus::{Pace, Phase, Time};
-    use dyno_observer::{Observer, ProcessId};
+    use dyno_bus::value::VALUE_MAX;
     use hdrhistogram::Histogram;
     use hdrhistogram::serialization::{Deserializer, V2Serializer};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::report::fixture;
 
     proptest! {
         #[test]
@@ -188,16 +186,8 @@ mod tests {
 
     /// As an interval has them.
     fn series(values: &[u64]) -> Series {
-        let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
-        observer.hello(ProcessId::Primary, 1).unwrap();
-        let declare = Declare { metric: 0, name: "one".into(), unit: Unit::None };
-        observer.declare(ProcessId::Primary, &declare).unwrap();
-        observer.begin(Time::ZERO);
-        let column = Column { metric: 0, phase: Phase::Measured, values: values.to_vec() };
-        let batch = Batch { columns: vec![column], ..Batch::default() };
-        observer.absorb(ProcessId::Primary, &batch).unwrap();
         let mut series = Series::default();
-        observer.rotate(Time::from_nanos(1), |interval| series.merge(interval.series));
+        fixture::interval(values, |interval| series.merge(interval.series));
         series
     }
 }
