@@ -34,6 +34,7 @@ pub mod local;
 pub mod message;
 mod packed;
 pub mod segment;
+pub mod timeline;
 pub mod value;
 
 pub use clock::Time;

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::segment::{PerPhase, Segment};
+use crate::timeline::Timeline;
 use crate::value::Unit;
 
 /// The protocol's version: both ends must have the same.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The most values that one [`Batch`] holds, cycles counted twice: at eight bytes each, the most
 /// that a value takes, they fit a frame with room for the rest.
 pub const BATCH_VALUES_MAX: usize = 65_536;
@@ -54,6 +55,9 @@ pub struct Start {
     pub backlog_max: Option<BacklogMax>,
     /// How due times are waited for.
     pub pacing: Pacing,
+    /// The measured window's length in nanoseconds, which its [`Timeline`] is cut from; 0 in a closed
+    /// loop, which has none.
+    pub window_ns: u64,
     /// The period of the loop-lag probe, in nanoseconds.
     pub probe_period_ns: u64,
     /// The longest that a value waits before it is sent, in nanoseconds.
@@ -67,10 +71,15 @@ pub struct Start {
 /// How many cycles of one worker may be due and not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BacklogMax {
-    /// So many, at any time.
+    /// This many, at any time.
     Total(u64),
-    /// So many more than when the measured window began; before that, any number.
-    AboveWarmup(u64),
+    /// More than when the measured window began; before that, any number.
+    AboveWarmup {
+        /// This many more that wait.
+        waiting: u64,
+        /// This many more that wait or run.
+        total: u64,
+    },
 }
 
 /// How a worker waits for the next due time.
@@ -262,7 +271,7 @@ pub enum Hook {
 }
 
 /// The worker's account, for the primary to verify.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drained {
     /// Cycles due before it were this worker's to run.
     pub cut: Time,
@@ -277,6 +286,10 @@ pub struct Drained {
     pub emitted: Emitted,
     /// The harness's own troubles.
     pub harness: Harness,
+    /// The most cycles that ran at once.
+    pub running_max: u64,
+    /// When the cycles that were emitted were due, and when they ended. Missing in a closed loop.
+    pub timeline: Option<Timeline>,
 }
 
 /// The worker's last words.

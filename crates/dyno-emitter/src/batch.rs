@@ -9,6 +9,7 @@ use std::thread::{self, ThreadId};
 
 use dyno_bus::Phase;
 use dyno_bus::message::{BATCH_VALUES_MAX, Batch, Declare, Emitted};
+use dyno_bus::timeline::{Grid, Timeline};
 use dyno_bus::value::Unit;
 
 use crate::column::Columns;
@@ -16,7 +17,7 @@ use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
 use crate::recorder::{CycleRecorder, Joining, Recorder, Shared, Source, lock};
 use crate::ring::{Consumer, words};
-use crate::word::{unpack_service, unpack_value};
+use crate::word::{unpack_service, unpack_value, unpack_wait};
 
 /// The slots of each ring: 512 KiB for a thread that records values, 1 MiB for one that runs
 /// cycles, of which the kernel gives what is reached. Half of them bridge a time slice of 3 ms, for
@@ -53,6 +54,8 @@ pub struct Emitter {
     metrics: Metrics,
     columns: Columns,
     emitted: Emitted,
+    /// What became of the cycles over time, once there is a grid for it.
+    timeline: Option<(Grid, Timeline)>,
     /// Slots taken from rings that have gone since.
     taken_before: u64,
 }
@@ -92,6 +95,7 @@ impl Emitter {
             metrics: Metrics::default(),
             columns: Columns::default(),
             emitted: Emitted::default(),
+            timeline: None,
             taken_before: 0,
         }
     }
@@ -126,6 +130,18 @@ impl Emitter {
         CycleRecorder::new(&self.shared)
     }
 
+    /// Keeps a timeline of the cycles that are collected from now on, by the grid by which they are
+    /// recorded.
+    pub fn keep_timeline(&mut self, grid: Grid) {
+        self.timeline = Some((grid, Timeline::default()));
+    }
+
+    /// The timeline of what was collected so far, if one is kept.
+    #[must_use]
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_ref().map(|(_, timeline)| timeline)
+    }
+
     /// Switches the phase from any thread.
     #[must_use]
     pub fn phase_switch(&self) -> PhaseSwitch {
@@ -154,7 +170,9 @@ impl Emitter {
             let ring = &mut self.rings[index];
             let slots_max = room / ring.values_per_slot();
             let slots = match ring {
-                Joining::Cycles(consumer) => take_cycles(consumer, slots_max, batch),
+                Joining::Cycles(consumer) => {
+                    take_cycles(consumer, slots_max, batch, self.timeline.as_mut())
+                }
                 Joining::Values { source, consumer } => {
                     let into = (&mut self.columns, &mut self.metrics);
                     take_values(*source, consumer, slots_max, batch, into)
@@ -344,12 +362,23 @@ impl Joining {
     }
 }
 
-fn take_cycles(cycles: &mut Consumer<2>, slots_max: usize, batch: &mut Batch) -> usize {
+fn take_cycles(
+    cycles: &mut Consumer<2>,
+    slots_max: usize,
+    batch: &mut Batch,
+    mut timeline: Option<&mut (Grid, Timeline)>,
+) -> usize {
     cycles.drain(slots_max, |filled| {
+        if let Some((grid, timeline)) = &mut timeline {
+            for slot in filled {
+                let (wait_ns, place) = unpack_wait(words(slot)[0]);
+                timeline.record(grid, place, wait_ns, unpack_service(words(slot)[1]).0);
+            }
+        }
         let phase = |slot: &_| unpack_service(words(slot)[1]).1;
         for alike in filled.chunk_by(|one, next| phase(one) == phase(next)) {
             let cycles = &mut batch.cycles[phase(&alike[0])];
-            cycles.wait.extend(alike.iter().map(|slot| words(slot)[0]));
+            cycles.wait.extend(alike.iter().map(|slot| unpack_wait(words(slot)[0]).0));
             cycles.service.extend(alike.iter().map(|slot| unpack_service(words(slot)[1]).0));
         }
     })

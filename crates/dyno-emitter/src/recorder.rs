@@ -15,7 +15,7 @@ use std::thread::{self, ThreadId};
 use dyno_bus::{Phase, clock};
 
 use crate::ring::{Consumer, Producer, Ring, Room, Slot};
-use crate::word::{pack_key, pack_service, pack_value};
+use crate::word::{pack_key, pack_service, pack_value, pack_wait};
 
 /// How many values of the harness's own fit between two collections, before a [`Recorder`] waits.
 ///
@@ -57,11 +57,12 @@ impl CycleRecorder {
         Self(Feed { producer, shared: Arc::clone(shared) })
     }
 
-    /// Records a cycle that ended, under the phase that its due time gave it.
+    /// Records a cycle that ended, under the phase and the [place](dyno_bus::timeline::Grid::place)
+    /// that its due time gave it.
     #[inline]
-    pub fn record(&self, phase: Phase, wait_ns: u64, service_ns: u64) {
+    pub fn record(&self, phase: Phase, place: u64, wait_ns: u64, service_ns: u64) {
         if self.0.open().is_some() {
-            self.0.push([wait_ns, pack_service(service_ns, phase)]);
+            self.0.push([pack_wait(wait_ns, place), pack_service(service_ns, phase)]);
         }
     }
 }
@@ -326,7 +327,7 @@ mod tests {
         shared.pid = 0;
         let cycles = CycleRecorder::new(&Arc::new(shared));
         for number in 0..10 {
-            cycles.record(Phase::Measured, number, 0);
+            cycles.record(Phase::Measured, 0, number, 0);
         }
     }
 }

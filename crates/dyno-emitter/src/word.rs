@@ -2,6 +2,7 @@
 
 use dyno_bus::Phase;
 use dyno_bus::message::METRICS_MAX;
+use dyno_bus::timeline::PLACE_BITS;
 use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
 
 /// A value as one word, with its key above it: what a ring carries from core to core is most of
@@ -40,6 +41,23 @@ pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
     ((word >> 1) as u32, phase)
 }
 
+/// The first word of a cycle: its place above its wait. A wait of 104 days is as long as can be told.
+#[inline]
+pub(crate) const fn pack_wait(wait_ns: u64, place: u64) -> u64 {
+    let wait_ns = if wait_ns < WAIT_MASK { wait_ns } else { WAIT_MASK };
+    place << WAIT_BITS | wait_ns
+}
+
+/// The wait and the place in the first word of a cycle.
+#[inline]
+pub(crate) const fn unpack_wait(word: u64) -> (u64, u64) {
+    (word & WAIT_MASK, word >> WAIT_BITS)
+}
+
+const WAIT_BITS: u32 = u64::BITS - PLACE_BITS;
+const WAIT_MASK: u64 = (1 << WAIT_BITS) - 1;
+const _: () = assert!(WAIT_MASK == VALUE_MAX - 1, "a place leaves room for any wait");
+
 /// The second word of a cycle. A service of 292 years does not fit.
 #[inline]
 pub(crate) const fn pack_service(service_ns: u64, phase: Phase) -> u64 {
@@ -57,6 +75,8 @@ const SERVICE_MEASURED: u64 = 1 << 63;
 
 #[cfg(test)]
 mod tests {
+    use dyno_bus::timeline::PLACES;
+
     use super::*;
 
     #[test]
@@ -71,6 +91,10 @@ mod tests {
                     assert_eq!(unpack_value(pack_value(key, value)), (key, value));
                 }
                 assert_eq!(unpack_value(pack_value(key, VALUE_MAX + 1)), (key, ABOVE));
+            }
+            for (wait_ns, place) in [(0, 0), (1, PLACES - 1), (WAIT_MASK, 1)] {
+                assert_eq!(unpack_wait(pack_wait(wait_ns, place)), (wait_ns, place));
+                assert_eq!(unpack_wait(pack_wait(u64::MAX, place)), (WAIT_MASK, place));
             }
             for service_ns in [0, 1, SERVICE_MEASURED - 1] {
                 assert_eq!(unpack_service(pack_service(service_ns, phase)), (service_ns, phase));

@@ -245,6 +245,13 @@ impl Observer {
         crate::counts::check(process, &state.progress.counts, &drained.counts)?;
         state.received.verify(process, &drained.emitted)?;
         state.received.verify_cycles(worker, &drained.counts)?;
+        if let Some(timeline) = &drained.timeline {
+            let (emitted, cycles) = (drained.emitted.cycles, timeline.cycles);
+            let timeline = if timeline.is_whole() { cycles } else { 0 };
+            if timeline != emitted {
+                return Err(TallyError::Timeline { worker, emitted, timeline });
+            }
+        }
         let account = Account::drained(worker, issued, drained.counts)?;
         let completed = drained.counts.warmup.completed + drained.counts.measured.completed;
         if drained.delivered > completed {

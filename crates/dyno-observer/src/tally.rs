@@ -100,6 +100,16 @@ pub enum TallyError {
         /// At all.
         completed: u64,
     },
+    /// A timeline is not one of the cycles that were emitted.
+    #[error("worker {worker} emitted {emitted} cycles and has a timeline of {timeline}")]
+    Timeline {
+        /// Which worker.
+        worker: u32,
+        /// Counted by the sender.
+        emitted: u64,
+        /// In its timeline; 0 if that is not whole.
+        timeline: u64,
+    },
     /// What was sent is not what came.
     #[error("{process} emitted {emitted} {what}, of which {received} were received")]
     Emitted {

@@ -126,9 +126,13 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     // A test does not ask how fast it is: among others that all run at once, nothing is.
     let is_well = match summary.verdict() {
         Some(Verdict::Failed | Verdict::Interrupted { .. } | Verdict::Error) | None => false,
-        Some(Verdict::Completed | Verdict::Sustained | Verdict::Unsustained | Verdict::Invalid) => {
-            true
-        }
+        Some(
+            Verdict::Completed
+            | Verdict::Sustained
+            | Verdict::Inconclusive
+            | Verdict::Unsustained
+            | Verdict::Invalid,
+        ) => true,
     };
     if summary.cycles.completed == 1 && is_well {
         return Ok(());

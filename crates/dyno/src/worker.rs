@@ -19,6 +19,7 @@ mod bus;
 mod control;
 mod counts;
 mod driver;
+mod grid;
 mod guard;
 mod leases;
 mod look;

@@ -160,7 +160,7 @@ fn everything_arrives(ring_slots: usize, count: u64) {
         .collect();
     let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
     threads.push(recording(&ended, move || {
-        (0..count).for_each(|number| cycles.record(Phase::Measured, number, number * 2));
+        (0..count).for_each(|number| cycles.record(Phase::Measured, 0, number, number * 2));
     }));
     threads.push(recording(&ended, move || {
         (0..count).for_each(|number| recorder.record(lag, number));
@@ -199,7 +199,7 @@ fn a_batch_holds_no_more_than_its_limit_and_says_that_more_waits() {
     let _installed = emitter.install().expect("alone");
     let (cycles, values) = (emitter.cycles(), histogram("batch::many"));
     for number in 0..BATCH_VALUES_MAX as u64 - 1 {
-        cycles.record(Phase::Measured, number, 0);
+        cycles.record(Phase::Measured, 0, number, 0);
         values.record(number);
     }
     assert_eq!(emitter.pending(), 2 * (BATCH_VALUES_MAX as u64 - 1));
@@ -220,10 +220,10 @@ fn a_value_is_of_the_phase_in_which_it_is_recorded() {
     recorder.record(lag, 1);
     switch.set(Phase::Measured);
     recorder.record(lag, 2);
-    cycles.record(Phase::Warmup, 3, 4);
+    cycles.record(Phase::Warmup, 0, 3, 4);
     emitter.set_phase(Phase::Warmup);
     recorder.record(lag, 5);
-    cycles.record(Phase::Measured, 6, 7);
+    cycles.record(Phase::Measured, 0, 6, 7);
     let mut received = Received::default();
     received.collect(&mut emitter, &mut Batch::default());
     assert_eq!(received.of("loop_lag", Phase::Warmup), [1, 5]);
@@ -310,7 +310,7 @@ fn what_comes_after_the_close_is_rejected_and_counted() {
     histogram("batch::closed").record(2);
     measure("batch::closed", || ());
     recorder.record(0, 1);
-    cycles.record(Phase::Measured, 1, 1);
+    cycles.record(Phase::Measured, 0, 1, 1);
     let mut received = Received::default();
     received.collect(&mut emitter, &mut Batch::default());
     received.verify(&emitter);
@@ -348,7 +348,7 @@ fn a_poke_comes_at_half_a_ring_and_once_until_the_next_collection() {
     });
     let (cycles, others) = (emitter.cycles(), emitter.cycles());
     let record = |cycles: &CycleRecorder, count| {
-        (0..count).for_each(|_| cycles.record(Phase::Measured, 0, 0));
+        (0..count).for_each(|_| cycles.record(Phase::Measured, 0, 0, 0));
         pokes.load(Ordering::Relaxed)
     };
     assert_eq!(record(&cycles, 32), 0);
@@ -365,7 +365,7 @@ fn the_thread_that_collects_panics_rather_than_wait_for_itself() {
     let mut emitter = Emitter::with_ring_slots(2, || {});
     let cycles = emitter.cycles();
     let _collected = emitter.collect(&mut Batch::default(), &mut Vec::new());
-    (0..3).for_each(|_| cycles.record(Phase::Measured, 0, 0));
+    (0..3).for_each(|_| cycles.record(Phase::Measured, 0, 0, 0));
 }
 
 #[test]

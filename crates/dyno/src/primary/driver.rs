@@ -371,6 +371,7 @@ impl<'a> Driver<'a> {
             started_at: self.started_at,
             elapsed,
             window,
+            dues: self.state.schedule().map(super::schedule::Schedule::dues),
             faults,
             signal: self.ended_by,
             pauses: self.pauses,

@@ -8,7 +8,7 @@ use dyno_bus::clock;
 use dyno_bus::message::{BacklogMax, Start};
 
 use super::beat;
-use super::plan::{OnBacklog, Plan};
+use super::plan::{OnBacklog, Plan, Rate};
 use super::remote::Remote;
 
 /// All that a run needs beside its plan.
@@ -62,6 +62,7 @@ pub(super) fn start_of(plan: &Plan) -> Start {
         in_flight_max: plan.in_flight,
         backlog_max: backlog_max(plan),
         pacing: plan.pacing,
+        window_ns: window_ns(plan),
         probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers.div_ceil(PROBES)),
         flush_period_ns: clock::nanos(flush),
         drain_deadline_ns: clock::nanos(plan.deadlines.drain),
@@ -71,10 +72,19 @@ pub(super) fn start_of(plan: &Plan) -> Start {
 
 /// What one worker skips by, if it does: its share of the limit.
 pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogMax> {
-    let limit = plan.backlog_limit(0).filter(|_| plan.on_backlog == OnBacklog::Skip)?;
-    let share = limit.div_ceil(plan.workers.into());
+    let limit = plan.backlog_limit(0, 0).filter(|_| plan.on_backlog == OnBacklog::Skip)?;
+    let share = |limit: u64| limit.div_ceil(plan.workers.into());
+    let (waiting, total) = (share(limit.waiting), share(limit.total));
     Some(match plan.max_backlog {
-        Some(_) => BacklogMax::Total(share),
-        None => BacklogMax::AboveWarmup(share),
+        Some(_) => BacklogMax::Total(total),
+        None => BacklogMax::AboveWarmup { waiting, total },
     })
+}
+
+/// The length of the window that workers keep a timeline of: none in a closed loop.
+pub(super) fn window_ns(plan: &Plan) -> u64 {
+    match plan.rate {
+        Rate::PerSecond(_) => clock::nanos(plan.duration),
+        Rate::Max => 0,
+    }
 }

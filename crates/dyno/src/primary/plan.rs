@@ -29,6 +29,9 @@ pub const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
 /// The least limit of the backlog: at low rates two seconds' worth is a handful of cycles, which
 /// one slow cycle piles up.
 pub const BACKLOG_LIMIT_MIN: u64 = 100;
+/// The least limit in long windows, in roots of the cycles due × workers: a queue that is held wanders
+/// as far as a random walk does, and each worker has one.
+pub const BACKLOG_LIMIT_ROOTS: f64 = 5.0;
 /// Failed cycles that a run may have: none, since a task that fails measures its error path.
 pub const MAX_FAILED_DEFAULT: MaxFailed = MaxFailed::Count(0);
 /// Cycles in flight per worker of a closed loop: one client that waits for each answer.
@@ -87,16 +90,34 @@ impl Plan {
         }
     }
 
-    /// The backlog beyond which [`on_backlog`](Self::on_backlog) acts, given what it was when the
-    /// warm-up ended: as asked for, or else [`BACKLOG_LIMIT`]'s worth of cycles above that level,
-    /// and at least [`BACKLOG_LIMIT_MIN`] above it. A closed loop has none.
+    /// The backlog beyond which [`on_backlog`](Self::on_backlog) acts, given how many cycles waited
+    /// and ran when the warm-up ended. A closed loop has none.
+    ///
+    /// As asked for, or else above that level: of waiting cycles [`BACKLOG_LIMIT`]'s worth, at least
+    /// [`BACKLOG_LIMIT_MIN`], and at least [`BACKLOG_LIMIT_ROOTS`] × √(cycles due × workers); of
+    /// all cycles as many more as come due until the drain's deadline. A slow async task has rate ×
+    /// service cycles in flight by Little's law, and one that takes longer than the drain allows fails
+    /// anyway.
     #[must_use]
-    pub fn backlog_limit(&self, level_at_warmup_end: u64) -> Option<u64> {
+    pub fn backlog_limit(&self, waiting: u64, running: u64) -> Option<BacklogLimit> {
+        if let (Some(most), Rate::PerSecond(_)) = (self.max_backlog, self.rate) {
+            return Some(BacklogLimit { waiting: most, total: most });
+        }
+        let room = self.backlog_room()?;
+        Some(BacklogLimit {
+            waiting: waiting + room.waiting,
+            total: waiting + running + room.total,
+        })
+    }
+
+    /// The default limit, above a level of none.
+    fn backlog_room(&self) -> Option<BacklogLimit> {
         let rate = self.rate.per_second()?;
-        Some(self.max_backlog.unwrap_or_else(|| {
-            let room = (rate * BACKLOG_LIMIT.as_secs_f64()).ceil() as u64;
-            level_at_warmup_end + room.max(BACKLOG_LIMIT_MIN)
-        }))
+        let roots = BACKLOG_LIMIT_ROOTS * (self.cycles_due()? * f64::from(self.workers)).sqrt();
+        let room = (rate * BACKLOG_LIMIT.as_secs_f64()).max(roots).ceil() as u64;
+        let waiting = room.max(BACKLOG_LIMIT_MIN);
+        let running = (rate * self.deadlines.drain.as_secs_f64()).ceil() as u64;
+        Some(BacklogLimit { waiting, total: waiting + running })
     }
 
     /// How many cycles are due in the measured window; for Poisson arrivals, on average. A closed
@@ -141,6 +162,23 @@ impl fmt::Display for Plan {
         let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
         let task = self.task.iter().map(|(name, value)| format!("{name}={value}"));
         f.write_str(&rows.chain(task).collect::<Vec<_>>().join(" · "))
+    }
+}
+
+/// The most cycles that may be due and not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BacklogLimit {
+    /// Of those that have not begun.
+    pub waiting: u64,
+    /// Of all.
+    pub total: u64,
+}
+
+impl BacklogLimit {
+    /// Returns `true` if this many waiting and running cycles are beyond the limit.
+    #[must_use]
+    pub const fn is_passed_by(self, waiting: u64, running: u64) -> bool {
+        waiting > self.waiting || waiting + running > self.total
     }
 }
 

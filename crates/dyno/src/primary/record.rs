@@ -11,8 +11,10 @@ use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
 use super::backlog::{Backlog, BacklogSample, Samples, Totals};
-use super::plan::Plan;
+use super::plan::{BacklogLimit, Plan};
 use super::run::{BacklogSummary, ErrorGroup, HarnessSummary, Point, Run, WorkerEnd};
+use super::schedule::Dues;
+use super::verdict::course::Course;
 use super::verdict::{Evidence, LimitPassed, Pauses, WindowCounts, judge};
 
 /// What is known of a run so far.
@@ -23,13 +25,17 @@ pub(super) struct Record {
     /// Over the measured window.
     samples: Samples,
     /// The backlog beyond which the plan's policy acts; known when the window begins.
-    limit: Option<u64>,
+    limit: Option<BacklogLimit>,
     passed: Option<LimitPassed>,
+    /// Of the workers that have given their account.
+    course: Course,
     errors: HashMap<String, ErrorGroup>,
     series: Vec<Point>,
     /// What the series holds so far.
     in_series: Totals,
     delivered: u64,
+    /// The most cycles that one worker ran at once.
+    running_max: u64,
     warnings: Vec<String>,
 }
 
@@ -40,6 +46,8 @@ pub(super) struct Ending {
     pub(super) elapsed: Duration,
     /// From the window's first instant to the plan's end or the early stop.
     pub(super) window: Option<(Time, Time)>,
+    /// What was due when; `None` if the plan never began.
+    pub(super) dues: Option<Dues>,
     pub(super) faults: Vec<String>,
     pub(super) signal: Option<i32>,
     pub(super) pauses: Vec<Duration>,
@@ -55,10 +63,12 @@ impl Record {
             samples: Samples::default(),
             limit: None,
             passed: None,
+            course: Course::default(),
             errors: HashMap::new(),
             series: Vec::new(),
             in_series: Totals::default(),
             delivered: 0,
+            running_max: 0,
             warnings: Vec::new(),
         }
     }
@@ -104,6 +114,10 @@ impl Record {
             return self.write_off(worker, issued).and(Err(error));
         }
         self.delivered += drained.delivered;
+        if let Some(timeline) = &drained.timeline {
+            self.course.add(timeline, drained.running_max);
+        }
+        self.running_max = self.running_max.max(drained.running_max);
         self.backlog.update(worker, Some(owed), drained.counts);
         Ok(())
     }
@@ -132,7 +146,8 @@ impl Record {
     /// The measured window begins at this level of backlog.
     pub(super) fn begin_window(&mut self, at: Time, plan: &Plan) {
         self.observer.begin(at);
-        self.limit = plan.backlog_limit(self.backlog.sample(at).total());
+        let level = self.backlog.sample(at);
+        self.limit = plan.backlog_limit(level.waiting, level.running);
     }
 
     /// Takes a sample of the backlog; whether it passed its limit for the first time.
@@ -140,9 +155,9 @@ impl Record {
         let sample = self.backlog.sample(at);
         self.samples.push(sample);
         let (Some(limit), None) = (self.limit, self.passed) else { return false };
-        let passed = sample.total() > limit;
+        let passed = limit.is_passed_by(sample.waiting, sample.running);
         if passed {
-            self.passed = Some(LimitPassed { at, backlog: sample.total(), limit });
+            self.passed = Some(LimitPassed { sample, limit });
         }
         passed
     }
@@ -196,13 +211,21 @@ impl Record {
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
         let total_pause = ending.pauses.iter().sum();
+        let mut course = self.course;
+        let dues = ending.dues.unwrap_or_default();
+        course.due_earlier = dues.earlier;
+        course.due = dues.slots;
+        course.cohort_slots = dues.cohort_slots;
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
             start,
             window,
             planned: ending.plan.duration,
+            asked: dues.asked,
+            course,
             cycles,
+            delivered: self.delivered,
             max_failed: ending.plan.max_failed,
             backlog: self.samples.kept().to_vec(),
             on_backlog: ending.plan.on_backlog,
@@ -274,6 +297,7 @@ impl Run {
             started_at: dyno_bus::clock::wall(),
             elapsed: Duration::ZERO,
             window: None,
+            dues: None,
             faults: vec![fault],
             signal: None,
             pauses: Vec::new(),

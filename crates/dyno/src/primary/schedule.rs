@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dyno_bus::message::Lease;
 use dyno_bus::segment::{Arrivals, Pace, PerPhase, Share};
+use dyno_bus::timeline::{Grid, SLOTS};
 use dyno_bus::{Cursor, Phase, Segment, Time};
 
 use super::plan::Plan;
@@ -34,6 +35,9 @@ pub(super) struct Schedule {
     /// No due time beyond it is counted: the plan's end, or when an early stop was sent.
     cap: Time,
     walks: Vec<Walk>,
+    grid: Grid,
+    /// Cycles counted so far by the slot in which they were due, after those due before any slot.
+    slots: [u64; 1 + 2 * SLOTS],
 }
 
 /// One worker's share, as far as it has been counted.
@@ -41,6 +45,45 @@ pub(super) struct Schedule {
 struct Walk {
     cursor: Cursor,
     due: PerPhase<u64>,
+    /// Where the walk is among the slots.
+    slot: usize,
+}
+
+/// When the cycles that have been counted were due.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Dues {
+    /// Those due more than a window's length before the window.
+    pub(super) earlier: u64,
+    /// By slot: of one window's length before the window, then of the window.
+    pub(super) slots: Vec<u64>,
+    /// How many slots of the window its timeline's cohort takes.
+    pub(super) cohort_slots: usize,
+    /// The cycles that the plan asks for in the whole window, on average.
+    pub(super) asked: f64,
+}
+
+impl Default for Dues {
+    fn default() -> Self {
+        Self { earlier: 0, slots: vec![0; 2 * SLOTS], cohort_slots: 0, asked: 0.0 }
+    }
+}
+
+impl Walk {
+    /// Counts what becomes due before `time`.
+    fn pass(&mut self, time: Time, grid: &Grid, slots: &mut [u64]) -> PerPhase<u64> {
+        while let Some(slot) = slots.get_mut(self.slot) {
+            let last = self.slot == 2 * SLOTS;
+            let end = if last { time } else { grid.slot_start(self.slot).min(time) };
+            let passed = self.cursor.pass(end);
+            *slot += passed.total();
+            self.due += passed;
+            if end == time {
+                break;
+            }
+            self.slot += 1;
+        }
+        self.due
+    }
 }
 
 impl Schedule {
@@ -51,6 +94,7 @@ impl Schedule {
         let walk = |worker| Walk {
             cursor: Cursor::new(Share { worker, workers: plan.workers }),
             due: PerPhase::default(),
+            slot: 0,
         };
         let mut schedule = Self {
             segments: Vec::new(),
@@ -60,6 +104,8 @@ impl Schedule {
             next_lease: now,
             cap: Time::NEVER,
             walks: (0..plan.workers).map(walk).collect(),
+            grid: Grid::new(t0, measured_from, plan.duration),
+            slots: [0; 1 + 2 * SLOTS],
         };
         schedule.cap = schedule.end;
         let pace = plan.pace();
@@ -125,15 +171,32 @@ impl Schedule {
     /// How many cycles have become due to a worker by `as_of`, which may not go back.
     pub(super) fn due(&mut self, worker: u32, as_of: Time) -> PerPhase<u64> {
         let walk = &mut self.walks[worker as usize];
-        walk.due += walk.cursor.pass(as_of.min(self.cap));
-        walk.due
+        walk.pass(as_of.min(self.cap), &self.grid, &mut self.slots)
     }
 
     /// How many cycles were due to a worker before its cut, which no stop of ours came after.
     pub(super) fn issued(&mut self, worker: u32, cut: Time) -> PerPhase<u64> {
         let walk = &mut self.walks[worker as usize];
-        walk.due += walk.cursor.pass(cut.min(self.end));
-        walk.due
+        walk.pass(cut.min(self.end), &self.grid, &mut self.slots)
+    }
+
+    /// When the cycles that have been counted so far were due.
+    pub(super) fn dues(&self) -> Dues {
+        let starts = self.segments.iter().map(|segment| segment.t0);
+        let ends = starts.skip(1).chain([self.end]);
+        let measured = self.segments.iter().zip(ends);
+        let asked = measured.filter(|(segment, _)| segment.phase == Phase::Measured).map(
+            |(segment, end)| match segment.pace {
+                Pace::Open { rate, .. } => rate * (end - segment.t0).as_secs_f64(),
+                Pace::Closed { .. } => 0.0,
+            },
+        );
+        Dues {
+            earlier: self.slots[0],
+            slots: self.slots[1..].to_vec(),
+            cohort_slots: self.grid.cohort_slots(),
+            asked: asked.sum(),
+        }
     }
 
     /// Appends a segment, with the first index that no earlier cycle can have.
@@ -180,6 +243,34 @@ mod tests {
         assert_eq!(schedule.end() - schedule.measured_from(), plan.duration);
         // 1 s of warm-up and 5 s: the cycle at the window's first instant is in it.
         assert_eq!(total(&mut schedule, 3), PerPhase { warmup: 1_235, measured: 6_173 });
+    }
+
+    #[test]
+    fn what_was_due_is_known_by_slot_however_often_it_is_counted() {
+        for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+            let plan = Plan {
+                rate: Rate::PerSecond(480.0),
+                warmup: Duration::from_secs(7),
+                arrivals,
+                workers: 3,
+                ..plan()
+            };
+            let (mut often, mut once) = (Schedule::new(&plan, at(0)), Schedule::new(&plan, at(0)));
+            for millis in (0..12_100).step_by(37) {
+                let _due = [0, 1, 2].map(|worker| often.due(worker, at(millis)));
+            }
+            assert_eq!(total(&mut often, 3), total(&mut once, 3));
+            let dues = often.dues();
+            assert_eq!(dues, once.dues());
+            let all = dues.earlier + dues.slots.iter().sum::<u64>();
+            assert_eq!(all, total(&mut once, 3).total());
+            assert!((dues.asked - 2_400.0).abs() < 1e-6 && dues.cohort_slots == 0);
+            if arrivals == Arrivals::Uniform {
+                // Two seconds before the first slot, then 5 s ÷ 240 at 480/s.
+                assert_eq!(dues.earlier, 960);
+                assert!(dues.slots.iter().all(|due| (9..=11).contains(due)), "{dues:?}");
+            }
+        }
     }
 
     #[test]

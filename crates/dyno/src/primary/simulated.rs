@@ -15,7 +15,7 @@ use dyno_observer::{Account, ProcessId, Progress};
 
 use super::event::{Action, Event, Exit, Phase};
 use super::fault::{Faults, Named};
-use super::launch::backlog_max;
+use super::launch::{backlog_max, window_ns};
 use super::plan::{OnBacklog, Plan};
 use super::record::{Ending, Record};
 use super::state::Primary;
@@ -377,6 +377,7 @@ impl SimulatedPrimary {
             started_at: Duration::ZERO,
             elapsed: now - self.begun,
             window,
+            dues: self.state.schedule().map(super::schedule::Schedule::dues),
             faults: self.told.sentences(),
             signal: (self.signals > 0).then_some(2),
             pauses: Vec::new(),
@@ -394,6 +395,7 @@ fn start_of(plan: &Plan) -> Start {
         in_flight_max: plan.in_flight,
         backlog_max: backlog_max(plan),
         pacing: plan.pacing,
+        window_ns: window_ns(plan),
         probe_period_ns: 1,
         flush_period_ns: 70_000_000,
         drain_deadline_ns: dyno_bus::clock::nanos(plan.deadlines.drain),

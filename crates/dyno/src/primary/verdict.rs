@@ -1,20 +1,23 @@
 //! The verdict: what a run's evidence proves, why, and what to try next.
 //!
 //! Pure: [`judge`] reads an [`Evidence`] and nothing else, so that every verdict can be tested
-//! without a process. Whether the backlog grew is decided in [`growth`]; `docs/verdicts.md` says
+//! without a process. Whether the rate was held is decided in [`trend`]; `docs/verdicts.md` says
 //! the same for users.
 
-pub mod growth;
+mod bounds;
+pub mod course;
 mod reason;
+pub mod trend;
 
 use std::fmt;
 use std::time::Duration;
 
 use dyno_bus::Time;
 
-use self::growth::{Growth, Trend};
+use self::course::Course;
+use self::trend::{Assessment, Trend};
 use super::backlog::BacklogSample;
-use super::plan::{MaxFailed, OnBacklog, Rate};
+use super::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
 /// The share of cycles that may come due without a lease before the harness itself was what was
 /// measured: one in a thousand moves no percentile below p99.9.
@@ -34,6 +37,8 @@ pub enum Verdict {
     Completed,
     /// The backlog stayed bounded and every cycle completed.
     Sustained,
+    /// The window does not tell whether the rate is held.
+    Inconclusive,
     /// More cycles failed or were abandoned than allowed.
     Failed,
     /// The backlog passed its limit or grew, or cycles were skipped.
@@ -59,6 +64,7 @@ impl Verdict {
             Self::Failed => 3,
             Self::Invalid => 4,
             Self::Error => 5,
+            Self::Inconclusive => 6,
             Self::Interrupted { signal } => SIGNAL_EXIT + signal,
         }
     }
@@ -69,6 +75,7 @@ impl Verdict {
         match self {
             Self::Completed => "completed",
             Self::Sustained => "sustained",
+            Self::Inconclusive => "inconclusive",
             Self::Failed => "failed",
             Self::Unsustained => "unsustained",
             Self::Invalid => "invalid",
@@ -99,10 +106,15 @@ pub struct Evidence {
     pub planned: Duration,
     /// What became of the cycles due in the window.
     pub cycles: WindowCounts,
+    /// Cycles of either phase that ended well inside the window.
+    pub delivered: u64,
     /// How many failed or abandoned ones are allowed.
     pub max_failed: MaxFailed,
-    /// The backlog over the window, in order and evenly spread: fifty samples are plenty,
-    /// twenty are enough.
+    /// The cycles that the rate asks for in the planned window.
+    pub asked: f64,
+    /// What was due and what had ended, slot by slot.
+    pub course: Course,
+    /// The backlog over the window, as it was sampled while the run went on.
     pub backlog: Vec<BacklogSample>,
     /// What happens at the backlog's limit.
     pub on_backlog: OnBacklog,
@@ -142,12 +154,10 @@ pub struct WindowCounts {
 /// The backlog beyond its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitPassed {
-    /// When.
-    pub at: Time,
-    /// What the backlog was.
-    pub backlog: u64,
+    /// The first sample beyond it.
+    pub sample: BacklogSample,
     /// What it might have been.
-    pub limit: u64,
+    pub limit: BacklogLimit,
 }
 
 /// Stops by a signal that the run came back from.
@@ -193,6 +203,11 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     Judgement { verdict, reasons, warnings, hint }
 }
 
+/// Returns `true` if an error or a signal ended the run.
+fn broke_off(evidence: &Evidence) -> bool {
+    !evidence.errors.is_empty() || evidence.signal.is_some()
+}
+
 /// One thing that the evidence shows.
 struct Finding {
     verdict: Verdict,
@@ -231,9 +246,7 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     let mut invalid = |reason, hint: &str| {
         findings.push(Finding { verdict: Verdict::Invalid, reason, hint: hint.to_owned() });
     };
-    // A run that broke off early has said why.
-    let broke_off = !evidence.errors.is_empty() || evidence.signal.is_some();
-    if evidence.cycles.issued == 0 && !broke_off {
+    if evidence.cycles.issued == 0 && !broke_off(evidence) {
         invalid(reason::nothing_issued(evidence), reason::AFTER_NOTHING);
     }
     if evidence.unleased as f64 > UNLEASED_SHARE_MAX * evidence.cycles.issued as f64 {
@@ -250,7 +263,9 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
 }
 
 fn backlog(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<String>) {
-    let Rate::PerSecond(rate) = evidence.rate else { return };
+    if evidence.rate == Rate::Max {
+        return;
+    }
     let mut unsustained = |reason| {
         let hint = reason::lower_rate(evidence);
         findings.push(Finding { verdict: Verdict::Unsustained, reason, hint });
@@ -265,21 +280,31 @@ fn backlog(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     if evidence.cycles.skipped > 0 {
         unsustained(reason::skipped(evidence));
     }
-    // Where a run is cut, cycles are due that nobody lets begin; at its planned end, all of them
-    // had the whole drain deadline to.
-    if evidence.cycles.unstarted > 0 && evidence.window >= evidence.planned {
-        unsustained(reason::unstarted(evidence));
-    }
     // A window that was cut has no last tenth: its end is the cut's.
     if evidence.passed.is_some() && evidence.on_backlog == OnBacklog::Stop {
         return;
     }
-    let growth = Growth::of(evidence, rate);
-    match growth.trend {
-        Trend::Bounded => {}
-        Trend::Grew => unsustained(reason::grew(&growth)),
-        Trend::Filling => warnings.push(reason::filling(&growth, rate)),
-        Trend::Unclear => warnings.push(reason::unclear(evidence, &growth)),
+    let assessment = Assessment::of(evidence);
+    let is_overloaded = assessment.trend == Trend::Overloaded;
+    match assessment.trend {
+        Trend::Held => {}
+        Trend::Overloaded => unsustained(reason::overloaded(&assessment)),
+        // A run that broke off early has said why.
+        Trend::Unclear(_) if broke_off(evidence) => {}
+        Trend::Unclear(doubt) => findings.push(Finding {
+            verdict: Verdict::Inconclusive,
+            reason: reason::unclear(evidence, &assessment, doubt),
+            hint: reason::longer(evidence, &assessment, doubt),
+        }),
+    }
+    // Where a run is cut, cycles are due that nobody lets begin; at its planned end, all of them
+    // had the whole drain deadline to. A queue that long is no proof of overload by itself.
+    if evidence.cycles.unstarted > 0 && evidence.window >= evidence.planned {
+        findings.push(Finding {
+            verdict: if is_overloaded { Verdict::Unsustained } else { Verdict::Inconclusive },
+            reason: reason::unstarted(evidence),
+            hint: reason::drain_longer(evidence),
+        });
     }
 }
 
@@ -298,7 +323,7 @@ fn success(evidence: &Evidence) -> Finding {
     match evidence.rate {
         Rate::PerSecond(rate) => Finding {
             verdict: Verdict::Sustained,
-            reason: reason::sustained(evidence, &Growth::of(evidence, rate)),
+            reason: reason::sustained(evidence, &Assessment::of(evidence)),
             hint: reason::higher_rate(rate),
         },
         Rate::Max => Finding {

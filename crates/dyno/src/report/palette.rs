@@ -56,7 +56,9 @@ impl Palette {
     pub(super) fn verdict(self, verdict: Option<Verdict>, text: &str) -> String {
         let style = match verdict {
             Some(Verdict::Completed | Verdict::Sustained) => Style::new().green().bold(),
-            Some(Verdict::Interrupted { .. } | Verdict::Invalid) => Style::new().yellow().bold(),
+            Some(Verdict::Inconclusive | Verdict::Interrupted { .. } | Verdict::Invalid) => {
+                Style::new().yellow().bold()
+            }
             Some(Verdict::Failed | Verdict::Unsustained | Verdict::Error) | None => {
                 Style::new().red().bold()
             }

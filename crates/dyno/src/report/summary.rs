@@ -81,6 +81,7 @@ impl Summary {
         let known = [
             Verdict::Completed,
             Verdict::Sustained,
+            Verdict::Inconclusive,
             Verdict::Failed,
             Verdict::Unsustained,
             Verdict::Invalid,

@@ -23,6 +23,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::control::Control;
 use super::counts::Counters;
+use super::grid::GridMaker;
 use super::guard;
 use super::leases::Leases;
 use super::spans;
@@ -48,10 +49,19 @@ pub(super) enum Order {
 pub(super) enum Told {
     /// `before` is done, or its error.
     BeforeDone(Result<(), String>),
-    /// No cycle runs, and none will; the age of the youngest that never ended.
-    CyclesOver { censored_age_min_ns: Option<u64> },
+    /// No cycle runs, and none will.
+    CyclesOver(Over),
     /// `after` is done, or its error.
     AfterDone(Result<(), String>),
+}
+
+/// What the loop knows of its cycles once they are over.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Over {
+    /// The age of the youngest that never ended.
+    pub(super) censored_age_min_ns: Option<u64>,
+    /// The most that ran at once.
+    pub(super) running_max: u64,
 }
 
 /// What the loop holds of the bus.
@@ -67,8 +77,8 @@ pub(super) struct LoopEnd {
 impl LoopEnd {
     /// A cycle ended.
     #[inline]
-    pub(super) fn cycle(&self, phase: Phase, wait_ns: u64, service_ns: u64) {
-        self.cycles.record(phase, wait_ns, service_ns);
+    pub(super) fn cycle(&self, phase: Phase, place: u64, wait_ns: u64, service_ns: u64) {
+        self.cycles.record(phase, place, wait_ns, service_ns);
     }
 
     /// The probe fired so late.
@@ -151,7 +161,8 @@ pub(super) fn start(
         },
         leases: Leases::new(identity.worker),
         goal: Goal::None,
-        censored_age_min_ns: None,
+        grid: GridMaker::default(),
+        over: Over::default(),
     };
     std::thread::Builder::new().name("dyno-bus".into()).spawn(move || bus.run())?;
     Ok(end)
@@ -212,7 +223,8 @@ struct Bus {
     publisher: Publisher,
     leases: Leases,
     goal: Goal,
-    censored_age_min_ns: Option<u64>,
+    grid: GridMaker,
+    over: Over,
 }
 
 impl Bus {
@@ -288,8 +300,8 @@ impl Bus {
         let event = match told {
             Told::BeforeDone(result) => Event::BeforeDone(result),
             Told::AfterDone(result) => Event::AfterDone(result),
-            Told::CyclesOver { censored_age_min_ns } => {
-                self.censored_age_min_ns = censored_age_min_ns;
+            Told::CyclesOver(over) => {
+                self.over = over;
                 self.usage.end();
                 Event::CyclesOver
             }
@@ -308,6 +320,7 @@ impl Bus {
             Action::RunBefore(start) => {
                 self.publisher.period = Duration::from_nanos(start.flush_period_ns);
                 self.leases.begin(start.workers);
+                self.grid = GridMaker::new(start.window_ns);
                 for notice in spans::watch(&start.spans) {
                     self.send(&notice);
                 }
@@ -317,6 +330,10 @@ impl Bus {
             Action::Follow(segment) => {
                 self.usage.begin(clock::now());
                 self.leases.follow(segment);
+                // Before the loop can record a cycle by it.
+                if let Some(grid) = self.grid.follow(&segment) {
+                    self.publisher.emitter.keep_timeline(grid);
+                }
                 self.control.follow(segment);
             }
             Action::Extend(lease) => {
@@ -395,7 +412,9 @@ impl Bus {
                     cut: self.control.cut(),
                     counts,
                     delivered: self.counters.read_delivered(),
-                    censored_age_min_ns: self.censored_age_min_ns,
+                    censored_age_min_ns: self.over.censored_age_min_ns,
+                    running_max: self.over.running_max,
+                    timeline: self.publisher.emitter.timeline().cloned(),
                     emitted: self.publisher.emitter.emitted(),
                     harness,
                 }));

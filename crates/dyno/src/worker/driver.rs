@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use dyno_bus::message::{Pacing, Start};
 use dyno_bus::segment::Share;
+use dyno_bus::timeline::Grid;
 use dyno_bus::{Phase, Time, clock};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::bus::{LoopEnd, Order, Told};
+use super::bus::{LoopEnd, Order, Over, Told};
 use super::control::{Control, Ending};
 use super::counts::Counters;
+use super::grid::GridMaker;
 use super::look::Look;
 use super::pace::{Next, Pace};
 use super::panics;
@@ -55,7 +57,7 @@ pub(super) async fn run<T: Runnable>(
     let begin = |cycle: Cycle| T::cycle(&state, cycle);
     let over = run_cycles(begin, context, &start, &end, &control, &counters).await;
     match over {
-        Ok(censored_age_min_ns) => end.tell(Told::CyclesOver { censored_age_min_ns }),
+        Ok(over) => end.tell(Told::CyclesOver(over)),
         Err(error) => super::fail(&format!("a timer of the worker's loop failed: {error}")),
     }
 
@@ -68,7 +70,7 @@ fn flatten<T>(caught: Result<crate::task::Result<T>, String>) -> Result<T, Strin
     caught?.map_err(|error| describe(&error))
 }
 
-/// Runs cycles until the cut and the drain; the age of the youngest that never ended.
+/// Runs cycles until the cut and the drain.
 async fn run_cycles<F: Future<Output = Result<(), String>>>(
     begin: impl Fn(Cycle) -> F,
     context: &'static Context,
@@ -76,7 +78,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
     end: &LoopEnd,
     control: &Control,
     counters: &Counters,
-) -> io::Result<Option<u64>> {
+) -> io::Result<Over> {
     let share = Share { worker: context.worker(), workers: context.workers() };
     let mut cycles = Cycles {
         begin,
@@ -92,6 +94,8 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
         phase: Phase::Warmup,
         window_from: Time::NEVER,
+        grid: Grid::none(),
+        grid_maker: GridMaker::new(start.window_ns),
         end,
         control,
         counters,
@@ -134,6 +138,9 @@ struct Cycles<'a, B, F> {
     /// Of the cycle that began last: under it the values of other threads are recorded too.
     phase: Phase,
     window_from: Time,
+    /// Of the places of due times.
+    grid: Grid,
+    grid_maker: GridMaker,
     end: &'a LoopEnd,
     control: &'a Control,
     counters: &'a Counters,
@@ -237,6 +244,9 @@ where
             if segment.phase == Phase::Measured {
                 self.window_from = self.window_from.min(segment.t0);
             }
+            if let Some(grid) = self.grid_maker.follow(&segment) {
+                self.grid = grid;
+            }
             self.pace.follow(segment);
         });
     }
@@ -263,7 +273,8 @@ where
     #[inline]
     fn ended(&self, begun: Begun, end: Time, outcome: Result<(), String>) {
         let Begun { due, start } = begun;
-        self.end.cycle(due.phase, start.nanos_since(due.at), end.nanos_since(start));
+        let place = self.grid.place(due.at);
+        self.end.cycle(due.phase, place, start.nanos_since(due.at), end.nanos_since(start));
         match outcome {
             Ok(()) => {
                 self.counters.completed(due.phase);
@@ -295,9 +306,8 @@ where
         self.window_end() + self.drain_deadline
     }
 
-    /// Counts what was due before the cut and never began, and what began and never ended; the
-    /// age of the youngest of them.
-    fn give_up(&mut self) -> Option<u64> {
+    /// Counts what was due before the cut and never began, and what began and never ended.
+    fn give_up(&mut self) -> Over {
         let now = clock::now();
         let cut = self.control.cut();
         // A worker that stood still past the end learns of the plan only now.
@@ -309,6 +319,10 @@ where
             self.counters.abandoned(begun.due.phase);
         }
         let unstarted_age = (unstarted.total() > 0).then(|| now.nanos_since(cut));
-        abandoned.iter().map(|begun| now.nanos_since(begun.due.at)).chain(unstarted_age).min()
+        let ages = abandoned.iter().map(|begun| now.nanos_since(begun.due.at));
+        Over {
+            censored_age_min_ns: ages.chain(unstarted_age).min(),
+            running_max: self.slots.running_max(),
+        }
     }
 }

@@ -35,8 +35,8 @@ pub(super) struct Pace {
 struct Skip {
     /// The most cycles that may wait or run in this worker.
     backlog_max: BacklogMax,
-    /// How many did when the measured window began.
-    level: Option<u64>,
+    /// How many waited and ran when the measured window began.
+    level: Option<(u64, u64)>,
     /// Walks with the clock, ahead of the cursor.
     front: Cursor,
     /// Cycles between the two.
@@ -50,17 +50,21 @@ impl Skip {
         let leased = until.min(Time::from_nanos(now.as_nanos() + 1));
         let passed = self.front.pass(leased);
         self.waiting += passed.warmup;
+        let running = u64::from(running);
         if passed.measured > 0 {
-            self.level.get_or_insert(self.waiting + u64::from(running));
+            self.level.get_or_insert((self.waiting, running));
         }
         self.waiting += passed.measured;
-        let limit = match (self.backlog_max, self.level) {
-            (BacklogMax::Total(most), _) => most,
-            (BacklogMax::AboveWarmup(room), Some(level)) => level + room,
-            (BacklogMax::AboveWarmup(_), None) => return skipped,
+        let (waiting_max, total_max) = match (self.backlog_max, self.level) {
+            (BacklogMax::Total(most), _) => (most, most),
+            (BacklogMax::AboveWarmup { waiting, total }, Some((waited, ran))) => {
+                (waited + waiting, waited + ran + total)
+            }
+            (BacklogMax::AboveWarmup { .. }, None) => return skipped,
         };
-        let backlog = self.waiting + u64::from(running);
-        let excess = backlog.saturating_sub(limit).min(self.waiting);
+        let beyond_total = (self.waiting + running).saturating_sub(total_max);
+        let beyond_waiting = self.waiting.saturating_sub(waiting_max);
+        let excess = beyond_waiting.max(beyond_total).min(self.waiting);
         for _ in 0..excess {
             let Some(due) = cursor.peek(now) else { break };
             skipped[due.phase] += 1;
@@ -163,6 +167,7 @@ mod tests {
             in_flight_max: Some(3),
             backlog_max,
             pacing: Pacing::Sleep,
+            window_ns: 0,
             probe_period_ns: 1,
             flush_period_ns: 1,
             drain_deadline_ns: 1,
@@ -271,7 +276,7 @@ mod tests {
     fn a_limit_above_the_warm_up_counts_from_what_it_left_and_skips_nothing_in_it() {
         let warmup = Segment { phase: Phase::Warmup, ..segment() };
         let measured = Segment { first: 5, t0: at(150), ..segment() };
-        let limit = Some(BacklogMax::AboveWarmup(2));
+        let limit = Some(BacklogMax::AboveWarmup { waiting: 2, total: 2 });
         let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(limit));
         pace.follow(warmup);
         pace.follow(measured);

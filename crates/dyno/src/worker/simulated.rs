@@ -15,12 +15,14 @@ use dyno_bus::message::{
     Batch, Bye, Column, Command, Counts, Cycles, Declare, Emitted, Harness, Report, Start,
 };
 use dyno_bus::segment::{PerPhase, Share};
+use dyno_bus::timeline::{Grid, Timeline};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, Phase, Received, Time};
 
 pub(crate) use self::behaviour::{Behaviour, Leaves, Lie, Run};
 use self::cycles::{Loop, Running};
 use super::control::{Control, Ending};
+use super::grid::GridMaker;
 use super::leases::Leases;
 use super::pace::Pace;
 use super::state::{Action, Event, Exit, Worker};
@@ -57,6 +59,9 @@ pub(crate) struct SimulatedWorker {
     cycles: PerPhase<Cycles>,
     values: PerPhase<Vec<u64>>,
     emitted: Emitted,
+    grid_maker: GridMaker,
+    timeline: Option<(Grid, Timeline)>,
+    running_max: u64,
     /// Cycles completed by the last batch.
     reported: u64,
     told: VecDeque<Event>,
@@ -106,6 +111,9 @@ impl SimulatedWorker {
             cycles: PerPhase::default(),
             values: PerPhase::default(),
             emitted: Emitted { values: vec![0], ..Emitted::default() },
+            grid_maker: GridMaker::default(),
+            timeline: None,
+            running_max: 0,
             reported: 0,
             told: VecDeque::new(),
             goal: Goal::None,
@@ -238,6 +246,7 @@ impl SimulatedWorker {
                 self.leases.begin(start.workers);
                 let share = Share { worker: self.index, workers: start.workers };
                 self.pace = Some(Pace::new(share, &start));
+                self.grid_maker = GridMaker::new(start.window_ns);
                 self.start = Some(start);
                 self.stage = Loop::Before(self.behaviour.before.end(now));
                 let name = "value".to_owned();
@@ -257,6 +266,9 @@ impl SimulatedWorker {
             }
             Action::Follow(segment) => {
                 self.leases.follow(segment);
+                if let Some(grid) = self.grid_maker.follow(&segment) {
+                    self.timeline = Some((grid, Timeline::default()));
+                }
                 self.control.follow(segment);
             }
             Action::Extend(lease) => {

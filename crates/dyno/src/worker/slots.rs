@@ -102,6 +102,11 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         (self.slots.len() - self.free.len()) as u32
     }
 
+    /// The most cycles that ran at once: each needed a slot of its own.
+    pub(super) fn running_max(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
     /// Wakes this when a running cycle can go on.
     pub(super) fn set_waker(&self, waker: &Waker) {
         lock(&self.ready.queue).root = Some(waker.clone());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use dyno_bus::segment::RATE_MAX;
 use nix::sys::signal::Signal;
 
-use super::growth::Growth;
-use super::{Evidence, LimitPassed};
-use crate::primary::plan::{DURATION_MAX, OnBacklog, RATE_MIN, Rate, thousands};
+use super::trend::{Assessment, Bounds, Doubt, DoubtKind};
+use super::{BacklogSample, Evidence, LimitPassed};
+use crate::primary::plan::{OnBacklog, RATE_MIN, Rate, thousands};
 
 pub(super) const AFTER_ERROR: &str =
     "mend the error first: the numbers are of a run that went wrong";
@@ -22,22 +22,35 @@ pub(super) const AFTER_PAUSE: &str = "run again without stopping it";
 
 /// How far below the rate that was delivered the next try may begin: queues are short at 90 %.
 const NEXT_RATE_SHARE: f64 = 0.9;
+/// A longer try than this is not suggested.
+const LONGEST_TRY: Duration = Duration::from_secs(60 * 60);
 /// How far above the rate that was held.
 const NEXT_RATE_FACTOR: f64 = 2.0;
 
-pub(super) fn sustained(evidence: &Evidence, growth: &Growth) -> String {
-    let highest = evidence.backlog.iter().map(|sample| sample.waiting + sample.running).max();
+pub(super) fn sustained(evidence: &Evidence, assessment: &Assessment) -> String {
+    let highest = evidence.backlog.iter().map(BacklogSample::total).max();
     let fate = fate(evidence);
+    let busy = assessment.load.map_or(String::new(), |load| format!("; {}", busy(load)));
     format!(
         "{} came due at {} over {}, {fate}, and the backlog stayed bounded: {} at first, {} at \
-         last on average, {} at most",
+         last on average, {} at most{busy}",
         cycles(evidence.cycles.issued),
         evidence.rate,
         seconds(evidence.window),
-        decimal(growth.first),
-        decimal(growth.last),
+        decimal(assessment.first),
+        decimal(assessment.last),
         thousands(highest.unwrap_or(0)),
     )
+}
+
+/// How busy workers were that run one cycle at a time.
+fn busy(load: Bounds) -> String {
+    let (low, high) = ((load.low * 100.0).round(), (load.high * 100.0).round());
+    if low >= high {
+        format!("workers were busy for {high} % of the time")
+    } else {
+        format!("workers were busy for {low} to {high} % of the time")
+    }
 }
 
 pub(super) fn completed(evidence: &Evidence) -> String {
@@ -62,20 +75,22 @@ fn fate(evidence: &Evidence) -> String {
 }
 
 pub(super) fn limit_passed(evidence: &Evidence, passed: LimitPassed) -> String {
-    let parts = evidence.backlog.iter().rfind(|sample| sample.at <= passed.at);
-    let parts = parts.map_or(String::new(), |sample| {
-        let (waiting, running) = (thousands(sample.waiting), thousands(sample.running));
-        format!(" ({waiting} waiting and {running} running shortly before)")
-    });
+    let LimitPassed { sample, limit } = passed;
     let end = match evidence.on_backlog {
         OnBacklog::Stop => ", and the run stopped there",
         OnBacklog::Skip | OnBacklog::Queue => "",
     };
+    let limit = if sample.waiting > limit.waiting && limit.waiting < limit.total {
+        format!("{} waiting cycles", thousands(limit.waiting))
+    } else {
+        cycles(limit.total)
+    };
     format!(
-        "the backlog passed its limit of {} {} into the window, at {}{parts}{end}",
-        cycles(passed.limit),
-        seconds(passed.at - evidence.start),
-        thousands(passed.backlog),
+        "the backlog passed its limit of {limit} {} into the window, with {} waiting and {} \
+         running{end}",
+        seconds(sample.at - evidence.start),
+        thousands(sample.waiting),
+        thousands(sample.running),
     )
 }
 
@@ -98,39 +113,90 @@ pub(super) fn unstarted(evidence: &Evidence) -> String {
     )
 }
 
-pub(super) fn grew(growth: &Growth) -> String {
-    format!(
+/// After a drain whose deadline came first.
+pub(super) fn drain_longer(evidence: &Evidence) -> String {
+    let rate = lower_rate(evidence);
+    format!("{rate}; or give the backlog longer to drain: --drain-deadline 1m")
+}
+
+pub(super) fn overloaded(assessment: &Assessment) -> String {
+    let grew = format!(
         "the backlog grew by {} cycles, from {} in the window's first tenth to {} in its last, \
          where {} are allowed",
-        decimal(growth.cycles()),
-        decimal(growth.first),
-        decimal(growth.last),
-        decimal(growth.allowed),
-    )
+        decimal(assessment.growth()),
+        decimal(assessment.first),
+        decimal(assessment.last),
+        decimal(assessment.allowed),
+    );
+    match assessment.load {
+        Some(load) if load.low > 1.0 => format!(
+            "{grew}: cycles due take {} to {} % of the time that the workers have",
+            (load.low * 100.0).round(),
+            (load.high * 100.0).round(),
+        ),
+        _ => grew,
+    }
 }
 
-pub(super) fn filling(growth: &Growth, rate: f64) -> String {
-    format!(
-        "running cycles still rose in the window, to {}, since a cycle takes about {}: \
-         give a longer --warmup",
-        decimal(growth.running),
-        seconds(Duration::from_secs_f64(growth.running / rate)),
-    )
+/// Why the window does not tell.
+pub(super) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt) -> String {
+    let due = thousands(evidence.cycles.issued);
+    match doubt.kind {
+        DoubtKind::FewCycles => format!(
+            "{due} cycles over {} are too few to tell whether the backlog grows",
+            seconds(evidence.window)
+        ),
+        DoubtKind::LongCycles { quartile } => format!(
+            "cycles take too long for a window of {}: of the earliest, one of four took {} or \
+             more, so that a rising number in flight ({} at first, {} at last) may be overload or \
+             not",
+            seconds(evidence.window),
+            seconds(evidence.window.mul_f64(quartile.min(1.0))),
+            decimal(assessment.first),
+            decimal(assessment.last),
+        ),
+        DoubtKind::Load => {
+            let load = assessment.load.unwrap_or(Bounds { low: 0.0, high: f64::INFINITY });
+            format!(
+                "cycles due take {} to {} % of the time that the workers have: with {due} cycles \
+                 it is not clear whether that is below 100 %",
+                (load.low * 100.0).round(),
+                (load.high * 100.0).round(),
+            )
+        }
+        DoubtKind::Chance => format!(
+            "the backlog went from {} in the window's first tenth to {} in its last: with {due} \
+             cycles that may be chance or overload",
+            decimal(assessment.first),
+            decimal(assessment.last),
+        ),
+    }
 }
 
-/// The growth of a system that can't hold its rate rises with the cycles due, that of chance with
-/// their root: says for how long the two must run to part.
-pub(super) fn unclear(evidence: &Evidence, growth: &Growth) -> String {
-    let due = evidence.cycles.issued as f64;
-    let longer = 8.0 * due / growth.cycles().powi(2);
-    let duration = (evidence.window.as_secs_f64() * longer).ceil();
-    let duration = Duration::from_secs_f64(duration.min(DURATION_MAX.as_secs_f64()));
-    format!(
-        "the backlog grew by {} cycles, which may be chance with {} due: --duration {} would tell",
-        decimal(growth.cycles()),
-        thousands(evidence.cycles.issued),
-        humantime::format_duration(duration),
-    )
+/// How to find out: a window that is expected to tell, or, where that is too long, that the rate is
+/// at capacity.
+pub(super) fn longer(evidence: &Evidence, assessment: &Assessment, doubt: Doubt) -> String {
+    let duration = evidence.window.as_secs_f64() * doubt.factor;
+    if duration > LONGEST_TRY.as_secs_f64() {
+        let near = assessment.load.map(|load| (load.high - 1.0).max(1.0 - load.low) * 100.0);
+        let near = near.filter(|near| *near < 10.0);
+        let near = near.map_or(String::new(), |near| format!(" within {near:.0} %"));
+        return format!(
+            "this rate is at capacity{near}, where even an hour would hardly tell: try another \
+             --rate"
+        );
+    }
+    format!("try --duration {}", round_duration(duration))
+}
+
+/// A number of seconds, rounded up to two digits or so.
+fn round_duration(seconds: f64) -> humantime::FormattedDuration {
+    let step = match seconds {
+        ..60.0 => 1.0,
+        ..600.0 => 10.0,
+        _ => 60.0,
+    };
+    humantime::format_duration(Duration::from_secs(((seconds / step).ceil() * step) as u64))
 }
 
 pub(super) fn failed(evidence: &Evidence) -> String {
@@ -231,13 +297,13 @@ pub(super) fn some_rate(evidence: &Evidence) -> String {
 
 /// A rate somewhat below what the task delivered, if that is one that can be asked for.
 fn next_below(evidence: &Evidence) -> Option<f64> {
-    let delivered = evidence.cycles.completed as f64 / evidence.window.as_secs_f64();
+    let delivered = evidence.delivered as f64 / evidence.window.as_secs_f64();
     let below = match evidence.rate {
-        // Cycles that end in the drain may bring it above what was asked for.
-        Rate::PerSecond(rate) => delivered.min(rate) * NEXT_RATE_SHARE,
-        Rate::Max => delivered * NEXT_RATE_SHARE,
+        // What the warm-up left behind may bring it above what was asked for.
+        Rate::PerSecond(rate) => delivered.min(rate),
+        Rate::Max => delivered,
     };
-    let rate = two_digits(below);
+    let rate = two_digits(below * NEXT_RATE_SHARE);
     (RATE_MIN..=RATE_MAX).contains(&rate).then_some(rate)
 }
 

@@ -1,110 +1,176 @@
-//! Queues of known capacity, simulated, to prove the rule of [`super::growth`] on them.
+//! Systems of every kind, simulated, to prove the rule of [`super::trend`] on them.
 //!
-//! Workers share nothing, so that each is simulated by itself. Every run is repeatable: nothing
-//! but its seed is random.
+//! A simulated run is a list of cycles with their due times, starts and ends. It goes through the
+//! code that a worker runs: the same timeline, the same samples, the same judgement. Every run is
+//! repeatable: nothing but its seed is random.
+
+mod matrix;
+mod queue;
+mod random;
 
 use std::time::Duration;
 
-use dyno_bus::segment::Arrivals;
+use dyno_bus::timeline::{Grid, SLOTS, Timeline};
 use dyno_bus::{Time, clock};
 
-use super::{BacklogSample, Evidence, Judgement, Pauses, WindowCounts, judge};
+use self::queue::Ran;
+use self::random::Random;
+use super::course::Course;
+use super::{BacklogSample, Evidence, LimitPassed, Pauses, Verdict, WindowCounts, judge};
 use crate::primary::beat;
-use crate::primary::plan::{MaxFailed, OnBacklog, Rate};
+use crate::primary::plan::{MaxFailed, OnBacklog, Plan, Rate};
+use crate::primary::tests::plan;
 
-/// Samples of the backlog over the window: as many as all but the shortest have at least.
-const SAMPLES: usize = beat::SAMPLES as usize;
-/// Where they are between two multiples of their distance. Beats do not begin with a window.
-const PLACE: f64 = 0.5;
+/// The window's first instant, on the simulated clock: warm-ups fit before it.
+const START: Duration = Duration::from_secs(10_000);
+/// Samples of the backlog over the window, each in the middle of its part, where beats fall on average.
+const SAMPLES: u32 = beat::SAMPLES;
 
-/// A task, its workers, and the load on them.
+/// A system, and the load on it. The drain has no deadline: the rule is asked before that fails the
+/// cycles that take longer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct System {
-    pub(super) rate: f64,
-    pub(super) workers: u32,
-    pub(super) warmup: f64,
-    pub(super) duration: f64,
-    pub(super) arrivals: Arrivals,
+    pub(super) kind: Kind,
     pub(super) service: Service,
-    pub(super) order: Order,
+    pub(super) poisson: bool,
+    /// Cycles per second.
+    pub(super) rate: f64,
+    /// In seconds.
+    pub(super) warmup: f64,
+    /// In seconds.
+    pub(super) window: f64,
+    /// The rate as a share of the system's capacity; a slowing system's is that at the window's end.
+    pub(super) load: f64,
 }
 
-/// How long a cycle takes, in seconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Service {
-    /// Always as long.
-    Constant(f64),
-    /// Exponential, of this mean.
-    Exponential(f64),
-    /// From one time at the run's start to another at its end.
-    Leaking(f64, f64),
-    /// Constant, but nothing runs between two instants of the run.
-    Stalling { service: f64, from: f64, until: f64 },
-}
-
-/// In which order cycles run.
+/// Who serves the cycles, and in which order.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Order {
-    /// Sync: one after the other in each worker.
-    Sequential,
-    /// Async: at once.
-    Overlapping,
-    /// Async: at once, to wait in turn for one resource behind them.
-    Shared,
+pub(super) enum Kind {
+    /// Sync tasks: each worker has a queue of its own.
+    Sync {
+        workers: u32,
+        /// The first worker takes a fifth longer than the others, and is at `load`.
+        uneven: bool,
+    },
+    /// Async tasks of two workers that share this many permits, first come first served.
+    Pool { permits: u32 },
+    /// The same with one permit, but the newest cycle is served first.
+    LastFirst,
+    /// One server whose speed all cycles in flight share.
+    Sharing,
+    /// Async tasks that nothing limits: `load` is the service in seconds.
+    Infinite,
+}
+
+/// How long a cycle takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Service {
+    Constant,
+    Exponential,
+    /// Hyper-exponential with balanced means: its squared coefficient of variation is 4.
+    Hyper,
+    /// Of shape 2.5.
+    Pareto,
+    /// Of the sum of four exponential stages.
+    Erlang,
+    /// Nine of ten cycles take a tenth as long as the others.
+    Bimodal,
+    /// Log-normal with a squared coefficient of variation of 2.
+    LogNormal,
+    /// Constant, but nothing runs for 200 ms of each two seconds.
+    Stalls,
+    /// Constant, and slower by 1 % of it each second.
+    Slows,
+    /// Exponential, and after four fifths of the window nothing runs any more.
+    Stops,
+    /// Two of five cycles are answered by a cache at once, the others take an exponential time.
+    Cached,
+}
+
+/// What the verdict makes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Held,
+    Unclear,
+    Overloaded,
+    /// As overloaded, by the backlog's limit alone.
+    Limit,
 }
 
 impl System {
     /// Runs it and judges it.
-    pub(super) fn judged(&self, seed: u64) -> Judgement {
-        judge(&self.evidence(seed))
+    pub(super) fn answer(&self, seed: u64) -> (Answer, Option<f64>) {
+        let evidence = self.evidence(seed);
+        let judgement = judge(&evidence);
+        let answer = match judgement.verdict {
+            Verdict::Sustained => Answer::Held,
+            Verdict::Inconclusive => Answer::Unclear,
+            Verdict::Unsustained if evidence.passed.is_some() => Answer::Limit,
+            Verdict::Unsustained => Answer::Overloaded,
+            Verdict::Completed
+            | Verdict::Failed
+            | Verdict::Invalid
+            | Verdict::Interrupted { .. }
+            | Verdict::Error => panic!("{self:?} {judgement:?}"),
+        };
+        let longer = judgement
+            .hint
+            .strip_prefix("try --duration ")
+            .map(|duration| humantime::parse_duration(duration).expect("a duration").as_secs_f64());
+        (answer, longer)
     }
 
     /// What a run of it shows.
     pub(super) fn evidence(&self, seed: u64) -> Evidence {
-        let mut random = Random(seed);
-        let mut timeline = Timeline::new(self.warmup, self.duration);
-        let until = self.warmup + self.duration;
-        for worker in 0..self.workers {
-            let mut free = 0.0_f64;
-            let mut poisson = 0.0_f64;
-            for cycle in 0.. {
-                let index = f64::from(worker) + f64::from(cycle) * f64::from(self.workers);
-                let mean_gap = f64::from(self.workers) / self.rate;
-                let due = match self.arrivals {
-                    Arrivals::Uniform => index / self.rate,
-                    Arrivals::Poisson => {
-                        poisson += mean_gap * random.exponential();
-                        poisson
-                    }
-                };
-                if due >= until {
-                    break;
-                }
-                let (start, begin) = match self.order {
-                    Order::Sequential => (due.max(free), due.max(free)),
-                    Order::Overlapping => (due, due),
-                    Order::Shared => (due, due.max(free)),
-                };
-                free = begin + self.service_at(begin, &mut random);
-                timeline.add(due, start, free);
+        let cycles = queue::run(self, &mut Random::new(seed));
+        let at = |seconds: f64| {
+            let nanos = START.as_nanos() as f64 + seconds * 1e9;
+            if seconds.is_finite() { Time::from_nanos(nanos as u64) } else { Time::NEVER }
+        };
+        let (start, window) = (at(0.0), Duration::from_secs_f64(self.window));
+        let warmup = Duration::from_secs_f64(self.warmup);
+        let grid = Grid::new(at(-self.warmup), start, window);
+        let workers = self.workers();
+        let mut timelines = vec![Timeline::default(); workers as usize];
+        let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
+        let mut counts = WindowCounts::default();
+        for cycle in &cycles {
+            let [due, begun, end] = [cycle.due, cycle.start, cycle.end].map(at);
+            let place = grid.place(due);
+            course.due[(place * SLOTS as u64 * 2 / dyno_bus::timeline::PLACES) as usize] += 1;
+            let in_window = u64::from(cycle.due >= 0.0);
+            counts.issued += in_window;
+            if end < Time::NEVER {
+                let (wait, service) = (begun.nanos_since(due), end.nanos_since(begun));
+                timelines[cycle.worker as usize].record(&grid, place, wait, service);
+                counts.completed += in_window;
+            } else if begun < Time::NEVER {
+                counts.abandoned += in_window;
+            } else {
+                counts.unstarted += in_window;
             }
         }
-        let start = Time::from_nanos((self.warmup * 1e9) as u64);
+        for (worker, timeline) in timelines.iter().enumerate() {
+            course.add(timeline, running_max(&cycles, worker as u32));
+        }
+        let backlog = samples(&cycles, self.window);
+        let rate = Rate::PerSecond(self.rate);
+        let plan = Plan { rate, warmup, duration: window, workers, ..plan() };
+        let passed = backlog_limit(&plan, &cycles, &backlog);
         Evidence {
             rate: Rate::PerSecond(self.rate),
-            warmup: Duration::from_secs_f64(self.warmup),
+            warmup,
             start,
-            window: Duration::from_secs_f64(self.duration),
-            planned: Duration::from_secs_f64(self.duration),
-            cycles: WindowCounts {
-                issued: timeline.due,
-                completed: timeline.due,
-                ..WindowCounts::default()
-            },
-            max_failed: MaxFailed::Count(0),
-            backlog: timeline.samples(start),
-            on_backlog: OnBacklog::Queue,
-            passed: None,
+            window,
+            planned: window,
+            asked: self.rate * self.window,
+            course,
+            cycles: counts,
+            delivered: counts.completed,
+            max_failed: MaxFailed::Share(1.0),
+            backlog,
+            on_backlog: OnBacklog::Stop,
+            passed,
             unleased: 0,
             bus_stall_ns: 0,
             pauses: Pauses::default(),
@@ -113,77 +179,62 @@ impl System {
         }
     }
 
-    fn service_at(&self, begin: f64, random: &mut Random) -> f64 {
-        match self.service {
-            Service::Constant(service) => service,
-            Service::Exponential(mean) => mean * random.exponential(),
-            Service::Leaking(first, last) => {
-                first + (last - first) * begin / (self.warmup + self.duration)
-            }
-            Service::Stalling { service, from, until } => {
-                let stall = if (from..until).contains(&begin) { until - begin } else { 0.0 };
-                stall + service
-            }
+    /// How many workers the cycles are dealt to.
+    pub(super) fn workers(&self) -> u32 {
+        match self.kind {
+            Kind::Sync { workers, .. } => workers,
+            Kind::Pool { .. } | Kind::LastFirst | Kind::Sharing | Kind::Infinite => 2,
         }
     }
 }
 
-/// How many cycles are waiting and running at each sample, gathered from their changes.
-struct Timeline {
-    warmup: f64,
-    step: f64,
-    waiting: Vec<i64>,
-    running: Vec<i64>,
-    due: u64,
+/// The most cycles of a worker that ran at once.
+fn running_max(cycles: &[Ran], worker: u32) -> u64 {
+    let mut changes: Vec<_> = cycles
+        .iter()
+        .filter(|cycle| cycle.worker == worker)
+        .flat_map(|cycle| [(cycle.start, 1), (cycle.end, -1)])
+        .collect();
+    // Where one ends as the next starts, the end comes first.
+    changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut running = 0_i64;
+    let levels = changes.iter().map(|(_, change)| {
+        running += change;
+        running
+    });
+    levels.max().unwrap_or(0) as u64
 }
 
-impl Timeline {
-    fn new(warmup: f64, duration: f64) -> Self {
-        let changes = vec![0; SAMPLES + 1];
-        let step = duration / SAMPLES as f64;
-        Self { warmup, step, waiting: changes.clone(), running: changes, due: 0 }
-    }
-
-    fn add(&mut self, due: f64, start: f64, end: f64) {
-        self.due += u64::from(due >= self.warmup);
-        let [due, start, end] = [due, start, end].map(|time| self.first_sample_after(time));
-        self.waiting[due] += 1;
-        self.waiting[start] -= 1;
-        self.running[start] += 1;
-        self.running[end] -= 1;
-    }
-
-    /// The first sample at or after a time; one past the last for what comes after all of them.
-    fn first_sample_after(&self, time: f64) -> usize {
-        (((time - self.warmup) / self.step - PLACE).ceil().max(0.0) as usize).min(SAMPLES)
-    }
-
-    fn samples(&self, start: Time) -> Vec<BacklogSample> {
-        let (mut waiting, mut running) = (0, 0);
-        let samples = (0..SAMPLES).map(|sample| {
-            waiting += self.waiting[sample];
-            running += self.running[sample];
-            let offset = Duration::from_secs_f64(self.step * (sample as f64 + PLACE));
+/// The backlog in the middle of each of [`SAMPLES`] parts of the window.
+fn samples(cycles: &[Ran], window: f64) -> Vec<BacklogSample> {
+    let sorted = |time: fn(&Ran) -> f64| {
+        let mut times: Vec<_> = cycles.iter().map(time).collect();
+        times.sort_by(f64::total_cmp);
+        times
+    };
+    let [due, started, ended] = [sorted(|c| c.due), sorted(|c| c.start), sorted(|c| c.end)];
+    let until = |times: &[f64], at: f64| times.partition_point(|time| *time <= at) as u64;
+    (0..SAMPLES)
+        .map(|sample| {
+            let at = (f64::from(sample) + 0.5) / f64::from(SAMPLES) * window;
+            let (due, started, ended) = (until(&due, at), until(&started, at), until(&ended, at));
+            let offset = Duration::from_secs_f64(at);
             BacklogSample {
-                at: Time::from_nanos(start.as_nanos() + clock::nanos(offset)),
-                waiting: u64::try_from(waiting).expect("a cycle waits before it starts"),
-                running: u64::try_from(running).expect("a cycle starts before it ends"),
+                at: Time::from_nanos(clock::nanos(START + offset)),
+                waiting: due - started,
+                running: started - ended,
             }
-        });
-        samples.collect()
-    }
+        })
+        .collect()
 }
 
-/// Marsaglia's xorshift64* (2003; Vigna, 2016): unrelated to the streams of due times.
-struct Random(u64);
-
-impl Random {
-    fn exponential(&mut self) -> f64 {
-        self.0 = (self.0 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).max(1);
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let bits = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11;
-        -((bits + 1) as f64 / (1_u64 << 53) as f64).ln()
-    }
+/// Whether the default limit stops the run.
+fn backlog_limit(plan: &Plan, cycles: &[Ran], samples: &[BacklogSample]) -> Option<LimitPassed> {
+    let before = |time: f64| time < 0.0;
+    let count =
+        |of: fn(&Ran) -> f64| cycles.iter().filter(|cycle| before(of(cycle))).count() as u64;
+    let (due, started, ended) = (count(|c| c.due), count(|c| c.start), count(|c| c.end));
+    let limit = plan.backlog_limit(due - started, started - ended)?;
+    let passes = |sample: &&BacklogSample| limit.is_passed_by(sample.waiting, sample.running);
+    samples.iter().find(passes).map(|&sample| LimitPassed { sample, limit })
 }

@@ -117,6 +117,7 @@ fn verdicts_are_read_back_with_their_signal() {
     for verdict in [
         Verdict::Completed,
         Verdict::Sustained,
+        Verdict::Inconclusive,
         Verdict::Failed,
         Verdict::Unsustained,
         Verdict::Invalid,

@@ -120,13 +120,18 @@ impl SimulatedWorker {
         let fails = (number + 1).is_multiple_of(self.behaviour.fails_each);
         self.running.push(Running { due, start: now, end, fails });
         self.started.push(due.index);
+        self.running_max = self.running_max.max(self.running.len() as u64);
         self.counts[due.phase].started += 1;
     }
 
     fn ended(&mut self, run: Running, now: Time) {
         let Running { due, start, end: _, fails } = run;
-        self.cycles[due.phase].wait.push(start.nanos_since(due.at));
-        self.cycles[due.phase].service.push(now.nanos_since(start));
+        let (wait, service) = (start.nanos_since(due.at), now.nanos_since(start));
+        self.cycles[due.phase].wait.push(wait);
+        self.cycles[due.phase].service.push(service);
+        if let Some((grid, timeline)) = &mut self.timeline {
+            timeline.record(grid, grid.place(due.at), wait, service);
+        }
         self.values[due.phase].push(due.index);
         let counts = &mut self.counts[due.phase];
         *(if fails { &mut counts.failed } else { &mut counts.completed }) += 1;

@@ -35,6 +35,8 @@ impl SimulatedWorker {
             delivered: self.counts.measured.completed,
             censored_age_min_ns: None,
             emitted: self.emitted.clone(),
+            running_max: self.running_max,
+            timeline: self.timeline.as_ref().map(|(_, timeline)| timeline.clone()),
             harness: Harness { unleased: self.leases.unleased, stall_ns: 0 },
         };
         let measured = &mut drained.counts.measured;

@@ -14,6 +14,7 @@ fn start() -> Command {
         in_flight_max: None,
         backlog_max: None,
         pacing: Pacing::Sleep,
+        window_ns: 0,
         probe_period_ns: 1,
         flush_period_ns: 1,
         drain_deadline_ns: 1,

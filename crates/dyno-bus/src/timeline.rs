@@ -1,0 +1,375 @@
+//! What became of the cycles over the course of a run, in a few kilobytes: the verdict's evidence.
+//!
+//! A [`Batch`](crate::message::Batch) carries how long cycles waited and ran, but not when they were
+//! due. The verdict needs that too: whether later cycles take longer than earlier ones, and how many
+//! were in flight at each moment. So each worker keeps a [`Timeline`], which cuts the measured window
+//! into [`SLOTS`] by the times at which cycles ended, and into [`PARTS`] by the times at which they
+//! were due. It sends the timeline once, with its account.
+//!
+//! A [`Grid`] is the arithmetic of these cuts, on which worker and primary agree. A cycle's due time
+//! goes from the loop to the bus thread as a [place](Grid::place), a quarter of a slot long, in the
+//! unused bits of its record.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{self, Time};
+
+/// The slots of the measured window. 240 divide evenly into blocks of many sizes, and an interval
+/// of a fiftieth of the window still has almost five.
+pub const SLOTS: usize = 240;
+/// The parts of the window by due time: the least number that makes both six and ten blocks.
+pub const PARTS: usize = 30;
+/// Places in a slot: how exactly the due time of a single cycle is known.
+const PLACES_PER_SLOT: usize = 4;
+/// Places in the window.
+const PLACES_PER_WINDOW: u64 = (SLOTS * PLACES_PER_SLOT) as u64;
+/// All places: one window's length before the window's start, then the window.
+pub const PLACES: u64 = 2 * PLACES_PER_WINDOW;
+/// The bits that a place takes.
+pub const PLACE_BITS: u32 = PLACES.ilog2() + 1;
+/// The share of the run whose cycles tell how long a cycle takes, where the warm-up is shorter:
+/// early enough for no long queue to be in front of them.
+const COHORT_SHARE: f64 = 1.0 / 6.0;
+/// Responses are counted in buckets of an eighth of an octave...
+const BUCKETS_PER_OCTAVE: usize = 8;
+/// ...over so many octaves below the window's length. What is shorter moves no trend that matters.
+const OCTAVES: usize = 12;
+/// Buckets of response; the first is of all that is shorter, the last of what is longer than the window.
+pub const BUCKETS: usize = OCTAVES * BUCKETS_PER_OCTAVE + 2;
+
+/// The cuts of one run in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// The measured window's first instant.
+    start: Time,
+    window_ns: u64,
+    /// Places per nanosecond, times 2^64.
+    places_per_ns: u64,
+    /// The first slot that is not of the cohort, counted from a window's length before the window.
+    cohort_end: usize,
+}
+
+impl Grid {
+    /// The grid of a window that begins at `start`, where the run's first cycle is due at `first`.
+    #[must_use]
+    pub fn new(first: Time, start: Time, window: Duration) -> Self {
+        // No window is shorter than a place has nanoseconds, but a foreign peer may say so.
+        let window_ns = clock::nanos(window).max(PLACES_PER_WINDOW + 1);
+        let warmup_ns = start.nanos_since(first);
+        let share = (window_ns + warmup_ns) as f64 * COHORT_SHARE - warmup_ns as f64;
+        let beyond_warmup = (share.max(0.0) / window_ns as f64 * SLOTS as f64).round() as usize;
+        Self {
+            start,
+            window_ns,
+            // Rounded up: a span that is a whole number of places must not lose one.
+            places_per_ns: ((u128::from(PLACES_PER_WINDOW) << 64) / u128::from(window_ns) + 1)
+                as u64,
+            cohort_end: SLOTS + beyond_warmup,
+        }
+    }
+
+    /// The grid of a closed loop, which has a single place: nothing is due there by the clock.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { start: Time::ZERO, window_ns: 0, places_per_ns: 0, cohort_end: SLOTS }
+    }
+
+    /// The place of a due time. Times more than a window's length before the window share the
+    /// first place, and times after the window the last.
+    #[inline]
+    #[must_use]
+    pub fn place(&self, due: Time) -> u64 {
+        let offset =
+            due.as_nanos().saturating_add(self.window_ns).saturating_sub(self.start.as_nanos());
+        self.places(offset).min(PLACES - 1)
+    }
+
+    /// How many whole places a span of time takes.
+    #[inline]
+    fn places(&self, span_ns: u64) -> u64 {
+        ((u128::from(span_ns) * u128::from(self.places_per_ns)) >> 64) as u64
+    }
+
+    /// The instant at which slot `slot` begins, counted from one window's length before the window.
+    #[must_use]
+    pub fn slot_start(&self, slot: usize) -> Time {
+        let offset = (u128::from(self.window_ns) * slot as u128).div_ceil(SLOTS as u128) as u64;
+        let from_zero = self.start.as_nanos().saturating_add(offset);
+        Time::from_nanos(from_zero.saturating_sub(self.window_ns))
+    }
+
+    /// How many slots of the window belong to the cohort, the earliest cycles of the run: none
+    /// where the warm-up is long enough to be the cohort.
+    #[must_use]
+    pub fn cohort_slots(&self) -> usize {
+        self.cohort_end - SLOTS
+    }
+}
+
+/// What became of one worker's cycles over the course of a run; merged, of all workers'.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// Cycles recorded.
+    pub cycles: u64,
+    /// Those of them that ended before the window.
+    pub ended_before: u64,
+    /// Cycles that ended in each slot of the window.
+    #[serde(with = "crate::packed")]
+    pub ended: Vec<u64>,
+    /// Of the cohort, the run's earliest cycles: how many slots later than due each of them ended.
+    #[serde(with = "crate::packed")]
+    pub ages: Vec<u64>,
+    /// Of the cycles due in each part of the window: how many ended.
+    #[serde(with = "crate::packed")]
+    pub part_cycles: Vec<u64>,
+    /// The sums of their service, its square and its cube, in windows.
+    pub part_service: Vec<Moments>,
+    /// The sums of their response, in windows.
+    pub part_response: Vec<f64>,
+    /// How many of them are in each bucket of response: [`BUCKETS`] for each part.
+    #[serde(with = "crate::packed")]
+    pub part_buckets: Vec<u64>,
+}
+
+/// Sums of a value's powers, from which its mean, variance and skew follow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moments {
+    /// The sum.
+    pub sum: f64,
+    /// The sum of squares.
+    pub squares: f64,
+    /// The sum of cubes.
+    pub cubes: f64,
+}
+
+impl Moments {
+    /// Adds one value.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.squares += value * value;
+        self.cubes += value * value * value;
+    }
+}
+
+impl std::ops::AddAssign for Moments {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.cubes += other.cubes;
+    }
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self {
+            cycles: 0,
+            ended_before: 0,
+            ended: vec![0; SLOTS],
+            ages: vec![0; SLOTS],
+            part_cycles: vec![0; PARTS],
+            part_service: vec![Moments::default(); PARTS],
+            part_response: vec![0.0; PARTS],
+            part_buckets: vec![0; PARTS * BUCKETS],
+        }
+    }
+}
+
+impl Timeline {
+    /// Records a cycle that ended, by the place at which it was due.
+    #[inline]
+    pub fn record(&mut self, grid: &Grid, place: u64, wait_ns: u64, service_ns: u64) {
+        self.cycles += 1;
+        let response_ns = wait_ns.saturating_add(service_ns);
+        let due_slot = (place / PLACES_PER_SLOT as u64) as usize;
+        // Twice the places, plus one, so that a due time counts as the middle of its place.
+        let end_place = place + (grid.places(response_ns.saturating_mul(2)) + 1) / 2;
+        let end_slot = (end_place / PLACES_PER_SLOT as u64) as usize;
+        if end_slot < SLOTS {
+            self.ended_before += 1;
+        } else if let Some(ended) = self.ended.get_mut(end_slot - SLOTS) {
+            *ended += 1;
+        }
+        // What was due before the first slot is in it too, at an unknown time.
+        if due_slot < grid.cohort_end
+            && due_slot > 0
+            && let Some(age) = self.ages.get_mut(end_slot - due_slot)
+        {
+            *age += 1;
+        }
+        if due_slot >= SLOTS {
+            let part = (due_slot - SLOTS) / (SLOTS / PARTS);
+            let windows = 1.0 / grid.window_ns as f64;
+            let response = response_ns as f64 * windows;
+            self.part_cycles[part] += 1;
+            self.part_service[part].add(service_ns as f64 * windows);
+            self.part_response[part] += response;
+            self.part_buckets[part * BUCKETS + bucket(response)] += 1;
+        }
+    }
+
+    /// Returns `true` if all its columns are as long as they have to be.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.ended.len() == SLOTS
+            && self.ages.len() == SLOTS
+            && self.part_cycles.len() == PARTS
+            && self.part_service.len() == PARTS
+            && self.part_response.len() == PARTS
+            && self.part_buckets.len() == PARTS * BUCKETS
+    }
+
+    /// Adds another worker's timeline of the same run; both must be [whole](Self::is_whole).
+    pub fn merge(&mut self, other: &Self) {
+        fn add<T: std::ops::AddAssign + Copy>(into: &mut [T], from: &[T]) {
+            into.iter_mut().zip(from).for_each(|(sum, more)| *sum += *more);
+        }
+        self.cycles += other.cycles;
+        self.ended_before += other.ended_before;
+        add(&mut self.ended, &other.ended);
+        add(&mut self.ages, &other.ages);
+        add(&mut self.part_cycles, &other.part_cycles);
+        add(&mut self.part_service, &other.part_service);
+        add(&mut self.part_response, &other.part_response);
+        add(&mut self.part_buckets, &other.part_buckets);
+    }
+}
+
+/// The bucket of a response, in windows.
+#[inline]
+fn bucket(response: f64) -> usize {
+    // The exponent and the first three bits of the fraction are the bucket: no logarithm.
+    const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1 - BUCKETS_PER_OCTAVE.ilog2();
+    let lowest = (1023 - OCTAVES as u64) * BUCKETS_PER_OCTAVE as u64;
+    let above = (response.to_bits() >> FRACTION_BITS).saturating_sub(lowest);
+    if response < 1.0 / (1_u64 << OCTAVES) as f64 {
+        0
+    } else {
+        (above as usize + 1).min(BUCKETS - 1)
+    }
+}
+
+/// The least response of a bucket, in windows.
+#[must_use]
+pub fn bucket_low(bucket: usize) -> f64 {
+    match bucket {
+        0 => 0.0,
+        _ => {
+            let (octave, eighth) =
+                ((bucket - 1) / BUCKETS_PER_OCTAVE, (bucket - 1) % BUCKETS_PER_OCTAVE);
+            let base = 2_f64.powi(octave as i32 - OCTAVES as i32);
+            base * (1.0 + eighth as f64 / BUCKETS_PER_OCTAVE as f64)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_millis(2_400);
+
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    /// A window from 10 s on, of slots of 10 ms, after a warm-up of this length.
+    fn grid(warmup: u64) -> Grid {
+        Grid::new(at(10_000 - warmup), at(10_000), WINDOW)
+    }
+
+    fn record(timeline: &mut Timeline, grid: &Grid, due: u64, wait: u64, service: u64) {
+        timeline.record(grid, grid.place(at(due)), wait * 1_000_000, service * 1_000_000);
+    }
+
+    #[test]
+    fn places_are_quarters_of_slots_and_end_where_the_window_does() {
+        let grid = grid(1_000);
+        assert_eq!(grid.place(Time::ZERO), 0);
+        assert_eq!(grid.place(at(7_600)), 0);
+        assert_eq!(grid.place(at(10_000)), PLACES_PER_WINDOW);
+        assert_eq!(grid.place(at(10_004)), PLACES_PER_WINDOW + 1);
+        assert_eq!(grid.place(at(12_399)), PLACES - 1);
+        assert_eq!(grid.place(Time::NEVER), PLACES - 1);
+        assert_eq!((grid.slot_start(0), grid.slot_start(SLOTS + 1)), (at(7_600), at(10_010)));
+        assert_eq!(grid.slot_start(2 * SLOTS), at(12_400));
+        assert_eq!(Grid::none().place(at(10_000)), 0);
+        assert!(PLACES <= 1 << PLACE_BITS);
+    }
+
+    #[test]
+    fn ends_are_counted_in_the_slot_in_which_they_fall() {
+        let (mut timeline, grid) = (Timeline::default(), grid(1_000));
+        record(&mut timeline, &grid, 9_500, 0, 100);
+        record(&mut timeline, &grid, 9_990, 20, 23);
+        record(&mut timeline, &grid, 10_003, 0, 1);
+        record(&mut timeline, &grid, 12_390, 0, 500);
+        assert_eq!((timeline.cycles, timeline.ended_before), (4, 1));
+        assert_eq!((timeline.ended[0], timeline.ended[3]), (1, 1));
+        assert_eq!(timeline.ended.iter().sum::<u64>(), 2, "the last one ended after the window");
+        // Of the warm-up's two: ten slots later, and four.
+        assert_eq!((timeline.ages[10], timeline.ages[4]), (1, 1));
+        assert_eq!(timeline.ages.iter().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn the_cohort_is_the_warm_up_or_else_the_first_sixth() {
+        assert_eq!(grid(1_000).cohort_slots(), 0);
+        assert_eq!(grid(0).cohort_slots(), SLOTS / 6);
+        let (mut timeline, grid) = (Timeline::default(), grid(0));
+        record(&mut timeline, &grid, 10_000, 0, 5);
+        record(&mut timeline, &grid, 11_000, 0, 5);
+        assert_eq!(timeline.ages.iter().sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn parts_hold_sums_in_windows_and_responses_in_their_buckets() {
+        let (mut timeline, grid) = (Timeline::default(), grid(0));
+        record(&mut timeline, &grid, 10_080, 60, 180);
+        record(&mut timeline, &grid, 12_399, 0, 2_400);
+        assert_eq!((timeline.part_cycles[1], timeline.part_cycles[PARTS - 1]), (1, 1));
+        let service = timeline.part_service[1];
+        assert!(
+            (service.sum - 0.075).abs() < 1e-9 && (service.cubes - 0.075_f64.powi(3)).abs() < 1e-9
+        );
+        assert!((timeline.part_response[1] - 0.1).abs() < 1e-9);
+        let place =
+            timeline.part_buckets[BUCKETS..2 * BUCKETS].iter().position(|&count| count == 1);
+        let place = place.expect("it was counted");
+        assert!((bucket_low(place)..bucket_low(place + 1)).contains(&0.1));
+        assert_eq!(timeline.part_buckets[PARTS * BUCKETS - 1], 1, "as long as the window");
+    }
+
+    #[test]
+    fn buckets_cover_every_response_in_order() {
+        let mut last = 0;
+        for step in 0..4_000 {
+            let response = f64::from(step) / 2_000.0;
+            let bucket = bucket(response);
+            assert!(bucket >= last && response >= bucket_low(bucket), "{response} {bucket}");
+            assert!(bucket == BUCKETS - 1 || response < bucket_low(bucket + 1), "{response}");
+            last = bucket;
+        }
+        assert_eq!((bucket(0.0), last), (0, BUCKETS - 1));
+    }
+
+    #[test]
+    fn merged_timelines_are_one_timeline_of_all_cycles() {
+        let grid = grid(0);
+        let (mut one, mut two, mut all) =
+            (Timeline::default(), Timeline::default(), Timeline::default());
+        for cycle in 0..200 {
+            let half = if cycle % 2 == 0 { &mut one } else { &mut two };
+            record(half, &grid, 10_000 + cycle * 12, cycle % 7, 16);
+            record(&mut all, &grid, 10_000 + cycle * 12, cycle % 7, 16);
+        }
+        one.merge(&two);
+        assert_eq!((one.cycles, &one.ended, &one.ages), (200, &all.ended, &all.ages));
+        assert_eq!(one.part_buckets, all.part_buckets);
+        assert!(one.is_whole());
+        one.ended.pop();
+        assert!(!one.is_whole());
+    }
+}

@@ -1,0 +1,269 @@
+//! The course of a run: what was due and what had ended, slot by slot, and what follows from it.
+//!
+//! A backlog rises for two reasons. Either the rate is not held, or cycles take long and the run is
+//! young: until the first cycles end, the number in flight rises in any system. The run's earliest
+//! cycles, its *cohort*, tell the two apart. No queue was in front of them, so they show how long a
+//! cycle takes by itself: the share of them still in flight at each age. From it follows the backlog
+//! of the same arrivals in a system that holds the rate. What the backlog has *beyond* that comes
+//! from overload or from chance. No order of service is assumed, since only cycles are counted.
+
+use std::time::Duration;
+
+use dyno_bus::timeline::{BUCKETS, Moments, PARTS, SLOTS, Timeline, bucket_low};
+
+use super::bounds;
+
+/// The shortest part of a window that can be judged, in slots: each block must have two.
+const SLOTS_MIN: usize = 60;
+/// Cycles must be short against the window for the cohort to tell how long they take: three of four
+/// end within this share of it.
+const LONG_SHARE: f64 = 0.25;
+
+/// What was due and what had ended over the course of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// Cycles due before the slots of `due`.
+    pub due_earlier: u64,
+    /// Cycles due in each slot: first those of one window's length before the window, then the
+    /// window's own.
+    pub due: Vec<u64>,
+    /// How many slots of the window belong to the cohort; if none, the warm-up is the cohort.
+    pub cohort_slots: usize,
+    /// What became of the cycles, of all workers together.
+    pub timeline: Timeline,
+    /// How busy each worker was.
+    pub workers: Vec<Busy>,
+}
+
+/// How busy one worker was with the cycles due in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Busy {
+    /// The cycles that ended.
+    pub cycles: u64,
+    /// Their service, in windows.
+    pub service: Moments,
+    /// The most cycles that ran at once, warm-up included.
+    pub running_max: u64,
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        Self {
+            due_earlier: 0,
+            due: vec![0; 2 * SLOTS],
+            cohort_slots: 0,
+            timeline: Timeline::default(),
+            workers: Vec::new(),
+        }
+    }
+}
+
+impl Course {
+    /// Adds one worker's timeline, with the most cycles that it ran at once. The timeline must be
+    /// [whole](Timeline::is_whole).
+    pub fn add(&mut self, timeline: &Timeline, running_max: u64) {
+        let mut service = Moments::default();
+        timeline.part_service.iter().for_each(|part| service += *part);
+        let cycles = timeline.part_cycles.iter().sum();
+        self.workers.push(Busy { cycles, service, running_max });
+        self.timeline.merge(timeline);
+    }
+
+    /// Returns `true` if no worker ever ran two cycles at once.
+    #[must_use]
+    pub fn is_serial(&self) -> bool {
+        self.workers.iter().all(|worker| worker.running_max <= 1)
+    }
+
+    /// The backlog at the end of each of the first `slots` slots of the window.
+    #[must_use]
+    pub fn backlog(&self, slots: usize) -> Vec<f64> {
+        let (before, window) = self.due.split_at(SLOTS);
+        let due_before = self.due_earlier + before.iter().sum::<u64>();
+        let mut backlog = due_before as f64 - self.timeline.ended_before as f64;
+        let changes = window.iter().zip(&self.timeline.ended).take(slots);
+        let path = changes.map(|(due, ended)| {
+            backlog += *due as f64 - *ended as f64;
+            // A cycle's end is known to a quarter of a slot only.
+            backlog.max(0.0)
+        });
+        path.collect()
+    }
+
+    /// The service of the cycles due in each of `COUNT` blocks of the window's first `parts` parts,
+    /// on average, in windows.
+    pub(super) fn service<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
+        let all = self.part_rows(parts, |part| self.timeline.part_service[part].sum);
+        self.means(&all)
+    }
+
+    /// The mean response of the cycles due in each block, in windows.
+    pub(super) fn response<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
+        let all = self.part_rows(parts, |part| self.timeline.part_response[part]);
+        self.means(&all)
+    }
+
+    /// The mean response of the cycles due in each part, in windows; where none was, as before.
+    pub(super) fn response_of_parts(&self, parts: usize) -> Vec<f64> {
+        let mut last = 0.0;
+        let rows = self.part_rows(parts, |part| self.timeline.part_response[part]);
+        let means = rows.iter().map(|(cycles, sum)| {
+            if *cycles > 0.0 {
+                last = sum / cycles;
+            }
+            last
+        });
+        means.collect()
+    }
+
+    /// The cycles and a sum of each part.
+    fn part_rows(&self, parts: usize, sum: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
+        (0..parts).map(|part| (self.timeline.part_cycles[part] as f64, sum(part))).collect()
+    }
+
+    /// The mean of each block; that of all where a block has no cycle.
+    fn means<const COUNT: usize>(&self, parts: &[(f64, f64)]) -> [f64; COUNT] {
+        let mean = |block: &[(f64, f64)]| {
+            let (cycles, sum) = block
+                .iter()
+                .fold((0.0, 0.0), |(cycles, sum), part| (cycles + part.0, sum + part.1));
+            (cycles > 0.0).then(|| sum / cycles)
+        };
+        let all = mean(parts).unwrap_or(0.0);
+        bounds::blocks(parts, |block| mean(block).unwrap_or(all))
+    }
+
+    /// The lower quartile of the response of the cycles due in each block, in windows.
+    pub(super) fn response_quartile<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
+        let rows: Vec<_> = self.timeline.part_buckets.chunks(BUCKETS).take(parts).collect();
+        let all = quartile(&rows).unwrap_or(0.0);
+        bounds::blocks(&rows, |block| quartile(block).unwrap_or(all))
+    }
+}
+
+/// The lower quartile of what is counted in these rows of buckets, interpolated within its bucket.
+fn quartile(rows: &[&[u64]]) -> Option<f64> {
+    let in_bucket = |bucket: usize| rows.iter().map(|row| row[bucket]).sum::<u64>();
+    let count: u64 = (0..BUCKETS).map(in_bucket).sum();
+    let rank = count as f64 / 4.0;
+    let mut below = 0.0;
+    for bucket in 0..BUCKETS {
+        let here = in_bucket(bucket) as f64;
+        if here > 0.0 && below + here >= rank {
+            let low = bucket_low(bucket);
+            let high = if bucket + 1 < BUCKETS { bucket_low(bucket + 1) } else { low };
+            return Some(low + (high - low) * (rank - below) / here);
+        }
+        below += here;
+    }
+    None
+}
+
+/// The slots and parts of a window that were run, where it was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) slots: usize,
+    pub(super) parts: usize,
+}
+
+impl Extent {
+    /// The extent of a window that was run for `run` of its planned length; `None` if that is too
+    /// short to judge.
+    pub(super) fn of(run: Duration, planned: Duration) -> Option<Self> {
+        let share = (run.as_secs_f64() / planned.as_secs_f64()).min(1.0);
+        let slots = (share * SLOTS as f64 + 1e-6) as usize;
+        let parts = slots * PARTS / SLOTS;
+        (slots >= SLOTS_MIN && parts >= 10).then_some(Self { slots, parts })
+    }
+
+    /// The share of the planned window.
+    pub(super) fn share(self) -> f64 {
+        self.slots as f64 / SLOTS as f64
+    }
+}
+
+/// The backlog less what fills up.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Beyond {
+    /// At the end of each slot, in cycles.
+    pub(super) path: Vec<f64>,
+    /// The standard error of its rise, as far as the cohort's own chance makes one.
+    pub(super) error: f64,
+    /// What the cohort says of how long a cycle takes.
+    pub(super) cohort: Cohort,
+}
+
+/// How long the run's earliest cycles took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cohort {
+    /// The share of the window within which three of four had ended.
+    pub(super) quartile: f64,
+    /// The share of the window for which each was watched.
+    pub(super) watched: f64,
+    /// Returns `true` if all of them had ended while they were watched.
+    pub(super) ended: bool,
+}
+
+impl Cohort {
+    /// Returns `true` if they tell how long a cycle takes.
+    pub(super) fn is_known(self) -> bool {
+        self.ended && self.quartile < LONG_SHARE
+    }
+}
+
+impl Beyond {
+    /// Of a course, a backlog that follows from it, and a warm-up of so many windows.
+    pub(super) fn of(course: &Course, backlog: &[f64], warmup: f64, asked: f64) -> Self {
+        let slots = backlog.len();
+        let last = SLOTS + course.cohort_slots.min(slots / 2);
+        // Of the first slot's cycles some were due before it.
+        let size: u64 = course.due[1..last].iter().sum();
+        let watched = slots - (last - SLOTS);
+        let mut left = size as f64;
+        let alive: Vec<_> = course.timeline.ages[..watched.min(SLOTS)]
+            .iter()
+            .map(|ended| {
+                left = (left - *ended as f64).max(0.0);
+                left / (size as f64).max(1.0)
+            })
+            .collect();
+        let at_age = |age: usize| alive[age.min(alive.len() - 1)];
+        let path = backlog.iter().enumerate().map(|(slot, backlog)| {
+            let until = SLOTS + slot;
+            let filled: f64 =
+                (1..=until).map(|due| course.due[due] as f64 * at_age(until - due)).sum();
+            backlog - filled
+        });
+        let path = path.collect();
+        let ages = &course.timeline.ages[..watched.min(SLOTS)];
+        let error = rise_error(ages, size, slots, warmup) * asked;
+        let within = |share: f64| {
+            let place = alive.iter().position(|&alive| alive <= 1.0 - share);
+            place.map_or(1.0, |age| (age as f64 + 0.5) / slots as f64)
+        };
+        let cohort = Cohort {
+            quartile: within(0.75),
+            watched: watched as f64 / slots as f64,
+            ended: size > 0 && left <= 0.0,
+        };
+        Self { path, error, cohort }
+    }
+}
+
+/// The standard error of how much more fills up from the window's start to its end, for each cycle
+/// due in the window: a cycle adds to the rise for as long as it outlasts the warm-up.
+fn rise_error(ages: &[u64], size: u64, slots: usize, warmup: f64) -> f64 {
+    let rise = |age: f64| age.clamp(warmup, warmup.max(1.0)) - warmup;
+    let ended: u64 = ages.iter().sum();
+    let of_age = |age: usize| rise((age as f64 + 0.5) / slots as f64);
+    let rows = ages.iter().enumerate().map(|(age, &count)| (of_age(age), count as f64));
+    let censored = (of_age(ages.len()), size.saturating_sub(ended) as f64);
+    let rows: Vec<_> = rows.chain([censored]).filter(|(_, count)| *count > 0.0).collect();
+    let count: f64 = rows.iter().map(|(_, count)| count).sum();
+    if count < 2.0 {
+        return 1.0;
+    }
+    let mean = rows.iter().map(|(rise, count)| rise * count).sum::<f64>() / count;
+    let variance = rows.iter().map(|(rise, count)| (rise - mean).powi(2) * count).sum::<f64>();
+    (variance / count).sqrt() / count.sqrt()
+}

@@ -1,0 +1,355 @@
+//! Whether a rate was held: the rule that answers three ways.
+//!
+//! ```text
+//!   did a worker ever run two cycles at once?
+//!     no  ─▶ the load is known: rate × mean service ÷ workers         surely below 1 ─▶ held
+//!     │                                                surely above 1, backlog grew ─▶ overloaded
+//!     yes ─▶ the backlog beyond what fills up                      surely rises ─▶ overloaded
+//!                                      its floor surely does not rise ─▶ held
+//!                    responses surely do not, and it returns to its level ─▶ held
+//!   nothing is sure ─▶ unclear, with the duration that would tell
+//! ```
+//!
+//! *Held* and *overloaded* are each said on evidence only. `docs/design/0001-verdict-rule.md` has the
+//! reasoning, and the share of wrong answers in simulation.
+
+use dyno_bus::timeline::PARTS;
+
+use super::Evidence;
+use super::bounds::{
+    Slope, Z99, Z995, Z999, Z9975, block_means, blocks, dickey_fuller, line_slope,
+    mean_and_deviation, quantile, student, walk_slope,
+};
+use super::course::{Beyond, Busy, Cohort, Course, Extent};
+
+/// The share of the cycles due by which a backlog may grow and still be called bounded.
+const GROWTH_SHARE: f64 = 0.01;
+/// The cycles by which it may grow however few are due: of so few, each is a step.
+const GROWTH_MIN: f64 = 3.0;
+/// An excess of the load that a rate that is held must be shown not to have. What is smaller takes a
+/// backlog many windows to show.
+const EXCESS: f64 = 0.03;
+/// The statistic of the unit-root test below which a backlog returns to its level: 2.5 % of random
+/// walks are below it.
+const RETURNS: f64 = -3.1;
+/// The same for a backlog that has not risen either: its 5 % point.
+const RETURNS_LEVEL: f64 = -2.86;
+/// The same for one that has not risen at all: its 10 % point.
+const RETURNS_FALLEN: f64 = -2.57;
+/// The rise, as a share of the cycles due, that a backlog must surely have to be told from rounding.
+const RISE_MIN: f64 = 0.002;
+/// Fewer cycles than these tell nothing by the path of their backlog.
+const CYCLES_MIN: f64 = 100.0;
+/// The last third of the window, in parts, and the rise of the response over it, for each window, above
+/// which a system gets slower towards the end.
+const LAST: usize = PARTS / 3;
+const RISE_AT_END: f64 = 0.005;
+/// Standard errors by which each of several workers must seem to be below capacity by itself, where
+/// that error is no more than a share of [`ALONE_ERROR`]. A worker's few cycles of uneven service have
+/// a larger one, and would leave every second run unclear.
+const ALONE: f64 = 0.5;
+const ALONE_ERROR: f64 = 0.08;
+/// A load below this leaves room: a backlog that grows all the same has another cause than service.
+const ROOM: f64 = 0.8;
+
+/// What the backlog did over the window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Trend {
+    /// The rate was held.
+    Held,
+    /// The rate was not held.
+    Overloaded,
+    /// The window does not tell.
+    Unclear(Doubt),
+}
+
+/// Why a window does not tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doubt {
+    /// What stands in the way.
+    pub kind: DoubtKind,
+    /// How many times as long a window would tell, by the errors of this one.
+    pub factor: f64,
+}
+
+/// What stands in the way of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DoubtKind {
+    /// The window was cut, or has too few cycles.
+    FewCycles,
+    /// Cycles take so long that the window shows few of them end.
+    LongCycles {
+        /// The share of the window within which three of four of the earliest had ended.
+        quartile: f64,
+    },
+    /// The load of the workers may be below or above 1.
+    Load,
+    /// The backlog may have risen by chance.
+    Chance,
+}
+
+/// What the evidence says of the load and the backlog.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// What follows.
+    pub trend: Trend,
+    /// Bounds of the load, as a share of capacity, where they are known.
+    pub load: Option<Bounds>,
+    /// The mean backlog of the window's first tenth.
+    pub first: f64,
+    /// The mean backlog of its last tenth.
+    pub last: f64,
+    /// The growth that is allowed between the two.
+    pub allowed: f64,
+}
+
+/// Where a figure lies, surely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// The least that it may be.
+    pub low: f64,
+    /// The most.
+    pub high: f64,
+}
+
+impl Assessment {
+    /// Assesses the window of a run at a rate.
+    #[must_use]
+    pub fn of(evidence: &Evidence) -> Self {
+        let course = &evidence.course;
+        let Some(extent) = Extent::of(evidence.window, evidence.planned) else {
+            return Self::of_too_little(course);
+        };
+        let backlog = course.backlog(extent.slots);
+        let tenths: [f64; 10] = block_means(&backlog);
+        let asked = evidence.asked * extent.share();
+        let allowed = (GROWTH_SHARE * asked).max(GROWTH_MIN);
+        let (first, last) = (tenths[0], tenths[9]);
+        let window = Window {
+            course,
+            extent,
+            warmup: evidence.warmup.as_secs_f64() / evidence.window.as_secs_f64(),
+            asked,
+            allowed,
+            grew: last - first > allowed,
+        };
+        let (load, trend) = if course.is_serial() {
+            let load = window.load();
+            let bounds = Bounds { low: load.all.low, high: load.all.high };
+            (Some(bounds), window.by_load(&load, &backlog))
+        } else {
+            (None, window.by_backlog(&backlog))
+        };
+        Self { trend, load, first, last, allowed }
+    }
+
+    fn of_too_little(course: &Course) -> Self {
+        let backlog = course.backlog(1)[0];
+        let doubt = Doubt { kind: DoubtKind::FewCycles, factor: 4.0 };
+        let trend = Trend::Unclear(doubt);
+        Self { trend, load: None, first: backlog, last: backlog, allowed: GROWTH_MIN }
+    }
+
+    /// How many cycles the backlog grew by; negative where it shrank.
+    #[must_use]
+    pub fn growth(&self) -> f64 {
+        self.last - self.first
+    }
+}
+
+/// What is judged: the part of the window that was run.
+struct Window<'a> {
+    course: &'a Course,
+    extent: Extent,
+    /// The warm-up's length, in windows.
+    warmup: f64,
+    /// The cycles that the rate asks for.
+    asked: f64,
+    allowed: f64,
+    /// The backlog's last tenth is beyond its first by more than is allowed.
+    grew: bool,
+}
+
+/// The load of workers that run one cycle at a time.
+struct Load {
+    /// Of all workers together.
+    all: Estimate,
+    /// Some worker by itself is surely above capacity.
+    above: bool,
+    /// Each worker by itself seems to be below capacity.
+    each_below: bool,
+}
+
+/// A figure with its bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Estimate {
+    low: f64,
+    mean: f64,
+    high: f64,
+}
+
+impl Window<'_> {
+    /// The load: rate × mean service ÷ workers. Its error is that of the cycles, with the skew of
+    /// their sum (Johnson, 1978), or that of ten blocks, since cycles may depend on each other: the
+    /// wider of the two. A load that moves over the window is taken where it ends.
+    fn load(&self) -> Load {
+        let workers = self.course.workers.len() as f64;
+        let per_window = self.asked / self.extent.share() / workers;
+        let mut total = Busy::default();
+        for worker in &self.course.workers {
+            total.cycles += worker.cycles;
+            total.service += worker.service;
+        }
+        let service = mean_service(&total, Z995);
+        let block: [f64; 10] = self.course.service(self.extent.parts);
+        let (_, deviation) = mean_and_deviation(&block);
+        let by_blocks = student(9.0, Z995) * deviation / 10_f64.sqrt();
+        let trend = line_slope(&block, Z995);
+        let moves = trend.low() > 0.0 || trend.high() < 0.0;
+        let end = service.mean + if moves { trend.mean / 2.0 } else { 0.0 };
+        let all = Estimate {
+            low: (end - (service.mean - service.low).max(by_blocks)).max(0.0) * per_window,
+            mean: end * per_window,
+            high: (end + (service.high - service.mean).max(by_blocks)) * per_window,
+        };
+        let workers = &self.course.workers;
+        let alone = |worker: &Busy| mean_service(worker, Z999);
+        let several = workers.len() > 1;
+        Load {
+            all,
+            above: several && workers.iter().any(|worker| per_window * alone(worker).low > 1.0),
+            each_below: !several
+                || workers.iter().all(|worker| {
+                    let one = alone(worker);
+                    let error = (one.mean - one.low) / Z999;
+                    let margin = if error < ALONE_ERROR * one.mean { ALONE * error } else { 0.0 };
+                    per_window * (one.mean + margin) < 1.0
+                }),
+        }
+    }
+
+    fn by_load(&self, load: &Load, backlog: &[f64]) -> Trend {
+        if (load.all.low > 1.0 || load.above) && self.grew {
+            return Trend::Overloaded;
+        }
+        if load.all.high >= 1.0 || !load.each_below {
+            let gap = (1.0 - load.all.mean).abs().max(1e-3);
+            let margin = (load.all.high - load.all.mean).max(load.all.mean - load.all.low);
+            return unclear(DoubtKind::Load, (margin / gap).powi(2));
+        }
+        // What the harness itself takes between two cycles is in no service: a backlog that grows
+        // although there is room says that it is too much.
+        if load.all.high < ROOM && self.grew && self.surely_rises(backlog) {
+            return Trend::Overloaded;
+        }
+        Trend::Held
+    }
+
+    fn by_backlog(&self, backlog: &[f64]) -> Trend {
+        if self.asked < CYCLES_MIN {
+            return unclear(DoubtKind::FewCycles, 1.3 * CYCLES_MIN / self.asked);
+        }
+        let beyond = Beyond::of(self.course, backlog, self.warmup, self.asked);
+        let path = &beyond.path;
+        let tenths: [f64; 10] = block_means(path);
+        let walk = walk_slope(&block_means::<20>(path), Z999, beyond.error);
+        if self.grew && tenths[9] - tenths[0] > self.allowed {
+            return if walk.low() > 0.0 {
+                Trend::Overloaded
+            } else {
+                self.unclear(&beyond, &[walk.margin / walk.mean.max(1e-9)])
+            };
+        }
+        if !beyond.cohort.is_known() {
+            return self.unclear(&beyond, &[]);
+        }
+        // A plan that by chance issued less than its rate says proves less, where the system still
+        // fills up.
+        let issued: u64 = self.course.due[self.course.due.len() / 2..].iter().sum();
+        let short = if self.grew { (1.0 - issued as f64 / self.asked).max(0.0) } else { 0.0 };
+        let bound = EXCESS - short;
+        // Under processor sharing the cycles that stay are the long ones: there are few of them, but
+        // ever more.
+        if walk.low() > RISE_MIN * self.asked || self.rises_at_end() {
+            return self.unclear(&beyond, &[2.0]);
+        }
+        let floor: [f64; 6] = blocks(path, |block| quantile(block, 0.1));
+        let floor = walk_slope(&floor, Z9975, beyond.error);
+        if floor.high() < bound * self.asked {
+            return Trend::Held;
+        }
+        // Responses are in planned windows; slopes are over the part that was run.
+        let share = self.extent.share();
+        let parts = self.extent.parts;
+        let quartile = walk_slope(&self.course.response_quartile::<6>(parts), Z995, 0.0);
+        let mean = line_slope(&self.course.response::<10>(parts), Z99);
+        let response = quartile.high().max(mean.high()) / share;
+        let test = dickey_fuller(path);
+        let rise = tenths[9] - tenths[0];
+        let returns = test < RETURNS
+            || (test < RETURNS_LEVEL && rise <= self.allowed)
+            || (test < RETURNS_FALLEN && rise <= 0.0);
+        if response < bound && returns {
+            return Trend::Held;
+        }
+        let needed =
+            |slope: Slope, unit: f64| slope.margin / unit / (bound - slope.mean / unit).max(1e-9);
+        let growth = walk.margin / walk.mean.max(1e-9);
+        let by_response = needed(quartile, share).max(needed(mean, share));
+        self.unclear(&beyond, &[needed(floor, self.asked), by_response, growth])
+    }
+
+    /// Returns `true` if the response surely rises over the last third of the window: a system that
+    /// gets slower may have held the rate for most of it.
+    fn rises_at_end(&self) -> bool {
+        let parts = self.extent.parts;
+        let all = self.course.response_of_parts(parts);
+        let last = &all[parts - LAST.min(parts)..];
+        let scale = parts as f64 / last.len() as f64 / self.extent.share();
+        line_slope(last, Z999).low() * scale > RISE_AT_END
+    }
+
+    fn surely_rises(&self, backlog: &[f64]) -> bool {
+        walk_slope(&block_means::<20>(backlog), Z999, 0.0).low() > 0.0
+    }
+
+    /// Unclear, where an answer asks for one of these errors to be smaller by so many times.
+    fn unclear(&self, beyond: &Beyond, ratios: &[f64]) -> Trend {
+        let Cohort { quartile, watched, ended } = beyond.cohort;
+        if !beyond.cohort.is_known() {
+            let longer = if ended { quartile / 0.2 } else { (quartile / 0.2).max(2.0 / watched) };
+            return unclear(DoubtKind::LongCycles { quartile }, longer);
+        }
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        unclear(DoubtKind::Chance, least.powi(2))
+    }
+}
+
+/// A doubt that a window of `factor` times the length is expected to settle, with something to spare.
+fn unclear(kind: DoubtKind, factor: f64) -> Trend {
+    const SPARE: f64 = 2.0;
+    Trend::Unclear(Doubt { kind, factor: (factor * SPARE).max(2.0) })
+}
+
+/// The mean service of a worker, in windows.
+fn mean_service(busy: &Busy, z: f64) -> Estimate {
+    let count = busy.cycles as f64;
+    if count < 1.0 {
+        return Estimate { low: 0.0, mean: 0.0, high: f64::INFINITY };
+    }
+    let mean = busy.service.sum / count;
+    if count < 2.0 {
+        // One value says nothing of its error: let that be as much as chance makes of two.
+        return Estimate { low: 0.0, mean, high: mean * (1.0 + student(1.0, z)) };
+    }
+    let square = busy.service.squares / count;
+    let variance = (square - mean * mean).max(0.0) * count / (count - 1.0);
+    let deviation = variance.sqrt();
+    let third = busy.service.cubes / count - 3.0 * mean * square + 2.0 * mean.powi(3);
+    // A deviation that is lost in the sums' rounding has no skew.
+    let skew = if deviation > 1e-6 * mean { third / deviation.powi(3) / count.sqrt() } else { 0.0 };
+    let error = deviation / count.sqrt();
+    let down = student(count - 1.0, z);
+    let up = down + skew * (1.0 + 2.0 * z * z) / 6.0;
+    Estimate { low: mean - down * error, mean, high: mean + up.max(0.0) * error }
+}
