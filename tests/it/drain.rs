@@ -87,6 +87,18 @@ fn cycles_that_wait_at_the_plans_end_are_run_until_the_drain_deadline() {
 }
 
 #[test]
+fn a_sync_cycle_that_would_outlast_the_drain_is_not_begun() {
+    // Each second 20 cycles of 150 ms each come due to one worker, which may drain for 400 ms: the
+    // last cycle that would end in time begins after 250 ms.
+    let line = "-P how=spin -P us=150000 --workers 1 --rate 20 --warmup 0s --duration 1s \
+                --drain-deadline 400ms --kill-grace 10ms";
+    let summary = benchmark(BEHAVES).args(line).run().verdict(1, "unsustained");
+    let cycles = summary.cycles;
+    assert_eq!((cycles.abandoned, cycles.lost, cycles.failed), (0, 0, 0));
+    assert!(cycles.unstarted > 0 && cycles.completed >= 5, "{cycles:?}");
+}
+
+#[test]
 fn a_value_recorded_in_after_counts() {
     let ended = benchmark(MISBEHAVES).args("-P how=record -P at=after").run();
     let summary = ended.verdict(0, "sustained");

@@ -92,6 +92,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         turn_end: Time::ZERO,
         spin: start.pacing == Pacing::Spin,
         drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
+        longest: Duration::ZERO,
         phase: Phase::Warmup,
         window_from: Time::NEVER,
         grid: Grid::none(),
@@ -135,6 +136,8 @@ struct Cycles<'a, B, F> {
     turn_end: Time,
     spin: bool,
     drain_deadline: Duration,
+    /// The longest service so far.
+    longest: Duration,
     /// Of the cycle that began last: under it the values of other threads are recorded too.
     phase: Phase,
     window_from: Time,
@@ -165,13 +168,17 @@ where
         if self.look.has_slept() {
             self.turn_end = now + TURN_MAX;
         }
-        if now >= self.deadline() {
+        let deadline = self.deadline();
+        if now >= deadline {
             return Poll::Ready(Ok(Turn::Over));
         }
         loop {
             let running = self.slots.running();
             self.skip(now, running);
             let wake_at = match self.pace.next(now, running, self.control) {
+                Next::Start(_) if running == 0 && self.would_outlast(now, deadline) => {
+                    return Poll::Ready(Ok(Turn::Over));
+                }
                 Next::Start(due) => {
                     let cycle = Cycle::new(due.index, due.at, self.context);
                     now = self.begin(Begun { due, start: now }, cycle);
@@ -269,10 +276,19 @@ where
         now
     }
 
+    /// Returns `true` if the drain goes on and a cycle that starts now would not end before its
+    /// deadline, by the longest one so far, although nothing else runs. A sync cycle can't be given up: its worker would have to be killed.
+    #[inline]
+    fn would_outlast(&self, now: Time, deadline: Time) -> bool {
+        let would = now + self.longest > deadline && self.slots.running_max() <= 1;
+        would && now >= self.window_end()
+    }
+
     /// Takes note of a cycle's end.
     #[inline]
-    fn ended(&self, begun: Begun, end: Time, outcome: Result<(), String>) {
+    fn ended(&mut self, begun: Begun, end: Time, outcome: Result<(), String>) {
         let Begun { due, start } = begun;
+        self.longest = self.longest.max(end - start);
         let place = self.grid.place(due.at);
         self.end.cycle(due.phase, place, start.nanos_since(due.at), end.nanos_since(start));
         match outcome {

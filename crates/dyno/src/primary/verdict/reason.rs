@@ -45,11 +45,18 @@ pub(super) fn sustained(evidence: &Evidence, assessment: &Assessment) -> String 
 
 /// How busy workers were that run one cycle at a time.
 fn busy(load: Bounds) -> String {
-    let (low, high) = ((load.low * 100.0).round(), (load.high * 100.0).round());
-    if low >= high {
-        format!("workers were busy for {high} % of the time")
+    format!("workers were busy for {} of the time", share(load))
+}
+
+/// `83 %`, `83 to 91 %` or `less than 1 %`.
+fn share(bounds: Bounds) -> String {
+    let (low, high) = ((bounds.low * 100.0).round(), (bounds.high * 100.0).round());
+    if high < 1.0 {
+        "less than 1 %".to_owned()
+    } else if low >= high {
+        format!("{high} %")
     } else {
-        format!("workers were busy for {low} to {high} % of the time")
+        format!("{low} to {high} %")
     }
 }
 
@@ -129,11 +136,9 @@ pub(super) fn overloaded(assessment: &Assessment) -> String {
         decimal(assessment.allowed),
     );
     match assessment.load {
-        Some(load) if load.low > 1.0 => format!(
-            "{grew}: cycles due take {} to {} % of the time that the workers have",
-            (load.low * 100.0).round(),
-            (load.high * 100.0).round(),
-        ),
+        Some(load) if load.low > 1.0 => {
+            format!("{grew}: cycles due take {} of the time that the workers have", share(load))
+        }
         _ => grew,
     }
 }
@@ -158,10 +163,9 @@ pub(super) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt
         DoubtKind::Load => {
             let load = assessment.load.unwrap_or(Bounds { low: 0.0, high: f64::INFINITY });
             format!(
-                "cycles due take {} to {} % of the time that the workers have: with {due} cycles \
-                 it is not clear whether that is below 100 %",
-                (load.low * 100.0).round(),
-                (load.high * 100.0).round(),
+                "cycles due take {} of the time that the workers have: with {due} cycles it is not \
+                 clear whether that is below 100 %",
+                share(load),
             )
         }
         DoubtKind::Chance => format!(

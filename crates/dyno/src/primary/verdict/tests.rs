@@ -163,8 +163,10 @@ fn workers_that_are_busy_for_more_than_all_of_the_time_are_named() {
     assert_eq!(judge(&overloaded).verdict, Verdict::Inconclusive);
     assert_eq!(
         judge(&overloaded).reasons,
-        ["cycles due take 110 to 110 % of the time that the workers have: with 250 cycles it is \
-          not clear whether that is below 100 %"]
+        [
+            "cycles due take 110 % of the time that the workers have: with 250 cycles it is not clear \
+          whether that is below 100 %"
+        ]
     );
 }
 

@@ -26,9 +26,12 @@ use super::course::{Beyond, Busy, Cohort, Course, Extent};
 const GROWTH_SHARE: f64 = 0.01;
 /// The cycles by which it may grow however few are due: of so few, each is a step.
 const GROWTH_MIN: f64 = 3.0;
-/// An excess of the load that a rate that is held must be shown not to have. What is smaller takes a
-/// backlog many windows to show.
-const EXCESS: f64 = 0.03;
+/// The excess of the load that a rate that is held must be shown not to have: of a window of `n`
+/// cycles as much as `EXCESS_ROOTS / √n`, which is about what its own arrivals make by chance, within
+/// these bounds.
+const EXCESS_ROOTS: f64 = 1.34;
+const EXCESS_MIN: f64 = 0.012;
+const EXCESS_MAX: f64 = 0.03;
 /// The statistic of the unit-root test below which a backlog returns to its level: 2.5 % of random
 /// walks are below it.
 const RETURNS: f64 = -3.1;
@@ -267,7 +270,8 @@ impl Window<'_> {
         // fills up.
         let issued: u64 = self.course.due[self.course.due.len() / 2..].iter().sum();
         let short = if self.grew { (1.0 - issued as f64 / self.asked).max(0.0) } else { 0.0 };
-        let bound = EXCESS - short;
+        let excess = (EXCESS_ROOTS / self.asked.sqrt()).clamp(EXCESS_MIN, EXCESS_MAX);
+        let bound = excess - short;
         // Under processor sharing the cycles that stay are the long ones: there are few of them, but
         // ever more.
         if walk.low() > RISE_MIN * self.asked || self.rises_at_end() {
@@ -318,7 +322,8 @@ impl Window<'_> {
         let Cohort { quartile, watched, ended } = beyond.cohort;
         if !beyond.cohort.is_known() {
             let longer = if ended { quartile / 0.2 } else { (quartile / 0.2).max(2.0 / watched) };
-            return unclear(DoubtKind::LongCycles { quartile }, longer);
+            let doubt = Doubt { kind: DoubtKind::LongCycles { quartile }, factor: longer * 1.5 };
+            return Trend::Unclear(doubt);
         }
         let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         unclear(DoubtKind::Chance, least.powi(2))
@@ -327,7 +332,7 @@ impl Window<'_> {
 
 /// A doubt that a window of `factor` times the length is expected to settle, with something to spare.
 fn unclear(kind: DoubtKind, factor: f64) -> Trend {
-    const SPARE: f64 = 2.0;
+    const SPARE: f64 = 3.0;
     Trend::Unclear(Doubt { kind, factor: (factor * SPARE).max(2.0) })
 }
 

@@ -21,6 +21,11 @@ const INFINITE_SERVICES: [f64; 7] = [0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 4.0];
 const WINDOWS: [(f64, f64); 5] =
     [(50.0, 5.0), (400.0, 5.0), (50.0, 40.0), (1_000.0, 30.0), (50.0, 600.0)];
 
+/// Of how many unclear runs of a cell it is tried how long they have to be.
+const AGAIN_MAX: u32 = 20;
+/// Windows of more cycles are not tried.
+const AGAIN_CYCLES_MAX: f64 = 200_000.0;
+
 /// One row of a table: a system at several loads.
 #[derive(Debug, Clone, Copy)]
 struct Row {
@@ -36,8 +41,14 @@ struct Cell {
     unclear: u32,
     overloaded: u32,
     limit: u32,
-    /// Of the unclear runs, how many were run again for as long as was said, and told then.
-    again: u32,
+    again: Again,
+}
+
+/// Unclear runs that were run again for as long as they said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Again {
+    runs: u32,
+    /// Those that told then.
     told: u32,
 }
 
@@ -61,13 +72,13 @@ fn cell(system: System, runs: u32, seed: u64, rerun: bool) -> Cell {
         }
         if rerun
             && answer == Answer::Unclear
-            && cell.again < 20
+            && cell.again.runs < AGAIN_MAX
             && let Some(longer) = longer
-            && longer * system.rate < 200_000.0
+            && longer * system.rate < AGAIN_CYCLES_MAX
         {
-            cell.again += 1;
+            cell.again.runs += 1;
             let (answer, _) = System { window: longer, ..system }.answer(seed ^ 0x5555);
-            cell.told += u32::from(answer != Answer::Unclear);
+            cell.again.told += u32::from(answer != Answer::Unclear);
         }
     }
     cell
@@ -160,7 +171,7 @@ fn print(rows: &[Row], cells: &[Vec<Cell>], heading: &str) {
     }
 }
 
-/// What may be wrong in how many of a thousand runs: 1 %, and 2.5 standard deviations of it.
+/// What may be wrong in how many of a thousand runs, in percent: 1 %, and 2.5 standard deviations of it.
 const WRONG_MAX: f64 = 1.8;
 
 /// The cells that break a bound, a line each.
@@ -168,85 +179,117 @@ fn broken(rows: &[Row], cells: &[Vec<Cell>]) -> Vec<String> {
     let mut broken = Vec::new();
     for (row, cells) in rows.iter().zip(cells) {
         for (&load, cell) in row.loads.iter().zip(cells) {
-            let system = row.system;
-            let mut check = |what: &str, count: u32, most: f64| {
+            let system = System { load, ..row.system };
+            for (what, count, most) in [
+                ("overloaded", cell.overloaded + cell.limit, overloaded_max(&system)),
+                ("held", cell.held, held_max(&system)),
+                ("unclear", cell.unclear, unclear_max(&system)),
+            ] {
+                let Some(most) = most else { continue };
                 // Of few runs, chance may make as much more.
                 let room = 2.5 * (most * (100.0 - most) / f64::from(cell.runs)).sqrt();
                 let most = if cell.runs >= 1_000 { most } else { most + room };
-                if cell.share(count) > most {
-                    let share = cell.share(count);
-                    let window = (system.rate, system.window, system.warmup);
+                let share = cell.share(count);
+                if share > most {
+                    let System { rate, window, warmup, .. } = system;
                     broken.push(format!(
-                        "{window:?} {} at {load}: {what} {share:.1} %, at most {most:.1} %",
+                        "{rate}/s, {window} s after {warmup} s, {} at {load}: {what} {share:.1} %, \
+                         at most {most:.1} %",
                         label(&system)
                     ));
                 }
-            };
-            if system.kind == Kind::Infinite {
-                check("overloaded", cell.overloaded + cell.limit, WRONG_MAX);
-                // Poisson arrivals may by chance be fewer than the rate says: then 64 permits at 1.03 of
-                // their capacity make the very same data.
-                let is_clear = system.service == Service::Constant && !system.poisson;
-                if is_clear && system.window >= 4.0 * load {
-                    check("unclear", cell.unclear, 5.0);
-                }
-                continue;
-            }
-            let degrades = matches!(system.service, Service::Slows | Service::Stops);
-            // What slows by 1 % a second is judged by its load over the window's second half: in the
-            // last seconds of a long window the backlog has no time to grow.
-            let slower =
-                if system.service == Service::Slows { 0.0025 * system.window } else { 0.0 };
-            let load = if degrades { load * (1.0 - slower) } else { load };
-            if load < 1.0 && !degrades {
-                check("overloaded", cell.overloaded + cell.limit, WRONG_MAX);
-            }
-            let cycles = system.rate * system.window;
-            if load > 1.09 {
-                check("held", cell.held, WRONG_MAX);
-            } else if load > 1.02 {
-                check("held", cell.held, if cycles >= 30_000.0 { WRONG_MAX } else { 5.0 });
-            }
-            if let Some(most) = unclear_max(&system, load) {
-                check("unclear", cell.unclear, most);
             }
         }
     }
     broken
 }
 
-/// How many runs of a cell may be unclear, in percent, if that is bounded.
-fn unclear_max(system: &System, load: f64) -> Option<f64> {
+fn degrades(system: &System) -> bool {
+    matches!(system.service, Service::Slows | Service::Stops)
+}
+
+/// How many runs of a cell may be called overloaded, in percent, if that is bounded.
+fn overloaded_max(system: &System) -> Option<f64> {
+    let holds = system.kind == Kind::Infinite || (system.load < 1.0 && !degrades(system));
+    holds.then_some(WRONG_MAX)
+}
+
+/// How many runs of a cell may be called held, in percent, if that is bounded.
+fn held_max(system: &System) -> Option<f64> {
     let cycles = system.rate * system.window;
-    let pool = match system.kind {
-        Kind::Pool { permits } => permits,
-        Kind::Sync { uneven: false, .. } => 0,
-        Kind::Sync { uneven: true, .. } | Kind::Sharing | Kind::LastFirst | Kind::Infinite => {
-            return None;
-        }
-    };
-    let service = f64::from(pool.max(1)) * load / system.rate;
-    let periodic = matches!(system.service, Service::Stalls | Service::Slows | Service::Stops);
-    if system.service == Service::Cached {
+    if system.service == Service::Stops {
+        return Some(WRONG_MAX);
+    }
+    // What slows by 1 % a second is judged by its load over the window's second half: in the last
+    // seconds of a long window the backlog has no time to grow.
+    let slower = if system.service == Service::Slows { 0.0025 * system.window } else { 0.0 };
+    let load = system.load * (1.0 - slower);
+    if load < 1.02 || system.kind == Kind::Infinite {
         return None;
     }
+    let near = load < 1.09;
+    match system.kind {
+        // One of several workers is at this load, which its own cycles alone show: of 250 exponential
+        // ones the mean has an error of 6 %, so that it is below 0.97 at 1.03 in 16 % of runs.
+        Kind::Sync { uneven: true, .. } if near => None,
+        // Of 31 Pareto cycles the mean is below 1 at 1.1 in most runs: the long ones are missing.
+        Kind::Sync { uneven: true, .. }
+            if system.service == Service::Pareto && cycles < 1_000.0 =>
+        {
+            Some(7.0)
+        }
+        // Under processor sharing the cycles that stay are the long ones, which are few: at 1.03 the
+        // backlog grows by 0.7 % of the cycles, less than the share that a held rate may have.
+        Kind::Sharing if system.service == Service::Hyper && near => None,
+        Kind::Sharing if system.service == Service::Hyper && cycles < 1_000.0 => Some(7.0),
+        _ if near && cycles < 30_000.0 => Some(5.0),
+        // Two of five cycles pass the pool: of 3 % too many, 1.8 % of all cycles stay.
+        Kind::Pool { .. } if near && system.service == Service::Cached => Some(5.0),
+        _ => Some(WRONG_MAX),
+    }
+}
+
+/// How many runs of a cell may be unclear, in percent, if that is bounded.
+fn unclear_max(system: &System) -> Option<f64> {
+    let (load, cycles) = (system.load, system.rate * system.window);
+    let (pool, workers) = match system.kind {
+        Kind::Pool { permits } => (permits, 1),
+        Kind::Sync { uneven: false, workers } => (0, workers),
+        // Poisson arrivals may by chance be fewer than the rate says: then 64 permits at 1.03 of their
+        // capacity make the very same data.
+        Kind::Infinite => {
+            let is_clear = system.service == Service::Constant && !system.poisson;
+            return (is_clear && system.window >= 4.0 * load).then_some(5.0);
+        }
+        Kind::Sync { uneven: true, .. } | Kind::Sharing | Kind::LastFirst => return None,
+    };
+    let stalls = system.service == Service::Stalls;
+    if degrades(system) || system.service == Service::Cached {
+        return None;
+    }
+    // Of eight workers one seems to be above capacity by chance: the mean of its 250 cycles has an error
+    // of 13 %. A rule that looks away says *held* in every fourth run in which one worker is at 1.1.
+    let uneven_many = workers >= 8 && system.service == Service::Hyper;
     if cycles < 1_000.0 {
         return match (load, pool) {
-            (0.5, 0) => Some(5.0),
-            (0.5, 1..=4) if !periodic => Some(30.0),
+            (0.5, 0) => Some(if uneven_many { 20.0 } else { 5.0 }),
+            (0.5, 1..=4) if !stalls => Some(30.0),
             (2.0, 0) => Some(30.0),
-            (2.0, 1..=4) if !periodic => Some(5.0),
+            (2.0, 1..=4) if !stalls => Some(5.0),
             _ => None,
         };
     }
-    let long_enough = system.window >= 30.0 * service && (!periodic || system.window >= 20.0);
-    if !long_enough || (0.8 < load && load < 1.3) || load > 1.3 && periodic {
+    let service = f64::from(pool.max(1)) * load / system.rate;
+    let is_long = system.window >= 30.0 * service && (!stalls || system.window >= 20.0);
+    if !is_long || (0.8 < load && load < 1.3) {
         return None;
     }
-    if matches!(system.service, Service::Slows | Service::Stops) {
-        return None;
-    }
-    Some(if system.service == Service::Hyper && pool > 0 && load == 0.8 { 15.0 } else { 5.0 })
+    Some(match (system.service, pool) {
+        (Service::Hyper, 0) if uneven_many && load == 0.8 => 35.0,
+        (Service::Hyper, 16..) if load == 0.8 => 25.0,
+        (Service::Hyper, 1..) if load == 0.8 => 15.0,
+        _ => 5.0,
+    })
 }
 
 /// The runs of a cell that take about as long as any other's.
@@ -256,19 +299,20 @@ fn runs_of(system: &System, most: u32) -> u32 {
 }
 
 /// A table, printed; the cells that break a bound.
-fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Cell; 2]) -> Vec<String> {
+fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Again; 2]) -> Vec<String> {
     let cells = run(rows, |system| runs_of(system, runs), seed, true);
     print(rows, &cells, heading);
     for (row, cells) in rows.iter().zip(&cells) {
-        let degrades = matches!(row.system.service, Service::Slows | Service::Stops);
-        for (&load, cell) in row.loads.iter().zip(cells).filter(|_| !degrades) {
+        // One that nothing limits has no load.
+        let is_judged = row.system.kind != Kind::Infinite && !degrades(&row.system);
+        for (&load, cell) in row.loads.iter().zip(cells).filter(|_| is_judged) {
             let side = match load {
                 ..=0.9 => 0,
                 1.1.. => 1,
                 _ => continue,
             };
-            again[side].again += cell.again;
-            again[side].told += cell.told;
+            again[side].runs += cell.again.runs;
+            again[side].told += cell.again.told;
         }
     }
     broken(rows, &cells)
@@ -307,38 +351,49 @@ fn infinite(rate: f64, window: f64, warmup: f64) -> Vec<Row> {
 }
 
 #[test]
-#[ignore = "it takes minutes"]
-fn the_quick_matrix() {
-    let runs: u32 = std::env::var("RUNS").map_or(200, |runs| runs.parse().expect("a number"));
-    let mut again = <[Cell; 2]>::default();
-    let mut all = Vec::new();
-    for (rate, window) in [WINDOWS[0], WINDOWS[1], WINDOWS[2]] {
-        let rows = rows(rate, window, 1.0);
-        let heading = format!("{rate}/s for {window} s after 1 s");
-        all.extend(table(&rows, runs, 1, &heading, &mut again));
+fn the_small_matrix() {
+    let plain = |kind, service, poisson, rate, window, loads| {
+        let system = System { kind, service, poisson, rate, warmup: 1.0, window, load: 0.0 };
+        Row { system, loads }
+    };
+    let loads: &[f64] = &[0.5, 0.97, 1.1, 2.0];
+    let mut rows = Vec::new();
+    for kind in [
+        Kind::Pool { permits: 1 },
+        Kind::Pool { permits: 4 },
+        Kind::Pool { permits: 64 },
+        Kind::Sync { workers: 1, uneven: false },
+        Kind::Sync { workers: 2, uneven: true },
+        Kind::Sharing,
+        Kind::LastFirst,
+    ] {
+        for (service, poisson) in [
+            (Service::Constant, false),
+            (Service::Exponential, true),
+            (Service::Stalls, false),
+            (Service::Stops, true),
+        ] {
+            let changes = matches!(service, Service::Stalls | Service::Stops);
+            if !changes || !matches!(kind, Kind::Sharing | Kind::LastFirst) {
+                rows.push(plain(kind, service, poisson, 50.0, 5.0, loads));
+            }
+        }
+        rows.push(plain(kind, Service::Exponential, false, 400.0, 5.0, &[0.97, 1.1]));
     }
-    println!("\nagain {again:?} {} broken\n{}", all.len(), all.join("\n"));
+    let services: &[f64] = &[0.01, 0.3, 1.0, 2.0];
+    rows.push(plain(Kind::Infinite, Service::Constant, false, 50.0, 5.0, services));
+    rows.push(plain(Kind::Infinite, Service::Exponential, true, 50.0, 5.0, services));
+    let cells = run(&rows, |_| 40, 3, false);
+    assert_eq!(broken(&rows, &cells), [""; 0]);
+    let told = cells.iter().flatten().filter(|cell| cell.unclear < cell.runs / 2).count();
+    assert!(3 * told > cells.iter().flatten().count(), "{told} cells are clear");
 }
 
 #[test]
-#[ignore = "it takes minutes"]
-fn long_windows() {
-    let runs: u32 = std::env::var("RUNS").map_or(2_000, |runs| runs.parse().expect("a number"));
-    let mut again = <[Cell; 2]>::default();
-    let rows = rows(1_000.0, 30.0, 1.0);
-    let rows: Vec<_> = rows
-        .into_iter()
-        .filter(|row| row.system.kind == Kind::Sharing || row.system.service == Service::Cached)
-        .collect();
-    let all = table(&rows, runs, 5, "long", &mut again);
-    println!("\nagain {again:?} {} broken\n{}", all.len(), all.join("\n"));
-}
-
-#[test]
-#[ignore = "it takes the better part of an hour"]
+#[ignore = "it takes half an hour: RUNS=100 takes three minutes"]
 fn the_whole_matrix() {
     let runs: u32 = std::env::var("RUNS").map_or(1_000, |runs| runs.parse().expect("a number"));
-    let mut again = <[Cell; 2]>::default();
+    let mut again = [Again::default(); 2];
     let mut all = Vec::new();
     for (rate, window) in WINDOWS {
         for warmup in [0.0, 1.0, window] {
@@ -359,5 +414,12 @@ fn the_whole_matrix() {
             all.extend(table(&rows, runs, 1, &heading, &mut again));
         }
     }
-    println!("\nagain {again:?} {} broken\n{}", all.len(), all.join("\n"));
+    for (again, side) in again.iter().zip(["at 0.9 and below", "at 1.1 and above"]) {
+        let Again { runs, told } = again;
+        println!(
+            "unclear runs {side}, run again for as long as they say: {told} of {runs} are told"
+        );
+        assert!(f64::from(*told) >= 0.9 * f64::from(*runs), "{again:?}");
+    }
+    assert_eq!(all, [""; 0], "{} cells break a bound:\n{}", all.len(), all.join("\n"));
 }
