@@ -36,7 +36,7 @@ fn a_cpu_bound_overload_of_all_processors_is_unsustained_and_not_invalid() {
 
 #[test]
 fn slow_async_cycles_are_no_backlog_problem() {
-    let line = "-P how=sleep -P us=200000 --rate 200 --warmup 400ms --duration 500ms";
+    let line = "-P how=sleep -P us=200000 --rate 200 --warmup 400ms --duration 1s";
     let summary = benchmark(BEHAVES).args(line).run().verdict(0, "sustained");
     // Little's law: 200 a second for 200 ms each are 40 at a time.
     assert!((35..=60).contains(&summary.backlog.running_end), "{summary:#?}");

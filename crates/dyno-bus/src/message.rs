@@ -250,6 +250,9 @@ pub struct Harness {
     pub unleased: u64,
     /// For how long recording threads waited for the bus, in nanoseconds, in the measured window.
     pub stall_ns: u64,
+    /// For how long the bus thread woke later than it asked for, in nanoseconds, once measured cycles
+    /// had begun; only what is too long for a busy processor. The process got no time, or was stopped.
+    pub stood_still_ns: u64,
 }
 
 /// A hook of the task that failed.

@@ -96,6 +96,8 @@ struct Driver<'a> {
     /// When cycles stopped becoming due.
     cut: Option<Time>,
     pauses: Vec<Duration>,
+    /// For how long this process stood still in the measured window.
+    stood_still: Duration,
 }
 
 impl<'a> Driver<'a> {
@@ -145,6 +147,7 @@ impl<'a> Driver<'a> {
             ended_by: None,
             cut: None,
             pauses: Vec::new(),
+            stood_still: Duration::ZERO,
             plan,
             worker_exe,
             worker_line,
@@ -162,6 +165,9 @@ impl<'a> Driver<'a> {
         let _woken = self.poll.poll(&mut self.events, Some(timeout));
         let late = clock::now() - wake_at.max(now);
         if late > STALL_MIN {
+            if self.state.phase() == Phase::Measuring {
+                self.stood_still += late;
+            }
             self.step(Event::Stalled(late));
         }
         let mut tokens = std::mem::take(&mut self.unread);
@@ -375,6 +381,7 @@ impl<'a> Driver<'a> {
             faults,
             signal: self.ended_by,
             pauses: self.pauses,
+            stood_still: self.stood_still,
             cpu_share: cpu.as_secs_f64() / elapsed.as_secs_f64().max(f64::EPSILON),
             workers,
         })

@@ -87,7 +87,8 @@ impl OwnBus {
             let collected = self.emitter.collect(&mut self.batch, &mut declares);
             self.batch.as_of = now;
             // Nothing is leased to it.
-            self.batch.harness = Harness { unleased: 0, stall_ns: self.emitter.stalled_ns() };
+            self.batch.harness =
+                Harness { stall_ns: self.emitter.stalled_ns(), ..Harness::default() };
             let mut reports: Vec<_> = declares.into_iter().map(Report::Declare).collect();
             reports.push(Report::Batch(std::mem::take(&mut self.batch)));
             for report in &reports {

@@ -15,7 +15,7 @@ use super::plan::{BacklogLimit, Plan};
 use super::run::{BacklogSummary, ErrorGroup, HarnessSummary, Point, Run, WorkerEnd};
 use super::schedule::Dues;
 use super::verdict::course::Course;
-use super::verdict::{Evidence, LimitPassed, Pauses, WindowCounts, judge};
+use super::verdict::{Evidence, LimitPassed, Pauses, StoodStill, WindowCounts, judge};
 
 /// What is known of a run so far.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub(super) struct Ending {
     pub(super) faults: Vec<String>,
     pub(super) signal: Option<i32>,
     pub(super) pauses: Vec<Duration>,
+    /// For how long the primary itself stood still while cycles were measured.
+    pub(super) stood_still: Duration,
     pub(super) cpu_share: f64,
     pub(super) workers: Vec<WorkerEnd>,
 }
@@ -208,6 +210,7 @@ impl Record {
             lost: account.lost.measured,
         };
         let (unleased, stall_ns, stall_ns_max) = self.troubles();
+        let stood_still = self.stood_still(ending.stood_still);
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
         let total_pause = ending.pauses.iter().sum();
@@ -232,6 +235,7 @@ impl Record {
             passed: self.passed,
             unleased,
             bus_stall_ns: stall_ns_max,
+            stood_still,
             pauses: Pauses { count: ending.pauses.len() as u64, total: total_pause },
             errors: ending.faults,
             signal: ending.signal,
@@ -265,6 +269,25 @@ impl Record {
             },
             observer: self.observer,
         }
+    }
+
+    /// The processes that got no processor time for a while, the longest first.
+    fn stood_still(&self, primary: Duration) -> Vec<StoodStill> {
+        let of = |process| {
+            let harness = self.observer.progress(process).unwrap_or_default().harness;
+            Duration::from_nanos(harness.stood_still_ns)
+        };
+        let workers = self.observer.processes().filter_map(|(process, _)| match process {
+            ProcessId::Worker(worker) => {
+                Some(StoodStill { worker: Some(worker), total: of(process) })
+            }
+            ProcessId::Primary => None,
+        });
+        let primary = StoodStill { worker: None, total: primary };
+        let mut all: Vec<_> =
+            workers.chain([primary]).filter(|still| !still.total.is_zero()).collect();
+        all.sort_by_key(|still| std::cmp::Reverse(still.total));
+        all
     }
 
     /// Unleased cycles, the time that recording threads waited, and the most of one worker.
@@ -301,6 +324,7 @@ impl Run {
             faults: vec![fault],
             signal: None,
             pauses: Vec::new(),
+            stood_still: Duration::ZERO,
             cpu_share: 0.0,
             workers: Vec::new(),
         })

@@ -381,6 +381,7 @@ impl SimulatedPrimary {
             faults: self.told.sentences(),
             signal: (self.signals > 0).then_some(2),
             pauses: Vec::new(),
+            stood_still: Duration::ZERO,
             cpu_share: 0.0,
             workers: Vec::new(),
         });

@@ -124,6 +124,8 @@ pub struct Evidence {
     pub unleased: u64,
     /// For how long recording threads waited for the bus, in the worker where that was longest.
     pub bus_stall_ns: u64,
+    /// The processes that got no processor time for a while, the longest first.
+    pub stood_still: Vec<StoodStill>,
     /// For how long, and how often, the run was stopped by a signal and resumed.
     pub pauses: Pauses,
     /// Workers that died, hooks that failed, accounts that don't add up: a sentence each.
@@ -158,6 +160,15 @@ pub struct LimitPassed {
     pub sample: BacklogSample,
     /// What it might have been.
     pub limit: BacklogLimit,
+}
+
+/// A process that got no processor time for a while: it was stopped, or the machine was busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoodStill {
+    /// The worker; `None` is the primary.
+    pub worker: Option<u32>,
+    /// For how long, in all.
+    pub total: Duration,
 }
 
 /// Stops by a signal that the run came back from.
@@ -259,6 +270,10 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
         invalid(reason::paused(evidence), reason::AFTER_PAUSE);
     } else if evidence.pauses.count > 0 {
         warnings.push(reason::paused(evidence));
+    }
+    // A pause of the whole run has been reported.
+    if evidence.pauses.count == 0 && !evidence.stood_still.is_empty() {
+        warnings.push(reason::stood_still(evidence));
     }
 }
 

@@ -34,6 +34,9 @@ use crate::identity::Identity;
 /// Nothing is taken from the rings while this much waits for the primary to read: then they fill,
 /// and recording threads wait, which is counted. A batch more still fits the link's own limit.
 const QUEUED_MAX: usize = 4 << 20;
+/// A thread that wakes so much later than it asked for had no processor for all of that time: busy
+/// processors are shared by the few milliseconds.
+const STOOD_STILL_MIN: Duration = Duration::from_millis(100);
 /// How often the thread looks up before it knows the run's flush period, and after the drain.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
@@ -158,6 +161,8 @@ pub(super) fn start(
             period: IDLE_PERIOD,
             next: clock::now() + IDLE_PERIOD,
             wanted: false,
+            wanted_before: false,
+            stood_still_ns: 0,
         },
         leases: Leases::new(identity.worker),
         goal: Goal::None,
@@ -191,6 +196,10 @@ struct Publisher {
     next: Time,
     /// There may be something to collect, for which the primary had no room yet.
     wanted: bool,
+    /// The same when the last look ended.
+    wanted_before: bool,
+    /// How much later than asked for this thread woke, in all.
+    stood_still_ns: u64,
 }
 
 impl Publisher {
@@ -199,6 +208,11 @@ impl Publisher {
         let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
         // A cycle is recorded before it is counted: these may be behind the batch by a few.
         (self.batch.as_of, self.batch.counts) = counters.read();
+        // Where the primary was behind, this thread did not wait for the time.
+        let late = self.batch.as_of - self.next;
+        if late > STOOD_STILL_MIN && !self.wanted_before && self.batch.counts.measured.started > 0 {
+            self.stood_still_ns += clock::nanos(late);
+        }
         self.batch.errors.clear();
         counters.take_errors(&mut self.batch.errors);
         self.batch.harness = self.harness(unleased);
@@ -207,7 +221,11 @@ impl Publisher {
     }
 
     fn harness(&self, unleased: u64) -> Harness {
-        Harness { unleased, stall_ns: self.emitter.stalled_ns() }
+        Harness {
+            unleased,
+            stall_ns: self.emitter.stalled_ns(),
+            stood_still_ns: self.stood_still_ns,
+        }
     }
 }
 
@@ -393,6 +411,7 @@ impl Bus {
             }
             self.flush();
         }
+        self.publisher.wanted_before = self.publisher.wanted;
     }
 
     /// Says what was to be said once everything is published.

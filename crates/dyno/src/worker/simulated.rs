@@ -315,7 +315,7 @@ impl SimulatedWorker {
             sequence: self.emitted.batches,
             as_of: now,
             counts: self.counts,
-            harness: Harness { unleased: self.leases.unleased, stall_ns: 0 },
+            harness: Harness { unleased: self.leases.unleased, ..Harness::default() },
             ..Batch::default()
         };
         let mut more = false;

@@ -6,7 +6,7 @@ use dyno_bus::segment::RATE_MAX;
 use nix::sys::signal::Signal;
 
 use super::trend::{Assessment, Bounds, Doubt, DoubtKind};
-use super::{BacklogSample, Evidence, LimitPassed};
+use super::{BacklogSample, Evidence, LimitPassed, StoodStill};
 use crate::primary::plan::{OnBacklog, RATE_MIN, Rate, thousands};
 
 pub(super) const AFTER_ERROR: &str =
@@ -20,6 +20,8 @@ pub(super) const AFTER_STALL: &str =
     "record fewer values per cycle, or lower the --rate: the bus holds up the task";
 pub(super) const AFTER_PAUSE: &str = "run again without stopping it";
 
+/// How many processes that stood still are named.
+const STILL_LISTED: usize = 3;
 /// How far below the rate that was delivered the next try may begin: queues are short at 90 %.
 const NEXT_RATE_SHARE: f64 = 0.9;
 /// A longer try than this is not suggested.
@@ -220,11 +222,14 @@ pub(super) fn failed(evidence: &Evidence) -> String {
 pub(super) fn unleased(evidence: &Evidence) -> String {
     let issued = evidence.cycles.issued;
     format!(
-        "{} of {} came due before the primary had leased them ({}): the harness was late, not \
-         the task",
+        "{} of {} came due before the primary had leased them ({}): {}",
         thousands(evidence.unleased),
         cycles(issued),
         percent(evidence.unleased as f64 / issued.max(1) as f64),
+        match evidence.stood_still.first() {
+            Some(_) => stood_still(evidence),
+            None => "the harness was late, not the task".to_owned(),
+        },
     )
 }
 
@@ -244,6 +249,24 @@ pub(super) fn paused(evidence: &Evidence) -> String {
         count => format!("{} times", thousands(count)),
     };
     format!("the run was stopped {times}, for {} in all", seconds(evidence.pauses.total))
+}
+
+pub(super) fn stood_still(evidence: &Evidence) -> String {
+    let name = |still: &StoodStill| match still.worker {
+        Some(worker) => format!("worker {worker} stood still for {}", seconds(still.total)),
+        None => format!("the primary stood still for {}", seconds(still.total)),
+    };
+    let listed: Vec<_> = evidence.stood_still.iter().take(STILL_LISTED).map(name).collect();
+    let others = match evidence.stood_still.len().saturating_sub(STILL_LISTED) {
+        0 => String::new(),
+        1 => ", and one more process for less".to_owned(),
+        others => format!(", and {others} more processes for less"),
+    };
+    format!(
+        "{}{others}: stopped from outside, or without a processor; cycles that came due meanwhile \
+         waited",
+        listed.join(", ")
+    )
 }
 
 pub(super) fn nothing_issued(evidence: &Evidence) -> String {

@@ -173,6 +173,7 @@ impl System {
             passed,
             unleased: 0,
             bus_stall_ns: 0,
+            stood_still: Vec::new(),
             pauses: Pauses::default(),
             errors: Vec::new(),
             signal: None,

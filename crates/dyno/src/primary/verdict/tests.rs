@@ -43,6 +43,7 @@ fn evidence() -> Evidence {
         passed: None,
         unleased: 0,
         bus_stall_ns: 0,
+        stood_still: Vec::new(),
         pauses: Pauses::default(),
         errors: Vec::new(),
         signal: None,
@@ -210,6 +211,26 @@ fn a_pause_is_told_and_a_long_one_is_invalid() {
 }
 
 #[test]
+fn processes_that_stood_still_are_named_in_a_warning() {
+    let still = |worker, millis| StoodStill { worker, total: Duration::from_millis(millis) };
+    let still =
+        vec![still(Some(1), 520), still(None, 500), still(Some(0), 480), still(Some(2), 110)];
+    let judgement = judge(&Evidence { stood_still: still.clone(), ..evidence() });
+    assert_eq!(judgement.verdict, Verdict::Sustained);
+    assert_eq!(
+        judgement.warnings,
+        [
+            "worker 1 stood still for 520ms, the primary stood still for 500ms, worker 0 stood still \
+          for 480ms, and one more process for less: stopped from outside, or without a processor; \
+          cycles that came due meanwhile waited"
+        ]
+    );
+    let unleased =
+        judge(&Evidence { stood_still: still[..1].to_vec(), unleased: 20, ..evidence() });
+    assert!(unleased.reasons[0].contains("worker 1 stood still"), "{unleased:?}");
+}
+
+#[test]
 fn a_window_without_a_cycle_proves_nothing() {
     let cycles = WindowCounts::default();
     for rate in [Rate::Max, Rate::PerSecond(0.2)] {
@@ -318,6 +339,20 @@ fn growth_that_may_be_chance_is_inconclusive_with_a_duration_that_would_tell() {
     assert!(judgement.reasons[0].contains("chance or overload"), "{judgement:?}");
     assert!(judgement.hint.starts_with("try --duration "), "{judgement:?}");
     assert!(judgement.warnings.is_empty());
+}
+
+#[test]
+fn a_harness_that_takes_more_than_the_task_is_overload_and_a_stall_at_the_end_is_not() {
+    // Serial workers that are busy for a tenth of the time by their service, and fall behind.
+    let late = |wait: fn(f64) -> f64| {
+        let mut late = Evidence { course: course(1, |_| 4.0), ..evidence() };
+        let path = course(1, move |due| 4.0 + wait(due));
+        late.course.timeline.ended = path.timeline.ended;
+        judge(&late).verdict
+    };
+    assert_eq!(late(|_| 0.0), Verdict::Sustained);
+    assert_eq!(late(|due| 200.0 * due.max(0.0)), Verdict::Unsustained);
+    assert_eq!(late(|due| 3_000.0 * (due - 4.6).max(0.0)), Verdict::Sustained);
 }
 
 #[test]

@@ -242,7 +242,7 @@ impl Window<'_> {
         }
         // What the harness itself takes between two cycles is in no service: a backlog that grows
         // although there is room says that it is too much.
-        if load.all.high < ROOM && self.grew && self.surely_rises(backlog) {
+        if load.all.high < ROOM && self.grew && self.rises_all_along(backlog) {
             return Trend::Overloaded;
         }
         Trend::Held
@@ -313,8 +313,14 @@ impl Window<'_> {
         line_slope(last, Z999).low() * scale > RISE_AT_END
     }
 
-    fn surely_rises(&self, backlog: &[f64]) -> bool {
-        walk_slope(&block_means::<20>(backlog), Z999, 0.0).low() > 0.0
+    /// Returns `true` if the backlog surely rises, in both halves of the window: what a stall near its
+    /// end leaves is no sign of overload.
+    fn rises_all_along(&self, backlog: &[f64]) -> bool {
+        let path: [f64; 20] = block_means(backlog);
+        let rise = |half: &[f64]| half[half.len() - 1] - half[0];
+        let (first, second) = path.split_at(path.len() / 2);
+        let steadily = rise(first).min(rise(second)) > self.allowed / 4.0;
+        steadily && self.asked >= CYCLES_MIN && walk_slope(&path, Z999, 0.0).low() > 0.0
     }
 
     /// Unclear, where an answer asks for one of these errors to be smaller by so many times.

@@ -37,7 +37,7 @@ impl SimulatedWorker {
             emitted: self.emitted.clone(),
             running_max: self.running_max,
             timeline: self.timeline.as_ref().map(|(_, timeline)| timeline.clone()),
-            harness: Harness { unleased: self.leases.unleased, stall_ns: 0 },
+            harness: Harness { unleased: self.leases.unleased, ..Harness::default() },
         };
         let measured = &mut drained.counts.measured;
         if self.lie(Lie::MoreCompleted) {
