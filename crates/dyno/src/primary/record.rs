@@ -235,6 +235,8 @@ impl Record {
             passed: self.passed,
             unleased,
             bus_stall_ns: stall_ns_max,
+            bus_stall_between_ns: 0,
+            running_max: self.running_max,
             stood_still,
             pauses: Pauses { count: ending.pauses.len() as u64, total: total_pause },
             errors: ending.faults,

@@ -243,6 +243,19 @@ pub(super) fn stalled(evidence: &Evidence) -> String {
     )
 }
 
+/// What stalls between the cycles of a closed loop cost.
+pub(super) fn stalled_between(evidence: &Evidence) -> String {
+    let stall = Duration::from_nanos(evidence.bus_stall_between_ns);
+    let lost = stall.as_secs_f64() / evidence.window.as_secs_f64();
+    format!(
+        "workers waited for {} of the window's {} to hand over what they measured: no time is wrong \
+         by it, but about {} more cycles could have run",
+        seconds(stall),
+        seconds(evidence.window),
+        percent(lost / (1.0 - lost).max(0.01)),
+    )
+}
+
 pub(super) fn paused(evidence: &Evidence) -> String {
     let times = match evidence.pauses.count {
         1 => "once".to_owned(),

@@ -173,6 +173,8 @@ impl System {
             passed,
             unleased: 0,
             bus_stall_ns: 0,
+            bus_stall_between_ns: 0,
+            running_max: 0,
             stood_still: Vec::new(),
             pauses: Pauses::default(),
             errors: Vec::new(),

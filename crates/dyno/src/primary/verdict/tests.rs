@@ -43,6 +43,8 @@ fn evidence() -> Evidence {
         passed: None,
         unleased: 0,
         bus_stall_ns: 0,
+        bus_stall_between_ns: 0,
+        running_max: 1,
         stood_still: Vec::new(),
         pauses: Pauses::default(),
         errors: Vec::new(),
@@ -193,6 +195,32 @@ fn a_harness_in_the_way_is_invalid_by_its_effect() {
         "the bus held up the task for 62.5ms of the window's 5s (1.25 %)",
         "record fewer values per cycle, or lower the --rate: the bus holds up the task",
     );
+}
+
+#[test]
+fn a_closed_loop_loses_throughput_to_stalls_between_cycles_and_nothing_else() {
+    let closed = Evidence {
+        rate: Rate::Max,
+        bus_stall_ns: 70_000_000,
+        bus_stall_between_ns: 62_500_000,
+        ..evidence()
+    };
+    let judgement = judge(&closed);
+    assert_eq!(judgement.verdict, Verdict::Completed);
+    assert_eq!(
+        judgement.warnings,
+        [
+            "workers waited for 62.5ms of the window's 5s to hand over what they measured: no time is \
+          wrong by it, but about 1.27 % more cycles could have run"
+        ]
+    );
+    // Inside cycles, or while others ran, it is in their service.
+    let inside = Evidence { bus_stall_between_ns: 10_000_000, ..closed.clone() };
+    assert_eq!(judge(&inside).verdict, Verdict::Invalid);
+    let overlapping = Evidence { running_max: 2, ..closed.clone() };
+    assert_eq!(judge(&overlapping).verdict, Verdict::Invalid);
+    let open = Evidence { rate: Rate::PerSecond(50.0), ..closed };
+    assert_eq!(judge(&open).verdict, Verdict::Invalid);
 }
 
 #[test]

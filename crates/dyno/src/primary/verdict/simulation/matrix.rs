@@ -22,9 +22,9 @@ const WINDOWS: [(f64, f64); 5] =
     [(50.0, 5.0), (400.0, 5.0), (50.0, 40.0), (1_000.0, 30.0), (50.0, 600.0)];
 
 /// Of how many unclear runs of a cell it is tried how long they have to be.
-const AGAIN_MAX: u32 = 20;
+const AGAIN_MAX: u32 = 5;
 /// Windows of more cycles are not tried.
-const AGAIN_CYCLES_MAX: f64 = 200_000.0;
+const AGAIN_CYCLES_MAX: f64 = 60_000.0;
 
 /// One row of a table: a system at several loads.
 #[derive(Debug, Clone, Copy)]
