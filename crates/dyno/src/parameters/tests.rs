@@ -219,8 +219,9 @@ fn counts_and_shares_are_read_or_refused() {
     assert_eq!(read(Setting::MaxBacklog, "2k").unwrap().max_backlog, Some(2_000));
     assert_eq!(read(Setting::InFlight, "16").unwrap().in_flight, Some(16));
     assert_eq!(read(Setting::MaxFailed, "0.5%").unwrap().max_failed, MaxFailed::Share(0.005));
-    assert_eq!(read(Setting::Seed, "18446744073709551615").unwrap().seed, u64::MAX);
+    assert_eq!(read(Setting::Seed, "9007199254740991").unwrap().seed, (1 << 53) - 1);
     for (setting, text) in [
+        (Setting::Seed, "9007199254740992"),
         (Setting::MaxBacklog, "0"),
         (Setting::InFlight, "0"),
         (Setting::InFlight, "2M"),

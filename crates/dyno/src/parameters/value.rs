@@ -128,8 +128,12 @@ pub(super) fn max_failed(text: &str) -> Reading<MaxFailed> {
     read.ok_or("it is a number of cycles, like 0 or 20, or a share, like 0.5%".to_owned())
 }
 
+/// The highest seed: many readers of JSON have no integers, and know no larger number exactly.
+const SEED_MAX: u64 = (1 << 53) - 1;
+
 pub(super) fn seed(text: &str) -> Reading<u64> {
-    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+    let seed = text.parse().ok().filter(|seed| *seed <= SEED_MAX);
+    seed.ok_or_else(|| format!("a seed is a whole number from 0 to {SEED_MAX}"))
 }
 
 pub(super) fn arrivals(text: &str) -> Reading<Arrivals> {

@@ -101,10 +101,18 @@ pub(crate) fn of_observer(
     written.map(|()| log.out)
 }
 
-/// `response@worker-0`; what ends a tag in the format is `_`.
+/// `response@worker-0`. What ends a tag in the format is percent-encoded, and `%` too: no two metrics
+/// share a tag.
 fn tag(metric: &str, process: ProcessId) -> String {
-    let kept = |c: char| if c == ',' || c.is_whitespace() { '_' } else { c };
-    let metric: String = metric.chars().map(kept).collect();
+    let mut bytes = [0; 4];
+    let encoded = metric.chars().map(|c| {
+        if c == ',' || c == '%' || c.is_whitespace() {
+            c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
+        } else {
+            c.to_string()
+        }
+    });
+    let metric: String = encoded.collect();
     match process {
         ProcessId::Primary => format!("{metric}@primary"),
         ProcessId::Worker(index) => format!("{metric}@worker-{index}"),
@@ -182,8 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_holds_nothing_that_ends_it() {
-        assert_eq!(tag("a, b\tc", ProcessId::Worker(3)), "a__b_c@worker-3");
+    fn a_tag_holds_nothing_that_ends_it_and_no_two_metrics_share_one() {
+        assert_eq!(tag("a, b\tc", ProcessId::Worker(3)), "a%2C%20b%09c@worker-3");
+        let names = ["a b", "a_b", "a\u{2003}b", "a%20b", "a  b"];
+        let tags = names.map(|name| tag(name, ProcessId::Primary));
+        assert_eq!(tags.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
         assert_eq!(tag("loop_lag", ProcessId::Primary), "loop_lag@primary");
     }
 }
