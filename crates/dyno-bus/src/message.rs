@@ -292,7 +292,7 @@ pub struct Drained {
     /// The most cycles that ran at once.
     pub running_max: u64,
     /// When the cycles that were emitted were due, and when they ended. Missing in a closed loop.
-    pub timeline: Option<Timeline>,
+    pub timeline: Option<Box<Timeline>>,
 }
 
 /// The worker's last words.

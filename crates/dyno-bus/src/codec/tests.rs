@@ -7,6 +7,7 @@ use super::*;
 use crate::clock::Time;
 use crate::message::*;
 use crate::segment::{Arrivals, Pace, PerPhase, Phase, Segment};
+use crate::timeline::{BUCKETS, PARTS, SLOTS, Timeline};
 use crate::value::Unit;
 
 fn frame<M: Serialize>(message: &M) -> Vec<u8> {
@@ -41,7 +42,7 @@ fn batch() -> Batch {
 /// A golden test: if it fails, raise `VERSION` and write the bytes anew.
 #[test]
 fn the_bytes_of_each_message_are_what_they_were() {
-    assert_eq!(VERSION, 3);
+    assert_eq!(VERSION, 4);
     let hello = Report::Hello(Hello { version: 1, worker: 2, nonce: 3, pid: 4 });
     assert_eq!(frame(&hello), [5, 0, 0, 0, 0, 1, 2, 3, 4]);
 
@@ -52,14 +53,28 @@ fn the_bytes_of_each_message_are_what_they_were() {
 
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Batch(batch())), [
-        67, 0, 0, 0, 3,
+        68, 0, 0, 0, 3,
         3, 252, 0x40, 0x42, 0x0f, 0x00,
         1, 1, 0, 0, 0, 0, 251, 0x2c, 0x01, 2, 1, 0, 0, 0,
         0, 0, 3, 1, 0, 250, 9, 4, 251, 0, 0, 0, 0, 0, 1, 0,
         1, 1, 1, 17, 8, 7, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         1, 2, b'n', b'o', 1, 9, 1,
-        0, 0,
+        0, 0, 0,
     ]);
+
+    // Cut, counts, delivered, no age, what was emitted, the harness, the most at once, no timeline.
+    #[rustfmt::skip]
+    assert_eq!(frame(&Report::Drained(Drained { cut: Time::from_nanos(9), running_max: 2, ..Drained::default() })), [
+        24, 0, 0, 0, 6,
+        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
+    ]);
+    let timeline = Some(Box::new(Timeline::default()));
+    let drained = Report::Drained(Drained { timeline, ..Drained::default() });
+    // Five packed columns of which each begins with a width, and 30 times four numbers of eight bytes.
+    let columns = [SLOTS, SLOTS, PARTS, PARTS * BUCKETS].map(|length| length + 1);
+    let fixed = 30 * 4 * 8 + 2;
+    assert!(frame(&drained).len() > columns.iter().sum::<usize>() + fixed);
+    assert!(frame(&drained).len() < 10_000, "it may wait for room in no frame");
 
     let segment = Command::Segment(Segment {
         first: 5,

@@ -433,7 +433,7 @@ impl Bus {
                     delivered: self.counters.read_delivered(),
                     censored_age_min_ns: self.over.censored_age_min_ns,
                     running_max: self.over.running_max,
-                    timeline: self.publisher.emitter.timeline().cloned(),
+                    timeline: self.publisher.emitter.timeline().cloned().map(Box::new),
                     emitted: self.publisher.emitter.emitted(),
                     harness,
                 }));

@@ -277,7 +277,8 @@ where
     }
 
     /// Returns `true` if the drain goes on and a cycle that starts now would not end before its
-    /// deadline, by the longest one so far, although nothing else runs. A sync cycle can't be given up: its worker would have to be killed.
+    /// deadline, by the longest one so far, although nothing else runs. A sync cycle can't be given up:
+    /// its worker would have to be killed.
     #[inline]
     fn would_outlast(&self, now: Time, deadline: Time) -> bool {
         let would = now + self.longest > deadline && self.slots.running_max() <= 1;

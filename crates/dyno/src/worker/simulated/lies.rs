@@ -36,7 +36,7 @@ impl SimulatedWorker {
             censored_age_min_ns: None,
             emitted: self.emitted.clone(),
             running_max: self.running_max,
-            timeline: self.timeline.as_ref().map(|(_, timeline)| timeline.clone()),
+            timeline: self.timeline.as_ref().map(|(_, timeline)| Box::new(timeline.clone())),
             harness: Harness { unleased: self.leases.unleased, ..Harness::default() },
         };
         let measured = &mut drained.counts.measured;

@@ -1,0 +1,113 @@
+//! The matrix, run, printed, and held to its bounds.
+
+use super::*;
+
+fn print(rows: &[Row], cells: &[Vec<Cell>], heading: &str) {
+    println!("\n{heading}\nheld / unclear / overloaded (by the limit alone), in percent");
+    for (row, cells) in rows.iter().zip(cells) {
+        let figures = cells.iter().map(|cell| {
+            let limit = match cell.limit {
+                0 => String::new(),
+                limit => format!("({:.0})", cell.share(limit)),
+            };
+            let [held, unclear, overloaded] =
+                [cell.held, cell.unclear, cell.overloaded + cell.limit].map(|c| cell.share(c));
+            format!("{:<17}", format!("{held:.1}/{unclear:.1}/{overloaded:.1}{limit}"))
+        });
+        println!("{:<34}{}", label(&row.system), figures.collect::<Vec<_>>().join(" "));
+    }
+}
+
+/// A table, printed; the cells that break a bound.
+fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Again; 2]) -> Vec<String> {
+    let cells = run(rows, |system| runs_of(system, runs), seed, true);
+    print(rows, &cells, heading);
+    for (row, cells) in rows.iter().zip(&cells) {
+        // One that nothing limits has no load.
+        let is_judged = row.system.kind != Kind::Infinite && !degrades(&row.system);
+        for (&load, cell) in row.loads.iter().zip(cells).filter(|_| is_judged) {
+            let side = match load {
+                ..=0.9 => 0,
+                1.1.. => 1,
+                _ => continue,
+            };
+            again[side].runs += cell.again.runs;
+            again[side].told += cell.again.told;
+        }
+    }
+    broken(rows, &cells)
+}
+
+#[test]
+fn the_small_matrix() {
+    let plain = |kind, service, poisson, rate, window, loads| {
+        let system = System { kind, service, poisson, rate, warmup: 1.0, window, load: 0.0 };
+        Row { system, loads }
+    };
+    let loads: &[f64] = &[0.5, 0.97, 1.1, 2.0];
+    let mut rows = Vec::new();
+    for kind in [
+        Kind::Pool { permits: 1 },
+        Kind::Pool { permits: 4 },
+        Kind::Pool { permits: 64 },
+        Kind::Sync { workers: 1, uneven: false },
+        Kind::Sync { workers: 2, uneven: true },
+        Kind::Sharing,
+        Kind::LastFirst,
+    ] {
+        for (service, poisson) in [
+            (Service::Constant, false),
+            (Service::Exponential, true),
+            (Service::Stalls, false),
+            (Service::Stops, true),
+        ] {
+            let changes = matches!(service, Service::Stalls | Service::Stops);
+            if !changes || !matches!(kind, Kind::Sharing | Kind::LastFirst) {
+                rows.push(plain(kind, service, poisson, 50.0, 5.0, loads));
+            }
+        }
+        rows.push(plain(kind, Service::Exponential, false, 400.0, 5.0, &[0.97, 1.1]));
+    }
+    let services: &[f64] = &[0.01, 0.3, 1.0, 2.0];
+    rows.push(plain(Kind::Infinite, Service::Constant, false, 50.0, 5.0, services));
+    rows.push(plain(Kind::Infinite, Service::Exponential, true, 50.0, 5.0, services));
+    let cells = run(&rows, |_| 40, 3, false);
+    assert_eq!(broken(&rows, &cells), [""; 0]);
+    let told = cells.iter().flatten().filter(|cell| cell.unclear < cell.runs / 2).count();
+    assert!(3 * told > cells.iter().flatten().count(), "{told} cells are clear");
+}
+
+#[test]
+#[ignore = "it takes half an hour: RUNS=100 takes three minutes"]
+fn the_whole_matrix() {
+    let runs: u32 = std::env::var("RUNS").map_or(1_000, |runs| runs.parse().expect("a number"));
+    let mut again = [Again::default(); 2];
+    let mut all = Vec::new();
+    for (rate, window) in WINDOWS {
+        for warmup in [0.0, 1.0, window] {
+            let rows = rows(rate, window, warmup);
+            let heading = format!("{rate}/s for {window} s after {warmup} s");
+            all.extend(table(&rows, runs, 1, &heading, &mut again));
+        }
+    }
+    for (rate, window, warmup) in [(100.0, 5.0, 0.5), (200.0, 10.0, 2.0), (250.0, 20.0, 0.0)] {
+        let rows = held_out(rate, window, warmup);
+        let heading = format!("held out: {rate}/s for {window} s after {warmup} s");
+        all.extend(table(&rows, runs, 77, &heading, &mut again));
+    }
+    for (rate, window) in [WINDOWS[0], WINDOWS[1], WINDOWS[2]] {
+        for warmup in [0.0, 1.0, window] {
+            let rows = infinite(rate, window, warmup);
+            let heading = format!("nothing limits: {rate}/s for {window} s after {warmup} s");
+            all.extend(table(&rows, runs, 1, &heading, &mut again));
+        }
+    }
+    for (again, side) in again.iter().zip(["at 0.9 and below", "at 1.1 and above"]) {
+        let Again { runs, told } = again;
+        println!(
+            "unclear runs {side}, run again for as long as they say: {told} of {runs} are told"
+        );
+        assert!(f64::from(*told) >= 0.9 * f64::from(*runs), "{again:?}");
+    }
+    assert_eq!(all, [""; 0], "{} cells break a bound:\n{}", all.len(), all.join("\n"));
+}
