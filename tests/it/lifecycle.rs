@@ -99,7 +99,7 @@ fn a_loop_that_is_blocked_for_200_ms_shows_it_in_loop_lag() {
     // Its period is 31 ms: that much of the block had passed, at most, when the first was missed.
     assert!(lag.max >= 169 * MS, "{lag:?}");
     // Each period that was missed counts: 200, 169, 138 and so on.
-    assert!(lag.p90 >= 90 * MS, "{lag:?}");
+    assert!(lag.p90.is_some_and(|p90| p90 >= 90 * MS), "{lag:?}");
     // What waited meanwhile waited that long, too.
     assert!(summary.metric("response").expect("built in").max >= 200 * MS);
 }

@@ -142,8 +142,8 @@ fn row(run: &Saved) -> [String; 7] {
 
 /// What a client would have waited in the worst of a hundred cycles, as one word.
 fn response_p99(summary: &Summary) -> String {
-    let response = summary.metric("response").filter(|response| response.count > 0);
-    let span = response.map(|response| report::span(response.p99).replace(' ', ""));
+    let p99 = summary.metric("response").and_then(|response| response.p99);
+    let span = p99.map(|p99| report::span(p99).replace(' ', ""));
     span.unwrap_or_else(|| "-".to_owned())
 }
 

@@ -155,8 +155,10 @@ pub struct Batch {
     pub as_of: Time,
     /// What became of the cycles so far.
     pub counts: PerPhase<Counts>,
-    /// Cycles that ended, at most one entry a phase.
+    /// Cycles that ended well, at most one entry a phase.
     pub cycles: PerPhase<Cycles>,
+    /// Cycles that ended with an error or a panic.
+    pub failed: PerPhase<Cycles>,
     /// Values of declared metrics.
     pub columns: Vec<Column>,
     /// Errors of failed cycles since the batch before.
@@ -207,7 +209,7 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// Cycles that ended, in columns of equal length. Their outcomes are in [`Counts`].
+/// Cycles that ended alike, in columns of equal length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycles {
     /// start − due, in nanoseconds.
@@ -248,11 +250,15 @@ pub struct CycleError {
 pub struct Harness {
     /// Cycles of the measured window that came due while no lease covered them.
     pub unleased: u64,
-    /// For how long recording threads waited for the bus, in nanoseconds, in the measured window.
+    /// For how long threads waited for the bus inside cycles or beside the loop, in nanoseconds, in
+    /// the measured window: a cycle's service holds the first.
     pub stall_ns: u64,
     /// For how long the bus thread woke later than it asked for, in nanoseconds, once measured cycles
     /// had begun; only what is too long for a busy processor. The process got no time, or was stopped.
     pub stood_still_ns: u64,
+    /// For how long the loop waited for room to record a cycle that had ended, in nanoseconds, in
+    /// the measured window: no part of that cycle's service.
+    pub stall_between_ns: u64,
 }
 
 /// A hook of the task that failed.
@@ -282,6 +288,8 @@ pub struct Drained {
     pub counts: PerPhase<Counts>,
     /// Cycles of either phase that ended well inside the measured window.
     pub delivered: u64,
+    /// Cycles that ended well after the measured window's end, while draining.
+    pub late: u64,
     /// The age of the youngest cycle that never ended, in nanoseconds: what its response is
     /// at least.
     pub censored_age_min_ns: Option<u64>,

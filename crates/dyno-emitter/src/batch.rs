@@ -2,7 +2,7 @@
 //!
 //! An [`Emitter`] lives in the thread that writes to the bus: it makes the rings, drains them into
 //! the columns of a batch, declares each metric before its first value, and keeps count. It
-//! refuses to know when a batch is due, what a cycle's outcome was, or where a batch goes.
+//! refuses to know when a batch is due, why a cycle failed, or where a batch goes.
 
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -17,7 +17,7 @@ use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
 use crate::recorder::{CycleRecorder, Joining, Recorder, Shared, Source, lock};
 use crate::ring::{Consumer, words};
-use crate::word::{unpack_service, unpack_value, unpack_wait};
+use crate::word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
 
 /// The slots of each ring: 512 KiB for a thread that records values, 1 MiB for one that runs
 /// cycles, of which the kernel gives what is reached. Half of them bridge a time slice of 3 ms, for
@@ -212,11 +212,18 @@ impl Emitter {
         self.rings.iter().chain(joining.iter()).map(Joining::waiting).sum()
     }
 
-    /// For how long threads have waited in the measured window because their rings were full, in
-    /// nanoseconds, all of them together.
+    /// For how long threads have waited in the measured window because the rings of their values
+    /// were full, in nanoseconds, all of them together.
     #[must_use]
     pub fn stalled_ns(&self) -> u64 {
         self.shared.stall_ns()
+    }
+
+    /// For how long threads that run cycles have waited in the measured window for room to record
+    /// one that had ended, in nanoseconds.
+    #[must_use]
+    pub fn stalled_between_ns(&self) -> u64 {
+        self.shared.stall_between_ns()
     }
 
     /// Rejects what is recorded from now on, and releases those who wait. What was recorded before
@@ -249,8 +256,9 @@ impl Emitter {
     fn count(&mut self, batch: &mut Batch) {
         batch.sequence = self.emitted.batches;
         self.emitted.batches += 1;
-        self.emitted.cycles +=
-            (batch.cycles.warmup.wait.len() + batch.cycles.measured.wait.len()) as u64;
+        let cycles = [&batch.cycles, &batch.failed]
+            .map(|cycles| cycles.warmup.wait.len() + cycles.measured.wait.len());
+        self.emitted.cycles += cycles.iter().sum::<usize>() as u64;
         self.emitted.values.resize(self.metrics.count as usize, 0);
         for column in &batch.columns {
             self.emitted.values[column.metric as usize] += column.values.len() as u64;
@@ -286,6 +294,11 @@ impl PhaseSwitch {
     pub fn set(&self, phase: Phase) {
         self.0.set_phase(phase);
         install::follow(&self.0);
+    }
+
+    /// No cycle runs and none will: threads that wait from now on hold up no cycle.
+    pub fn cycles_over(&self) {
+        self.0.cycles_over();
     }
 }
 
@@ -372,14 +385,15 @@ fn take_cycles(
         if let Some((grid, timeline)) = &mut timeline {
             for slot in filled {
                 let (wait_ns, place) = unpack_wait(words(slot)[0]);
-                timeline.record(grid, place, wait_ns, unpack_service(words(slot)[1]).0);
+                timeline.record(grid, place, wait_ns, unpack_service(words(slot)[1]));
             }
         }
-        let phase = |slot: &_| unpack_service(words(slot)[1]).1;
-        for alike in filled.chunk_by(|one, next| phase(one) == phase(next)) {
-            let cycles = &mut batch.cycles[phase(&alike[0])];
-            cycles.wait.extend(alike.iter().map(|slot| unpack_wait(words(slot)[0]).0));
-            cycles.service.extend(alike.iter().map(|slot| unpack_service(words(slot)[1]).0));
+        let kind = |slot: &_| unpack_kind(words(slot)[1]);
+        for alike in filled.chunk_by(|one, next| kind(one) == kind(next)) {
+            let (phase, failed) = kind(&alike[0]);
+            let cycles = if failed { &mut batch.failed } else { &mut batch.cycles };
+            cycles[phase].wait.extend(alike.iter().map(|slot| unpack_wait(words(slot)[0]).0));
+            cycles[phase].service.extend(alike.iter().map(|slot| unpack_service(words(slot)[1])));
         }
     })
 }

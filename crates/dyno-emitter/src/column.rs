@@ -23,7 +23,10 @@ pub(crate) struct Columns {
 impl Columns {
     /// Empties a batch of what this emitter put there, and keeps its buffers.
     pub(crate) fn begin(&mut self, batch: &mut Batch) {
-        for cycles in [&mut batch.cycles.warmup, &mut batch.cycles.measured] {
+        let Batch { cycles, failed, .. } = &mut *batch;
+        for cycles in
+            [&mut cycles.warmup, &mut cycles.measured, &mut failed.warmup, &mut failed.measured]
+        {
             cycles.wait.clear();
             cycles.service.clear();
         }

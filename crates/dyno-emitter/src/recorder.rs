@@ -54,15 +54,15 @@ impl CycleRecorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let (producer, consumer) = Arc::new(Ring::new(shared.ring_slots)).ends();
         lock(&shared.joining).push(Joining::Cycles(consumer));
-        Self(Feed { producer, shared: Arc::clone(shared) })
+        Self(Feed { producer, shared: Arc::clone(shared), between: true })
     }
 
     /// Records a cycle that ended, under the phase and the [place](dyno_bus::timeline::Grid::place)
     /// that its due time gave it.
     #[inline]
-    pub fn record(&self, phase: Phase, place: u64, wait_ns: u64, service_ns: u64) {
+    pub fn record(&self, phase: Phase, failed: bool, place: u64, wait_ns: u64, service_ns: u64) {
         if self.0.open().is_some() {
-            self.0.push([pack_wait(wait_ns, place), pack_service(service_ns, phase)]);
+            self.0.push([pack_wait(wait_ns, place), pack_service(service_ns, phase, failed)]);
         }
     }
 }
@@ -85,6 +85,8 @@ impl Source {
 pub(crate) struct Feed<const N: usize> {
     producer: Producer<N>,
     shared: Arc<Shared>,
+    /// It records between cycles: where it waits, no cycle of this thread takes longer.
+    between: bool,
 }
 
 impl Feed<1> {
@@ -92,7 +94,7 @@ impl Feed<1> {
     pub(crate) fn new(shared: &Arc<Shared>, source: Source, ring: &Arc<Ring<1>>) -> Self {
         let (producer, consumer) = ring.ends();
         lock(&shared.joining).push(Joining::Values { source, consumer });
-        Self { producer, shared: Arc::clone(shared) }
+        Self { producer, shared: Arc::clone(shared), between: false }
     }
 
     /// Records a value under the present phase.
@@ -154,6 +156,7 @@ impl<const N: usize> Feed<N> {
     fn wait(&self) -> bool {
         let shared = &*self.shared;
         let (start, state) = (clock::now(), shared.state());
+        let is_over = shared.cycles_over.load(Ordering::Relaxed);
         shared.poke();
         let mut collector = lock(&shared.collector);
         assert_ne!(
@@ -169,9 +172,10 @@ impl<const N: usize> Feed<N> {
         }
         shared.waiting.fetch_sub(1, Ordering::Relaxed);
         drop(collector);
-        if state & MEASURED != 0 {
+        if state & MEASURED != 0 && !is_over {
             let stall_ns = clock::now().nanos_since(start);
-            shared.stall_ns.fetch_add(stall_ns, Ordering::Relaxed);
+            let total = if self.between { &shared.stall_between_ns } else { &shared.stall_ns };
+            total.fetch_add(stall_ns, Ordering::Relaxed);
         }
         self.open().is_some()
     }
@@ -196,6 +200,9 @@ pub(crate) struct Shared {
     room: Condvar,
     waiting: AtomicUsize,
     stall_ns: AtomicU64,
+    stall_between_ns: AtomicU64,
+    /// No cycle runs and none will: nobody's result is worse by a wait.
+    cycles_over: AtomicBool,
     rejected: AtomicU64,
 }
 
@@ -204,7 +211,7 @@ pub(crate) struct Shared {
 pub(crate) enum Joining {
     /// Of values, a word each.
     Values { source: Source, consumer: Consumer<1> },
-    /// Of cycles: the wait, then the service with the phase as its top bit.
+    /// Of cycles: the wait, then the service below the phase and the outcome.
     Cycles(Consumer<2>),
 }
 
@@ -226,6 +233,8 @@ impl Shared {
             room: Condvar::new(),
             waiting: AtomicUsize::new(0),
             stall_ns: AtomicU64::new(0),
+            stall_between_ns: AtomicU64::new(0),
+            cycles_over: AtomicBool::new(false),
             rejected: AtomicU64::new(0),
         }
     }
@@ -280,6 +289,15 @@ impl Shared {
         self.stall_ns.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn stall_between_ns(&self) -> u64 {
+        self.stall_between_ns.load(Ordering::Relaxed)
+    }
+
+    /// Waits count no longer.
+    pub(crate) fn cycles_over(&self) {
+        self.cycles_over.store(true, Ordering::Relaxed);
+    }
+
     /// How many threads wait for room.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
@@ -327,7 +345,7 @@ mod tests {
         shared.pid = 0;
         let cycles = CycleRecorder::new(&Arc::new(shared));
         for number in 0..10 {
-            cycles.record(Phase::Measured, 0, number, 0);
+            cycles.record(Phase::Measured, false, 0, number, 0);
         }
     }
 }

@@ -58,20 +58,29 @@ const WAIT_BITS: u32 = u64::BITS - PLACE_BITS;
 const WAIT_MASK: u64 = (1 << WAIT_BITS) - 1;
 const _: () = assert!(WAIT_MASK == VALUE_MAX - 1, "a place leaves room for any wait");
 
-/// The second word of a cycle. A service of 292 years does not fit.
+/// The second word of a cycle. A service of 146 years does not fit.
 #[inline]
-pub(crate) const fn pack_service(service_ns: u64, phase: Phase) -> u64 {
-    service_ns & !SERVICE_MEASURED | (phase as u64) << 63
+pub(crate) const fn pack_service(service_ns: u64, phase: Phase, failed: bool) -> u64 {
+    service_ns & SERVICE_MASK | (phase as u64) << 63 | (failed as u64) << 62
 }
 
-/// The service and the phase in the second word of a cycle.
+/// The service in the second word of a cycle.
 #[inline]
-pub(crate) const fn unpack_service(word: u64) -> (u64, Phase) {
+pub(crate) const fn unpack_service(word: u64) -> u64 {
+    word & SERVICE_MASK
+}
+
+/// What cycles have in common that go together: the phase, and whether they failed.
+#[inline]
+pub(crate) const fn unpack_kind(word: u64) -> (Phase, bool) {
     let phase = if word & SERVICE_MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
-    (word & !SERVICE_MEASURED, phase)
+    (phase, word & SERVICE_FAILED != 0)
 }
 
 const SERVICE_MEASURED: u64 = 1 << 63;
+const SERVICE_FAILED: u64 = 1 << 62;
+const SERVICE_MASK: u64 = SERVICE_FAILED - 1;
+const _: () = assert!(VALUE_MAX < SERVICE_MASK, "what does not fit is out of range anyway");
 
 #[cfg(test)]
 mod tests {
@@ -96,8 +105,10 @@ mod tests {
                 assert_eq!(unpack_wait(pack_wait(wait_ns, place)), (wait_ns, place));
                 assert_eq!(unpack_wait(pack_wait(u64::MAX, place)), (WAIT_MASK, place));
             }
-            for service_ns in [0, 1, SERVICE_MEASURED - 1] {
-                assert_eq!(unpack_service(pack_service(service_ns, phase)), (service_ns, phase));
+            for (service_ns, failed) in [(0, false), (1, true), (SERVICE_MASK, false), (0, true)] {
+                let word = pack_service(service_ns, phase, failed);
+                assert_eq!(unpack_service(word), service_ns);
+                assert_eq!(unpack_kind(word), (phase, failed));
             }
         }
     }

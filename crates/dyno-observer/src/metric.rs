@@ -19,6 +19,8 @@ pub const RESPONSE: &str = "response";
 ///
 /// All cycles that ended are in them, failed ones too: a client has waited for those as well.
 pub const OF_CYCLES: [&str; 3] = [WAIT, SERVICE, RESPONSE];
+/// Of those, the ones that are known of completed cycles alone too, once some cycle has failed.
+pub const OF_COMPLETED: [&str; 2] = [SERVICE, RESPONSE];
 
 /// A metric's name and unit, shared by all processes that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]

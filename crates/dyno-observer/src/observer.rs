@@ -13,7 +13,7 @@ use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Time};
 
 use crate::error::{AbsorbError, DeclareError, HelloError};
-use crate::metric::{Censored, Label, Metric, MetricStats, RESPONSE};
+use crate::metric::{Censored, Label, Metric, MetricStats, OF_COMPLETED, RESPONSE};
 use crate::process::{OfCycles, Process, ProcessId, Progress};
 use crate::query::{List, Row};
 use crate::series::Series;
@@ -188,6 +188,25 @@ impl Observer {
         self.merge_workers(|metric, series| metric.merge_into(series))
     }
 
+    /// What [`merged`](Self::merged) has of [`OF_COMPLETED`], of the cycles alone that
+    /// completed. Empty unless some failed: then it would be the same.
+    #[must_use]
+    pub fn completed(&self) -> Vec<MetricStats> {
+        if self.processes.values().all(|state| state.completed.is_none()) {
+            return Vec::new();
+        }
+        let censored =
+            self.processes.values().fold(Censored::default(), |sum, one| sum.merge(one.censored));
+        let of = |(index, name): (usize, &str)| {
+            let mut series = Series::default();
+            self.processes.values().for_each(|one| one.merge_completed(index, name, &mut series));
+            let label = Label { name: Arc::from(name), unit: Unit::Nanoseconds };
+            let censored = censored_of(&label, censored);
+            MetricStats { label, stats: series.stats(), censored }
+        };
+        OF_COMPLETED.into_iter().enumerate().map(of).collect()
+    }
+
     /// Each metric of one process over the whole run; none of an unknown process.
     pub fn metrics(&mut self, process: ProcessId) -> Vec<MetricStats> {
         let Some(state) = self.processes.get_mut(&process) else { return Vec::new() };
@@ -254,8 +273,8 @@ impl Observer {
         }
         let account = Account::drained(worker, issued, drained.counts)?;
         let completed = drained.counts.warmup.completed + drained.counts.measured.completed;
-        if drained.delivered > completed {
-            let delivered = drained.delivered;
+        let delivered = drained.delivered.saturating_add(drained.late);
+        if delivered > completed {
             return Err(TallyError::Delivered { worker, delivered, completed });
         }
         state.progress.counts = drained.counts;

@@ -13,8 +13,8 @@ use dyno_bus::{Phase, Time};
 
 use crate::counts;
 use crate::error::{AbsorbError, DeclareError};
-use crate::metric::{Censored, Label, Metric, OF_CYCLES, RESPONSE, SERVICE};
-use crate::series::within;
+use crate::metric::{Censored, Label, Metric, OF_COMPLETED, OF_CYCLES, RESPONSE, SERVICE};
+use crate::series::{Series, within};
 use crate::tally::{Account, Received};
 
 /// Which process of a run.
@@ -75,6 +75,9 @@ pub(crate) struct Process {
     of_cycles: OfCycles,
     /// Those made of cycles first, in the order of [`OF_CYCLES`], then the declared ones.
     pub(crate) metrics: Vec<Metric>,
+    /// [`OF_COMPLETED`], of cycles that completed; `None` while none has failed, since `metrics`
+    /// holds the same then.
+    pub(crate) completed: Option<Box<[Series; 2]>>,
     /// Where the metric of each declared number stands in `metrics`.
     declared: Vec<Option<usize>>,
     pub(crate) progress: Progress,
@@ -91,6 +94,7 @@ impl Process {
             pid,
             of_cycles,
             metrics: of_cycles.names().iter().map(label).map(Metric::new).collect(),
+            completed: None,
             declared: Vec::new(),
             progress: Progress::default(),
             received: Received::default(),
@@ -150,9 +154,16 @@ impl Process {
         self.progress =
             Progress { as_of: batch.as_of, counts: batch.counts, harness: batch.harness };
         for phase in [Phase::Warmup, Phase::Measured] {
-            self.received.cycles[phase] += batch.cycles[phase].service.len() as u64;
+            let failed = batch.failed[phase].service.len() as u64;
+            self.received.failed[phase] += failed;
+            self.received.cycles[phase] += batch.cycles[phase].service.len() as u64 + failed;
         }
-        self.record_cycles(&batch.cycles[Phase::Measured], batch.as_of, responses);
+        let failed = &batch.failed[Phase::Measured];
+        if self.completed.is_none() && !failed.service.is_empty() {
+            self.completed = Some(Box::new(OF_COMPLETED.map(|name| self.series(name))));
+        }
+        self.record_cycles(&batch.cycles[Phase::Measured], true, batch.as_of, responses);
+        self.record_cycles(failed, false, batch.as_of, responses);
         for column in &batch.columns {
             self.record_column(column, batch.as_of);
         }
@@ -171,13 +182,14 @@ impl Process {
         }
         counts::check(process, &self.progress.counts, &batch.counts)?;
         for phase in [Phase::Warmup, Phase::Measured] {
-            let Cycles { wait, service } = &batch.cycles[phase];
-            let (wait, service) = (wait.len(), service.len());
-            if wait != service {
-                return Err(AbsorbError::Unpaired { process, phase, wait, service });
-            }
-            if process == ProcessId::Primary && service > 0 {
-                return Err(AbsorbError::CyclesOfPrimary { count: service });
+            for Cycles { wait, service } in [&batch.cycles[phase], &batch.failed[phase]] {
+                let (wait, service) = (wait.len(), service.len());
+                if wait != service {
+                    return Err(AbsorbError::Unpaired { process, phase, wait, service });
+                }
+                if process == ProcessId::Primary && service > 0 {
+                    return Err(AbsorbError::CyclesOfPrimary { count: service });
+                }
             }
         }
         for column in &batch.columns {
@@ -188,8 +200,31 @@ impl Process {
         Ok(())
     }
 
-    fn record_cycles(&mut self, cycles: &Cycles, as_of: Time, responses: &mut Vec<u64>) {
+    /// Everything so far of a metric that is made of cycles.
+    fn series(&self, name: &str) -> Series {
+        let mut series = Series::default();
+        let found = self.metrics.iter().find(|metric| &*metric.label.name == name);
+        found.into_iter().for_each(|metric| metric.merge_into(&mut series));
+        series
+    }
+
+    /// Merges into a series what completed: all, where nothing has failed.
+    pub(crate) fn merge_completed(&self, index: usize, name: &str, into: &mut Series) {
+        match &self.completed {
+            Some(completed) => into.merge(&completed[index]),
+            None => into.merge(&self.series(name)),
+        }
+    }
+
+    fn record_cycles(
+        &mut self,
+        cycles: &Cycles,
+        completed: bool,
+        as_of: Time,
+        responses: &mut Vec<u64>,
+    ) {
         let Cycles { wait: waits, service: services } = cycles;
+        let alone = self.completed.as_deref_mut().filter(|_| completed);
         match (self.of_cycles, &mut self.metrics[..]) {
             (OfCycles::All, [wait, service, response, ..]) => {
                 wait.record(waits, as_of);
@@ -199,10 +234,17 @@ impl Process {
                 responses.clear();
                 responses.extend(pairs.map(|(wait, service)| within(*wait) + within(*service)));
                 response.record(responses, as_of);
+                if let Some(alone) = alone {
+                    alone[0].record(services, as_of);
+                    alone[1].record(responses, as_of);
+                }
             }
             (OfCycles::ServiceAndResponse, [service, response, ..]) => {
                 service.record(services, as_of);
                 response.record(services, as_of);
+                if let Some(alone) = alone {
+                    alone.iter_mut().for_each(|series| series.record(services, as_of));
+                }
             }
             // A batch of the primary has none: it was checked.
             _ => {}

@@ -15,15 +15,16 @@ use dyno_bus::value::{BELOW, VALUE_MAX};
 use hdrhistogram::Histogram;
 
 use crate::buckets::{self, Buckets};
-use crate::stats::Stats;
+use crate::stats::{Stat, Stats};
 
 /// The most values that a series keeps as they are: 8 KiB, a small part of the buckets, and sorted
 /// in 12 µs. A gauge that is read once a second fills it in 17 minutes.
 pub const RAW_MAX: usize = 1_024;
 /// Up to here the sums of a column fit 64 bits, and its squares.
 const SMALL_MAX: u64 = u32::MAX as u64;
-/// The ranks of the percentiles in [`Stats`], in thousandths, ascending.
-const PERMILLES: [u64; 4] = [500, 900, 990, 999];
+/// The percentiles in [`Stats`], with their ranks in thousandths, ascending.
+const PERCENTILES: [(Stat, u64); 4] =
+    [(Stat::P50, 500), (Stat::P90, 900), (Stat::P99, 990), (Stat::P999, 999)];
 
 /// Values of one metric.
 #[derive(Debug, Clone, Default)]
@@ -187,8 +188,9 @@ impl Series {
         if count == 0 {
             return Stats::default();
         }
-        let [p50, p90, p99, p999] =
-            self.values.percentiles(count).map(|value| value.clamp(min, max));
+        let values = self.values.percentiles(count).map(|value| value.clamp(min, max));
+        let carried = |at: usize| (count >= PERCENTILES[at].0.values_min()).then_some(values[at]);
+        let [p50, p90, p99, p999] = [0, 1, 2, 3].map(carried);
         let (mean, stddev) = self.exact.mean_and_stddev();
         Stats { count, min, max, mean, stddev, last, p50, p90, p99, p999, out_of_range }
     }
@@ -262,10 +264,10 @@ impl Values {
         self
     }
 
-    /// The values at [`PERMILLES`]: of `count` values the one of rank ⌈count × permille / 1000⌉.
+    /// The values at [`PERCENTILES`]: of `count` values the one of rank ⌈count × permille / 1000⌉.
     fn percentiles(&self, count: u64) -> [u64; 4] {
-        let ranks = PERMILLES
-            .map(|permille| (u128::from(count) * u128::from(permille)).div_ceil(1_000) as u64);
+        let ranks = PERCENTILES
+            .map(|(_, permille)| (u128::from(count) * u128::from(permille)).div_ceil(1_000) as u64);
         match self {
             Self::Raw(raw) => {
                 let mut sorted = raw.clone();

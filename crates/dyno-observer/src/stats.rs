@@ -9,6 +9,9 @@ use dyno_bus::value::Unit;
 
 /// A metric's statistics at one moment, in its unit. All zero while there is no value.
 ///
+/// A percentile is `None` of fewer values than it needs ([`Stat::values_min`]): p99 of twenty values
+/// would be their largest by another name.
+///
 /// `count`, `min`, `max`, `mean`, `stddev`, `last` and `out_of_range` are exact; percentiles are
 /// within three digits, and exact while values are few (see [`crate::series::RAW_MAX`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -26,20 +29,20 @@ pub struct Stats {
     /// The most recent.
     pub last: u64,
     /// Half of the values are at most this.
-    pub p50: u64,
+    pub p50: Option<u64>,
     /// 90 % of the values are at most this.
-    pub p90: u64,
+    pub p90: Option<u64>,
     /// 99 % of the values are at most this.
-    pub p99: u64,
+    pub p99: Option<u64>,
     /// 99.9 % of the values are at most this.
-    pub p999: u64,
+    pub p999: Option<u64>,
     /// How many values were clamped, because they were no number from 0 to
     /// [`dyno_bus::value::VALUE_MAX`].
     pub out_of_range: u64,
 }
 
 impl Stats {
-    /// The number that `stat` names; `None` where there is no value that it could be of.
+    /// The number that `stat` names; `None` where there are too few values for it.
     ///
     /// Exact: no value exceeds 2^53.
     ///
@@ -61,10 +64,10 @@ impl Stats {
             Stat::Mean => self.mean,
             Stat::Stddev => self.stddev,
             Stat::Last => self.last as f64,
-            Stat::P50 => self.p50 as f64,
-            Stat::P90 => self.p90 as f64,
-            Stat::P99 => self.p99 as f64,
-            Stat::P999 => self.p999 as f64,
+            Stat::P50 => return self.p50.map(|value| value as f64),
+            Stat::P90 => return self.p90.map(|value| value as f64),
+            Stat::P99 => return self.p99.map(|value| value as f64),
+            Stat::P999 => return self.p999.map(|value| value as f64),
         };
         (self.count > 0).then_some(number)
     }
@@ -132,6 +135,28 @@ impl Stat {
             Self::P99 => "p99",
             Self::P999 => "p999",
             Self::OutOfRange => "out_of_range",
+        }
+    }
+
+    /// The fewest values that carry this number: of a percentile p those of which one is expected
+    /// beyond it, 1/(1 − p).
+    ///
+    /// ```
+    /// use dyno_observer::Stat;
+    ///
+    /// assert_eq!(Stat::P50.values_min(), 2);
+    /// assert_eq!(Stat::P999.values_min(), 1_000);
+    /// assert_eq!(Stat::Max.values_min(), 1);
+    /// ```
+    #[must_use]
+    pub const fn values_min(self) -> u64 {
+        match self {
+            Self::Count | Self::OutOfRange => 0,
+            Self::Min | Self::Max | Self::Mean | Self::Stddev | Self::Last => 1,
+            Self::P50 => 2,
+            Self::P90 => 10,
+            Self::P99 => 100,
+            Self::P999 => 1_000,
         }
     }
 
@@ -207,10 +232,10 @@ mod tests {
             mean: 4.5,
             stddev: 5.5,
             last: 6,
-            p50: 7,
-            p90: 8,
-            p99: 9,
-            p999: 10,
+            p50: Some(7),
+            p90: Some(8),
+            p99: Some(9),
+            p999: Some(10),
             out_of_range: 11,
         };
         let read: Vec<_> = Stat::ALL.iter().filter_map(|stat| stats.of(*stat)).collect();

@@ -4,6 +4,7 @@
 //! issued  = completed + failed + skipped + unstarted + abandoned + lost      per worker and phase
 //! emitted = received                                          batches, cycles, values per metric
 //! ended   = received cycles, where ended = completed + failed                per worker and phase
+//! failed  = received cycles that failed                                      per worker and phase
 //! ```
 //!
 //! Pure arithmetic on what both ends counted apart. `lost` is not zero only where a worker died:
@@ -45,6 +46,8 @@ pub struct Received {
     pub batches: u64,
     /// Records of cycles that ended.
     pub cycles: PerPhase<u64>,
+    /// Of those, the ones that failed.
+    pub failed: PerPhase<u64>,
     /// Values by the metric's declared number, of both phases, clamped ones included.
     pub values: Vec<u64>,
 }
@@ -90,12 +93,26 @@ pub enum TallyError {
         /// Records that came.
         received: u64,
     },
-    /// More cycles ended well inside the window than ended well.
+    /// More or fewer cycles failed than came as failed ones.
+    #[error(
+        "worker {worker} failed {failed} cycles ({phase:?}), of which {received} were received"
+    )]
+    Failed {
+        /// Which worker.
+        worker: u32,
+        /// When the cycles were due.
+        phase: Phase,
+        /// By the worker's counts.
+        failed: u64,
+        /// Records that came.
+        received: u64,
+    },
+    /// More cycles ended well, inside the window and after it, than ended well.
     #[error("worker {worker} delivered {delivered} cycles, of which {completed} were completed")]
     Delivered {
         /// Which worker.
         worker: u32,
-        /// Inside the measured window.
+        /// Inside the measured window and after it.
         delivered: u64,
         /// At all.
         completed: u64,
@@ -222,6 +239,10 @@ impl Received {
             let received = self.cycles[phase];
             if ended != received {
                 return Err(TallyError::Cycles { worker, phase, ended, received });
+            }
+            let (failed, received) = (counts[phase].failed, self.failed[phase]);
+            if failed != received {
+                return Err(TallyError::Failed { worker, phase, failed, received });
             }
         }
         Ok(())

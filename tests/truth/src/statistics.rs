@@ -50,6 +50,12 @@ impl Statistics {
     }
 }
 
+/// Percentiles of a run, if there were enough values for each of them.
+pub fn all<const N: usize>(percentiles: [Option<u64>; N]) -> Option<[u64; N]> {
+    let known = percentiles.iter().all(Option::is_some);
+    known.then(|| percentiles.map(Option::unwrap_or_default))
+}
+
 /// The value of rank ⌈share × count⌉; zero where there is none. Reorders the values.
 pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     // Less a little, because 0.9 × 10 must not become the eleventh.

@@ -241,4 +241,15 @@ impl Ran {
     pub(crate) fn metric(&self, name: &str) -> Result<&dyno::report::summary::Metric> {
         self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
     }
+
+    /// Half of a metric's values are at most the first, and 99 % of them at most the second.
+    ///
+    /// # Errors
+    /// If the run has no such metric, or too few values of it.
+    pub(crate) fn p50_p99(&self, name: &str) -> Result<[f64; 2]> {
+        let metric = self.metric(name)?;
+        let both = metric.p50.zip(metric.p99);
+        let (p50, p99) = both.with_context(|| format!("the run has too few values of `{name}`"))?;
+        Ok([p50 as f64, p99 as f64])
+    }
 }

@@ -28,6 +28,10 @@ fn batch() -> Batch {
             warmup: Cycles::default(),
             measured: Cycles { wait: vec![0, 250], service: vec![251, 65_536] },
         },
+        failed: PerPhase {
+            warmup: Cycles::default(),
+            measured: Cycles { wait: vec![5], service: vec![6] },
+        },
         columns: vec![Column { metric: 1, phase: Phase::Measured, values: vec![7, u64::MAX] }],
         errors: vec![CycleError {
             message: "no".into(),
@@ -53,20 +57,21 @@ fn the_bytes_of_each_message_are_what_they_were() {
 
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Batch(batch())), [
-        68, 0, 0, 0, 3,
+        77, 0, 0, 0, 3,
         3, 252, 0x40, 0x42, 0x0f, 0x00,
         1, 1, 0, 0, 0, 0, 251, 0x2c, 0x01, 2, 1, 0, 0, 0,
         0, 0, 3, 1, 0, 250, 9, 4, 251, 0, 0, 0, 0, 0, 1, 0,
+        0, 0, 2, 1, 5, 2, 1, 6,
         1, 1, 1, 17, 8, 7, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         1, 2, b'n', b'o', 1, 9, 1,
-        0, 0, 0,
+        0, 0, 0, 0,
     ]);
 
-    // Cut, counts, delivered, no age, what was emitted, the harness, the most at once, no timeline.
+    // Cut, counts, delivered, late, no age, what was emitted, the harness, the most at once, no timeline.
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Drained(Drained { cut: Time::from_nanos(9), running_max: 2, ..Drained::default() })), [
-        24, 0, 0, 0, 6,
-        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
+        26, 0, 0, 0, 6,
+        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
     ]);
     let timeline = Some(Box::new(Timeline::default()));
     let drained = Report::Drained(Drained { timeline, ..Drained::default() });
@@ -95,8 +100,11 @@ fn the_bytes_of_each_message_are_what_they_were() {
 fn a_full_batch_of_the_largest_values_fits_a_frame() {
     let half = BATCH_VALUES_MAX / 2;
     let cycles = Cycles { wait: vec![u64::MAX; half], service: vec![u64::MAX; half] };
-    let full =
-        Batch { cycles: PerPhase { warmup: Cycles::default(), measured: cycles }, ..batch() };
+    let full = Batch {
+        cycles: PerPhase { warmup: Cycles::default(), measured: cycles },
+        failed: PerPhase::default(),
+        ..batch()
+    };
     assert!(frame(&Report::Batch(full)).len() <= FRAME_MAX);
 }
 

@@ -22,6 +22,7 @@ struct Received {
     names: Vec<String>,
     values: HashMap<(String, Phase), Vec<u64>>,
     cycles: Vec<(Phase, u64, u64)>,
+    failed: Vec<(Phase, u64, u64)>,
 }
 
 impl Received {
@@ -53,14 +54,16 @@ impl Received {
             values += column.values.len();
             slots += column.values.len();
         }
-        for (phase, cycles) in
-            [(Phase::Warmup, &batch.cycles.warmup), (Phase::Measured, &batch.cycles.measured)]
-        {
-            assert_eq!(cycles.wait.len(), cycles.service.len());
-            let pairs = cycles.wait.iter().zip(&cycles.service);
-            self.cycles.extend(pairs.map(|(wait, service)| (phase, *wait, *service)));
-            values += cycles.wait.len() * 2;
-            slots += cycles.wait.len();
+        for phase in [Phase::Warmup, Phase::Measured] {
+            for (cycles, into) in
+                [(&batch.cycles[phase], &mut self.cycles), (&batch.failed[phase], &mut self.failed)]
+            {
+                assert_eq!(cycles.wait.len(), cycles.service.len());
+                let pairs = cycles.wait.iter().zip(&cycles.service);
+                into.extend(pairs.map(|(wait, service)| (phase, *wait, *service)));
+                values += cycles.wait.len() * 2;
+                slots += cycles.wait.len();
+            }
         }
         assert!(values <= BATCH_VALUES_MAX);
         assert_eq!(slots, collected.values);
@@ -74,7 +77,7 @@ impl Received {
     fn verify(&self, emitter: &Emitter) {
         let emitted = emitter.emitted();
         assert_eq!(emitted.batches, self.batches);
-        assert_eq!(emitted.cycles, self.cycles.len() as u64);
+        assert_eq!(emitted.cycles, (self.cycles.len() + self.failed.len()) as u64);
         for (name, count) in self.names.iter().zip(&emitted.values) {
             let received =
                 self.of(name, Phase::Warmup).len() + self.of(name, Phase::Measured).len();
@@ -160,7 +163,7 @@ fn everything_arrives(ring_slots: usize, count: u64) {
         .collect();
     let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
     threads.push(recording(&ended, move || {
-        (0..count).for_each(|number| cycles.record(Phase::Measured, 0, number, number * 2));
+        (0..count).for_each(|number| cycles.record(Phase::Measured, false, 0, number, number * 2));
     }));
     threads.push(recording(&ended, move || {
         (0..count).for_each(|number| recorder.record(lag, number));
@@ -199,7 +202,7 @@ fn a_batch_holds_no_more_than_its_limit_and_says_that_more_waits() {
     let _installed = emitter.install().expect("alone");
     let (cycles, values) = (emitter.cycles(), histogram("batch::many"));
     for number in 0..BATCH_VALUES_MAX as u64 - 1 {
-        cycles.record(Phase::Measured, 0, number, 0);
+        cycles.record(Phase::Measured, false, 0, number, 0);
         values.record(number);
     }
     assert_eq!(emitter.pending(), 2 * (BATCH_VALUES_MAX as u64 - 1));
@@ -220,15 +223,82 @@ fn a_value_is_of_the_phase_in_which_it_is_recorded() {
     recorder.record(lag, 1);
     switch.set(Phase::Measured);
     recorder.record(lag, 2);
-    cycles.record(Phase::Warmup, 0, 3, 4);
+    cycles.record(Phase::Warmup, false, 0, 3, 4);
     emitter.set_phase(Phase::Warmup);
     recorder.record(lag, 5);
-    cycles.record(Phase::Measured, 0, 6, 7);
+    cycles.record(Phase::Measured, false, 0, 6, 7);
     let mut received = Received::default();
     received.collect(&mut emitter, &mut Batch::default());
     assert_eq!(received.of("loop_lag", Phase::Warmup), [1, 5]);
     assert_eq!(received.of("loop_lag", Phase::Measured), [2]);
     assert_eq!(received.cycles, [(Phase::Warmup, 3, 4), (Phase::Measured, 6, 7)]);
+}
+
+#[test]
+fn failed_cycles_go_apart_from_those_that_completed_each_in_order() {
+    let mut emitter = Emitter::with_ring_slots(64, || {});
+    let cycles = emitter.cycles();
+    let (mut received, mut batch) = (Received::default(), Batch::default());
+    for round in 0..3 {
+        (0..10).for_each(|n| cycles.record(Phase::Measured, n % 3 == 0, 0, round, n));
+        cycles.record(Phase::Warmup, true, 0, round, 99);
+        received.collect(&mut emitter, &mut batch);
+    }
+    received.verify(&emitter);
+    let expected = |failed: bool| -> Vec<_> {
+        let of_round = move |round: u64| {
+            let warmup = failed.then_some((Phase::Warmup, round, 99));
+            let measured = (0..10_u64).filter(move |n| (n % 3 == 0) == failed);
+            warmup.into_iter().chain(measured.map(move |n| (Phase::Measured, round, n)))
+        };
+        (0..3).flat_map(of_round).collect()
+    };
+    assert_eq!(received.cycles, expected(false));
+    assert_eq!(received.failed, expected(true));
+}
+
+/// For how long a thread waited in a ring of two, by the kind of ring, both in nanoseconds.
+fn stalled(record: impl FnOnce() + Send + 'static, emitter: &mut Emitter) -> (u64, u64) {
+    let thread = thread::spawn(record);
+    while emitter.shared.waiting() == 0 {
+        thread::yield_now();
+    }
+    while !thread.is_finished() {
+        let _taken = emitter.collect(&mut Batch::default(), &mut Vec::new());
+    }
+    thread.join().expect("no panic");
+    (emitter.stalled_ns(), emitter.stalled_between_ns())
+}
+
+#[test]
+fn a_wait_between_cycles_is_counted_apart_from_one_inside() {
+    let mut emitter = Emitter::with_ring_slots(2, || {});
+    emitter.set_phase(Phase::Measured);
+    let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
+    let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
+    let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, false, 0, n, n));
+    let (inside, between) = stalled(record, &mut emitter);
+    assert!(inside == 0 && between > 0, "{inside} {between}");
+    let (inside, after) =
+        stalled(move || (0..4).for_each(|n| recorder.record(lag, n)), &mut emitter);
+    assert!(inside > 0 && after == between, "{inside} {after}");
+}
+
+#[test]
+fn a_wait_before_the_window_or_after_its_last_cycle_is_not_counted() {
+    let mut emitter = Emitter::with_ring_slots(2, || {});
+    let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
+    let recorder = emitter.recorder();
+    let record = move || (0..4).for_each(|n| recorder.record(lag, n));
+    assert_eq!(stalled(record, &mut emitter), (0, 0), "before");
+    let switch = emitter.phase_switch();
+    switch.set(Phase::Measured);
+    switch.cycles_over();
+    let (recorder, cycles) = (emitter.recorder(), emitter.cycles());
+    let record = move || (0..4).for_each(|n| recorder.record(lag, n));
+    assert_eq!(stalled(record, &mut emitter), (0, 0), "after");
+    let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, false, 0, n, n));
+    assert_eq!(stalled(record, &mut emitter), (0, 0), "after");
 }
 
 #[test]
@@ -310,7 +380,7 @@ fn what_comes_after_the_close_is_rejected_and_counted() {
     histogram("batch::closed").record(2);
     measure("batch::closed", || ());
     recorder.record(0, 1);
-    cycles.record(Phase::Measured, 0, 1, 1);
+    cycles.record(Phase::Measured, false, 0, 1, 1);
     let mut received = Received::default();
     received.collect(&mut emitter, &mut Batch::default());
     received.verify(&emitter);
@@ -348,7 +418,7 @@ fn a_poke_comes_at_half_a_ring_and_once_until_the_next_collection() {
     });
     let (cycles, others) = (emitter.cycles(), emitter.cycles());
     let record = |cycles: &CycleRecorder, count| {
-        (0..count).for_each(|_| cycles.record(Phase::Measured, 0, 0, 0));
+        (0..count).for_each(|_| cycles.record(Phase::Measured, false, 0, 0, 0));
         pokes.load(Ordering::Relaxed)
     };
     assert_eq!(record(&cycles, 32), 0);
@@ -365,7 +435,7 @@ fn the_thread_that_collects_panics_rather_than_wait_for_itself() {
     let mut emitter = Emitter::with_ring_slots(2, || {});
     let cycles = emitter.cycles();
     let _collected = emitter.collect(&mut Batch::default(), &mut Vec::new());
-    (0..3).for_each(|_| cycles.record(Phase::Measured, 0, 0, 0));
+    (0..3).for_each(|_| cycles.record(Phase::Measured, false, 0, 0, 0));
 }
 
 #[test]

@@ -79,6 +79,61 @@ fn a_response_above_the_range_is_clamped_and_counted() {
     assert_eq!(stats(&mut observer, WORKER, "wait").out_of_range, 3);
 }
 
+/// The counts and the sums of those that completed, by name.
+fn completed(observer: &Observer) -> Vec<(String, u64, f64)> {
+    let of = |metric: MetricStats| {
+        let Stats { count, mean, .. } = metric.stats;
+        (metric.label.name.to_string(), count, mean * count as f64)
+    };
+    observer.completed().into_iter().map(of).collect()
+}
+
+fn failing(sequence: u64, pairs: &[(u64, u64)], failed: &[(u64, u64)]) -> Batch {
+    let failed = PerPhase { measured: cycles(failed), ..PerPhase::default() };
+    let counts = PerPhase::default();
+    Batch { sequence, failed, counts, ..batch(pairs) }
+}
+
+#[test]
+fn failed_cycles_are_in_every_metric_and_known_apart_once_there_are_any() {
+    for (pace, response) in [(OPEN, 3_333.0), (CLOSED, 333.0)] {
+        let mut observer = observer(pace, 2);
+        observer.absorb(WORKER, &failing(0, &[(1_000, 100)], &[])).unwrap();
+        observer.rotate(Time::from_nanos(1), |_| {});
+        observer.absorb(WORKER, &failing(1, &[(1_000, 200)], &[])).unwrap();
+        assert_eq!(completed(&observer), [], "they all are");
+        observer.absorb(WORKER, &failing(2, &[(1_000, 30)], &[(9, 90_000)])).unwrap();
+        observer.rotate(Time::from_nanos(2), |_| {});
+        observer.absorb(WORKER, &failing(3, &[], &[(9, 90_000)])).unwrap();
+        // A worker in which none has failed adds all of its own.
+        observer.absorb(ProcessId::Worker(1), &failing(0, &[(0, 3)], &[])).unwrap();
+
+        assert_eq!(stats(&mut observer, WORKER, "service").count, 5);
+        let expected = [("service".into(), 4, 333.0), ("response".into(), 4, response)];
+        assert_eq!(completed(&observer), expected);
+        let received = observer.received(WORKER).unwrap();
+        assert_eq!((received.cycles.measured, received.failed.measured), (5, 2));
+    }
+}
+
+#[test]
+fn failures_of_the_warm_up_are_received_and_in_no_result() {
+    let mut observer = observer(OPEN, 1);
+    let warmup = PerPhase { warmup: cycles(&[(1, 2)]), ..PerPhase::default() };
+    observer.absorb(WORKER, &Batch { failed: warmup, ..batch(&[(1, 2)]) }).unwrap();
+    assert_eq!(completed(&observer), []);
+    assert_eq!(observer.received(WORKER).unwrap().failed.warmup, 1);
+}
+
+#[test]
+fn failed_cycles_go_in_pairs_too() {
+    let mut observer = observer(OPEN, 1);
+    let failed = Cycles { wait: vec![1, 2], service: vec![3] };
+    let failed = PerPhase { measured: failed, ..PerPhase::default() };
+    let refused = observer.absorb(WORKER, &Batch { failed, ..batch(&[]) });
+    assert!(matches!(refused, Err(AbsorbError::Unpaired { wait: 2, service: 1, .. })));
+}
+
 #[test]
 fn warm_up_values_are_received_and_in_no_result() {
     let mut observer = observer(OPEN, 1);
@@ -260,6 +315,8 @@ fn a_drained_worker_has_an_account_and_censors_its_response() {
     assert!(observer.drained(0, issued, &Drained { emitted: lying, ..drained.clone() }).is_err());
     let boasting = observer.drained(0, issued, &Drained { delivered: 3, ..drained.clone() });
     assert!(matches!(boasting, Err(TallyError::Delivered { delivered: 3, completed: 2, .. })));
+    let late = observer.drained(0, issued, &Drained { delivered: 1, late: 2, ..drained.clone() });
+    assert!(matches!(late, Err(TallyError::Delivered { delivered: 3, completed: 2, .. })));
     assert_eq!(observer.account(0), None);
     let account = observer.drained(0, issued, &drained).unwrap();
     assert_eq!(observer.accounts(), account);

@@ -30,7 +30,9 @@ fn by_definition(values: &[u64]) -> Stats {
     let mean = above.iter().sum::<f64>() / count as f64;
     let squares = above.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
     let [p50, p90, p99, p999] =
-        PERMILLES.map(|permille| sorted[(count * permille as usize).div_ceil(1_000) - 1]);
+        [(2, 500), (10, 900), (100, 990), (1_000, 999)].map(|(least, permille): (usize, usize)| {
+            (count >= least).then(|| sorted[(count * permille).div_ceil(1_000) - 1])
+        });
     Stats {
         count: count as u64,
         min: sorted[0],
@@ -58,8 +60,12 @@ fn assert_agrees(found: Stats, expected: Stats) {
     assert!(near(found.mean, expected.mean, 1e-12), "{found:?} {expected:?}");
     assert!(near(found.stddev, expected.stddev, 1e-6), "{found:?} {expected:?}");
     for stat in [crate::Stat::P50, crate::Stat::P90, crate::Stat::P99, crate::Stat::P999] {
-        let (found, expected) = (found.of(stat).unwrap(), expected.of(stat).unwrap());
-        assert!(near(found, expected, 1e-3), "{stat}: {found} for {expected}");
+        let (found, expected) = (found.of(stat), expected.of(stat));
+        let agree = match (found, expected) {
+            (Some(found), Some(expected)) => near(found, expected, 1e-3),
+            (found, expected) => found == expected,
+        };
+        assert!(agree, "{stat}: {found:?} for {expected:?}");
     }
 }
 
@@ -101,6 +107,20 @@ fn values_are_kept_raw_until_there_is_one_too_many() {
 }
 
 #[test]
+fn a_percentile_that_the_count_cannot_carry_is_none() {
+    let percentiles = |count: u64| {
+        let Stats { p50, p90, p99, p999, max, .. } = series(&vec![7; count as usize]).stats();
+        assert_eq!(max, 7, "exact of any count");
+        [p50, p90, p99, p999].map(|percentile| percentile.is_some())
+    };
+    for (least, carried) in [(2, 1), (10, 2), (100, 3), (1_000, 4)] {
+        let expected = |carried| [1, 2, 3, 4].map(|place| place <= carried);
+        assert_eq!(percentiles(least - 1), expected(carried - 1), "{least}");
+        assert_eq!(percentiles(least), expected(carried), "{least}");
+    }
+}
+
+#[test]
 fn a_histogram_is_kept_over_an_interval_only_by_one_that_earned_it() {
     let mut series = series(&vec![5; RAW_MAX + 1]);
     series.clear();
@@ -118,7 +138,7 @@ fn a_histogram_is_kept_over_an_interval_only_by_one_that_earned_it() {
 fn what_is_no_value_is_clamped_and_counted() {
     let stats = series(&[BELOW, 5, ABOVE, VALUE_MAX + 1, VALUE_MAX]).stats();
     assert_eq!((stats.count, stats.out_of_range), (5, 3));
-    assert_eq!((stats.min, stats.max, stats.p50), (0, VALUE_MAX, VALUE_MAX));
+    assert_eq!((stats.min, stats.max, stats.p50), (0, VALUE_MAX, Some(VALUE_MAX)));
 }
 
 #[test]

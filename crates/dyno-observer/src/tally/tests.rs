@@ -46,8 +46,12 @@ fn the_warm_up_has_an_account_of_its_own() {
 
 #[test]
 fn each_count_of_what_was_emitted_is_compared() {
-    let received =
-        Received { batches: 2, cycles: PerPhase { warmup: 1, measured: 4 }, values: vec![3, 0, 7] };
+    let received = Received {
+        batches: 2,
+        cycles: PerPhase { warmup: 1, measured: 4 },
+        failed: PerPhase { warmup: 1, measured: 2 },
+        values: vec![3, 0, 7],
+    };
     let emitted = Emitted { batches: 2, cycles: 5, values: vec![3, 0, 7] };
     assert_eq!(received.verify(PRIMARY, &emitted), Ok(()));
     for (wrong, what) in [
@@ -75,6 +79,16 @@ fn an_outcome_without_its_record_is_named() {
     let received = Received { cycles: issued(93), ..Received::default() };
     let error = received.verify_cycles(1, &per_phase([90, 4, 0, 0, 0])).expect_err("one short");
     assert_eq!(error.to_string(), "worker 1 ended 94 cycles (Measured), of which 93 were received");
+}
+
+#[test]
+fn a_failure_that_came_as_a_cycle_that_completed_is_named() {
+    let failed = |measured| PerPhase { warmup: 0, measured };
+    let received = Received { cycles: issued(94), failed: failed(3), ..Received::default() };
+    let error = received.verify_cycles(1, &per_phase([90, 4, 0, 0, 0])).expect_err("one short");
+    assert_eq!(error.to_string(), "worker 1 failed 4 cycles (Measured), of which 3 were received");
+    let received = Received { failed: failed(4), ..received };
+    assert_eq!(received.verify_cycles(1, &per_phase([90, 4, 0, 0, 0])), Ok(()));
 }
 
 proptest! {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX};
+use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, Harness};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
@@ -36,6 +36,7 @@ pub(super) struct Record {
     delivered: u64,
     /// The most cycles that one worker ran at once.
     running_max: u64,
+    late: u64,
     warnings: Vec<String>,
 }
 
@@ -71,6 +72,7 @@ impl Record {
             in_series: Totals::default(),
             delivered: 0,
             running_max: 0,
+            late: 0,
             warnings: Vec::new(),
         }
     }
@@ -120,6 +122,7 @@ impl Record {
             self.course.add(timeline, drained.running_max);
         }
         self.running_max = self.running_max.max(drained.running_max);
+        self.late += drained.late;
         self.backlog.update(worker, Some(owed), drained.counts);
         Ok(())
     }
@@ -197,7 +200,7 @@ impl Record {
     }
 
     /// The run's result.
-    pub(super) fn finish(mut self, ending: Ending) -> Run {
+    pub(super) fn finish(self, ending: Ending) -> Run {
         let account = self.observer.accounts();
         let counts = account.counts.measured;
         let cycles = WindowCounts {
@@ -209,7 +212,12 @@ impl Record {
             abandoned: counts.abandoned,
             lost: account.lost.measured,
         };
-        let (unleased, stall_ns, stall_ns_max) = self.troubles();
+        let troubles = self.troubles();
+        // Of the worker that waited longest: in all, which holds the time between cycles.
+        let stall_ns_max = troubles.longest(|of| of.stall_ns.saturating_add(of.stall_between_ns));
+        // The rest is the longest that times are wrong by, in whichever worker that is.
+        let stall_between_ns_max = stall_ns_max - troubles.longest(|of| of.stall_ns);
+        let Harness { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
         let stood_still = self.stood_still(ending.stood_still);
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
@@ -235,7 +243,7 @@ impl Record {
             passed: self.passed,
             unleased,
             bus_stall_ns: stall_ns_max,
-            bus_stall_between_ns: 0,
+            bus_stall_between_ns: stall_between_ns_max,
             running_max: self.running_max,
             stood_still,
             pauses: Pauses { count: ending.pauses.len() as u64, total: total_pause },
@@ -255,6 +263,7 @@ impl Record {
             warnings,
             account,
             delivered: self.delivered,
+            late: self.late,
             backlog: BacklogSummary {
                 start: self.samples.kept().first().map_or(0, BacklogSample::total),
                 max: self.samples.max(),
@@ -265,7 +274,7 @@ impl Record {
             series: self.series,
             harness: HarnessSummary {
                 unleased,
-                bus_stall: Duration::from_nanos(stall_ns),
+                bus_stall: Duration::from_nanos(stall_ns.saturating_add(stall_between_ns)),
                 cpu_share: ending.cpu_share,
                 pauses: ending.pauses,
             },
@@ -292,17 +301,30 @@ impl Record {
         all
     }
 
-    /// Unleased cycles, the time that recording threads waited, and the most of one worker.
-    fn troubles(&mut self) -> (u64, u64, u64) {
-        let workers: Vec<_> = self.observer.processes().map(|(process, _)| process).collect();
-        let harness = |process| self.observer.progress(process).unwrap_or_default().harness;
-        workers.into_iter().map(harness).fold((0, 0, 0), |(unleased, stall, max), harness| {
-            (
-                unleased.saturating_add(harness.unleased),
-                stall.saturating_add(harness.stall_ns),
-                max.max(harness.stall_ns),
-            )
-        })
+    /// The harness's own troubles, as each process last told them.
+    fn troubles(&self) -> Troubles {
+        let of = |(process, _)| self.observer.progress(process).unwrap_or_default().harness;
+        let each: Vec<Harness> = self.observer.processes().map(of).collect();
+        let sum = each.iter().fold(Harness::default(), |sum, one| Harness {
+            unleased: sum.unleased.saturating_add(one.unleased),
+            stall_ns: sum.stall_ns.saturating_add(one.stall_ns),
+            stall_between_ns: sum.stall_between_ns.saturating_add(one.stall_between_ns),
+            ..Harness::default()
+        });
+        Troubles { each, sum }
+    }
+}
+
+/// The harness's own troubles over all processes.
+struct Troubles {
+    each: Vec<Harness>,
+    sum: Harness,
+}
+
+impl Troubles {
+    /// The most of one process.
+    fn longest(&self, ns: impl Fn(&Harness) -> u64) -> u64 {
+        self.each.iter().map(ns).max().unwrap_or(0)
     }
 }
 

@@ -109,6 +109,8 @@ pub struct Run {
     pub account: Account,
     /// Cycles that ended well inside the measured window.
     pub delivered: u64,
+    /// Cycles that ended well after the measured window's end, while draining.
+    pub late: u64,
     /// The backlog over the window.
     pub backlog: BacklogSummary,
     /// Failed cycles by message, most frequent first.

@@ -6,7 +6,8 @@
 use super::Summary;
 use super::summary::Metric;
 
-/// A column: its name, and what stands in it. An empty cell is a metric that never came.
+/// A column: its name, and what stands in it. An empty cell is a metric that never came, or a
+/// percentile that its count does not carry.
 type Column = (&'static str, fn(&Summary) -> String);
 
 /// The columns, in order.
@@ -29,14 +30,14 @@ const COLUMNS: [Column; 27] = [
     ("backlog_max", |summary| summary.backlog.max.to_string()),
     ("backlog_end", |summary| summary.backlog.end.to_string()),
     ("wait_p99_ns", |summary| cell(summary, "wait", |metric| metric.p99)),
-    ("service_mean_ns", |summary| cell(summary, "service", |metric| metric.mean as u64)),
+    ("service_mean_ns", |summary| cell(summary, "service", |metric| Some(metric.mean as u64))),
     ("service_p99_ns", |summary| cell(summary, "service", |metric| metric.p99)),
-    ("response_mean_ns", |summary| cell(summary, "response", |metric| metric.mean as u64)),
+    ("response_mean_ns", |summary| cell(summary, "response", |metric| Some(metric.mean as u64))),
     ("response_p50_ns", |summary| cell(summary, "response", |metric| metric.p50)),
     ("response_p90_ns", |summary| cell(summary, "response", |metric| metric.p90)),
     ("response_p99_ns", |summary| cell(summary, "response", |metric| metric.p99)),
     ("response_p999_ns", |summary| cell(summary, "response", |metric| metric.p999)),
-    ("response_max_ns", |summary| cell(summary, "response", |metric| metric.max)),
+    ("response_max_ns", |summary| cell(summary, "response", |metric| Some(metric.max))),
     ("loop_lag_p99_ns", |summary| cell(summary, "loop_lag", |metric| metric.p99)),
     ("started_at", |summary| quoted(&summary.started_at)),
     ("exit_code", |summary| summary.exit_code.to_string()),
@@ -49,9 +50,9 @@ pub(super) fn render(summary: &Summary) -> String {
     format!("{names}\n{row}\n")
 }
 
-fn cell(summary: &Summary, name: &str, number: fn(&Metric) -> u64) -> String {
+fn cell(summary: &Summary, name: &str, number: fn(&Metric) -> Option<u64>) -> String {
     let metric = summary.metric(name).filter(|metric| metric.count > 0);
-    metric.map_or_else(String::new, |metric| number(metric).to_string())
+    metric.and_then(number).map_or_else(String::new, |number| number.to_string())
 }
 
 fn quoted(text: &str) -> String {
@@ -76,10 +77,23 @@ mod tests {
              unstarted,abandoned,lost,backlog_start,backlog_max,backlog_end,wait_p99_ns,\
              service_mean_ns,service_p99_ns,response_mean_ns,response_p50_ns,response_p90_ns,\
              response_p99_ns,response_p999_ns,response_max_ns,loop_lag_p99_ns,started_at,exit_code\n\
-             shop,unsustained,50,39.600,2,250,198,2,0,50,0,0,1,60,52,3000000,20000000,24000000,\
-             22000000,20000000,27000000,27000000,27000000,27000000,250000,\
+             shop,unsustained,50,39.600,2,250,198,2,0,50,0,0,1,60,52,,20000000,,\
+             22000000,20000000,27000000,,,27000000,,\
              2026-01-02T03:04:05.678Z,1\n"
         );
+    }
+
+    #[test]
+    fn a_percentile_has_a_cell_once_its_count_carries_it() {
+        let cell = |summary: &Summary, name: &str| {
+            let place = COLUMNS.iter().position(|column| column.0 == name).unwrap();
+            render(summary).lines().nth(1).unwrap().split(',').nth(place).unwrap().to_owned()
+        };
+        let mut summary = fixture::summary();
+        assert_eq!(cell(&summary, "response_p99_ns"), "");
+        summary.metrics.get_mut("response").unwrap().p99 = Some(27_000_000);
+        assert_eq!(cell(&summary, "response_p99_ns"), "27000000");
+        assert_eq!(cell(&summary, "response_p999_ns"), "");
     }
 
     #[test]

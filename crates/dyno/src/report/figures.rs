@@ -25,9 +25,14 @@ pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
     all
 }
 
-/// One number of a metric, in its unit.
-pub(super) fn value(metric: &Metric, number: f64) -> String {
-    format::value(number, unit(metric))
+/// One number of a metric, in its unit, or what stands where there is none.
+pub(super) fn value(metric: &Metric, number: Option<f64>) -> String {
+    number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit(metric)))
+}
+
+/// One of a metric's percentiles, as a number like the others.
+pub(super) fn percentile(value: Option<u64>) -> Option<f64> {
+    value.map(|value| value as f64)
 }
 
 /// What a metric's values count.
@@ -37,7 +42,7 @@ pub(super) fn unit(metric: &Metric) -> Unit {
 }
 
 /// One number of a metric that may be missing.
-pub(super) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> f64) -> String {
+pub(super) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> Option<f64>) -> String {
     let metric = metrics.get(name).filter(|metric| metric.count > 0);
     metric.map_or_else(|| NONE.to_owned(), |metric| value(metric, number(metric)))
 }

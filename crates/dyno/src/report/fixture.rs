@@ -136,6 +136,7 @@ pub(super) fn run() -> Run {
             lost: PerPhase::default(),
         },
         delivered: 198,
+        late: 0,
         backlog: BacklogSummary {
             start: 1,
             max: 60,

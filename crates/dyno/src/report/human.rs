@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::figures::{self, NONE};
 use super::palette::Palette;
-use super::summary::{Metric, Summary, Worker};
+use super::summary::{Metric, Metrics, Summary, Worker};
 use super::table;
 use crate::primary::plan::thousands;
 
@@ -15,13 +15,16 @@ use crate::primary::plan::thousands;
 const WORKERS_SHOWN: usize = 16;
 /// The narrowest terminal on which every percentile fits.
 const WIDTH_OF_ALL: usize = 80;
+/// Cycles that completed after the window's end are worth a word from this share of all on: with
+/// fewer the delivered rate looks as it is.
+const LATE_SHARE_SAID: f64 = 0.01;
 /// Where the texts after the headings begin.
 const MARGIN: usize = 11;
 /// How wide a page is where nobody says how wide it may be.
 const WIDTH: usize = 100;
 
 /// One column of the metrics: its heading, and whether it stays on a narrow terminal.
-type Column = (&'static str, Narrow, fn(&Metric) -> f64);
+type Column = (&'static str, Narrow, fn(&Metric) -> Option<f64>);
 
 /// What becomes of a column where there is no room for all.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,12 +34,12 @@ enum Narrow {
 }
 
 const COLUMNS: [Column; 6] = [
-    ("mean", Narrow::Stays, |metric| metric.mean),
-    ("p50", Narrow::Stays, |metric| metric.p50 as f64),
-    ("p90", Narrow::Goes, |metric| metric.p90 as f64),
-    ("p99", Narrow::Stays, |metric| metric.p99 as f64),
-    ("p99.9", Narrow::Goes, |metric| metric.p999 as f64),
-    ("max", Narrow::Stays, |metric| metric.max as f64),
+    ("mean", Narrow::Stays, |metric| Some(metric.mean)),
+    ("p50", Narrow::Stays, |metric| figures::percentile(metric.p50)),
+    ("p90", Narrow::Goes, |metric| figures::percentile(metric.p90)),
+    ("p99", Narrow::Stays, |metric| figures::percentile(metric.p99)),
+    ("p99.9", Narrow::Goes, |metric| figures::percentile(metric.p999)),
+    ("max", Narrow::Stays, |metric| Some(metric.max as f64)),
 ];
 
 /// How a summary is set.
@@ -70,7 +73,8 @@ pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
     }
     if summary.metrics.values().any(|metric| metric.count > 0) {
         text.push('\n');
-        text.push_str(&metrics(summary, palette, look.columns()));
+        text.push_str(&metrics(&summary.metrics, palette, look.columns()));
+        text.push_str(&completed(summary, look));
     }
     if !summary.workers.is_empty() {
         text.push('\n');
@@ -117,10 +121,17 @@ pub(super) fn wrapped(heading: &str, words: &[String], look: Look) -> String {
 fn cycles(summary: &Summary) -> Vec<String> {
     let mut words = figures::account(summary);
     let delivered = figures::delivered(summary.rate.delivered);
-    words.push(match summary.rate.asked {
-        Some(_) => format!("{delivered} of {} delivered", figures::asked(summary.rate.asked)),
-        None => format!("{delivered} delivered"),
-    });
+    let Some(asked) = summary.rate.asked else {
+        words.push(format!("{delivered} delivered"));
+        return words;
+    };
+    words.push(format!("{delivered} of {} delivered", figures::asked(Some(asked))));
+    // A few always end after it: what the rate lacks by them is not worth a word.
+    let late = summary.rate.late;
+    if late as f64 > LATE_SHARE_SAID * summary.cycles.completed as f64 {
+        let late = thousands(late);
+        words.push(format!("{late} more completed after the window's end, while draining"));
+    }
     words
 }
 
@@ -146,7 +157,13 @@ fn backlog(summary: &Summary) -> Vec<String> {
 fn harness(summary: &Summary) -> Vec<String> {
     let harness = &summary.harness;
     let mut words = Vec::new();
-    words.extend(harness.loop_lag_p99.map(|lag| format!("loop lag p99 {}", figures::span(lag))));
+    let most = summary.primary.metrics.get("loop_lag").filter(|lag| lag.count > 0);
+    words.extend(match (harness.loop_lag_p99, most) {
+        (Some(lag), _) => Some(format!("loop lag p99 {}", figures::span(lag))),
+        // Too few for a percentile.
+        (None, Some(lag)) => Some(format!("loop lag at most {}", figures::span(lag.max))),
+        (None, None) => None,
+    });
     words.push(format!("{:.1} % of a core", harness.cpu_share * 100.0));
     if harness.unleased > 0 {
         words.push(format!("{} cycles issued late", thousands(harness.unleased)));
@@ -161,7 +178,25 @@ fn harness(summary: &Summary) -> Vec<String> {
     words
 }
 
-fn metrics(summary: &Summary, palette: Palette, width: usize) -> String {
+/// How many of the values are of failed cycles, and what is left without them; empty if none is.
+fn completed(summary: &Summary, look: Look) -> String {
+    let Some(alone) = summary.completed_metrics.get("service") else { return String::new() };
+    let all = summary.metrics.get("service").map_or(0, |service| service.count);
+    let of_cycles = match summary.metrics.contains_key("wait") {
+        true => "wait, service and response",
+        false => "service and response",
+    };
+    let failed = thousands(all.saturating_sub(alone.count));
+    let all = thousands(all);
+    if alone.count == 0 {
+        return format!("\nall {all} values of {of_cycles} are of failed cycles\n");
+    }
+    let head = format!("{failed} of the {all} values of {of_cycles}");
+    let table = metrics(&summary.completed_metrics, look.palette, look.columns());
+    format!("\n{}{table}", sentence(&head, "are of failed cycles; without them:", look))
+}
+
+fn metrics(metrics: &Metrics, palette: Palette, width: usize) -> String {
     let fits = |column: &&Column| column.1 == Narrow::Stays || width >= WIDTH_OF_ALL;
     let columns: Vec<_> = COLUMNS.iter().filter(fits).collect();
     let mut head = vec!["metric", "count"];
@@ -171,14 +206,16 @@ fn metrics(summary: &Summary, palette: Palette, width: usize) -> String {
         cells.extend(columns.iter().map(|column| figures::value(metric, column.2(metric))));
         cells
     };
-    let rows: Vec<_> = figures::ordered(&summary.metrics).into_iter().map(row).collect();
+    let rows: Vec<_> = figures::ordered(metrics).into_iter().map(row).collect();
     table::render(&head, &rows, palette)
 }
 
 fn workers(summary: &Summary, palette: Palette) -> String {
     let mut shown: Vec<&Worker> = summary.workers.iter().collect();
     if shown.len() > WORKERS_SHOWN {
-        let response = |worker: &&Worker| worker.metrics.get("response").map_or(0, |one| one.p99);
+        // The longest of a few stands for their p99, so that none that may be slow is hidden.
+        let response =
+            |worker: &&Worker| worker.metrics.get("response").map(|one| one.p99.unwrap_or(one.max));
         // Those that did not end well first, whatever their response.
         shown.sort_by_key(|worker| {
             let well = figures::exit(worker.exit.as_ref()).is_none();
@@ -195,11 +232,11 @@ fn workers(summary: &Summary, palette: Palette) -> String {
         let metrics = &worker.metrics;
         let mut cells = vec![
             worker.index.to_string(),
-            figures::of(metrics, "service", |metric| metric.mean),
-            figures::of(metrics, "response", |metric| metric.p99 as f64),
-            figures::of(metrics, "loop_lag", |metric| metric.p99 as f64),
-            figures::of(metrics, "cpu", |metric| metric.mean),
-            figures::of(metrics, "rss", |metric| metric.max as f64),
+            figures::of(metrics, "service", |metric| Some(metric.mean)),
+            figures::of(metrics, "response", |metric| figures::percentile(metric.p99)),
+            figures::of(metrics, "loop_lag", |metric| figures::percentile(metric.p99)),
+            figures::of(metrics, "cpu", |metric| Some(metric.mean)),
+            figures::of(metrics, "rss", |metric| Some(metric.max as f64)),
         ];
         if exits {
             cells.push(figures::exit(worker.exit.as_ref()).unwrap_or_else(|| NONE.to_owned()));

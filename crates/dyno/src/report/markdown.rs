@@ -7,16 +7,16 @@ use super::figures;
 use super::summary::Metric;
 
 /// A column of the metrics: its heading, and what stands in it.
-type Number = (&'static str, fn(&Metric) -> f64);
+type Number = (&'static str, fn(&Metric) -> Option<f64>);
 
 /// What is shown of each metric.
 const NUMBERS: [Number; 6] = [
-    ("mean", |metric| metric.mean),
-    ("p50", |metric| metric.p50 as f64),
-    ("p90", |metric| metric.p90 as f64),
-    ("p99", |metric| metric.p99 as f64),
-    ("p99.9", |metric| metric.p999 as f64),
-    ("max", |metric| metric.max as f64),
+    ("mean", |metric| Some(metric.mean)),
+    ("p50", |metric| figures::percentile(metric.p50)),
+    ("p90", |metric| figures::percentile(metric.p90)),
+    ("p99", |metric| figures::percentile(metric.p99)),
+    ("p99.9", |metric| figures::percentile(metric.p999)),
+    ("max", |metric| Some(metric.max as f64)),
 ];
 
 /// The verdict, the rates, and a table of the metrics.
@@ -43,6 +43,10 @@ pub(super) fn render(summary: &Summary) -> String {
     for (name, metric) in figures::ordered(&summary.metrics) {
         let cells = NUMBERS.map(|(_, number)| figures::value(metric, number(metric))).join(" | ");
         line(out, &format!("| {} | {} | {cells} |", escaped(name), metric.count));
+    }
+    for (name, metric) in figures::ordered(&summary.completed_metrics) {
+        let cells = NUMBERS.map(|(_, number)| figures::value(metric, number(metric))).join(" | ");
+        line(out, &format!("| {name} of completed cycles | {} | {cells} |", metric.count));
     }
     line(out, "");
     let mut words = figures::parameters(summary);
@@ -87,12 +91,12 @@ mod tests {
 
 | metric | count | mean | p50 | p90 | p99 | p99.9 | max |
 |:--|--:|--:|--:|--:|--:|--:|--:|
-| wait | 12 | 2.00 ms | 2.00 ms | 3.00 ms | 3.00 ms | 3.00 ms | 3.00 ms |
-| service | 12 | 20.0 ms | 18.0 ms | 24.0 ms | 24.0 ms | 24.0 ms | 24.0 ms |
-| response | 12 | 22.0 ms | 20.0 ms | 27.0 ms | 27.0 ms | 27.0 ms | 27.0 ms |
-| loop\_lag | 8 | 165 µs | 80.0 µs | 250 µs | 250 µs | 250 µs | 250 µs |
-| cpu | 4 | 45.0 % | 45.0 % | 45.0 % | 45.0 % | 45.0 % | 45.0 % |
-| rss | 4 | 24.0 MB | 24.0 MB | 24.0 MB | 24.0 MB | 24.0 MB | 24.0 MB |
+| wait | 12 | 2.00 ms | 2.00 ms | 3.00 ms | – | – | 3.00 ms |
+| service | 12 | 20.0 ms | 18.0 ms | 24.0 ms | – | – | 24.0 ms |
+| response | 12 | 22.0 ms | 20.0 ms | 27.0 ms | – | – | 27.0 ms |
+| loop\_lag | 8 | 165 µs | 80.0 µs | – | – | – | 250 µs |
+| cpu | 4 | 45.0 % | 45.0 % | – | – | – | 45.0 % |
+| rss | 4 | 24.0 MB | 24.0 MB | – | – | – | 24.0 MB |
 "#;
 
     #[test]
@@ -102,6 +106,15 @@ mod tests {
         assert_eq!(tables, COMMENT);
         assert!(machine.starts_with("rate 50/s · duration 5s · "), "{machine}");
         assert!(machine.ends_with(" · Some CPU · rustc 1.95.0 · dyno 0.1.0</sub>\n"), "{machine}");
+    }
+
+    #[test]
+    fn where_cycles_failed_those_that_completed_have_rows_of_their_own() {
+        let mut summary = fixture::summary();
+        let service = summary.metrics["service"].clone();
+        summary.completed_metrics.insert("service".into(), service);
+        let row = "\n| service of completed cycles | 12 | 20.0 ms | 18.0 ms | 24.0 ms | – | – | 24.0 ms |\n";
+        assert!(render(&summary).contains(row), "{}", render(&summary));
     }
 
     #[test]

@@ -70,7 +70,8 @@ fn named(line: &Line) -> (String, Vec<Point>) {
     (name, line.points.clone())
 }
 
-/// How the metrics that `--plot` names went, over all workers: half of the values, and nearly all.
+/// How the metrics that `--plot` names went, over all workers: half of the values, and nearly all,
+/// or all where no interval has as many as p99 needs.
 /// A metric that never came is left out: [`missing`] names it.
 pub(super) fn series(
     summary: &Summary,
@@ -82,15 +83,20 @@ pub(super) fn series(
     let mut text = String::new();
     for name in names {
         let Some(metric) = summary.metric(name) else { continue };
-        let line = |label: &str, number: fn(&PointMetric) -> u64| {
+        let line = |label: &str, number: fn(&PointMetric) -> Option<u64>| {
             let point = |point: &super::summary::Point| {
-                let value = number(point.metrics.get(name)?) as f64;
+                let value = number(point.metrics.get(name)?)? as f64;
                 Some(Point { at_ns: point.t_ns, value })
             };
-            (label.to_owned(), summary.series.iter().filter_map(point).collect())
+            let points: Vec<_> = summary.series.iter().filter_map(point).collect();
+            (label.to_owned(), points)
         };
         if begun.is_some() {
-            let lines = [line("p50", |part| part.p50), line("p99", |part| part.p99)];
+            let mut lines = vec![line("p50", |part| part.p50), line("p99", |part| part.p99)];
+            if lines[1].1.is_empty() {
+                lines[1] = line("max", |part| Some(part.max));
+            }
+            lines.retain(|(_, points)| !points.is_empty());
             text.push_str(&draw(name, figures::unit(metric), &lines, width, palette));
         }
     }

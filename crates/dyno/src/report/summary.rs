@@ -58,6 +58,10 @@ pub struct Summary {
     pub errors: Vec<CycleErrors>,
     /// Merged over the workers.
     pub metrics: Metrics,
+    /// `service` and `response` of completed cycles alone, merged over the workers; empty unless
+    /// cycles failed.
+    #[serde(default)]
+    pub completed_metrics: Metrics,
     /// The process that issued and decided.
     pub primary: Primary,
     /// Those that ran the task.
@@ -176,6 +180,9 @@ pub struct Rate {
     /// Cycles that ended well inside the measured window, by its length.
     #[serde(serialize_with = "number")]
     pub delivered: f64,
+    /// Cycles that ended well after the window's end, while draining: not in `delivered`.
+    #[serde(default)]
+    pub late: u64,
 }
 
 /// What became of cycles: `issued` is the sum of all the others.
@@ -223,7 +230,8 @@ pub struct CycleErrors {
     pub first_cycle: u64,
 }
 
-/// A metric's statistics, in its unit.
+/// A metric's statistics, in its unit. A percentile is `None` of fewer values than it needs: 2 for
+/// p50, 10 for p90, 100 for p99, 1,000 for p99.9.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// `ns`, `bytes`, `permille` (of one core, for `cpu`), or nothing for a plain number.
@@ -243,13 +251,13 @@ pub struct Metric {
     /// The most recent.
     pub last: u64,
     /// Half of the values are at most this.
-    pub p50: u64,
+    pub p50: Option<u64>,
     /// 90 % of the values are at most this.
-    pub p90: u64,
+    pub p90: Option<u64>,
     /// 99 % of the values are at most this.
-    pub p99: u64,
+    pub p99: Option<u64>,
     /// 99.9 % of the values are at most this.
-    pub p999: u64,
+    pub p999: Option<u64>,
     /// How many values were clamped: they were negative, infinite, or no number.
     pub out_of_range: u64,
     /// Cycles that never ended and so are missing here: of `response` only.
@@ -309,9 +317,9 @@ pub struct PointMetric {
     /// How many values.
     pub count: u64,
     /// Half of the values are at most this.
-    pub p50: u64,
+    pub p50: Option<u64>,
     /// 99 % of the values are at most this.
-    pub p99: u64,
+    pub p99: Option<u64>,
     /// The largest.
     pub max: u64,
 }
@@ -323,7 +331,7 @@ pub struct Harness {
     pub unleased: u64,
     /// For how long recording threads waited for the bus, in nanoseconds.
     pub bus_stall_ns: u64,
-    /// How late the primary's own timer fired, in nanoseconds; `None` if it never did.
+    /// How late the primary's own timer fired, in nanoseconds; `None` if it did fewer than 100 times.
     pub loop_lag_p99: Option<u64>,
     /// The primary's processor time over the run, as a share of one core.
     #[serde(serialize_with = "number")]

@@ -80,8 +80,15 @@ pub(super) struct LoopEnd {
 impl LoopEnd {
     /// A cycle ended.
     #[inline]
-    pub(super) fn cycle(&self, phase: Phase, place: u64, wait_ns: u64, service_ns: u64) {
-        self.cycles.record(phase, place, wait_ns, service_ns);
+    pub(super) fn cycle(
+        &self,
+        phase: Phase,
+        failed: bool,
+        place: u64,
+        wait_ns: u64,
+        service_ns: u64,
+    ) {
+        self.cycles.record(phase, failed, place, wait_ns, service_ns);
     }
 
     /// The probe fired so late.
@@ -92,6 +99,11 @@ impl LoopEnd {
     /// Values recorded from now on are of this phase.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
+    }
+
+    /// No cycle runs and none will.
+    pub(super) fn cycles_over(&self) {
+        self.phase.cycles_over();
     }
 
     /// Tells the bus.
@@ -225,6 +237,7 @@ impl Publisher {
             unleased,
             stall_ns: self.emitter.stalled_ns(),
             stood_still_ns: self.stood_still_ns,
+            stall_between_ns: self.emitter.stalled_between_ns(),
         }
     }
 }
@@ -431,6 +444,7 @@ impl Bus {
                     cut: self.control.cut(),
                     counts,
                     delivered: self.counters.read_delivered(),
+                    late: self.counters.read_late(),
                     censored_age_min_ns: self.over.censored_age_min_ns,
                     running_max: self.over.running_max,
                     timeline: self.publisher.emitter.timeline().cloned().map(Box::new),

@@ -25,6 +25,7 @@ pub(super) struct Counters {
     warmup: Row,
     measured: Row,
     delivered: AtomicU64,
+    late: AtomicU64,
     errors: Mutex<HashMap<(Phase, String), Group>>,
 }
 
@@ -81,6 +82,17 @@ impl Counters {
     /// How many cycles ended well inside the measured window.
     pub(super) fn read_delivered(&self) -> u64 {
         self.delivered.load(Ordering::Acquire)
+    }
+
+    /// A cycle ended well after the measured window's end.
+    #[cold]
+    pub(super) fn late(&self) {
+        add(&self.late, 1);
+    }
+
+    /// How many cycles ended well after the measured window's end.
+    pub(super) fn read_late(&self) -> u64 {
+        self.late.load(Ordering::Acquire)
     }
 
     /// A cycle failed.

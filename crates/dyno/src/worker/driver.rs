@@ -56,6 +56,7 @@ pub(super) async fn run<T: Runnable>(
 
     let begin = |cycle: Cycle| T::cycle(&state, cycle);
     let over = run_cycles(begin, context, &start, &end, &control, &counters).await;
+    end.cycles_over();
     match over {
         Ok(over) => end.tell(Told::CyclesOver(over)),
         Err(error) => super::fail(&format!("a timer of the worker's loop failed: {error}")),
@@ -290,12 +291,15 @@ where
     fn ended(&mut self, begun: Begun, end: Time, outcome: Result<(), String>) {
         let Begun { due, start } = begun;
         self.longest = self.longest.max(end - start);
-        let place = self.grid.place(due.at);
-        self.end.cycle(due.phase, place, start.nanos_since(due.at), end.nanos_since(start));
+        let (place, failed) = (self.grid.place(due.at), outcome.is_err());
+        let (wait, service) = (start.nanos_since(due.at), end.nanos_since(start));
+        self.end.cycle(due.phase, failed, place, wait, service);
         match outcome {
             Ok(()) => {
                 self.counters.completed(due.phase);
-                if end >= self.window_from && end <= self.window_end() {
+                if end > self.window_end() {
+                    self.counters.late();
+                } else if end >= self.window_from {
                     self.counters.delivered();
                 }
             }

@@ -57,6 +57,7 @@ pub(crate) struct SimulatedWorker {
     stage: Loop,
     running: Vec<Running>,
     cycles: PerPhase<Cycles>,
+    failed: PerPhase<Cycles>,
     values: PerPhase<Vec<u64>>,
     emitted: Emitted,
     grid_maker: GridMaker,
@@ -109,6 +110,7 @@ impl SimulatedWorker {
             stage: Loop::Idle,
             running: Vec::new(),
             cycles: PerPhase::default(),
+            failed: PerPhase::default(),
             values: PerPhase::default(),
             emitted: Emitted { values: vec![0], ..Emitted::default() },
             grid_maker: GridMaker::default(),
@@ -320,12 +322,16 @@ impl SimulatedWorker {
         };
         let mut more = false;
         for phase in [Phase::Warmup, Phase::Measured] {
-            let Cycles { wait, service } = &mut self.cycles[phase];
-            let size = wait.len().min(chance.between(1, BATCH_MAX as u64) as usize);
-            more |= wait.len() > size;
-            batch.cycles[phase].wait.extend(wait.drain(..size));
-            batch.cycles[phase].service.extend(service.drain(..size));
-            self.emitted.cycles += size as u64;
+            let both =
+                [(&mut self.cycles, &mut batch.cycles), (&mut self.failed, &mut batch.failed)];
+            for (from, into) in both {
+                let Cycles { wait, service } = &mut from[phase];
+                let size = wait.len().min(chance.between(1, BATCH_MAX as u64) as usize);
+                more |= wait.len() > size;
+                into[phase].wait.extend(wait.drain(..size));
+                into[phase].service.extend(service.drain(..size));
+                self.emitted.cycles += size as u64;
+            }
             let values = std::mem::take(&mut self.values[phase]);
             self.emitted.values[0] += values.len() as u64;
             if !values.is_empty() {

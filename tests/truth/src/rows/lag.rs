@@ -9,6 +9,7 @@ use dyno_bus::{Phase, clock};
 use super::{Options, Told, program};
 use crate::lag::{Block, at_permille, lags};
 use crate::run::{Ran, Run};
+use crate::statistics::all;
 use crate::table::{Table, millis};
 use crate::task::How;
 
@@ -66,7 +67,9 @@ impl Lags {
             .collect();
         let worker = ran.summary.worker(0).context("it has a worker")?;
         let metric = worker.metrics.get("loop_lag").context("no loop_lag")?;
-        let measured = [metric.p50, metric.p90, metric.p99, metric.max];
+        let percentiles = [metric.p50, metric.p90, metric.p99];
+        let [p50, p90, p99] = all(percentiles).context("too few values of loop_lag")?;
+        let measured = [p50, p90, p99, metric.max];
         let figures = std::array::from_fn(|i| {
             let of_each = expected.iter().map(|figures| figures[i]);
             (of_each.clone().min().unwrap_or(0), of_each.max().unwrap_or(0), measured[i])

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use dyno_bus::Phase;
 
 use super::queues::{Replayed, agrees};
 use super::{Options, Told, program};
 use crate::run::{Ran, Run};
-use crate::statistics::quantile;
+use crate::statistics::{all, quantile};
 use crate::table::{Table, millis};
 use crate::task::How;
 
@@ -56,7 +56,8 @@ fn responses(ran: &Ran) -> Result<[[f64; 4]; 2]> {
 /// What a run's metric says: p50, p90, p99, p99.9.
 fn measured(ran: &Ran, metric: &str) -> Result<[f64; 4]> {
     let metric = ran.metric(metric)?;
-    Ok([metric.p50, metric.p90, metric.p99, metric.p999].map(|ns| ns as f64))
+    let percentiles = all([metric.p50, metric.p90, metric.p99, metric.p999]);
+    Ok(percentiles.context("too few cycles for p99.9")?.map(|ns| ns as f64))
 }
 
 pub(super) fn measure(options: &Options) -> Result<Told> {

@@ -10,13 +10,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use dyno_bus::Phase;
 
 use super::{Options, Told, cores, program};
 use crate::queue::{Job, Sample, Seen, replay};
 use crate::run::{Ran, Run, run_all};
-use crate::statistics::{Interval, Statistics, intervals};
+use crate::statistics::{Interval, Statistics, all, intervals};
 use crate::table::{Table, micros, millis};
 use crate::theory::Service;
 
@@ -133,7 +133,8 @@ impl Replayed {
 /// If a metric is missing.
 pub fn measured(ran: &Ran) -> Result<Statistics> {
     let response = ran.metric("response")?;
-    let [p50, p90, p99] = [response.p50, response.p90, response.p99].map(|ns| ns as f64);
+    let percentiles = all([response.p50, response.p90, response.p99]);
+    let [p50, p90, p99] = percentiles.context("too few cycles for p99")?.map(|ns| ns as f64);
     Ok(Statistics { wait_mean: ran.metric("wait")?.mean, p50, p90, p99 })
 }
 

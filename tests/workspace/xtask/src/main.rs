@@ -71,14 +71,16 @@ fn bench(words: &[String]) -> Result<bool, Box<dyn Error>> {
 
 /// One line of the table. Times are nanoseconds in a summary, and microseconds here.
 fn row(run: &dyno::Summary) -> String {
-    let [p50, p99] = run.metric("response").map_or([0, 0], |response| [response.p50, response.p99]);
+    // There is none of too few cycles: 2 for p50, 100 for p99.
+    let us = |ns: Option<u64>| ns.map_or("–".into(), |ns| format!("{:.1} µs", ns as f64 / 1e3));
+    let response = run.metric("response");
     format!(
-        "{:<8} {:>7.0} {:>10.1} {:>10.1} µs {:>10.1} µs {:>8}  {}",
+        "{:<8} {:>7.0} {:>10.1} {:>13} {:>13} {:>8}  {}",
         run.benchmark,
         run.rate.asked.unwrap_or_default(),
         run.rate.delivered,
-        p50 as f64 / 1e3,
-        p99 as f64 / 1e3,
+        us(response.and_then(|response| response.p50)),
+        us(response.and_then(|response| response.p99)),
         run.backlog.max,
         run.verdict
     )

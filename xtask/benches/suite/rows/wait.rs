@@ -31,18 +31,18 @@ fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
     options.rounds(|| {
         let ran = run.run()?;
         let waits = sleepers::waits(load.clone())?;
-        let wait = ran.metric("wait")?;
-        for (figure, value) in dyno.iter_mut().zip([wait.p50, wait.p99]) {
-            figure.push(value as f64 / MICRO);
+        let wait = ran.p50_p99("wait")?;
+        for (figure, value) in dyno.iter_mut().zip(wait) {
+            figure.push(value / MICRO);
         }
         for (figure, value) in bare.iter_mut().zip([waits.p50, waits.p99]) {
             figure.push(value / MICRO);
         }
-        p50.push(wait.p50 as f64 / waits.p50);
-        p99.push(wait.p99 as f64 / waits.p99);
+        p50.push(wait[0] / waits.p50);
+        p99.push(wait[1] / waits.p99);
         ran.reservation().into_iter().for_each(|note| p50.note(note));
         let ran = Run { spin: true, ..run.clone() }.run()?;
-        spin.push(ran.metric("wait")?.p50 as f64 / MICRO);
+        spin.push(ran.p50_p99("wait")?[0] / MICRO);
         ran.reservation().into_iter().for_each(|note| spin.note(note));
         anyhow::Ok(())
     })?;

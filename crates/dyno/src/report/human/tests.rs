@@ -10,19 +10,19 @@ shop       rate 50/s · duration 5s · warmup 1s · workers 2 · arrivals unifor
 
 cycles     250 issued · 198 completed · 2 failed · 50 never started · 39.6/s of 50/s delivered
 backlog    1 at the start · 60 at most · 52 at the end (50 waiting, 2 running)
-harness    loop lag p99 250 µs · 1.2 % of a core
+harness    loop lag at most 250 µs · 1.2 % of a core
 
-metric    count     mean      p50      p90      p99    p99.9      max
-wait         12  2.00 ms  2.00 ms  3.00 ms  3.00 ms  3.00 ms  3.00 ms
-service      12  20.0 ms  18.0 ms  24.0 ms  24.0 ms  24.0 ms  24.0 ms
-response     12  22.0 ms  20.0 ms  27.0 ms  27.0 ms  27.0 ms  27.0 ms
-loop_lag      8   165 µs  80.0 µs   250 µs   250 µs   250 µs   250 µs
-cpu           4   45.0 %   45.0 %   45.0 %   45.0 %   45.0 %   45.0 %
-rss           4  24.0 MB  24.0 MB  24.0 MB  24.0 MB  24.0 MB  24.0 MB
+metric    count     mean      p50      p90  p99  p99.9      max
+wait         12  2.00 ms  2.00 ms  3.00 ms    –      –  3.00 ms
+service      12  20.0 ms  18.0 ms  24.0 ms    –      –  24.0 ms
+response     12  22.0 ms  20.0 ms  27.0 ms    –      –  27.0 ms
+loop_lag      8   165 µs  80.0 µs        –    –      –   250 µs
+cpu           4   45.0 %   45.0 %        –    –      –   45.0 %
+rss           4  24.0 MB  24.0 MB        –    –      –  24.0 MB
 
 worker  service  response p99  loop lag p99     cpu      rss
-0       20.0 ms       27.0 ms        250 µs  45.0 %  24.0 MB
-1       20.0 ms       27.0 ms        250 µs  45.0 %  24.0 MB
+0       20.0 ms             –             –  45.0 %  24.0 MB
+1       20.0 ms             –             –  45.0 %  24.0 MB
 
 errors of cycles
   2 × redis://user:***@host/0 refused (first in cycle 61)
@@ -46,7 +46,7 @@ fn a_run_reads_from_what_was_asked_to_what_to_try_next() {
 #[test]
 fn a_narrow_terminal_has_fewer_percentiles_and_no_line_that_breaks() {
     let text = page(&fixture::summary(), 60);
-    assert!(text.contains("metric    count     mean      p50      p99      max\n"), "{text}");
+    assert!(text.contains("metric    count     mean      p50  p99      max\n"), "{text}");
     let longest = text.lines().max_by_key(|line| line.chars().count()).unwrap();
     assert!(longest.chars().count() <= 60, "{longest}");
 }
@@ -59,7 +59,7 @@ fn of_many_workers_the_slowest_and_those_that_died_are_shown() {
         .map(|index| {
             let mut worker = worker.clone();
             worker.index = index;
-            worker.metrics.get_mut("response").unwrap().p99 = u64::from(index) * 1_000_000;
+            worker.metrics.get_mut("response").unwrap().p99 = Some(u64::from(index) * 1_000_000);
             worker
         })
         .collect();
@@ -71,6 +71,50 @@ fn of_many_workers_the_slowest_and_those_that_died_are_shown() {
     assert!(rows[2].starts_with('2') && rows[2].ends_with("SIGKILL"), "{}", rows[2]);
     assert!(rows[3].starts_with("39 ") && rows[3].ends_with('–'), "{}", rows[3]);
     assert_eq!(rows[17], "… 24 more, whose response was shorter");
+}
+
+#[test]
+fn a_percentile_is_a_figure_once_its_count_carries_it() {
+    let mut summary = fixture::summary();
+    let metric = summary.metrics.get_mut("response").unwrap();
+    (metric.count, metric.p99) = (100, Some(26_000_000));
+    summary.harness.loop_lag_p99 = Some(240_000);
+    let text = page(&summary, 100);
+    let row = "response    100  22.0 ms  20.0 ms  27.0 ms  26.0 ms      –  27.0 ms\n";
+    assert!(text.contains(row), "{text}");
+    assert!(text.contains("\nharness    loop lag p99 240 µs · "), "{text}");
+}
+
+#[test]
+fn a_rate_that_cycles_missed_by_the_windows_end_explains_itself() {
+    let mut summary = fixture::summary();
+    (summary.rate.delivered, summary.rate.late) = (30.0, 100);
+    let line =
+        " · 30/s of 50/s delivered · 100 more completed after the window's end, while draining\n";
+    assert!(page(&summary, 200).contains(line), "{}", page(&summary, 200));
+    // One in two hundred is what the last moment of any run leaves.
+    summary.rate.late = 1;
+    assert!(!page(&summary, 200).contains("draining"));
+}
+
+#[test]
+fn values_of_failed_cycles_are_counted_beside_the_table_and_the_others_shown_alone() {
+    let mut summary = fixture::summary();
+    assert!(!page(&summary, 100).contains("of failed cycles"));
+    summary.completed_metrics = summary.metrics.clone();
+    summary.completed_metrics.retain(|name, _| name == "service" || name == "response");
+    summary.completed_metrics.values_mut().for_each(|metric| metric.count = 9);
+    let table = "\n3 of the 12 values of wait, service and response are of failed cycles; without them:\n\
+                 metric    count     mean      p50      p90  p99  p99.9      max\n\
+                 service       9  20.0 ms  18.0 ms  24.0 ms    –      –  24.0 ms\n\
+                 response      9  22.0 ms  20.0 ms  27.0 ms    –      –  27.0 ms\n\nworker ";
+    assert!(page(&summary, 100).contains(table), "{}", page(&summary, 100));
+
+    // A closed loop has no wait.
+    summary.metrics.remove("wait");
+    summary.completed_metrics.values_mut().for_each(|metric| metric.count = 0);
+    let line = "\nall 12 values of service and response are of failed cycles\n\nworker ";
+    assert!(page(&summary, 100).contains(line), "{}", page(&summary, 100));
 }
 
 #[test]
@@ -105,7 +149,7 @@ fn troubles_of_the_harness_are_said_where_there_are_any() {
     summary.harness.bus_stall_ns = 3_000_000;
     summary.harness.pauses = vec![1_000_000_000, 2_000_000_000];
     let text = page(&summary, 200);
-    let line = "harness    loop lag p99 250 µs · 1.2 % of a core · 12 cycles issued late · \
+    let line = "harness    loop lag at most 250 µs · 1.2 % of a core · 12 cycles issued late · \
                 tasks held up for 3.00 ms · stopped 2 times, 3.00 s\n";
     assert!(text.contains(line), "{text}");
 }

@@ -125,7 +125,7 @@ fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     lines
 }
 
-/// How the backlog and the worst worker's p99 of `response` went.
+/// How the backlog and the worst worker's `response` went.
 fn sparklines(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     let width = columns.saturating_sub(SPARKLINE_LABEL + 1);
     let row = |name: &str, newest: &str, values: &mut dyn Iterator<Item = f64>| {
@@ -136,19 +136,29 @@ fn sparklines(course: &Course, tick: &Tick, columns: usize, palette: Palette) ->
     let newest = thousands(tick.backlog.total());
     let mut backlogs = course.backlogs.iter().map(|backlog| *backlog as f64);
     let mut rows = vec![row("backlog", &newest, &mut backlogs)];
-    let worst = response_p99(&tick.list);
+    let (name, worst) = worst_response(&tick.list);
     if let Some(newest) = worst.last() {
         let newest = format::value(*newest, Unit::Nanoseconds);
-        rows.push(row("response p99", &newest, &mut worst.into_iter()));
+        rows.push(row(name, &newest, &mut worst.into_iter()));
     }
     rows
 }
 
-/// Of each interval, in the worker where it was longest.
-fn response_p99(list: &List) -> Vec<f64> {
+/// Of each interval, in the worker where it was longest: p99, or the maximum where no interval has
+/// had as many cycles as p99 needs.
+fn worst_response(list: &List) -> (&'static str, Vec<f64>) {
+    let p99 = longest_response(list, Stat::P99);
+    if p99.is_empty() {
+        ("response max", longest_response(list, Stat::Max))
+    } else {
+        ("response p99", p99)
+    }
+}
+
+fn longest_response(list: &List, stat: Stat) -> Vec<f64> {
     let snapshots = list.clone().workers().metrics(["response"]).pick(Stat::Snapshots);
     let mut worst: BTreeMap<u64, f64> = BTreeMap::new();
-    for line in snapshots.of(Stat::P99).lines() {
+    for line in snapshots.of(stat).lines() {
         for point in &line.points {
             let value = worst.entry(point.at_ns).or_default();
             *value = value.max(point.value);
@@ -176,7 +186,10 @@ fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
     let known = shown.len();
     let most = WORKERS_SHOWN.min(room.rows.saturating_sub(LINES_BESIDE)).max(1);
     if known > most {
-        shown.sort_by_key(|row| Reverse(response[*row].1.unwrap_or(0.0) as u64));
+        // The longest of a few stands for their p99, so that none that may be slow is hidden.
+        let (longest, _) = pick("response", Stat::Max);
+        let key = |row: usize| response[row].1.or(longest[row].1).unwrap_or(0.0) as u64;
+        shown.sort_by_key(|row| Reverse(key(*row)));
         shown.truncate(most);
     }
     let text = |number: Option<f64>, unit| {

@@ -63,11 +63,28 @@ fn a_summary_draws_the_metrics_that_came_and_names_those_that_did_not() {
     let summary = fixture::summary();
     let names = ["response", "checkout", "basket"].map(str::to_owned);
     let text = series(&summary, &names, 80, Palette::Plain);
-    assert!(text.starts_with("\nresponse  p50  p99\n"), "{text}");
+    // Six cycles in an interval are too few for a p99.
+    assert!(text.starts_with("\nresponse  p50  max\n"), "{text}");
     assert_eq!(
         missing(&summary, &names).unwrap(),
         "--plot: no value of `checkout`, `basket` ever came; those that did: wait, service, \
          response, loop_lag, cpu, rss"
     );
     assert_eq!(missing(&summary, &names[..1]), None);
+}
+
+#[test]
+fn intervals_with_enough_values_for_p99_are_drawn_by_it_and_single_values_by_the_largest() {
+    let mut summary = fixture::summary();
+    let drawn = |summary: &Summary| {
+        let text = series(summary, &["service".to_owned()], 80, Palette::Plain);
+        text.lines().nth(1).unwrap().to_owned()
+    };
+    summary.series[0].metrics.get_mut("service").unwrap().p99 = Some(24_000_000);
+    assert_eq!(drawn(&summary), "service  p50  p99");
+    for point in &mut summary.series {
+        let metric = point.metrics.get_mut("service").unwrap();
+        (metric.p50, metric.p99) = (None, None);
+    }
+    assert_eq!(drawn(&summary), "service  max");
 }

@@ -48,6 +48,7 @@ impl Summary {
             rate: Rate {
                 asked: run.plan.rate.per_second(),
                 delivered: per_second(run.delivered, run.window),
+                late: run.late,
             },
             cycles: cycles(&run.account, Phase::Measured),
             warmup: cycles(&run.account, Phase::Warmup),
@@ -60,6 +61,7 @@ impl Summary {
             },
             errors: errors(run),
             metrics: metrics(&merged),
+            completed_metrics: metrics(&run.observer.completed()),
             primary: primary(&mut run.observer),
             workers: workers(run),
             series: series(run),
@@ -214,7 +216,7 @@ fn harness(run: &mut Run) -> Harness {
     Harness {
         unleased: run.harness.unleased,
         bus_stall_ns: nanos(run.harness.bus_stall),
-        loop_lag_p99: lag.filter(|lag| lag.stats.count > 0).map(|lag| lag.stats.p99),
+        loop_lag_p99: lag.and_then(|lag| lag.stats.p99),
         cpu_share: run.harness.cpu_share,
         pauses: run.harness.pauses.iter().map(|pause| nanos(*pause)).collect(),
     }

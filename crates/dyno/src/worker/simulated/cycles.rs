@@ -127,8 +127,9 @@ impl SimulatedWorker {
     fn ended(&mut self, run: Running, now: Time) {
         let Running { due, start, end: _, fails } = run;
         let (wait, service) = (start.nanos_since(due.at), now.nanos_since(start));
-        self.cycles[due.phase].wait.push(wait);
-        self.cycles[due.phase].service.push(service);
+        let cycles = if fails { &mut self.failed } else { &mut self.cycles };
+        cycles[due.phase].wait.push(wait);
+        cycles[due.phase].service.push(service);
         if let Some((grid, timeline)) = &mut self.timeline {
             timeline.record(grid, grid.place(due.at), wait, service);
         }

@@ -33,6 +33,7 @@ impl SimulatedWorker {
             cut: self.control.cut(),
             counts: self.counts,
             delivered: self.counts.measured.completed,
+            late: 0,
             censored_age_min_ns: None,
             emitted: self.emitted.clone(),
             running_max: self.running_max,

@@ -12,10 +12,10 @@ const FRAME: &str = "\
 measuring   ━━━━━━━━━──────────────────────── 1.5 s of 5.0 s
 issued 75  completed 70  failed 1  backlog 4  uptime 2.5 s
 backlog                 4  ▃▅▆█
-response p99      25.0 ms  █▇
+response max      25.0 ms  █▇
 worker  service  response p99  loop lag p99
-0       20.0 ms       27.0 ms        250 µs
-1       20.0 ms       27.0 ms        250 µs";
+0       20.0 ms             –             –
+1       20.0 ms             –             –";
 
 fn course() -> Course {
     let mut course = Course::new(&fixture::plan());
