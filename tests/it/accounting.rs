@@ -5,7 +5,9 @@ use std::time::Duration;
 use dyno_bus::clock;
 use nix::sys::signal::Signal;
 
-use crate::support::{BEHAVES, RECORDS, assert_says, benchmark, processor_time, until};
+use crate::support::{
+    BEHAVES, RECORDS, State, assert_says, benchmark, processor_time, state_of, until,
+};
 
 #[test]
 fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
@@ -31,15 +33,7 @@ fn a_primary_that_does_not_read_loses_nothing() {
     let busy = || workers.iter().all(|worker| processor_time(*worker) > 5);
     until("cycles run", Duration::from_secs(10), busy);
     running.signal(Signal::SIGSTOP);
-    let spent = || workers.iter().map(|worker| processor_time(*worker)).collect::<Vec<_>>();
-    let (mut since, mut before) = (clock::now(), spent());
-    until("they wait, and spend nothing on it", Duration::from_secs(10), || {
-        let now = spent();
-        if now != before {
-            (since, before) = (clock::now(), now);
-        }
-        clock::now() - since > Duration::from_millis(400)
-    });
+    until_idle(&workers);
     running.signal(Signal::SIGCONT);
     let summary = running.end().verdict(4, "invalid");
     assert_eq!(summary.reasons.len(), 1, "{:?}", summary.reasons);
@@ -48,6 +42,33 @@ fn a_primary_that_does_not_read_loses_nothing() {
     assert!(summary.harness.bus_stall_ns > 2 * 300_000_000, "{summary:#?}");
     assert_eq!(summary.metric("plain").expect("it came").count, summary.cycles.completed);
     assert_eq!((summary.cycles.lost, summary.cycles.failed), (0, 0));
+}
+
+#[test]
+fn a_bus_that_holds_up_after_spoils_no_window() {
+    // More than its ring and the bus hold, while the primary is stopped.
+    let line = "--duration 200ms --workers 1 --quiet -P wide_after=2000000";
+    let running = benchmark(RECORDS).args(line).start();
+    let stopped = || state_of(running.pid) == State::Stopped;
+    until("`after` has stopped the primary", Duration::from_secs(20), stopped);
+    until_idle(&running.workers());
+    running.signal(Signal::SIGCONT);
+    let summary = running.end().verdict(0, "sustained");
+    assert_eq!(summary.metric("wide").expect("it came").count, 2_000_000);
+    assert_eq!(summary.harness.bus_stall_ns, 0);
+}
+
+/// Waits until processes have spent nothing for 400 ms.
+fn until_idle(processes: &[u32]) {
+    let spent = || processes.iter().map(|one| processor_time(*one)).collect::<Vec<_>>();
+    let (mut since, mut before) = (clock::now(), spent());
+    until("they wait, and spend nothing on it", Duration::from_secs(10), || {
+        let now = spent();
+        if now != before {
+            (since, before) = (clock::now(), now);
+        }
+        clock::now() - since > Duration::from_millis(400)
+    });
 }
 
 #[test]

@@ -11,6 +11,8 @@ fn cycles_that_run_at_the_plans_end_complete() {
     assert_eq!((summary.cycles.issued, summary.cycles.completed), (20, 20));
     // Some of them after the window: delivered counts those inside of it only.
     assert!(summary.rate.delivered < 100.0, "{summary:#?}");
+    let delivered = (summary.rate.delivered * 0.2).round() as u64;
+    assert_eq!(summary.rate.late, 20 - delivered, "{summary:#?}");
     assert!(summary.backlog.running_end > 0, "{summary:#?}");
 }
 

@@ -1,6 +1,6 @@
 //! Values that a task records: from any thread, by any means, of the window alone.
 
-use crate::support::{RECORDS, assert_says, benchmark};
+use crate::support::{BEHAVES, MISBEHAVES, RECORDS, assert_says, benchmark};
 
 #[test]
 fn values_come_from_handles_measures_spans_and_threads() {
@@ -32,6 +32,36 @@ fn values_that_no_histogram_holds_are_counted() {
     let summary = benchmark(RECORDS).args("-P odd=true").run().verdict(0, "sustained");
     let odd = summary.metric("odd").expect("it came");
     assert_eq!((odd.count, odd.out_of_range), (180, 120), "{odd:?}");
+}
+
+#[test]
+fn cycles_that_fail_are_in_the_metrics_and_those_that_complete_known_alone() {
+    let line = "-P how=error -P at=cycle -P worker=1 --max-failed 100% --duration 500ms";
+    let summary = benchmark(MISBEHAVES).args(line).run().summary();
+    let (completed, failed) = (summary.cycles.completed, summary.cycles.failed);
+    assert!(completed > 0 && failed > 0, "{summary:#?}");
+    for name in ["service", "response"] {
+        assert_eq!(summary.metrics[name].count, completed + failed, "{name}");
+        assert_eq!(summary.completed_metrics[name].count, completed, "{name}");
+        // Of the worker in which none failed, it is all.
+        let worker = &summary.worker(0).expect("it ran").metrics[name];
+        assert_eq!(summary.completed_metrics[name].max, worker.max, "{name}");
+    }
+
+    let summary = benchmark(MISBEHAVES).run().summary();
+    assert!(summary.completed_metrics.is_empty(), "{summary:#?}");
+}
+
+#[test]
+fn percentiles_are_only_those_that_the_cycles_carry() {
+    let line = "--rate 20 --duration 500ms --workers 1 --seed 1";
+    let ended = benchmark(BEHAVES).args(line).run();
+    let summary = ended.summary();
+    let response = summary.metric("response").expect("built in");
+    assert_eq!(response.count, 10, "{response:?}");
+    assert!(response.p50.is_some() && response.p90.is_some(), "{response:?}");
+    assert_eq!((response.p99, response.p999), (None, None));
+    assert_says(&ended.stdout, &["\"p99\": null", "\"p999\": null"]);
 }
 
 #[test]

@@ -7,6 +7,8 @@
 use std::sync::mpsc::{Sender, channel};
 
 use dyno_bus::{Time, clock};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -20,15 +22,19 @@ struct Parameters {
     odd: bool,
     /// So many values are recorded too that take all the room a value can.
     wide: u64,
+    /// `after` stops the primary, then records so many.
+    wide_after: u64,
 }
 
 struct Records {
+    wide_after: u64,
     asides: Vec<Sender<u64>>,
     first_due: std::cell::Cell<Option<Time>>,
 }
 
 impl dyno::Task for Records {
-    async fn before(_context: &dyno::Context) -> dyno::Result<Self> {
+    async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let wide_after = context.parameters::<Parameters>().wide_after;
         let aside = || {
             let (sender, receiver) = channel();
             std::thread::spawn(move || {
@@ -39,7 +45,8 @@ impl dyno::Task for Records {
             });
             sender
         };
-        Ok(Self { asides: vec![aside(), aside()], first_due: std::cell::Cell::new(None) })
+        let (asides, first_due) = (vec![aside(), aside()], std::cell::Cell::new(None));
+        Ok(Self { wide_after, asides, first_due })
     }
 
     async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
@@ -59,7 +66,7 @@ impl dyno::Task for Records {
         if !parameters.name.is_empty() {
             dyno::histogram(&parameters.name).record(1_u64);
         }
-        (0..parameters.wide).for_each(|value| dyno::histogram("wide").record(1 << 52 | value));
+        wide(parameters.wide);
         if parameters.odd {
             dyno::histogram("odd").record(f64::NAN);
             dyno::histogram("odd").record(-1.0);
@@ -67,6 +74,19 @@ impl dyno::Task for Records {
         }
         Ok(())
     }
+
+    async fn after(self) -> dyno::Result {
+        if self.wide_after > 0 {
+            let primary = Pid::from_raw(std::os::unix::process::parent_id() as i32);
+            kill(primary, Signal::SIGSTOP)?;
+        }
+        wide(self.wide_after);
+        Ok(())
+    }
+}
+
+fn wide(count: u64) {
+    (0..count).for_each(|value| dyno::histogram("wide").record(1 << 52 | value));
 }
 
 #[instrument]
@@ -88,7 +108,13 @@ fn spin(us: u64) {
 
 fn main() -> dyno::Outcome {
     dyno::bench("records", dyno::task::<Records>())
-        .parameters(Parameters { warmup_ms: 0, name: String::new(), odd: false, wide: 0 })
+        .parameters(Parameters {
+            warmup_ms: 0,
+            name: String::new(),
+            odd: false,
+            wide: 0,
+            wide_after: 0,
+        })
         .rate(200.0)
         .on_tick({
             let mut asked = 0;
