@@ -45,7 +45,7 @@ const RING_SLOTS: usize = 65_536;
 /// ```
 #[derive(Debug)]
 pub struct Emitter {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     rings: Vec<Joining>,
     /// The ring to drain first: none starves where a batch can't hold all.
     first: usize,

@@ -336,7 +336,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use dyno_bus::message::Batch;
+    use dyno_bus::value::Unit;
+
     use super::*;
+    use crate::Emitter;
 
     #[test]
     fn a_child_of_a_fork_drops_what_it_records_rather_than_wait_for_a_bus_it_has_not() {
@@ -347,5 +351,49 @@ mod tests {
         for number in 0..10 {
             cycles.record(Phase::Measured, false, 0, number, 0);
         }
+    }
+
+    /// For how long a thread waited in a ring of two, by the kind of ring, both in nanoseconds.
+    fn stalled(record: impl FnOnce() + Send + 'static, emitter: &mut Emitter) -> (u64, u64) {
+        let thread = thread::spawn(record);
+        while emitter.shared.waiting() == 0 {
+            thread::yield_now();
+        }
+        while !thread.is_finished() {
+            let _taken = emitter.collect(&mut Batch::default(), &mut Vec::new());
+        }
+        thread.join().expect("no panic");
+        (emitter.stalled_ns(), emitter.stalled_between_ns())
+    }
+
+    #[test]
+    fn a_wait_between_cycles_is_counted_apart_from_one_inside() {
+        let mut emitter = Emitter::with_ring_slots(2, || {});
+        emitter.set_phase(Phase::Measured);
+        let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
+        let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
+        let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, false, 0, n, n));
+        let (inside, between) = stalled(record, &mut emitter);
+        assert!(inside == 0 && between > 0, "{inside} {between}");
+        let (inside, after) =
+            stalled(move || (0..4).for_each(|n| recorder.record(lag, n)), &mut emitter);
+        assert!(inside > 0 && after == between, "{inside} {after}");
+    }
+
+    #[test]
+    fn a_wait_before_the_window_or_after_its_last_cycle_is_not_counted() {
+        let mut emitter = Emitter::with_ring_slots(2, || {});
+        let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
+        let recorder = emitter.recorder();
+        let record = move || (0..4).for_each(|n| recorder.record(lag, n));
+        assert_eq!(stalled(record, &mut emitter), (0, 0), "before");
+        let switch = emitter.phase_switch();
+        switch.set(Phase::Measured);
+        switch.cycles_over();
+        let (recorder, cycles) = (emitter.recorder(), emitter.cycles());
+        let record = move || (0..4).for_each(|n| recorder.record(lag, n));
+        assert_eq!(stalled(record, &mut emitter), (0, 0), "after");
+        let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, false, 0, n, n));
+        assert_eq!(stalled(record, &mut emitter), (0, 0), "after");
     }
 }

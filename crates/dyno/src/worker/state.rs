@@ -61,6 +61,7 @@ pub(super) enum Event {
 
 /// What the bus must do.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
 pub(super) enum Action {
     /// Let the loop run `before` with these parameters.
     RunBefore(Start),
