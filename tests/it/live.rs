@@ -22,8 +22,8 @@ fn rows(screen: &str, beginning: &str) -> usize {
 
 /// Whether the screen has one view, and all that belongs to it.
 fn is_whole(screen: &str) -> bool {
-    let once = ["measuring ", "issued ", "backlog ", "response p99 ", "worker ", "0 ", "1 ", "2 "];
-    let has_sparklines = ["backlog ", "response p99 "].iter().all(|name| {
+    let once = ["measuring ", "issued ", "backlog ", "response max ", "worker ", "0 ", "1 ", "2 "];
+    let has_sparklines = ["backlog ", "response max "].iter().all(|name| {
         let mut rows = screen.lines().filter(|row| row.starts_with(name));
         rows.any(|row| row.contains(|c| ('▁'..='█').contains(&c)))
     });
@@ -33,7 +33,7 @@ fn is_whole(screen: &str) -> bool {
 /// Nothing of a view is left.
 #[track_caller]
 fn assert_cleared(screen: &str) {
-    for beginning in ["measuring", "draining", "issued", "backlog", "response p99"] {
+    for beginning in ["measuring", "draining", "issued", "backlog", "response max"] {
         assert_eq!(rows(screen, beginning), 0, "{beginning}: {screen}");
     }
 }
