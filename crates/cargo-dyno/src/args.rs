@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// The exit code is the benchmark's own: 0 sustained or completed, 1 unsustained, 2 refused,
     /// 3 failed, 4 invalid, 5 error, 6 inconclusive, 128 + signal interrupted; 101 where cargo could
     /// not build it.
-    Run(Run),
+    Run(Box<Run>),
     /// List the benchmarks of the package or workspace
     List(List),
     /// Run a command as the task, a process for each cycle
