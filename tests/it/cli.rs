@@ -118,6 +118,26 @@ fn help_goes_to_stdout_and_is_no_error() {
 }
 
 #[test]
+fn a_word_that_is_no_flag_is_refused() {
+    refused("200", &["unexpected word `200`", "--rate"]);
+}
+
+#[test]
+fn a_filter_of_cargo_bench_that_does_not_match_runs_nothing() {
+    let ended = benchmark(BEHAVES).args("--bench nonesuch").logged().run();
+    assert_eq!((ended.status.code(), &*ended.stdout), (Some(0), ""), "{ended:#?}");
+    assert_says(&ended.stderr, &["`behaves` was not run: the filter is `nonesuch`"]);
+    benchmark(BEHAVES).args("--bench behav").run().verdict(0, "sustained");
+}
+
+#[test]
+fn an_empty_variable_is_not_set_and_a_misspelt_one_is_a_warning() {
+    let ended = benchmark(BEHAVES).env("DYNO_RATE", "").env("DYNO_SEEED", "5\r").run();
+    assert_eq!(ended.verdict(0, "sustained").rate.asked, Some(200.0));
+    assert_says(&ended.stderr, &["warning: the variable DYNO_SEEED is unknown", "DYNO_SEED?"]);
+}
+
+#[test]
 fn several_benchmarks_of_one_program_run_one_after_the_other() {
     let ended = benchmark(SEVERAL).run();
     assert_says(&ended.stdout, &["first: sustained", "second: sustained"]);
@@ -130,6 +150,16 @@ fn a_benchmark_that_is_declared_too_late_says_so() {
     assert_says(&ended.stdout, &["first: sustained", "second: error"]);
     let parts = ["this process is a worker of `second`", "declare", "before the first"];
     assert_says(&ended.stdout, &parts);
+}
+
+#[test]
+fn a_second_task_of_one_name_is_refused_and_the_same_task_again_is_not() {
+    let ended = benchmark(SEVERAL).env("SEVERAL", "twice").run();
+    assert_eq!(ended.status.code(), Some(2), "{ended:#?}");
+    assert_says(&ended.stdout, &["first: sustained"]);
+    assert_says(&ended.stderr, &["error: the name `first` is taken", "a name of its own"]);
+    let ended = benchmark(SEVERAL).env("SEVERAL", "again").run();
+    assert_eq!(ended.stdout.matches("first: sustained").count(), 2, "{ended:#?}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! By the variable `SEVERAL`: `first` and `second` are declared, then run in turn; with `late`,
 //! `second` is declared only once `first` has run, and is not met by its own workers; with `inside`
-//! a benchmark is run inside an event loop.
+//! a benchmark is run inside an event loop; with `twice`, another task is declared as `first` too;
+//! with `again`, `first` is declared again for a second run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what ran is told to the test")]
 
@@ -23,6 +24,15 @@ fn main() {
         Ok("late") => {
             say(first().run());
             say(second().run());
+        }
+        Ok("twice") => {
+            let (first, other) = (first(), dyno::bench("first", || 2));
+            say(first.run());
+            say(other.run());
+        }
+        Ok("again") => {
+            say(first().run());
+            say(first().run());
         }
         Ok("inside") => {
             let runtime = tokio::runtime::Builder::new_current_thread().build();

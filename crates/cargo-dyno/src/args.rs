@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// The exit code is the benchmark's own: 0 sustained or completed, 1 unsustained, 2 refused,
     /// 3 failed, 4 invalid, 5 error, 6 inconclusive, 128 + signal interrupted; 101 where cargo could
     /// not build it.
-    Run(Run),
+    Run(Box<Run>),
     /// List the benchmarks of the package or workspace
     List(List),
     /// Run a command as the task, a process for each cycle
@@ -129,6 +129,14 @@ pub(crate) struct Build {
     #[arg(long, conflicts_with = "profile")]
     release: bool,
 
+    /// The triple to build for
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+
+    /// Folder for what is built, and for the runs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
+
     /// Parallel jobs of the build
     #[arg(short, long, value_name = "N")]
     jobs: Option<String>,
@@ -157,6 +165,7 @@ impl Build {
         let mut flags = vec![format!("--profile={profile}")];
         flags.extend(self.features.iter().map(|features| format!("--features={features}")));
         flags.extend(self.jobs.iter().map(|jobs| format!("--jobs={jobs}")));
+        flags.extend(self.target.iter().map(|triple| format!("--target={triple}")));
         let switches = [
             (self.all_features, "--all-features"),
             (self.no_default_features, "--no-default-features"),
@@ -227,6 +236,10 @@ pub(crate) struct Runs {
 
     #[command(flatten)]
     pub(crate) manifest: Manifest,
+
+    /// The folder that `run --target-dir` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -241,6 +254,10 @@ pub(crate) struct Show {
 
     #[command(flatten)]
     pub(crate) manifest: Manifest,
+
+    /// The folder that `run --target-dir` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
 }
 
 /// Puts the words in the order in which clap can read them: without the `dyno` that cargo puts

@@ -10,6 +10,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio, Termination};
 
@@ -17,7 +18,8 @@ use anyhow::{Context, bail, ensure};
 use dyno::parameters::{Settings, TaskParameters};
 use serde::{Deserialize, Serialize};
 
-use crate::{EXIT_USAGE, print};
+use crate::launch::TARGET_VARIABLE;
+use crate::{EXIT_USAGE, print, targets};
 
 /// The word on the command line, and the benchmark's name.
 pub(crate) const NAME: &str = "exec";
@@ -97,10 +99,28 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
             Err(error) => refuse(&error),
         };
     }
+    if let Some(error) = know_target_folder() {
+        return refuse(&error);
+    }
     match line.parameters() {
         Ok(parameters) => benchmark.parameters(parameters).main_with(line.flags).report(),
         Err(error) => refuse(&error),
     }
+}
+
+/// Starts this program again with the folder of runs in its environment, where cargo knows it:
+/// only so is a run saved where `cargo dyno runs` looks. Returns why that is not possible.
+fn know_target_folder() -> Option<anyhow::Error> {
+    let here = targets::current_folder().ok()?;
+    if std::env::var_os(TARGET_VARIABLE).is_some() || targets::manifest_above(&here).is_none() {
+        return None;
+    }
+    // A command can be run in a package that cargo can't read.
+    let metadata = targets::metadata(None).ok()?;
+    let program = std::env::current_exe().ok()?;
+    let mut again = std::process::Command::new(program);
+    again.args(std::env::args_os().skip(1)).env(TARGET_VARIABLE, metadata.target_directory);
+    Some(anyhow::Error::new(again.exec()).context("can't start this program again"))
 }
 
 fn refuse(error: &anyhow::Error) -> ExitCode {

@@ -4,6 +4,9 @@
 //! always. The benchmark then takes this process's place: its signals, its terminal and its exit
 //! code are its own, with nobody between it and whoever started us.
 
+mod environment;
+mod harness;
+
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -24,12 +27,17 @@ const LIBRARY_PATH: &str = "DYLD_FALLBACK_LIBRARY_PATH";
 #[cfg(not(target_os = "macos"))]
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
+/// The variable by which a benchmark learns where runs are kept, and that `cargo dyno` started it.
+pub(crate) const TARGET_VARIABLE: &str = "DYNO_TARGET_DIR";
+
 /// What a build left.
 #[derive(Debug, Default)]
 struct Built {
     executable: Option<PathBuf>,
     /// Folders of shared libraries that build scripts made.
     libraries: Vec<PathBuf>,
+    /// Variables that the package's own build script set.
+    variables: Vec<(OsString, OsString)>,
 }
 
 /// `cargo dyno run`: returns only if the benchmark could not be started.
@@ -37,8 +45,16 @@ pub(crate) fn run(run: &Run) -> anyhow::Result<Infallible> {
     let metadata = targets::metadata(run.place.manifest.path.as_deref())?;
     let wanted = Wanted::of(run);
     let target = targets::find(&metadata, &wanted)?;
-    let built = build(&target, &run.build, metadata.target_directory.as_std_path())?;
-    become_benchmark(&target, &built, &run.flags)
+    harness::check(&target)?;
+    let target_folder = match &run.build.target_dir {
+        Some(folder) => targets::current_folder()?.join(folder),
+        None => metadata.target_directory.clone().into(),
+    };
+    let built = build(&target, &run.build, &target_folder)?;
+    let package = metadata.packages.iter().find(|package| package.id == target.package_id);
+    let mut environment = environment::of_package(package.context("cargo lists its packages")?);
+    environment.push((TARGET_VARIABLE.into(), target_folder.into()));
+    become_benchmark(&target, &built, environment, &run.flags)
 }
 
 /// Builds one target of one package.
@@ -49,6 +65,8 @@ fn build(target: &Target, flags: &Build, target_folder: &Path) -> anyhow::Result
         .args(["--package", &target.package_id.repr])
         .args([format!("--{}", target.kind.word()), target.name.clone()])
         .args(flags.to_cargo(target.kind.profile()))
+        .arg("--target-dir")
+        .arg(target_folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -90,6 +108,12 @@ fn read_messages(
                     PathBuf::from(path.split_once('=').map_or(path, |(_, folder)| folder))
                 });
                 built.libraries.extend(folders.filter(|path| path.starts_with(target_folder)));
+                if script.package_id == target.package_id {
+                    let out = ("OUT_DIR".into(), script.out_dir.into_os_string());
+                    let set =
+                        script.env.into_iter().map(|(name, value)| (name.into(), value.into()));
+                    built.variables = std::iter::once(out).chain(set).collect();
+                }
             }
             _ => {}
         }
@@ -97,24 +121,33 @@ fn read_messages(
     Ok(built)
 }
 
-/// Becomes the benchmark, in the environment in which `cargo run` would start it.
+/// Becomes the benchmark, in the environment in which cargo would start it.
 fn become_benchmark(
     target: &Target,
     built: &Built,
+    environment: Vec<(OsString, OsString)>,
     flags: &[OsString],
 ) -> anyhow::Result<Infallible> {
     let executable = built
         .executable
         .as_deref()
         .with_context(|| format!("cargo built no executable for `{}`", target.name))?;
+    harness::check_program(&target.name, executable)?;
     let mut command = Command::new(executable);
     // As `cargo bench` does: by it, a benchmark knows that it isn't run as a test.
     if target.kind == Kind::Bench && !flags.iter().any(|flag| flag == "--bench") {
         command.arg("--bench");
     }
     command.args(flags);
-    if let Some(folder) = target.manifest_path.parent() {
-        command.env("CARGO_MANIFEST_DIR", folder);
+    for (name, value) in environment::configured()? {
+        command.env(name, value);
+    }
+    command.envs(environment).envs(built.variables.iter().cloned());
+    // `cargo bench` starts a benchmark in its package, `cargo run` where it was called.
+    if target.kind == Kind::Bench
+        && let Some(folder) = target.manifest_path.parent()
+    {
+        command.current_dir(folder);
     }
     if let Some(path) = library_path(&built.libraries, executable)? {
         command.env(LIBRARY_PATH, path);

@@ -31,7 +31,7 @@ struct Saved {
 
 /// Lists the saved runs, the newest first. A damaged one is listed as such: it hides no other.
 pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
-    let root = root(&runs.manifest)?;
+    let root = root(&runs.manifest, runs.target_dir.as_deref())?;
     let mut saved = saved(&root)?;
     if let Some(benchmark) = &runs.benchmark {
         let all: Vec<String> = saved.iter().map(|run| benchmark_of(run).to_owned()).collect();
@@ -52,7 +52,9 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     let file = match &show.run {
         Some(run) if Path::new(run).is_dir() => Path::new(run).join(SUMMARY),
         Some(run) if Path::new(run).is_file() => PathBuf::from(run),
-        run => find(&root(&show.manifest)?, run.as_deref())?.folder.join(SUMMARY),
+        run => find(&root(&show.manifest, show.target_dir.as_deref())?, run.as_deref())?
+            .folder
+            .join(SUMMARY),
     };
     let (text, summary) = read(&file)?;
     match show.format {
@@ -84,7 +86,10 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
 }
 
 /// The folder of all runs: in cargo's target folder, or here where there is no package.
-fn root(manifest: &Manifest) -> anyhow::Result<PathBuf> {
+fn root(manifest: &Manifest, target: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(target) = target {
+        return Ok(target.join("dyno"));
+    }
     let here = targets::current_folder()?;
     if manifest.path.is_none() && targets::manifest_above(&here).is_none() {
         return Ok(here.join(FOLDER_OUTSIDE_CARGO));

@@ -2,17 +2,23 @@
 //!
 //! It says [`Settings`] and an [`Output`], and judges neither rates nor times: that is done once,
 //! in [`Settings::plan`], for all layers alike. What it does refuse, before anything has been
-//! started, is a flag that does not exist, and a place for output that can't be written to.
+//! started, is a flag that does not exist, a word that means nothing, and a place for output that
+//! can't be written to.
 
+mod environment;
+mod filter;
 mod help;
 mod place;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser};
 
+use self::environment::Environment;
+use self::filter::Selection;
 pub use self::help::command;
 use crate::parameters::{Setting, Settings, Source, TaskParameters};
 pub use crate::report::Format;
@@ -28,6 +34,10 @@ pub struct Arguments {
     pub settings: Settings,
     /// Where the results go.
     pub output: Output,
+    /// The filter of `cargo bench FILTER` that leaves this benchmark out, if one does.
+    pub left_out_by: Option<String>,
+    /// Variables that look like dyno's and are not.
+    pub warnings: Vec<String>,
 }
 
 impl Arguments {
@@ -42,30 +52,51 @@ impl Arguments {
         code: &Settings,
         task: &TaskParameters,
     ) -> Result<Self, Usage> {
+        Self::read_with(line, name, code, task, &Environment::of_this_process())
+    }
+
+    fn read_with(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        name: &str,
+        code: &Settings,
+        task: &TaskParameters,
+        environment: &Environment,
+    ) -> Result<Self, Usage> {
+        let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
         let command = help::command(name, code, task);
-        let matches = command.try_get_matches_from(line).map_err(Usage::Clap)?;
-        let output = Output::from_arg_matches(&matches).map_err(Usage::Clap)?;
-        place::check(&output).map_err(|error| Usage::Refused(error.to_string()))?;
-        Ok(Self { settings: settings(&matches), output })
+        let mut parser = help::without_environment(command.clone());
+        let matches = match parser.try_get_matches_from_mut(&line) {
+            Ok(matches) => matches,
+            // The help names the variables, which the parser itself does not read.
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+                return Err(Usage::Clap(command.try_get_matches_from(line).err().unwrap_or(error)));
+            }
+            Err(error) => return Err(Usage::Clap(error)),
+        };
+        let selection = Selection::from_arg_matches(&matches).map_err(Usage::Clap)?;
+        selection.check(environment.is_started_by_cargo_dyno()).map_err(Usage::Refused)?;
+        let mut output = Output::from_arg_matches(&matches).map_err(Usage::Clap)?;
+        environment.complete(&mut output, &matches).map_err(Usage::Refused)?;
+        let said = environment.settings().map_err(Usage::Refused)?;
+        let left_out_by = selection.left_out_by(name);
+        if left_out_by.is_none() {
+            place::check(&output).map_err(|error| Usage::Refused(error.to_string()))?;
+        }
+        let settings = said.layered_with(settings(&matches));
+        Ok(Self { settings, output, left_out_by, warnings: environment.unknown() })
     }
 }
 
-/// What was said by flags and variables. Values that are but shown as defaults are left to the
-/// layer that they come from.
+/// The settings of the flags. Values that are only shown as defaults are left to the layer that
+/// they come from.
 fn settings(matches: &ArgMatches) -> Settings {
-    let mut settings = Settings::from_environment(|name| {
-        // The others are read below, where it is known which of the two was heard.
-        (name == crate::parameters::PARAMETER_VARIABLE).then(|| std::env::var(name).ok()).flatten()
-    });
+    let mut settings = Settings::default();
     for setting in Setting::ALL {
         let id = help::id(setting);
-        let source = match matches.value_source(&id) {
-            Some(ValueSource::CommandLine) => Source::Flag,
-            Some(ValueSource::EnvVariable) => Source::Environment,
-            _ => continue,
-        };
-        if let Some(text) = matches.get_one::<String>(&id) {
-            settings.say(setting, text.clone(), source);
+        if matches.value_source(&id) == Some(ValueSource::CommandLine)
+            && let Some(text) = matches.get_one::<String>(&id)
+        {
+            settings.say(setting, text.clone(), Source::Flag);
         }
     }
     for pair in matches.get_many::<String>(help::PARAM).unwrap_or_default() {
@@ -77,6 +108,8 @@ fn settings(matches: &ArgMatches) -> Settings {
 /// Everything that a command line may hold. The settings are text here, whatever they stand for.
 #[derive(Debug, Clone, Parser)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
+// A script's default is followed by what its caller wants.
+#[command(args_override_self = true)]
 struct Flags {
     #[command(flatten)]
     load: Load,
@@ -88,12 +121,8 @@ struct Flags {
     output: Output,
     #[command(flatten)]
     deadlines: Times,
-    /// Accepted, since `cargo bench` passes it.
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Accepted, since `cargo bench FILTER` passes it to every benchmark.
-    #[arg(hide = true)]
-    filter: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// What is issued, when, and to whom.
@@ -176,7 +205,7 @@ struct Times {
 #[command(next_help_heading = "Output")]
 pub struct Output {
     /// What stdout gets: a page for people, one JSON object, one CSV row, or a Markdown table.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    #[arg(long, value_name = "FORMAT", default_value = "human", ignore_case = true)]
     #[arg(env = "DYNO_FORMAT", hide_env_values = true)]
     pub format: Format,
     /// Folder for the run's files; target/dyno/NAME/RUN unless given.
@@ -191,11 +220,9 @@ pub struct Output {
     pub plot: Vec<String>,
     /// No live view and no workers' output: faults, and the result.
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
-    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
     /// Asks for the parameters, offering what flags and variables say.
     #[arg(long, help_heading = "Task", env = "DYNO_PROMPT", hide_env_values = true)]
-    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     pub prompt: bool,
 }
 

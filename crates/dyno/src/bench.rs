@@ -4,11 +4,15 @@
 //! stands before it in `main` therefore runs in every worker too; what follows, in the primary
 //! alone.
 
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 #[cfg(feature = "cli")]
 use std::ffi::OsString;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dyno_observer::List;
@@ -39,10 +43,11 @@ use crate::worker;
 /// ```
 ///
 /// In a worker process of this benchmark it runs the task and never returns. Several benchmarks in
-/// one program are all declared before the first of them runs.
+/// one program are all declared before the first of them runs, each under a name of its own.
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Bench {
     let name = name.into();
+    let declaration = declare(&name, &task);
     let taken = match Claim::of_this_process() {
         Claim::None => None,
         Claim::Worker(identity) if identity.benchmark == name => {
@@ -55,6 +60,7 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
     Bench {
         name,
         worker_of: taken,
+        declaration,
         settings: Settings::default(),
         parameters: TaskParameters::default(),
         parameters_error: None,
@@ -64,6 +70,32 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
         on_tick: None,
         worker_exe: None,
         remote: Remote::default(),
+    }
+}
+
+/// The place of a benchmark among those of its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Declaration {
+    /// Its workers find this task by its name.
+    Found,
+    /// Its workers find an earlier task of the same name.
+    Hidden,
+}
+
+/// Notes that this task is declared. A worker finds its task by name, and takes the first one; the
+/// same one again, as in a loop over rates, is no other as long as it holds no values of its own.
+fn declare<T: 'static>(name: &str, task: &T) -> Declaration {
+    static DECLARED: Mutex<BTreeMap<String, TypeId>> = Mutex::new(BTreeMap::new());
+    let mut declared = DECLARED.lock().unwrap_or_else(PoisonError::into_inner);
+    match declared.entry(name.to_owned()) {
+        Entry::Vacant(entry) => {
+            entry.insert(TypeId::of::<T>());
+            Declaration::Found
+        }
+        Entry::Occupied(first) if *first.get() == TypeId::of::<T>() && size_of_val(task) == 0 => {
+            Declaration::Found
+        }
+        Entry::Occupied(_) => Declaration::Hidden,
     }
 }
 
@@ -86,6 +118,7 @@ pub struct Bench {
     pub(crate) name: String,
     /// This process is a worker of another benchmark.
     worker_of: Option<String>,
+    declaration: Declaration,
     pub(crate) settings: Settings,
     pub(crate) parameters: TaskParameters,
     parameters_error: Option<String>,
@@ -319,6 +352,10 @@ impl Bench {
         if let Some(benchmark) = &self.worker_of {
             let (benchmark, ran) = (benchmark.clone(), self.name.clone());
             return Err(Error::WorkerOfAnother { benchmark, ran });
+        }
+        // Another program declares what it declares.
+        if self.declaration == Declaration::Hidden && self.worker_exe.is_none() {
+            return Err(Error::NameTaken { benchmark: self.name.clone() });
         }
         if tokio::runtime::Handle::try_current().is_ok() {
             return Err(Error::InsideRuntime);

@@ -35,6 +35,13 @@ pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsStrin
             return Outcome::new(usage.exit_code());
         }
     };
+    for warning in &arguments.warnings {
+        report::print_note(&format!("warning: {warning}"));
+    }
+    if let Some(filter) = &arguments.left_out_by {
+        report::print_note(&format!("`{}` was not run: the filter is `{filter}`", bench.name));
+        return Outcome::new(0);
+    }
     match run(&mut bench, &arguments) {
         Ok(code) => Outcome::new(code),
         Err(Refusal::Prompt(interrupted @ PromptError::Interrupted { signal })) => {

@@ -1,5 +1,8 @@
 //! Whether this program is one of the standard test harness, or lies among them.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 /// Whether running this program again would run tests: it links the standard test harness, which
 /// knows nothing of workers.
 pub(crate) fn is_test_program() -> bool {
@@ -10,7 +13,34 @@ pub(crate) fn is_test_program() -> bool {
 
 /// Whether this program lies where cargo puts tests and benchmarks.
 pub(crate) fn in_deps() -> bool {
-    std::env::current_exe().is_ok_and(|program| {
-        program.parent().and_then(|folder| folder.file_name()).is_some_and(|name| name == "deps")
-    })
+    std::env::current_exe().is_ok_and(|program| is_for_tests(&program))
+}
+
+/// Returns `true` for `PROFILE/deps/NAME`, and for `PROFILE/build/PACKAGE/HASH/out/NAME`, as later
+/// versions of cargo arrange it.
+fn is_for_tests(program: &Path) -> bool {
+    let mut folders = program.ancestors().skip(1).map(|folder| folder.file_name());
+    match folders.next().flatten().and_then(OsStr::to_str) {
+        Some("deps") => true,
+        Some("out") => folders.nth(2).flatten().is_some_and(|name| name == "build"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_old_and_new_folders_of_tests_are_known() {
+        for (program, is_one) in [
+            ("/w/target/release/deps/shop-0123", true),
+            ("/w/target/release/build/shop/0123/out/shop-0123", true),
+            ("/w/target/release/examples/shop", false),
+            ("/w/out/shop", false),
+            ("shop", false),
+        ] {
+            assert_eq!(is_for_tests(Path::new(program)), is_one, "{program}");
+        }
+    }
 }

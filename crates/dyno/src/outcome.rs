@@ -56,6 +56,15 @@ pub enum Error {
         /// What was to run instead.
         ran: String,
     },
+    /// Another task of this program has the name, and the workers would run that one.
+    #[error(
+        "the name `{benchmark}` is taken: this program declares another task under it, which its \
+         workers would run; give each `dyno::bench` a name of its own"
+    )]
+    NameTaken {
+        /// The name.
+        benchmark: String,
+    },
     /// Inside a test, this program can't be its own workers' program.
     #[error(
         "running this program again would run its tests: name a worker program whose `main` \

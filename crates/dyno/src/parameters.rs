@@ -19,6 +19,8 @@ use dyno_bus::clock;
 use nix::sys::resource::{Resource, getrlimit};
 
 pub use self::setting::{AUTO, Setting};
+#[cfg(feature = "cli")]
+pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
 use crate::primary::plan::{
     Arrivals, DURATION_DEFAULT, Deadlines, MAX_FAILED_DEFAULT, OnBacklog, Pacing, Plan,
@@ -97,7 +99,11 @@ impl Settings {
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut settings = Self::default();
         for setting in Setting::ALL {
-            if let Some(text) = lookup(&setting.variable()) {
+            // An empty variable is how a script leaves one out.
+            if let Some(text) = lookup(&setting.variable())
+                && !text.trim().is_empty()
+            {
+                let text = text.trim().to_owned();
                 settings.say(setting, text, Source::Environment);
             }
         }
@@ -173,7 +179,8 @@ impl Settings {
         default: T,
     ) -> Result<T, SettingsError> {
         let Some(said) = self.said.get(&setting) else { return Ok(default) };
-        reading(&said.text).map_err(|remedy| SettingsError { input: said.of(setting), remedy })
+        reading(said.text.trim())
+            .map_err(|remedy| SettingsError { input: said.of(setting), remedy })
     }
 
     /// The input as it was given; where nothing was, as the default would be.

@@ -84,7 +84,7 @@ pub(crate) use self::redact::text as redacted;
 #[cfg(feature = "cli")]
 pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};
 #[cfg(feature = "cli")]
-pub(crate) use self::reporter::{print_error, print_line};
+pub(crate) use self::reporter::{print_error, print_line, print_note};
 pub use self::summary::Summary;
 use crate::primary::run::{Sink, Update};
 

@@ -93,7 +93,7 @@ impl<T> fmt::Debug for Typed<T> {
             (write the type: `|cycle: &dyno::Cycle| …`) and returns a `dyno::CycleReturn`; or a \
             type that implements `dyno::Task`, passed as `dyno::task::<T>()`"
 )]
-pub trait IntoTask<Shape> {
+pub trait IntoTask<Shape>: 'static {
     /// What the worker runs.
     #[doc(hidden)]
     type Runnable: Runnable;

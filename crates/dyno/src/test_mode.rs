@@ -2,7 +2,8 @@
 //!
 //! `cargo test --benches` and `cargo nextest run --benches` start every benchmark as if it were a
 //! program of the standard test harness: to list its tests, and to run them. A benchmark then has
-//! one test, which is one cycle in one worker. `cargo bench` passes `--bench`, and means it.
+//! one test, which is one cycle in one worker. `cargo bench` passes `--bench`: then a benchmark
+//! runs as one, unless only the list is wanted.
 
 use std::ffi::OsString;
 
@@ -31,7 +32,8 @@ pub(crate) struct NotOfTests {
 }
 
 /// Flags of the standard harness that take no value and change nothing here.
-const IGNORED_FLAGS: [&str; 8] = [
+const IGNORED_FLAGS: [&str; 9] = [
+    "--bench",
     "--test",
     "--nocapture",
     "--no-capture",
@@ -60,7 +62,8 @@ impl TestMode {
         let arguments: Vec<_> =
             arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
         let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-        if has("--bench") || !(in_deps || has("--test") || has("--exact") || has("--list")) {
+        let lists = has("--list");
+        if (has("--bench") && !lists) || !(in_deps || has("--test") || has("--exact") || lists) {
             return Ok(None);
         }
         let mut mode = Self::default();
@@ -86,6 +89,18 @@ impl TestMode {
             }
         }
         Ok(Some(mode))
+    }
+
+    /// Only the choice by name, as `cargo bench` passes it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn selecting(
+        exact: bool,
+        ignored: bool,
+        filters: &[String],
+        skipped: &[String],
+    ) -> Self {
+        let (filters, skipped) = (filters.to_vec(), skipped.to_vec());
+        Self { exact, ignored, filters, skipped, ..Self::default() }
     }
 
     /// Whether the one test, which has the benchmark's name, is asked for.
@@ -124,6 +139,9 @@ mod tests {
     fn cargo_bench_is_no_test() {
         assert_eq!(mode("--bench", true), None);
         assert_eq!(mode("--bench --exact", true), None);
+        // The list is one of names, whoever asks for it.
+        let listing = mode("--bench --list --format terse", true).expect("a list").listing("fib");
+        assert_eq!(listing.as_deref(), Some("fib: benchmark\n"));
         assert_eq!(mode("", false), None);
         assert_eq!(mode("--rate 5", false), None);
     }

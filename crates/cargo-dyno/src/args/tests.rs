@@ -27,7 +27,7 @@ fn run_of(line: &str) -> Run {
     let words = format!("cargo-dyno run {line}");
     let cli = Cli::try_parse_from(arrange(words.split_whitespace().map(OsString::from)));
     match cli.expect("a valid command line").command {
-        Command::Run(run) => run,
+        Command::Run(run) => *run,
         other => panic!("{other:?}"),
     }
 }

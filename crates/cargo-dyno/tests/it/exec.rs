@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::workbench::{Ended, Workbench};
+use crate::workbench::{Ended, Workbench, package};
 
 /// A short run: nothing here hangs on how long it takes.
 const SHORT: &str = "--duration 300ms --warmup 0s -w 2";
@@ -31,6 +31,18 @@ fn a_command_that_succeeds_completes_its_cycle() {
     assert_eq!(summary.parameters.task["argv"], serde_json::json!(["true"]));
     // It is kept as every run is, outside of cargo too.
     assert!(bench.dyno("", "runs").printed().contains("sustained"), "{ended:?}");
+}
+
+#[test]
+fn in_a_package_a_run_is_saved_where_runs_looks() {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", &package("a"));
+    bench.write("src/lib.rs", "");
+    bench.write(".cargo/config.toml", "[build]\ntarget-dir = \"elsewhere\"\n");
+    let ended = exec(&bench, "--rate 20", &["true"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(bench.path("elsewhere/dyno/exec").is_dir(), "{ended:?}");
+    assert!(bench.dyno("src", "runs").printed().contains("sustained"), "{ended:?}");
 }
 
 #[test]

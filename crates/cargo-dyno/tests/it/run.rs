@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::workbench::{Workbench, folder_of_cargo_dyno, package};
+use crate::workbench::{BENCHMARK, Workbench, folder_of_cargo_dyno, package};
 
 #[test]
 fn flags_pass_through_with_and_without_dashes() {
@@ -61,8 +61,8 @@ fn a_broken_manifest_is_shown_as_cargo_shows_it() {
 fn features_and_profiles_are_cargos() {
     let bench = Workbench::with_package();
     bench.add_package("b", "[features]\nfast = []\n");
-    let source =
-        "fn main() { println!(\"{} {}\", cfg!(feature = \"fast\"), cfg!(debug_assertions)) }";
+    let source = "fn main() { let _of_dyno = std::env::var_os(\"DYNO_WORKER\"); \
+         println!(\"{} {}\", cfg!(feature = \"fast\"), cfg!(debug_assertions)) }";
     bench.write("b/benches/io.rs", source);
     assert_eq!(bench.dyno("b", "run --bench io").printed(), "false false\n");
     assert_eq!(bench.dyno("b", "run --bench io -F fast").printed(), "true false\n");
@@ -79,6 +79,7 @@ fn a_benchmark_starts_in_the_environment_of_cargo_run() {
     }"#;
     bench.write("a/build.rs", script);
     let source = r#"fn main() {
+        let _of_dyno = std::env::var_os("DYNO_WORKER");
         for name in ["CARGO_MANIFEST_DIR", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
             println!("{name}={}", std::env::var(name).unwrap_or_default());
         }
@@ -90,6 +91,62 @@ fn a_benchmark_starts_in_the_environment_of_cargo_run() {
     // The folder of the build script's libraries stands first.
     let libraries = format!("LIBRARY_PATH={}/release/build/a-", bench.path("a/target").display());
     assert!(ended.printed().contains(&libraries), "{ended:?}");
+}
+
+#[test]
+fn what_is_configured_for_cargo_holds_for_a_benchmark_and_it_runs_where_cargo_would_run_it() {
+    let bench = Workbench::with_package();
+    bench.write(".cargo/config.toml", "[env]\nFROM_CONFIG = \"7\"\n[build]\ntarget-dir = \"t\"\n");
+    bench.write("a/build.rs", r#"fn main() { println!("cargo::rustc-env=FROM_SCRIPT=8"); }"#);
+    let source = r#"fn main() {
+        let _of_dyno = std::env::var("DYNO_WORKER");
+        for name in ["FROM_CONFIG", "FROM_SCRIPT", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MINOR"] {
+            println!("{name}={}", std::env::var(name).unwrap_or_default());
+        }
+        println!("out {}", std::path::Path::new(&std::env::var("OUT_DIR").unwrap()).is_dir());
+        println!("target {}", std::env::var("DYNO_TARGET_DIR").unwrap());
+        println!("in {}", std::env::current_dir().unwrap().display());
+    }"#;
+    bench.write("a/benches/io.rs", source);
+    bench.write("a/examples/io.rs", source);
+    let variables = "FROM_CONFIG=7\nFROM_SCRIPT=8\nCARGO_PKG_NAME=a\nCARGO_PKG_VERSION_MINOR=1\n";
+    let (target, package) = (bench.path("t"), bench.path("a"));
+    let said = |folder: &std::path::Path| {
+        format!("{variables}out true\ntarget {}\nin {}\n", target.display(), folder.display())
+    };
+    let path = "--manifest-path ../Cargo.toml";
+    assert_eq!(bench.dyno("a/src", &format!("run --bench io {path}")).printed(), said(&package));
+    let ended = bench.dyno("a/src", &format!("run --example io {path}"));
+    assert_eq!(ended.printed(), said(&package.join("src")));
+    // `[env]` does not replace what is set.
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.args(["run", "--bench", "io"]).env("FROM_CONFIG", "9");
+    assert!(bench.end("a", dyno).printed().starts_with("FROM_CONFIG=9\n"));
+}
+
+#[test]
+fn a_target_folder_and_a_triple_are_cargos() {
+    let bench = Workbench::with_package();
+    let ended = bench.dyno("a", "run fibonacci --target-dir elsewhere -R 50");
+    assert_eq!(ended.printed(), "fibonacci --bench -R 50\n");
+    assert!(bench.path("a/elsewhere/release").is_dir());
+    assert!(!bench.path("a/target").exists());
+    let ended = bench.dyno("a", "run fibonacci --target no-such-triple");
+    assert_eq!(ended.code, Some(101), "{ended:?}");
+}
+
+#[test]
+fn a_program_that_is_no_benchmark_of_dyno_is_refused() {
+    let bench = Workbench::with_package();
+    bench.write("a/examples/io.rs", "fn main() {}");
+    let ended = bench.dyno("a", "run --example io");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("error: `io` is not a benchmark of dyno: "), "{ended:?}");
+    // Found by its file, it has the standard test harness.
+    bench.write("a/benches/tests.rs", BENCHMARK);
+    let ended = bench.dyno("a", "run tests");
+    let start = "`tests` has the standard test harness in place of its own `main`: add";
+    assert!(ended.refusal().starts_with(start), "{ended:?}");
 }
 
 #[test]

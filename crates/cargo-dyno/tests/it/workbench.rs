@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A benchmark in miniature: prints its arguments, and does what some of them say.
-const BENCHMARK: &str = r#"
+pub(crate) const BENCHMARK: &str = r#"
 fn main() {
+    // As every program that links dyno does.
+    assert!(std::env::var_os("DYNO_WORKER").is_none());
     let words: Vec<String> = std::env::args().skip(1).collect();
     println!("{}", [&[env!("CARGO_CRATE_NAME").to_owned()], words.as_slice()].concat().join(" "));
     if words.iter().any(|word| word == "pid") {

@@ -1,12 +1,17 @@
 //! The command that clap parses and prints: the flags of [`super::Flags`], with what only this
 //! benchmark knows filled in.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, Resettable};
 use clap::{Arg, Command, CommandFactory};
 
 use super::Flags;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, TaskParameters};
 use crate::report::redacted;
+
+/// The same command, which reads no variables: clap takes an empty variable for a value.
+pub(super) fn without_environment(command: Command) -> Command {
+    command.mut_args(|arg| arg.env(Resettable::<clap::builder::OsStr>::Reset))
+}
 
 /// The id of `-P`.
 pub(super) const PARAM: &str = "param";
@@ -43,7 +48,7 @@ fn filled(arg: Arg, setting: Setting, said: Option<&str>) -> Arg {
     let arg = arg.env(setting.variable()).hide_env_values(true);
     let arg = match setting.choices().as_slice() {
         [] => arg,
-        choices => arg.value_parser(PossibleValuesParser::new(choices.to_vec())),
+        choices => arg.value_parser(PossibleValuesParser::new(choices.to_vec())).ignore_case(true),
     };
     match said.map(str::to_owned).or_else(|| setting.default_text()) {
         Some(default) => arg.default_value(default),

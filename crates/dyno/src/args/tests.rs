@@ -17,10 +17,16 @@ fn task() -> TaskParameters {
 
 /// Reads a line as the benchmark `fibonacci` would, whose code asks for 80 a second.
 fn read(line: &str) -> Result<Arguments, Usage> {
+    read_in(line, &[])
+}
+
+/// The same where these variables are set.
+fn read_in(line: &str, variables: &[(&str, &str)]) -> Result<Arguments, Usage> {
     let mut code = Settings::default();
     code.set(Setting::Rate, 80.0);
-    let line = std::iter::once("fibonacci").chain(line.split_whitespace());
-    Arguments::read(line, "fibonacci", &code, &task())
+    let line = std::iter::once("fibonacci").chain(line.split(' ').filter(|word| !word.is_empty()));
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
+    Arguments::read_with(line, "fibonacci", &code, &task(), &variables.collect())
 }
 
 fn plan(line: &str) -> Result<Plan, SettingsError> {
@@ -82,8 +88,117 @@ fn a_line_that_says_nothing_leaves_all_to_the_layers_below() {
 }
 
 #[test]
-fn what_cargo_bench_passes_is_accepted() {
-    assert_eq!(read("--bench some_filter").unwrap().settings, Settings::default());
+fn what_cargo_bench_and_nextest_pass_is_accepted() {
+    for line in [
+        "--bench",
+        "--bench fib",
+        "--bench nonesuch bonacc",
+        "--bench --exact fibonacci --nocapture",
+        "--bench --test-threads 1 --color never --show-output --include-ignored --skip nonesuch",
+    ] {
+        let arguments = read(line).unwrap();
+        assert_eq!(arguments.settings, Settings::default(), "{line}");
+        assert_eq!(arguments.left_out_by, None, "{line}");
+    }
+}
+
+#[test]
+fn a_filter_that_does_not_match_the_name_leaves_the_benchmark_out() {
+    for (line, filter) in [
+        ("--bench 200", "200"),
+        ("--bench --exact fib", "fib"),
+        ("--bench --skip bona", "--skip bona"),
+        ("--bench --ignored", "--ignored"),
+    ] {
+        assert_eq!(read(line).unwrap().left_out_by.as_deref(), Some(filter), "{line}");
+    }
+}
+
+#[test]
+fn a_word_that_means_nothing_is_refused() {
+    for line in ["200", "fibonacci", "-R 50 200", "200 -R 50"] {
+        assert!(refusal(line).starts_with("unexpected word `"), "{}", refusal(line));
+    }
+    assert!(refusal("--exact").contains("--bench"), "{}", refusal("--exact"));
+    // `cargo dyno run` starts one benchmark, for which every word was typed.
+    let refused = read_in("--bench 200", &[("DYNO_TARGET_DIR", "/target")]).unwrap_err();
+    assert!(matches!(&refused, Usage::Refused(line) if line.starts_with("unexpected word `200`")));
+}
+
+#[test]
+fn the_last_of_two_flags_wins() {
+    let plan = plan("-w 1 --rate 5 -w 4 --rate=6 -P n=1 -P n=2").unwrap();
+    assert_eq!((plan.workers, plan.rate), (4, Rate::PerSecond(6.0)));
+    assert_eq!(plan.task["n"], 2);
+    let output = read("--format json --quiet --out a --format csv --quiet --out b").unwrap().output;
+    assert_eq!((output.format, output.quiet), (Format::Csv, true));
+    assert_eq!(output.out.unwrap(), PathBuf::from("b"));
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    for empty in ["", " ", "\r"] {
+        let mut names: Vec<_> = Setting::ALL.map(Setting::variable).into();
+        let others = ["PARAM", "FORMAT", "OUT", "LOG_FILE", "PLOT", "QUIET", "PROMPT"];
+        names.extend(others.map(|name| format!("DYNO_{name}")));
+        let variables: Vec<_> = names.iter().map(|name| (name.as_str(), empty)).collect();
+        let arguments = read_in("", &variables).unwrap();
+        assert_eq!(arguments.settings, Settings::default(), "{empty:?}");
+        assert_eq!(arguments.output, Output::default(), "{empty:?}");
+    }
+}
+
+#[test]
+fn blanks_around_a_value_are_not_part_of_it() {
+    let variables = [
+        ("DYNO_RATE", " 70\r"),
+        ("DYNO_ARRIVALS", "Poisson\r"),
+        ("DYNO_FORMAT", "JSON\r"),
+        ("DYNO_OUT", "left\r"),
+        ("DYNO_PLOT", "wait, response\r"),
+        ("DYNO_QUIET", "1\r"),
+        ("DYNO_PROMPT", "false\r"),
+    ];
+    let Arguments { settings, output, .. } = read_in("-w 3\r", &variables).unwrap();
+    assert_eq!(settings.text(Setting::Rate), Some("70"));
+    assert_eq!(settings.text(Setting::Arrivals), Some("Poisson"));
+    settings.plan("fibonacci", &MACHINE, &task()).unwrap();
+    assert_eq!((output.format, output.quiet, output.prompt), (Format::Json, true, false));
+    assert_eq!(output.out.unwrap(), PathBuf::from("left"));
+    assert_eq!(output.plot, ["wait", "response"]);
+}
+
+#[test]
+fn a_variable_that_is_invalid_is_refused_by_its_name() {
+    let refusal = |name, value| match read_in("", &[(name, value)]).unwrap_err() {
+        Usage::Refused(line) => line,
+        Usage::Clap(error) => panic!("{error}"),
+    };
+    assert_eq!(
+        refusal("DYNO_FORMAT", "xml"),
+        "invalid format `DYNO_FORMAT=xml`: expected one of human, json, csv, markdown"
+    );
+    assert!(refusal("DYNO_QUIET", "very").starts_with("invalid switch `DYNO_QUIET=very`: "));
+    use std::os::unix::ffi::OsStringExt;
+    for name in ["DYNO_RATE", "DYNO_PARAM"] {
+        let value = OsString::from_vec(b"n=\xff".to_vec());
+        let environment = [(name.to_owned(), value)].into_iter().collect();
+        let read = Arguments::read_with(["x"], "x", &Settings::default(), &task(), &environment);
+        let Usage::Refused(line) = read.unwrap_err() else { panic!("it is refused") };
+        assert!(line.ends_with("is not UTF-8"), "{line}");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_warned_of_with_the_nearest() {
+    let warnings = |name| read_in("", &[(name, "5")]).unwrap().warnings;
+    let expected = "the variable DYNO_RTAE is unknown and ignored; did you mean DYNO_RATE?";
+    assert_eq!(warnings("DYNO_RTAE"), [expected]);
+    for known in
+        ["DYNO_RATE", "DYNO_TARGET_DIR", "DYNO_URL_OF_MY_SERVER", "DYNO_RAM", "DYNO_LOG", "DYNO"]
+    {
+        assert_eq!(warnings(known), [""; 0], "{known}");
+    }
 }
 
 #[test]

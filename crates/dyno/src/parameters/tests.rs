@@ -90,16 +90,29 @@ fn rates_are_read_as_people_write_them() {
         ("0.25M", 250_000.0),
         ("1M", 1_000_000.0),
         ("1e3", 1_000.0),
+        ("1K", 1_000.0),
+        ("1_000", 1_000.0),
+        ("1,000", 1_000.0),
+        ("1,000.5", 1_000.5),
+        ("50/s", 50.0),
+        ("1.5k/s", 1_500.0),
+        ("1.5 k", 1_500.0),
+        (" 50\r", 50.0),
     ] {
         let settings = flags(&[(Setting::Rate, text), (Setting::Duration, "1m")]);
         assert_eq!(plan(&settings).unwrap().rate, Rate::PerSecond(rate), "{text}");
     }
-    assert_eq!(plan(&flags(&[(Setting::Rate, "max")])).unwrap().rate, Rate::Max);
+    for max in ["max", "MAX"] {
+        assert_eq!(plan(&flags(&[(Setting::Rate, max)])).unwrap().rate, Rate::Max);
+    }
 }
 
 #[test]
 fn a_rate_out_of_range_is_refused_with_the_range() {
     let bad = ["0", "-5", "NaN", "inf", "-inf", "fast", "", "0.05", "1000001", "1.1M", "5m", "k"];
+    // A comma may be a decimal one, and neither it nor `_` stands anywhere but between digits.
+    let bad =
+        bad.into_iter().chain(["1,5", "1,00", "1000,000", "_1", "1_", "1_k", "1__0", "0.1,000"]);
     for text in bad {
         assert_eq!(
             refusal(&flags(&[(Setting::Rate, text)])),
@@ -217,6 +230,8 @@ fn more_workers_than_cycles_are_allowed_and_no_cycle_is_not() {
 fn counts_and_shares_are_read_or_refused() {
     let read = |setting, text| plan(&flags(&[(setting, text)]));
     assert_eq!(read(Setting::MaxBacklog, "2k").unwrap().max_backlog, Some(2_000));
+    assert_eq!(read(Setting::MaxBacklog, "1_500").unwrap().max_backlog, Some(1_500));
+    assert_eq!(read(Setting::MaxBacklog, "1,500").unwrap().max_backlog, Some(1_500));
     assert_eq!(read(Setting::InFlight, "16").unwrap().in_flight, Some(16));
     assert_eq!(read(Setting::MaxFailed, "0.5%").unwrap().max_failed, MaxFailed::Share(0.005));
     assert_eq!(read(Setting::Seed, "9007199254740991").unwrap().seed, (1 << 53) - 1);

@@ -34,10 +34,11 @@ pub(super) const ON_BACKLOG: [(&str, OnBacklog); 3] = [
 const IN_FLIGHT_MAX: u64 = 1_000_000;
 
 pub(super) fn rate(text: &str) -> Reading<Rate> {
-    if text == "max" {
+    if text.eq_ignore_ascii_case("max") {
         return Ok(Rate::Max);
     }
-    match number(text) {
+    // As reports print a rate.
+    match number(text.strip_suffix("/s").unwrap_or(text)) {
         Some(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Ok(Rate::PerSecond(rate)),
         _ => Err(format!(
             "a rate is between {RATE_MIN} and {} cycles per second, like 50, 1.5k or 1M, or \"max\"",
@@ -89,7 +90,7 @@ fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
 
 /// A number of workers; `None` for as many as the machine runs at once.
 pub(super) fn workers(text: &str) -> Reading<Option<u32>> {
-    if text == AUTO {
+    if text.eq_ignore_ascii_case(AUTO) {
         return Ok(None);
     }
     let workers = count(text, 1, u32::MAX.into())
@@ -99,7 +100,7 @@ pub(super) fn workers(text: &str) -> Reading<Option<u32>> {
 
 /// A limit of the backlog; `None` for the plan's own rule.
 pub(super) fn count_or_auto(text: &str) -> Reading<Option<u64>> {
-    if text == AUTO {
+    if text.eq_ignore_ascii_case(AUTO) {
         return Ok(None);
     }
     count(text, 1, u64::MAX)
@@ -132,7 +133,8 @@ pub(super) fn max_failed(text: &str) -> Reading<MaxFailed> {
 const SEED_MAX: u64 = (1 << 53) - 1;
 
 pub(super) fn seed(text: &str) -> Reading<u64> {
-    let seed = text.parse().ok().filter(|seed| *seed <= SEED_MAX);
+    let seed = ungrouped(text).and_then(|digits| digits.parse().ok());
+    let seed = seed.filter(|seed| *seed <= SEED_MAX);
     seed.ok_or_else(|| format!("a seed is a whole number from 0 to {SEED_MAX}"))
 }
 
@@ -154,7 +156,7 @@ pub(super) fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
 }
 
 fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Reading<T> {
-    let found = choices.iter().find(|(name, _)| *name == text);
+    let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     found
         .map(|(_, value)| *value)
         .ok_or_else(|| format!("it is one of {}", names(choices).join(", ")))
@@ -163,20 +165,38 @@ fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Reading<T> {
 /// A whole number within a range.
 fn count(text: &str, least: u64, most: u64) -> Option<u64> {
     // Read as it is where that is possible: a float is exact to 2^53 only.
-    let count = text.parse().ok().or_else(|| {
+    let count = ungrouped(text).and_then(|digits| digits.parse().ok()).or_else(|| {
         number(text).filter(|number| number.fract() == 0.0 && *number >= 0.0).map(|n| n as u64)
     })?;
     (least..=most).contains(&count).then_some(count)
 }
 
-/// A finite number, with the suffixes `k` and `M`.
+/// A finite number, with the suffixes `k`, `K` and `M`. A lowercase `m` is none: it is a thousandth.
 fn number(text: &str) -> Option<f64> {
-    let (digits, factor) = match text.strip_suffix(['k', 'M']) {
-        Some(digits) if text.ends_with('k') => (digits, 1e3),
-        Some(digits) => (digits, 1e6),
+    let (digits, factor) = match text.strip_suffix(['k', 'K', 'M']) {
+        Some(digits) if text.ends_with('M') => (digits, 1e6),
+        Some(digits) => (digits, 1e3),
         None => (text, 1.0),
     };
+    let digits = ungrouped(digits.trim_end())?;
     // Digits only: `inf` and `nan` are numbers to the parser.
     let plain = digits.chars().all(|digit| digit.is_ascii_digit() || ".-+e".contains(digit));
     digits.parse::<f64>().ok().filter(|number| plain && number.is_finite()).map(|n| n * factor)
+}
+
+/// Digits without what groups them: `1_000`, as in code, and `1,000`, as reports print it. A comma
+/// that is not followed by three digits may be a decimal one: `1,5` is refused.
+pub(super) fn ungrouped(text: &str) -> Option<String> {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    let groups: Vec<&str> = whole.split(',').collect();
+    let grouped = |group: &&str| group.len() == 3 && group.chars().all(|c| c.is_ascii_digit());
+    let sound = groups.len() == 1
+        || (groups[1..].iter().all(grouped) && (1..=3).contains(&groups[0].len()))
+            && !groups[0].contains('_');
+    let between = text.match_indices('_').all(|(at, _)| {
+        is_digit(text[..at].chars().next_back()) && is_digit(text[at + 1..].chars().next())
+    });
+    let fraction_has_comma = text[whole.len()..].contains(',');
+    (sound && between && !fraction_has_comma).then(|| text.replace(['_', ','], ""))
 }

@@ -6,6 +6,8 @@
 //! primary's pid, so that runs sort by age as text. A folder that the user names with `--out` is
 //! this run's alone: nothing in it is linked or removed.
 
+mod place;
+
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, symlink};
@@ -26,8 +28,8 @@ const LATEST: &str = "latest";
 const KEPT: usize = 20;
 /// What a run's files show may be private: the user's own parameters and messages.
 const MODE: u32 = 0o700;
-/// Cargo leaves it in every target folder.
-const TARGET_MARK: &str = "CACHEDIR.TAG";
+/// The name of the package whose benchmark has the folder.
+const PACKAGE: &str = ".package";
 
 /// A run's folder, which exists and takes files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +50,15 @@ enum Owner {
 impl Folder {
     /// Makes the default folder of a run that began at `started_at` since the Unix epoch.
     pub(super) fn default_of(benchmark: &str, started_at: Duration) -> io::Result<Self> {
-        let here = std::env::current_dir()?;
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let target = target.or_else(|| target_of(&std::env::current_exe().ok()?));
-        let root = root(&here, target);
-        Self::in_root(&root, benchmark, &stamp(started_at))
+        let package = place::variable("CARGO_PKG_NAME");
+        let package = package.as_ref().and_then(|package| package.to_str());
+        let root = place::root()?;
+        let folder = folder_of(&root, benchmark, package);
+        let run = Self::in_folder(&folder, &stamp(started_at))?;
+        if let Some(package) = package {
+            claim(&folder, package);
+        }
+        Ok(run)
     }
 
     /// Makes the folder that the user named.
@@ -67,9 +73,8 @@ impl Folder {
     }
 
     /// Makes a folder for a run among the benchmark's others, and removes the oldest of those.
-    fn in_root(root: &Path, benchmark: &str, stamp: &str) -> io::Result<Self> {
-        let benchmark = root.join(component(benchmark));
-        DirBuilder::new().recursive(true).mode(MODE).create(&benchmark)?;
+    fn in_folder(benchmark: &Path, stamp: &str) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(MODE).create(benchmark)?;
         // Two runs of one process may begin within a second.
         let names = std::iter::once(stamp.to_owned());
         let names = names.chain((2..).map(|count| format!("{stamp}-{count}")));
@@ -77,7 +82,7 @@ impl Folder {
             let path = benchmark.join(name);
             match DirBuilder::new().mode(MODE).create(&path) {
                 Ok(()) => {
-                    prune(&benchmark);
+                    prune(benchmark);
                     return Ok(Self { path, owner: Owner::Dyno });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -121,27 +126,24 @@ impl Folder {
     }
 }
 
-/// The folder of all benchmarks' runs, for whoever is in `here`.
-///
-/// `target` is cargo's target folder, as far as the environment or this program's own place tell.
-fn root(here: &Path, target: Option<PathBuf>) -> PathBuf {
-    let packages: Vec<_> =
-        here.ancestors().filter(|folder| folder.join("Cargo.toml").is_file()).collect();
-    let Some(nearest) = packages.first() else { return here.join("dyno-runs") };
-    let workspace = packages.iter().find(|folder| is_workspace(folder)).unwrap_or(nearest);
-    let target = target.map_or_else(|| workspace.join("target"), |target| here.join(target));
-    target.join("dyno")
+/// The folder of a benchmark's runs. Two packages that share a target folder may have benchmarks of
+/// one name: the second one's has the package in its name.
+fn folder_of(root: &Path, benchmark: &str, package: Option<&str>) -> PathBuf {
+    let plain = root.join(component(benchmark));
+    let owner = fs::read_to_string(plain.join(PACKAGE)).ok();
+    match (owner, package) {
+        (Some(owner), Some(package)) if owner.trim() != package => {
+            root.join(component(&format!("{benchmark}@{package}")))
+        }
+        _ => plain,
+    }
 }
 
-fn is_workspace(folder: &Path) -> bool {
-    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-    manifest.lines().any(|line| line.trim_start().starts_with("[workspace"))
-}
-
-/// The target folder that cargo built this program in: its settings may have put it anywhere.
-fn target_of(program: &Path) -> Option<PathBuf> {
-    let marked = |folder: &&Path| folder.join(TARGET_MARK).is_file();
-    program.ancestors().find(marked).map(Path::to_owned)
+/// Notes whose runs a folder has, if nobody has done so. Without the note, a benchmark of the same
+/// name in another package shares the folder.
+fn claim(folder: &Path, package: &str) {
+    let note = File::create_new(folder.join(PACKAGE));
+    let _noted = note.and_then(|mut note| note.write_all(package.as_bytes()));
 }
 
 /// `20260102T030405Z-4711`.

@@ -344,6 +344,11 @@ pub(crate) fn print_error(error: &str) {
     let _written = print(io::stderr(), &format!("error: {}\n", redact::text(error)));
 }
 
+/// A remark on stderr, outside of any run.
+pub(crate) fn print_note(note: &str) {
+    let _written = print(io::stderr(), &format!("{}\n", redact::text(note)));
+}
+
 fn print(mut out: impl Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()

@@ -15,7 +15,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_run_has_a_private_folder_of_its_own_even_within_one_second() {
     let root = tempfile::tempdir().unwrap();
-    let make = || Folder::in_root(root.path(), "shop", "20260102T030405Z-7").unwrap();
+    let make = || Folder::in_folder(&root.path().join("shop"), "20260102T030405Z-7").unwrap();
     let (first, second) = (make(), make());
     assert_eq!(first.path, root.path().join("shop/20260102T030405Z-7"));
     assert_eq!(second.path, root.path().join("shop/20260102T030405Z-7-2"));
@@ -31,7 +31,7 @@ fn the_last_twenty_are_kept_and_nothing_else_is_touched() {
     fs::create_dir_all(benchmark.join("mine")).unwrap();
     for second in 0..25 {
         let stamp = format!("20260102T0304{second:02}Z-7");
-        let run = Folder::in_root(root.path(), "shop", &stamp).unwrap();
+        let run = Folder::in_folder(&root.path().join("shop"), &stamp).unwrap();
         fs::write(run.path.join("run.json"), "{}").unwrap();
     }
     let names = names(&benchmark);
@@ -45,7 +45,7 @@ fn the_last_twenty_are_kept_and_nothing_else_is_touched() {
 fn a_complete_run_is_the_latest() {
     let root = tempfile::tempdir().unwrap();
     for (stamp, text) in [("20260102T030405Z-7", "one"), ("20260102T030406Z-7", "two")] {
-        let run = Folder::in_root(root.path(), "shop", stamp).unwrap();
+        let run = Folder::in_folder(&root.path().join("shop"), stamp).unwrap();
         run.complete(SUMMARY, text).unwrap();
         assert_eq!(names(&run.path), [SUMMARY]);
         let latest = root.path().join("shop").join(LATEST);
@@ -80,31 +80,17 @@ fn what_takes_no_files_is_refused() {
 }
 
 #[test]
-fn runs_go_where_cargo_builds_and_elsewhere_outside_of_cargo() {
-    let top = tempfile::tempdir().unwrap();
-    let top = top.path();
-    let member = top.join("crates/shop");
-    fs::create_dir_all(member.join("src")).unwrap();
-    assert_eq!(root(&member, None), member.join("dyno-runs"));
-
-    fs::write(member.join("Cargo.toml"), "[package]\nname = \"shop\"\n").unwrap();
-    assert_eq!(root(&member.join("src"), None), member.join("target/dyno"));
-    fs::write(top.join("Cargo.toml"), "[workspace]\nmembers = [\"crates/*\"]\n").unwrap();
-    assert_eq!(root(&member.join("src"), None), top.join("target/dyno"));
-
-    let elsewhere = Some(PathBuf::from("/elsewhere"));
-    assert_eq!(root(&member, elsewhere.clone()), Path::new("/elsewhere/dyno"));
-    let outside = tempfile::tempdir().unwrap();
-    assert_eq!(root(outside.path(), elsewhere), outside.path().join("dyno-runs"));
-}
-
-#[test]
-fn the_target_folder_is_where_cargo_left_its_mark() {
-    let target = tempfile::tempdir().unwrap();
-    let program = target.path().join("release/examples/shop");
-    assert_eq!(target_of(&program), None);
-    fs::write(target.path().join(TARGET_MARK), "").unwrap();
-    assert_eq!(target_of(&program), Some(target.path().to_owned()));
+fn two_packages_that_share_a_target_folder_have_folders_of_their_own() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let plain = root.join("shop");
+    assert_eq!(folder_of(root, "shop", Some("a")), plain);
+    fs::create_dir(&plain).unwrap();
+    claim(&plain, "a");
+    claim(&plain, "b");
+    assert_eq!(folder_of(root, "shop", Some("a")), plain);
+    assert_eq!(folder_of(root, "shop", None), plain);
+    assert_eq!(folder_of(root, "shop", Some("b")), root.join("shop@b"));
 }
 
 #[test]

@@ -1,0 +1,71 @@
+//! Refuses a target that would answer as something other than a benchmark of dyno.
+//!
+//! Such a program ends with exit code 0, as a benchmark that is sustained does.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use toml_edit::DocumentMut;
+
+use crate::targets::{Kind, Target};
+
+/// The name of the variable by which dyno tells its workers; every program that links dyno has it.
+const MARK: &[u8] = b"DYNO_WORKER";
+
+/// Refuses a bench target in which the standard test harness takes the place of its `main`.
+pub(super) fn check(target: &Target) -> anyhow::Result<()> {
+    if target.kind != Kind::Bench {
+        return Ok(());
+    }
+    let path = target.manifest_path.display();
+    let text =
+        fs::read_to_string(&target.manifest_path).with_context(|| format!("can't read {path}"))?;
+    ensure!(
+        has_own_main(&text, &target.name),
+        "`{0}` has the standard test harness in place of its own `main`: add `harness = false` to \
+         its [[bench]] in {path}",
+        target.name
+    );
+    Ok(())
+}
+
+/// Returns `true` if the manifest says `harness = false` for a bench target.
+fn has_own_main(manifest: &str, name: &str) -> bool {
+    // Cargo has read it: what is not understood here is not refused.
+    let Ok(manifest) = manifest.parse::<DocumentMut>() else { return true };
+    let Some(benches) = manifest.get("bench") else { return false };
+    let tables = benches.as_array_of_tables().into_iter().flatten();
+    let mut named = tables.filter(|bench| bench.get("name").and_then(|n| n.as_str()) == Some(name));
+    match benches.as_array_of_tables() {
+        Some(_) => named.any(|bench| bench.get("harness").and_then(|h| h.as_bool()) == Some(false)),
+        None => true,
+    }
+}
+
+/// Refuses a program that has nothing of dyno in it.
+pub(super) fn check_program(name: &str, executable: &Path) -> anyhow::Result<()> {
+    let path = executable.display();
+    let bytes = fs::read(executable).with_context(|| format!("can't read {path}"))?;
+    ensure!(
+        bytes.windows(MARK.len()).any(|window| window == MARK),
+        "`{name}` is not a benchmark of dyno: its `main` never calls `dyno::bench`; to run it as \
+         it is, start {path}"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bench_without_the_test_harness_has_its_own_main() {
+        let bench = |keys: &str| format!("[[bench]]\nname = \"io\"\n{keys}");
+        assert!(has_own_main(&bench("harness = false"), "io"));
+        assert!(!has_own_main(&bench(""), "io"));
+        assert!(!has_own_main(&bench("harness = true"), "io"));
+        assert!(!has_own_main(&bench("harness = false"), "found-by-its-file"));
+        assert!(!has_own_main("", "io"));
+    }
+}

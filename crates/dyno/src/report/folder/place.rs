@@ -1,0 +1,132 @@
+//! The folder of all benchmarks' runs: cargo's target folder in a package, where `cargo dyno runs`
+//! looks, and the current folder elsewhere.
+//!
+//! `cargo dyno` passes the target folder on. Without it, variables of cargo say it, then cargo
+//! itself where it started this program, then the place of this program.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The folder that `cargo dyno` passes on.
+const PASSED: &str = "DYNO_TARGET_DIR";
+/// Cargo's own variables for its target folder, the first one first.
+const OF_CARGO: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+/// Files that cargo leaves in a target folder; one that existed before has the second alone.
+const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
+/// A variable that is set and not empty.
+pub(super) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty())
+}
+
+/// The folder of all benchmarks' runs for this process.
+pub(super) fn root() -> io::Result<PathBuf> {
+    if let Some(target) = variable(PASSED) {
+        return Ok(Path::new(&target).join("dyno"));
+    }
+    let here = std::env::current_dir()?;
+    let Some(workspace) = workspace(&here) else { return Ok(here.join("dyno-runs")) };
+    let program = std::env::current_exe().ok();
+    let said = OF_CARGO.into_iter().find_map(variable).map(PathBuf::from);
+    let said = said.map(|target| resolved(&target, &here, program.as_deref()));
+    let target = said
+        .or_else(|| of_cargo(&here))
+        .or_else(|| of_program(program.as_deref()?))
+        .unwrap_or_else(|| workspace.join("target"));
+    Ok(target.join("dyno"))
+}
+
+/// The root of the workspace, or the package, that a folder is in.
+fn workspace(here: &Path) -> Option<PathBuf> {
+    let packages: Vec<_> =
+        here.ancestors().filter(|folder| folder.join("Cargo.toml").is_file()).collect();
+    let nearest = packages.first()?;
+    let workspace = packages.iter().find(|folder| is_workspace(folder)).unwrap_or(nearest);
+    Some(workspace.to_path_buf())
+}
+
+fn is_workspace(folder: &Path) -> bool {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    manifest.lines().any(|line| line.trim_start().starts_with("[workspace"))
+}
+
+/// A target folder as a variable says it. A relative one starts at the folder that cargo was called
+/// in, and `cargo bench` runs a benchmark in its package: the program lies below the right one.
+fn resolved(target: &Path, here: &Path, program: Option<&Path>) -> PathBuf {
+    if target.is_absolute() {
+        return target.to_owned();
+    }
+    let plain: PathBuf = target.components().filter(|part| *part != Component::CurDir).collect();
+    let above = program.into_iter().flat_map(Path::ancestors).skip(1);
+    let holds = |folder: &&Path| folder.ends_with(&plain);
+    above.filter(holds).last().map_or_else(|| here.join(&plain), Path::to_owned)
+}
+
+/// What cargo says, if it started this program: its configuration may name any folder.
+fn of_cargo(here: &Path) -> Option<PathBuf> {
+    let output = Command::new(variable("CARGO")?)
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(here)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    Some(PathBuf::from(metadata["target_directory"].as_str()?))
+}
+
+/// The target folder that a program lies in. With `--target`, the folder of the triple looks like
+/// one too: the outer one is meant.
+fn of_program(program: &Path) -> Option<PathBuf> {
+    let is_marked = |folder: &Path| MARKS.iter().any(|mark| folder.join(mark).is_file());
+    let found = program.ancestors().skip(1).find(|folder| is_marked(folder))?;
+    let outer = found.parent().filter(|outer| is_marked(outer));
+    Some(outer.unwrap_or(found).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_belongs_to_the_workspace_above_it() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path();
+        let member = top.join("crates/shop");
+        fs::create_dir_all(member.join("src")).unwrap();
+        assert_eq!(workspace(&member), None);
+        fs::write(member.join("Cargo.toml"), "[package]\nname = \"shop\"\n").unwrap();
+        assert_eq!(workspace(&member.join("src")), Some(member.clone()));
+        fs::write(top.join("Cargo.toml"), "[workspace]\nmembers = [\"crates/*\"]\n").unwrap();
+        assert_eq!(workspace(&member.join("src")), Some(top.to_owned()));
+    }
+
+    #[test]
+    fn a_relative_target_folder_is_the_one_that_the_program_lies_in() {
+        let (here, program) = (Path::new("/w/member"), Path::new("/w/out/t/release/deps/shop-1"));
+        for said in ["out/t", "./out/t/", "t"] {
+            assert_eq!(resolved(Path::new(said), here, Some(program)), Path::new("/w/out/t"));
+        }
+        assert_eq!(resolved(Path::new("x"), here, Some(program)), Path::new("/w/member/x"));
+        assert_eq!(resolved(Path::new("/x"), here, Some(program)), Path::new("/x"));
+    }
+
+    #[test]
+    fn the_target_folder_is_the_outer_one_that_cargo_left_its_mark_in() {
+        for mark in MARKS {
+            let target = tempfile::tempdir().unwrap();
+            let target = target.path();
+            let program = target.join("x86_64-unknown-linux-gnu/release/examples/shop");
+            assert_eq!(of_program(&program), None);
+            let triple = target.join("x86_64-unknown-linux-gnu");
+            fs::create_dir(&triple).unwrap();
+            fs::write(triple.join("CACHEDIR.TAG"), "").unwrap();
+            assert_eq!(of_program(&program).as_deref(), Some(&*triple));
+            fs::write(target.join(mark), "").unwrap();
+            assert_eq!(of_program(&program).as_deref(), Some(target));
+        }
+    }
+}
