@@ -26,9 +26,12 @@ const PERMIT: Duration = Duration::from_millis(20);
 const COMMAND: Duration = Duration::from_millis(2);
 /// Some 2,000 cycles of the pool.
 const LOOP_WINDOW: Duration = Duration::from_secs(6);
-/// The shortest window, and the cycles of one: Poisson arrivals rarely make less than 2,000 of them.
+/// The shortest window.
 const WINDOW_MIN: Duration = Duration::from_secs(5);
+/// The cycles of a window.
 const CYCLES: f64 = 2_100.0;
+/// The same of Poisson arrivals, whose backlog wanders more.
+const POISSON_CYCLES: f64 = 6_000.0;
 /// The relative difference of two loops above which a run is repeated. Each of the loops is then
 /// within half of it from their mean, so that no load lies on the wrong side of 1.
 const APART: f64 = 0.03;
@@ -76,7 +79,8 @@ impl System {
     }
 
     fn at(&self, rate: f64) -> Run {
-        let window = Duration::from_secs_f64(CYCLES / rate).max(WINDOW_MIN);
+        let cycles = if self.run.poisson { POISSON_CYCLES } else { CYCLES };
+        let window = Duration::from_secs_f64(cycles / rate).max(WINDOW_MIN);
         Run { rate, window, ..self.run.clone() }
     }
 
@@ -123,7 +127,8 @@ impl Cell {
         Self { asked, wrong, repeated: 0, loads, verdicts, reasons }
     }
 
-    /// Counts a run's verdict; `false` if it is none on the rate, since the machine was in the way.
+    /// Counts a run's verdict. Returns `false` if the verdict is not about the rate, since the
+    /// machine was in the way.
     fn judge(&mut self, ran: &Ran, load: f64) -> bool {
         let verdict = &ran.summary.verdict;
         if !["sustained", "inconclusive", "unsustained"].contains(&verdict.as_str()) {
