@@ -11,6 +11,7 @@
 //!
 //! And what runs:
 //!
+//! - [`pool`] and [`redis`]: what a cycle waits for, of which there is only a little.
 //! - [`task`]: the benchmark, which spins on the clock and notes down what it saw.
 //! - [`run`]: a run of it in a process of its own.
 //! - [`rows`]: what is measured, a file each; each makes tables of markdown.
@@ -19,8 +20,10 @@
 
 pub mod lag;
 pub mod plan;
+pub mod pool;
 pub mod queue;
 pub mod random;
+pub mod redis;
 pub mod rows;
 pub mod run;
 pub mod statistics;

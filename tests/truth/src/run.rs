@@ -30,8 +30,10 @@ const BEGIN_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Run {
     /// What its cycles do.
     pub work: Work,
-    /// Cycles a second over all workers.
+    /// Cycles a second over all workers; unused by a closed loop.
     pub rate: f64,
+    /// Cycles in flight in each worker, in a closed loop.
+    pub closed: Option<u32>,
     /// Whether due times are those of independent clients.
     pub poisson: bool,
     /// How many workers.
@@ -51,6 +53,7 @@ impl Run {
         Self {
             work: Work::new(how, each),
             rate,
+            closed: None,
             poisson: false,
             workers: 1,
             warmup: Duration::from_secs(1),
@@ -232,9 +235,12 @@ pub fn main() -> Result<()> {
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
     let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
     let arrivals = run.load().arrivals;
+    let bench = match run.closed {
+        Some(in_flight) => bench.rate_max().in_flight(in_flight),
+        None => bench.rate(run.rate),
+    };
     let summary = bench
         .parameters(run.work)
-        .rate(run.rate)
         .arrivals(arrivals)
         .workers(run.workers)
         .warmup(run.warmup)

@@ -8,7 +8,9 @@ use std::time::Duration;
 use dyno_bus::clock;
 use serde::{Deserialize, Serialize};
 
+use crate::pool::{Permits, Service};
 use crate::random::Random;
+use crate::redis::Clients;
 use crate::theory;
 
 /// The benchmark's name.
@@ -28,6 +30,10 @@ pub enum How {
     Sleep,
     /// Recording values as fast as it can.
     Flood,
+    /// Asleep, with one of a few permits.
+    Pool(Service),
+    /// In a Redis, over one of a few connections.
+    Redis,
 }
 
 impl From<theory::Service> for How {
@@ -44,8 +50,13 @@ impl From<theory::Service> for How {
 pub struct Work {
     /// How each spends its time.
     pub how: How,
-    /// For how long, in nanoseconds, on average. Of [`How::Flood`] how many values.
+    /// For how long, in nanoseconds, on average. The number of values for [`How::Flood`], and of
+    /// loops for [`How::Redis`].
     pub ns: u64,
+    /// The seed of the pool's services.
+    pub seed: u64,
+    /// The URL of the Redis; empty if there is none.
+    pub url: String,
     /// The cycle that takes [`stall_ns`](Self::stall_ns) instead; `u64::MAX` is none.
     pub stalls: u64,
     /// How long that one takes.
@@ -59,7 +70,8 @@ impl Work {
     #[must_use]
     pub fn new(how: How, each: Duration) -> Self {
         let ns = clock::nanos(each);
-        Self { how, ns, stalls: u64::MAX, stall_ns: 0, folder: PathBuf::new() }
+        let (url, folder) = (String::new(), PathBuf::new());
+        Self { how, ns, seed: 1, url, stalls: u64::MAX, stall_ns: 0, folder }
     }
 
     /// How long a cycle is busy, in nanoseconds: known by its number alone, before the run.
@@ -69,7 +81,7 @@ impl Work {
             _ if index == self.stalls => self.stall_ns,
             How::Constant => self.ns,
             How::Exponential => (Random::new(index).exponential() * self.ns as f64) as u64,
-            How::Sleep | How::Flood => 0,
+            How::Sleep | How::Flood | How::Pool(_) | How::Redis => 0,
         }
     }
 }
@@ -106,16 +118,25 @@ struct Truth {
     begun: Cell<bool>,
     notes: RefCell<Vec<Note>>,
     values: dyno::Histogram,
+    permits: Permits,
+    clients: Option<Clients>,
 }
 
 impl dyno::Task for Truth {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let work = context.parameters::<Work>().clone();
+        let clients = match work.how {
+            How::Redis => Some(Clients::connect(&work.url).await?),
+            _ => None,
+        };
         Ok(Self {
-            work: context.parameters::<Work>().clone(),
+            work,
             worker: context.worker(),
             begun: Cell::new(false),
             notes: RefCell::new(Vec::with_capacity(NOTES)),
             values: dyno::histogram("value"),
+            permits: Permits::default(),
+            clients,
         })
     }
 
@@ -133,6 +154,14 @@ impl dyno::Task for Truth {
         match self.work.how {
             How::Constant | How::Exponential => {}
             How::Sleep => tokio::time::sleep(Duration::from_nanos(self.work.ns)).await,
+            How::Pool(service) => {
+                let span = service.ns(self.work.ns, self.work.seed, cycle.index());
+                self.permits.sleep(Duration::from_nanos(span)).await;
+            }
+            How::Redis => {
+                let clients = self.clients.as_ref().ok_or("not connected")?;
+                clients.count(self.work.ns).await?;
+            }
             // Wide ones: what waits on the bus is limited in bytes.
             How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),
         }

@@ -1,4 +1,7 @@
-//! Verdicts of systems whose capacity is known.
+//! Verdicts of systems whose capacity is known, and of those whose capacity is
+//! [measured](capacity).
+
+mod capacity;
 
 use std::time::Duration;
 
@@ -29,9 +32,8 @@ fn poisson(load: f64, seed: u64) -> Run {
 }
 
 /// A task that sleeps, at two workers.
-#[must_use]
-pub fn sleeping(rate: f64, sleep: Duration) -> Run {
-    Run { workers: 2, ..Run::new(How::Sleep, sleep, rate) }
+fn sleeping(rate: f64, sleep: Duration, window: Duration) -> Run {
+    Run { workers: 2, window, ..Run::new(How::Sleep, sleep, rate) }
 }
 
 /// A run whose worker records more than a primary that stops for less than a lease leaves room
@@ -64,10 +66,15 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
             told.push(format!("- {what}: {}: {}", summary.verdict, summary.reasons.join(" ")));
         }
     };
-    let slow = [(50.0, 1), (200.0, 1), (50.0, 2), (200.0, 2)];
-    let slow = slow.map(|(rate, secs)| sleeping(rate, Duration::from_secs(secs)));
+    // A window tells only of cycles that take a quarter of it at most.
+    let slow = [(1, 5, "sustained"), (2, 10, "sustained"), (2, 5, "inconclusive")];
+    let slow = slow.into_iter().flat_map(|row| [50.0, 200.0].map(|rate| (rate, row)));
     // They sleep beside those that are busy.
-    let slow = slow.iter().map(|run| run.start(&program)).collect::<Result<Vec<_>>>()?;
+    let start = |(rate, (sleep, window, expected))| {
+        let [sleep, window] = [sleep, window].map(Duration::from_secs);
+        Ok((expected, sleeping(rate, sleep, window).start(&program)?))
+    };
+    let slow = slow.map(start).collect::<Result<Vec<_>>>()?;
     for (load, expected) in [(0.95, "sustained"), (1.05, "unsustained")] {
         let even = run_all(&vec![uniform(load); runs], cores(), &program)?;
         judge(&format!("{load} C, uniform, 5 s, one worker"), expected, &even);
@@ -76,11 +83,12 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
         let random = run_all(&seeds, 1, &program)?;
         judge(&format!("{load} C, Poisson, 30,000 cycles, one worker"), expected, &random);
     }
-    for running in slow {
+    for (expected, running) in slow {
         let ran = running.end()?;
+        let (rate, window) = (ran.run.rate, ran.run.window);
         let sleep = Duration::from_nanos(ran.run.work.ns);
-        let what = format!("async, {sleep:?} of sleep, {} a second", ran.run.rate);
-        judge(&what, "sustained", &[ran]);
+        let what = format!("async, {sleep:?} of sleep, {rate} a second, {window:?}");
+        judge(&what, expected, &[ran]);
     }
     let mut both = Run::new(How::Constant, Duration::from_millis(4), 0.0);
     both.workers = cores() as u32;
@@ -95,5 +103,7 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
     flooded.stop_primary(FLOOD_STOP)?;
     judge("bus held up, leases in time", "invalid", &[flooded.end()?]);
     let text = format!("{table}\n{}", told.join("\n"));
-    Ok(Told { text: text.trim_end().to_owned() + "\n", is_true })
+    let near = capacity::measure(runs, &program)?;
+    let text = format!("{}\n\n### Near the capacity\n\n{}", text.trim_end(), near.text.trim_end());
+    Ok(Told { text: text + "\n", is_true: is_true && near.is_true })
 }

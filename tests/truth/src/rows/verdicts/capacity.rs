@@ -1,0 +1,228 @@
+//! Verdicts near a capacity that is measured: async tasks behind a pool of permits, and behind a
+//! Redis with a few connections.
+//!
+//! A closed loop before a run and one after it measure the capacity, with the cycles of the run. The
+//! loop after a run is the one before the next. Loops that differ say that the machine changed in
+//! between: such a run is not judged but repeated, and counted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::super::Told;
+use crate::pool::{PERMITS, Service};
+use crate::redis::{CONNECTIONS, Server};
+use crate::run::{Ran, Run};
+use crate::table::Table;
+use crate::task::How;
+
+/// The loads that are asked for, as a share of the capacity, and the verdict that is wrong there.
+const LOADS: [(f64, &str); 3] = [(0.9, "unsustained"), (1.05, "sustained"), (1.15, "sustained")];
+const WORKERS: u32 = 2;
+/// The time for which a cycle of the pool keeps its permit.
+const PERMIT: Duration = Duration::from_millis(20);
+/// The time for which a cycle keeps the server busy: long beside what it costs a worker.
+const COMMAND: Duration = Duration::from_millis(2);
+/// Some 2,000 cycles of the pool.
+const LOOP_WINDOW: Duration = Duration::from_secs(6);
+/// The shortest window.
+const WINDOW_MIN: Duration = Duration::from_secs(5);
+/// The cycles of a window.
+const CYCLES: f64 = 2_100.0;
+/// The same of Poisson arrivals, whose backlog wanders more.
+const POISSON_CYCLES: f64 = 6_000.0;
+/// The relative difference of two loops above which a run is repeated. Each of the loops is then
+/// within half of it from their mean, so that no load lies on the wrong side of 1.
+const APART: f64 = 0.03;
+/// The repeats for each run, on average, above which the machine is too busy to go on.
+const REPEATS: usize = 5;
+/// The most wrong verdicts of all.
+const WRONG_MAX: usize = 1;
+
+/// A system whose capacity is measured.
+#[derive(Clone)]
+struct System {
+    name: String,
+    run: Run,
+    /// Cycles in flight in each worker of the closed loop.
+    in_flight: u32,
+}
+
+impl System {
+    fn pool(service: Service, name: &str, poisson: bool) -> Self {
+        let arrivals = if poisson { "Poisson" } else { "uniform" };
+        let run = Run::new(How::Pool(service), PERMIT, 0.0);
+        let run = Run { workers: WORKERS, poisson, ..run };
+        Self { name: format!("pool, {name}, {arrivals}"), run, in_flight: PERMITS }
+    }
+
+    fn redis(server: &Server) -> Result<Self> {
+        let mut run = Run::new(How::Redis, Duration::ZERO, 0.0);
+        run.workers = WORKERS;
+        run.work.ns = server.loops(COMMAND)?;
+        run.work.url = server.url();
+        Ok(Self { name: "Redis, uniform".to_owned(), run, in_flight: CONNECTIONS })
+    }
+
+    fn seeded(&self, seed: u64) -> Self {
+        let mut system = self.clone();
+        system.run.seed = seed;
+        system.run.work.seed = seed;
+        system
+    }
+
+    /// Measures the capacity, in cycles a second.
+    fn capacity(&self, program: &Path) -> Result<f64> {
+        let run = Run { closed: Some(self.in_flight), window: LOOP_WINDOW, ..self.run.clone() };
+        Ok(run.run(program)?.summary.rate.delivered)
+    }
+
+    fn at(&self, rate: f64) -> Run {
+        let cycles = if self.run.poisson { POISSON_CYCLES } else { CYCLES };
+        let window = Duration::from_secs_f64(cycles / rate).max(WINDOW_MIN);
+        Run { rate, window, ..self.run.clone() }
+    }
+
+    /// Runs each load as often as asked for.
+    fn measure(&self, runs: usize, program: &Path) -> Result<[Cell; 3]> {
+        let mut cells = LOADS.map(|(load, wrong)| Cell::new(load, wrong));
+        for seed in 1..=runs as u64 {
+            let system = self.seeded(seed);
+            let mut before = system.capacity(program)?;
+            for cell in &mut cells {
+                let mut is_judged = false;
+                while !is_judged && cell.repeated <= REPEATS * runs {
+                    let rate = before * cell.asked;
+                    let ran = system.at(rate).run(program)?;
+                    let after = system.capacity(program)?;
+                    let mean = f64::midpoint(before, after);
+                    is_judged =
+                        (after - before).abs() <= APART * mean && cell.judge(&ran, rate / mean);
+                    cell.repeated += usize::from(!is_judged);
+                    before = after;
+                }
+            }
+        }
+        Ok(cells)
+    }
+}
+
+/// The verdicts of one system at one load.
+struct Cell {
+    asked: f64,
+    /// The verdict that is wrong here.
+    wrong: &'static str,
+    repeated: usize,
+    /// The loads of the runs that were judged.
+    loads: Vec<f64>,
+    verdicts: Vec<String>,
+    /// A line for each wrong verdict.
+    reasons: Vec<String>,
+}
+
+impl Cell {
+    fn new(asked: f64, wrong: &'static str) -> Self {
+        let (loads, verdicts, reasons) = (Vec::new(), Vec::new(), Vec::new());
+        Self { asked, wrong, repeated: 0, loads, verdicts, reasons }
+    }
+
+    /// Counts a run's verdict. Returns `false` if the verdict is not about the rate, since the
+    /// machine was in the way.
+    fn judge(&mut self, ran: &Ran, load: f64) -> bool {
+        let verdict = &ran.summary.verdict;
+        if !["sustained", "inconclusive", "unsustained"].contains(&verdict.as_str()) {
+            return false;
+        }
+        if verdict == self.wrong {
+            let reasons = ran.summary.reasons.join(" ");
+            self.reasons
+                .push(format!("seed {}, load {load:.3}: {verdict}: {reasons}", ran.run.seed));
+        }
+        self.loads.push(load);
+        self.verdicts.push(verdict.clone());
+        true
+    }
+
+    fn count(&self, verdict: &str) -> usize {
+        self.verdicts.iter().filter(|one| *one == verdict).count()
+    }
+
+    /// Returns `true` if each run was judged, and no more than 3 of 20 were inconclusive far from
+    /// the capacity.
+    fn is_useful(&self, runs: usize) -> bool {
+        let is_far = (self.asked - 1.0).abs() > 0.08;
+        self.verdicts.len() == runs
+            && (!is_far || self.count("inconclusive") <= (3 * runs).div_ceil(20))
+    }
+
+    fn row(&self, system: &str) -> [String; 9] {
+        let least = self.loads.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.loads.iter().copied().fold(0.0, f64::max);
+        let [sustained, inconclusive, unsustained, wrong] =
+            ["sustained", "inconclusive", "unsustained", self.wrong]
+                .map(|verdict| self.count(verdict).to_string());
+        [
+            system.to_owned(),
+            self.asked.to_string(),
+            if self.loads.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("{least:.3} – {most:.3}")
+            },
+            self.verdicts.len().to_string(),
+            self.repeated.to_string(),
+            sustained,
+            inconclusive,
+            unsustained,
+            wrong,
+        ]
+    }
+}
+
+/// Measures all systems.
+pub(super) fn measure(runs: usize, program: &Path) -> Result<Told> {
+    let services = [
+        (Service::Constant, "constant"),
+        (Service::Exponential, "exponential"),
+        (Service::Uneven, "one in 400 takes 20 ×"),
+    ];
+    let pools = services
+        .map(|(service, name)| [false, true].map(|poisson| System::pool(service, name, poisson)));
+    let mut systems = pools.concat();
+    // Pools sleep, and so do no harm to each other.
+    let measured: Result<Vec<_>> = std::thread::scope(|scope| {
+        let start = |system| scope.spawn(move || System::measure(system, runs, program));
+        let running: Vec<_> = systems.iter().map(start).collect();
+        running.into_iter().map(|one| one.join().expect("a thread does not panic")).collect()
+    });
+    let mut measured = measured?;
+    let server = Server::start()?;
+    let redis = System::redis(&server)?;
+    measured.push(redis.measure(runs, program)?);
+    systems.push(redis);
+
+    let mut table = Table::new(&[
+        "system",
+        "load asked",
+        "load, least – most",
+        "runs",
+        "repeated",
+        "sustained",
+        "inconclusive",
+        "unsustained",
+        "wrong",
+    ]);
+    let (mut wrong, mut notes, mut is_useful) = (0, Vec::new(), true);
+    for (system, cells) in systems.iter().zip(&measured) {
+        for cell in cells {
+            table.row(cell.row(&system.name));
+            wrong += cell.reasons.len();
+            is_useful &= cell.is_useful(runs);
+            let note = |reason: &String| format!("- {}, {}: {reason}", system.name, cell.asked);
+            notes.extend(cell.reasons.iter().map(note));
+        }
+    }
+    let text = format!("{table}\n{}", notes.join("\n"));
+    Ok(Told { text, is_true: wrong <= WRONG_MAX && is_useful })
+}
