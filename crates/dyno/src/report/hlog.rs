@@ -101,10 +101,19 @@ pub(crate) fn of_observer(
     written.map(|()| log.out)
 }
 
-/// `response@worker-0`; what ends a tag in the format is `_`.
+/// Returns a row's tag, such as `response@worker-0`. What would end a tag in the format is written
+/// as in a URL, so that two names never share a tag.
 fn tag(metric: &str, process: ProcessId) -> String {
-    let kept = |c: char| if c == ',' || c.is_whitespace() { '_' } else { c };
-    let metric: String = metric.chars().map(kept).collect();
+    let mut kept = String::with_capacity(metric.len());
+    for c in metric.chars() {
+        if matches!(c, ',' | '%') || c.is_whitespace() {
+            let bytes = c.to_string().into_bytes();
+            kept.extend(bytes.iter().map(|byte| format!("%{byte:02X}")));
+        } else {
+            kept.push(c);
+        }
+    }
+    let metric = kept;
     match process {
         ProcessId::Primary => format!("{metric}@primary"),
         ProcessId::Worker(index) => format!("{metric}@worker-{index}"),
@@ -183,7 +192,9 @@ mod tests {
 
     #[test]
     fn a_tag_holds_nothing_that_ends_it() {
-        assert_eq!(tag("a, b\tc", ProcessId::Worker(3)), "a__b_c@worker-3");
+        assert_eq!(tag("a, b\tc", ProcessId::Worker(3)), "a%2C%20b%09c@worker-3");
+        assert_ne!(tag("a b", ProcessId::Primary), tag("a_b", ProcessId::Primary));
+        assert_ne!(tag("a b", ProcessId::Primary), tag("a%20b", ProcessId::Primary));
         assert_eq!(tag("loop_lag", ProcessId::Primary), "loop_lag@primary");
     }
 }

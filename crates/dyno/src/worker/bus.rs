@@ -187,9 +187,10 @@ impl Publisher {
     fn collect(&mut self, counters: &Counters, unleased: u64) {
         let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
         // A cycle is recorded before it is counted: these may be behind the batch by a few.
-        (self.batch.as_of, self.batch.counts) = counters.read();
+        // Errors before counts: a worker that is killed next has told of no more than it counted.
         self.batch.errors.clear();
         counters.take_errors(&mut self.batch.errors);
+        (self.batch.as_of, self.batch.counts) = counters.read();
         self.batch.harness = self.harness(unleased);
         self.next = self.batch.as_of + self.period;
         self.wanted = collected.more;

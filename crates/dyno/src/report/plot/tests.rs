@@ -66,8 +66,15 @@ fn a_summary_draws_the_metrics_that_came_and_names_those_that_did_not() {
     assert!(text.starts_with("\nresponse  p50  p99\n"), "{text}");
     assert_eq!(
         missing(&summary, &names).unwrap(),
-        "--plot: no value of `checkout`, `basket` ever came; those that did: wait, service, \
-         response, loop_lag, cpu, rss"
+        "there is no plot of `checkout`, `basket`, which has no value; the metrics with values are \
+         wait, service, response, loop_lag, cpu, rss"
     );
     assert_eq!(missing(&summary, &names[..1]), None);
+}
+
+#[test]
+fn a_run_that_measured_nothing_blames_no_plot() {
+    let mut summary = fixture::summary();
+    summary.metrics.clear();
+    assert_eq!(missing(&summary, &["checkout".to_owned()]), None);
 }
