@@ -146,7 +146,9 @@ pub fn start(
     let Opened { histograms, log, lock } = match open_files(&settings, folder.as_ref()) {
         Ok(files) => files,
         Err(error) => {
-            folder.map(Folder::discard);
+            if let Some(folder) = folder {
+                folder.discard();
+            }
             return Err(error);
         }
     };
