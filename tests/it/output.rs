@@ -98,11 +98,22 @@ fn a_stdout_that_is_closed_is_no_trouble() {
 }
 
 #[test]
-fn a_full_disk_under_stdout_is_no_panic() {
-    let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux");
-    let ended = benchmark(BEHAVES).stdout(full).run();
-    assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+fn a_full_disk_under_stdout_is_an_error_that_is_said() {
+    for flags in ["", "--quiet", "--format human", "--format csv"] {
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux");
+        let ended = benchmark(BEHAVES).args(flags).stdout(full).run();
+        assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+        let said = ["error: the result could not be written to standard output: No space left"];
+        assert_says(&ended.stderr, &said);
+        assert_eq!(ended.status.code(), Some(5), "{ended:#?}");
+    }
+}
+
+#[test]
+fn quiet_draws_no_plot_beside_a_result_for_programs() {
+    let ended = benchmark(RECORDS).args("--plot plain --format csv --quiet").run();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    assert!(!ended.stderr.contains("p99"), "{ended:#?}");
 }
 
 #[test]
@@ -121,7 +132,7 @@ fn a_plot_of_a_metric_that_never_came_is_a_warning_that_lists_those_that_did() {
     let ended = benchmark(RECORDS).args("--plot nonesuch").run();
     let summary = ended.verdict(0, "sustained");
     let warning = summary.warnings.iter().find(|text| text.contains("nonesuch"));
-    let parts = ["--plot", "`nonesuch`", "response", "plain"];
+    let parts = ["no plot of `nonesuch`", "response", "plain"];
     assert_says(warning.expect("a warning"), &parts);
 }
 
@@ -170,4 +181,29 @@ fn a_result_can_be_a_file() {
     let text = std::fs::read_to_string(path).expect("written");
     let summary: dyno::Summary = serde_json::from_str(&text).expect("a summary");
     assert_eq!(summary.cycles.completed, 60);
+}
+
+#[test]
+fn a_second_run_in_one_folder_or_log_is_refused_before_it_starts() {
+    let first = benchmark(BEHAVES).args("--duration 20s --log-file log.jsonl").start();
+    first.until_said("measuring");
+    let folder = first.folder();
+    let [out, log] = ["out", "log.jsonl"].map(|name| folder.path().join(name));
+    for flag in [format!("--out {}", out.display()), format!("--log-file {}", log.display())] {
+        let ended = benchmark(BEHAVES).args(&flag).run();
+        assert_says(ended.refusal(), &[&flag, "another run is writing there"]);
+    }
+    first.signal(nix::sys::signal::Signal::SIGINT);
+    first.end().verdict(130, "interrupted");
+}
+
+#[test]
+fn a_log_file_may_stand_in_the_runs_own_folder_and_overwrites_none_of_its_files() {
+    let ended = benchmark(BEHAVES).args("--log-file out/more.jsonl").run();
+    ended.verdict(0, "sustained");
+    assert_eq!(ended.read("out/more.jsonl"), ended.read("out/log.jsonl"));
+    for name in ["metrics.hlog", "log.jsonl"] {
+        let ended = benchmark(BEHAVES).args(&format!("--log-file ./out/{name}")).run();
+        assert_says(ended.refusal(), &["--log-file", name, "another of its files"]);
+    }
 }

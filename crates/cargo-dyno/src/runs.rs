@@ -10,6 +10,8 @@ use anyhow::{Context, bail, ensure};
 use dyno::Summary;
 use dyno::args::Format;
 use dyno::report::{self, summary};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::args::{Manifest, Runs, Show};
 use crate::columns;
@@ -18,6 +20,8 @@ use crate::targets;
 
 /// The summary's file in a run's folder.
 const SUMMARY: &str = "run.json";
+/// How to find out whether a run goes on: shared, so that a look disturbs no other look.
+const TRY: FlockArg = FlockArg::LockSharedNonblock;
 /// Where runs are saved outside of cargo.
 const FOLDER_OUTSIDE_CARGO: &str = "dyno-runs";
 
@@ -29,13 +33,14 @@ struct Saved {
     folder: PathBuf,
 }
 
-/// Lists the saved runs, the newest first. A damaged one is listed as such: it hides no other.
+/// Lists the saved runs, the newest first. One that is damaged, unfinished or running is
+/// listed as such: it hides no other.
 pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
     let root = root(&runs.manifest, runs.target_dir.as_deref())?;
     let mut saved = saved(&root)?;
     if let Some(benchmark) = &runs.benchmark {
         let all: Vec<String> = saved.iter().map(|run| benchmark_of(run).to_owned()).collect();
-        saved.retain(|run| benchmark_of(run) == benchmark);
+        saved.retain(|run| is_of(run, benchmark));
         let nearest = did_you_mean(benchmark, all.iter().map(String::as_str));
         ensure!(!saved.is_empty(), "no saved run of `{benchmark}` in {}{nearest}", root.display());
     }
@@ -50,17 +55,41 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
 /// Prints a saved run again.
 pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     let file = match &show.run {
-        Some(run) if Path::new(run).is_dir() => Path::new(run).join(SUMMARY),
-        Some(run) if Path::new(run).is_file() => PathBuf::from(run),
-        run => find(&root(&show.manifest, show.target_dir.as_deref())?, run.as_deref())?
-            .folder
-            .join(SUMMARY),
+        // No name of a saved run begins so.
+        Some(run) if run.starts_with(['.', '/']) => summary_at(run),
+        Some(run) => {
+            let saved = root(&show.manifest, show.target_dir.as_deref())
+                .and_then(|root| find(&root, Some(run)));
+            match saved {
+                Ok(saved) => Some(saved.folder.join(SUMMARY)),
+                // A folder of `--out`, unless it only happens to bear the name.
+                Err(error) => Some(summary_at(run).filter(|file| file.is_file()).ok_or(error)?),
+            }
+        }
+        None => {
+            let root = root(&show.manifest, show.target_dir.as_deref())?;
+            Some(find(&root, None)?.folder.join(SUMMARY))
+        }
     };
+    let file = file.with_context(|| {
+        let run = show.run.as_deref().unwrap_or_default();
+        format!("there is no run at {run}: name a folder that holds {SUMMARY}, or that file")
+    })?;
     let (text, summary) = read(&file)?;
     match show.format {
         // As it was written: a later version may have said more than this one knows.
         Format::Json => Ok(text),
         format => Ok(report::render(&summary, format)),
+    }
+}
+
+/// Returns the summary's file at a path, which is the file or the run's folder.
+fn summary_at(path: &str) -> Option<PathBuf> {
+    let path = Path::new(path);
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Some(path.join(SUMMARY)),
+        Ok(_) => Some(path.to_owned()),
+        Err(_) => None,
     }
 }
 
@@ -71,7 +100,7 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     let ids: Vec<String> = saved.iter().map(|run| run.id.clone()).collect();
     saved.retain(|run| {
         word.is_none_or(|word| {
-            run.id == word || run.id.rsplit('/').next() == Some(word) || benchmark_of(run) == word
+            run.id == word || run.id.rsplit('/').next() == Some(word) || is_of(run, word)
         })
     });
     // A damaged run is never the newest, but it is found by its own name.
@@ -121,6 +150,12 @@ fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
         .collect()
 }
 
+/// Returns `true` if the run is of this benchmark, by its folder's name or by its own.
+fn is_of(run: &Saved, benchmark: &str) -> bool {
+    let own = || read(&run.folder.join(SUMMARY)).is_ok_and(|(_, run)| run.benchmark == benchmark);
+    benchmark_of(run) == benchmark || own()
+}
+
 fn benchmark_of(run: &Saved) -> &str {
     run.id.split('/').next().unwrap_or_default()
 }
@@ -129,7 +164,7 @@ fn row(run: &Saved) -> [String; 7] {
     match read(&run.folder.join(SUMMARY)) {
         Ok((_, summary)) => [
             summary.started_at.clone(),
-            summary.benchmark.clone(),
+            summary.benchmark.replace(char::is_control, "?"),
             summary.verdict.clone(),
             report::asked(summary.rate.asked),
             report::delivered(summary.rate.delivered),
@@ -139,9 +174,22 @@ fn row(run: &Saved) -> [String; 7] {
         Err(_) => {
             let [unknown, benchmark] = ["-", benchmark_of(run)].map(str::to_owned);
             let mut row: [String; 7] = std::array::from_fn(|_| unknown.clone());
-            (row[1], row[2], row[6]) = (benchmark, "damaged".to_owned(), run.id.clone());
+            (row[1], row[2], row[6]) = (benchmark, state_of(run).to_owned(), run.id.clone());
             row
         }
+    }
+}
+
+/// Returns what is to be said of a run whose summary can't be read.
+fn state_of(run: &Saved) -> &'static str {
+    if run.folder.join(SUMMARY).exists() {
+        return "damaged";
+    }
+    // A run holds a lock on its folder until it has written its summary.
+    let lock = fs::File::open(&run.folder).map(|folder| Flock::lock(folder, TRY));
+    match lock {
+        Ok(Err((_, Errno::EWOULDBLOCK))) => "running",
+        Ok(_) | Err(_) => "unfinished",
     }
 }
 
@@ -155,6 +203,9 @@ fn response_p99(summary: &Summary) -> String {
 /// A summary's text, and what is read of it.
 fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
     let path = file.display();
+    if file.parent().is_some_and(Path::is_dir) && !file.exists() {
+        bail!("{path} is not there: the run has not ended, or was killed before its end");
+    }
     let text = fs::read_to_string(file).with_context(|| format!("can't read {path}"))?;
     let summary = parse(&text, &path)?;
     Ok((text, summary))

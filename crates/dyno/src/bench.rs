@@ -26,7 +26,7 @@ use crate::outcome::Outcome;
 use crate::parameters::{Machine, Setting, Settings, TaskParameters};
 use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan};
 use crate::primary::{Launch, Reach, Remote, Run, Sink, StartError, Update, drive};
-use crate::report::{Environment, OnTick, Silent, Summary};
+use crate::report::{Environment, OnTick, Silent, Summary, redacted};
 use crate::task::{self, IntoTask};
 use crate::worker;
 
@@ -378,7 +378,7 @@ impl Bench {
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
             if let Err(error) = call(reach, || before(&mut parameters)) {
-                let fault = format!("the primary's `before` failed: {error}");
+                let fault = redacted(&format!("the primary's `before` failed: {error}"));
                 sink.update(Update::Fault(fault.clone()));
                 return Ok(Run::never_begun(plan, fault));
             }
@@ -399,7 +399,7 @@ impl Bench {
         if let Some(after) = self.after.take()
             && let Err(error) = call(reach, || after(summary))
         {
-            summary.fail(format!("the primary's `after` failed: {error}"));
+            summary.fail(&format!("the primary's `after` failed: {error}"));
         }
     }
 

@@ -79,7 +79,6 @@ pub(crate) use self::hlog::of_observer as histogram_log;
 pub(crate) use self::live::reflows;
 #[cfg(feature = "cli")]
 pub use self::plot::plot;
-#[cfg(feature = "cli")]
 pub(crate) use self::redact::text as redacted;
 #[cfg(feature = "cli")]
 pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};

@@ -99,7 +99,30 @@ fn a_damaged_run_is_named_and_hides_no_other() {
     assert!(ended.refusal().contains("has schema 7, and this cargo-dyno reads 1"), "{ended:?}");
     std::fs::remove_file(bench.path("target/dyno/io/2/run.json")).expect("it exists");
     let ended = bench.dyno("", "show io/2");
-    assert!(ended.refusal().starts_with("can't read "), "{ended:?}");
+    assert!(ended.refusal().contains("run.json is not there: the run has not ended"), "{ended:?}");
+    assert!(bench.dyno("", "runs").printed().contains("unfinished"));
+}
+
+#[test]
+fn a_folder_that_bears_a_benchmarks_name_hides_no_run() {
+    let bench = with_runs();
+    bench.write("io/notes", "mine");
+    let newest = summary("io", "2026-01-03T10:00:00Z", None);
+    assert_eq!(bench.dyno("", "show io --format json").printed(), newest);
+    let ended = bench.dyno("", "show ./io");
+    assert!(ended.refusal().contains("io/run.json is not there"), "{ended:?}");
+}
+
+#[test]
+fn a_run_is_found_by_its_benchmarks_name_whatever_its_folder_is_called() {
+    let bench = with_runs();
+    let text = summary("a/b", "2026-01-01T10:00:00Z", None);
+    bench.write("target/dyno/a_b~1/1/run.json", &text);
+    for run in ["a/b", "a_b~1/1"] {
+        let line = format!("show {run} --format json");
+        assert_eq!(bench.dyno("", &line).printed(), text, "{line}");
+    }
+    assert_eq!(bench.dyno("", "runs a/b").printed().lines().count(), 2);
 }
 
 #[test]

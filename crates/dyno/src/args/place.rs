@@ -1,5 +1,6 @@
 //! Whether output can be written where it is asked for: found out before anything is started, by
-//! writing, since permissions alone don't say. Whatever that creates is removed again.
+//! writing, since permissions alone don't say. What is tried has a name of its own beside the
+//! place: another run that begins at the same moment never sees its own file come and go.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -26,29 +27,30 @@ pub(super) fn check(output: &Output) -> Result<(), PlaceError> {
         try_folder(folder).map_err(refuse("--out", folder))?;
     }
     if let Some(file) = &output.log_file {
-        try_file(file).map_err(refuse("--log-file", file))?;
+        try_log(file, output.out.as_deref()).map_err(refuse("--log-file", file))?;
     }
     Ok(())
 }
 
+/// Tries the folder, or the nearest one above it that is there already.
 fn try_folder(folder: &Path) -> io::Result<()> {
-    // From the deepest up, as they have to be removed.
-    let missing: Vec<&Path> = folder
-        .ancestors()
-        .filter(|ancestor| !ancestor.as_os_str().is_empty())
-        .take_while(|ancestor| !ancestor.exists())
-        .collect();
-    let tried = fs::create_dir_all(folder)
-        .and_then(|()| try_file(&folder.join(format!(".dyno-{}", std::process::id()))));
-    for folder in missing {
-        // One that was not created is not there, and one that is in use by now stays.
-        let _gone = fs::remove_dir(folder);
-    }
-    tried
+    let folder = std::path::absolute(folder)?;
+    let nearest = folder.ancestors().find(|ancestor| ancestor.exists());
+    let probe = nearest.unwrap_or(&folder).join(format!(".dyno-{}", std::process::id()));
+    OpenOptions::new().create(true).append(true).open(&probe)?;
+    fs::remove_file(probe)
 }
 
-fn try_file(file: &Path) -> io::Result<()> {
-    let existed = file.exists();
-    OpenOptions::new().create(true).append(true).open(file)?;
-    if existed { Ok(()) } else { fs::remove_file(file) }
+/// Tries the file, or else the folder that it is to stand in, which may be the run's own.
+fn try_log(file: &Path, out: Option<&Path>) -> io::Result<()> {
+    if file.exists() {
+        return OpenOptions::new().append(true).open(file).map(drop);
+    }
+    let file = std::path::absolute(file)?;
+    let Some(folder) = file.parent() else { return Err(io::ErrorKind::IsADirectory.into()) };
+    let out = out.map(std::path::absolute).transpose()?;
+    if !folder.exists() && out.as_deref() != Some(folder) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    try_folder(folder)
 }

@@ -180,12 +180,14 @@ impl Record {
     /// Adds a point to the series, for the interval that has just been rotated out.
     pub(super) fn point(&mut self, t: Duration, until: Time) {
         let totals = self.totals();
+        let snapshot = self.observer.snapshots().last().filter(|snapshot| snapshot.until == until);
+        let merged = snapshot.map(|snapshot| snapshot.merged.clone()).unwrap_or_default();
         self.series.push(Point {
             t,
             issued: totals.issued.total().saturating_sub(self.in_series.issued.total()),
             completed: totals.completed.total() - self.in_series.completed.total(),
             backlog: self.backlog.sample(until).total(),
-            until,
+            merged,
         });
         self.in_series = totals;
     }

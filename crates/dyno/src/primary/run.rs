@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dyno_bus::Time;
-use dyno_observer::{Account, Interval, List, Observer};
+use dyno_observer::{Account, Interval, List, MetricStats, Observer};
 
 use super::backlog::{BacklogSample, Totals};
 use super::event::{Exit, Phase};
@@ -75,7 +75,7 @@ pub struct Tick {
 }
 
 /// One point of the run's time series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     /// Since the run's first due time.
     pub t: Duration,
@@ -85,8 +85,9 @@ pub struct Point {
     pub completed: u64,
     /// The backlog then.
     pub backlog: u64,
-    /// The observer's snapshot that ends here.
-    pub until: Time,
+    /// Statistics of the interval that ends here, over all workers. The observer's own snapshots
+    /// are thinned out where a run lasts longer than its plan.
+    pub merged: Box<[MetricStats]>,
 }
 
 /// All that a primary knows of a run that is over.

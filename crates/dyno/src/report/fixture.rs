@@ -108,12 +108,14 @@ pub(super) fn run() -> Run {
     let measured =
         Counts { started: 200, completed: 198, failed: 2, unstarted: 50, ..Counts::default() };
     let warmup = Counts { started: 50, completed: 50, ..Counts::default() };
+    let observer = observer();
+    let merged: Vec<_> = observer.snapshots().map(|snapshot| snapshot.merged.clone()).collect();
     let point = |interval: u64| Point {
         t: Duration::from_millis(1_100 + 100 * interval),
         issued: 5,
         completed: 4,
         backlog: 1 + interval,
-        until: Time::from_nanos((1_100 + 100 * interval) * MS),
+        merged: merged[interval as usize].clone(),
     };
     Run {
         plan: plan(),
@@ -157,7 +159,7 @@ pub(super) fn run() -> Run {
             cpu_share: 0.012,
             pauses: Vec::new(),
         },
-        observer: observer(),
+        observer,
     }
 }
 

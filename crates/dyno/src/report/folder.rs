@@ -4,7 +4,10 @@
 //! `target/dyno/NAME/RUN/` in a cargo package, where `cargo dyno runs` finds them and
 //! `cargo clean` removes them; `./dyno-runs/NAME/RUN/` elsewhere. `RUN` is a stamp in UTC and the
 //! primary's pid, so that runs sort by age as text. A folder that the user names with `--out` is
-//! this run's alone: nothing in it is linked or removed.
+//! this run's alone: no other run is linked or removed there.
+//!
+//! A run holds a lock on its folder until its summary is written. The lock tells a run that is
+//! still going on from one that was killed, and refuses a second run in the same folder.
 
 mod place;
 
@@ -13,6 +16,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 
 /// The summary.
 pub(super) const SUMMARY: &str = "run.json";
@@ -30,12 +36,16 @@ const KEPT: usize = 20;
 const MODE: u32 = 0o700;
 /// The name of the package whose benchmark has the folder.
 const PACKAGE: &str = ".package";
+/// The longest name of a benchmark, in bytes, that is its folder's name as it is.
+const NAME_MAX: usize = 100;
 
 /// A run's folder, which exists and takes files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     owner: Owner,
+    /// `None` on a file system without locks.
+    _lock: Option<Flock<File>>,
 }
 
 /// Who named the folder.
@@ -65,25 +75,35 @@ impl Folder {
     pub(super) fn named(path: &Path) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(MODE).create(path)?;
+        let lock = lock(path)?;
         // That it exists does not mean that it takes files.
         let probe = path.join(format!(".{SUMMARY}.probe"));
         File::create(&probe)?;
         fs::remove_file(&probe)?;
-        Ok(Self { path: path.to_owned(), owner: Owner::User })
+        // An earlier run's summary must not stand beside this run's histograms.
+        match fs::remove_file(path.join(SUMMARY)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(Self { path: path.to_owned(), owner: Owner::User, _lock: lock })
     }
 
     /// Makes a folder for a run among the benchmark's others, and removes the oldest of those.
-    fn in_folder(benchmark: &Path, stamp: &str) -> io::Result<Self> {
+    fn in_folder(benchmark: &Path, begun: &str) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(MODE).create(benchmark)?;
+        // One run at a time: another must not remove this one's folder before it is locked.
+        let _alone =
+            File::open(benchmark).map(|file| Flock::lock(file, FlockArg::LockExclusive))?;
         // Two runs of one process may begin within a second.
-        let names = std::iter::once(stamp.to_owned());
-        let names = names.chain((2..).map(|count| format!("{stamp}-{count}")));
+        let names = std::iter::once(begun.to_owned());
+        let names = names.chain((2..).map(|count| format!("{begun}-{count}")));
         for name in names {
             let path = benchmark.join(name);
             match DirBuilder::new().mode(MODE).create(&path) {
                 Ok(()) => {
-                    prune(benchmark);
-                    return Ok(Self { path, owner: Owner::Dyno });
+                    let lock = lock(&path)?;
+                    prune(benchmark, &path, &stamp(dyno_bus::clock::wall()));
+                    return Ok(Self { path, owner: Owner::Dyno, _lock: lock });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -108,6 +128,14 @@ impl Folder {
         match self.owner {
             Owner::Dyno => self.link(),
             Owner::User => Ok(()),
+        }
+    }
+
+    /// Removes it, with all that is in it, unless the user named it: its run does not begin.
+    pub(super) fn discard(self) {
+        if self.owner == Owner::Dyno {
+            // What can't be removed is listed as unfinished.
+            let _removed = fs::remove_dir_all(&self.path);
         }
     }
 
@@ -153,26 +181,71 @@ fn stamp(started_at: Duration) -> String {
     format!("{digits}-{}", std::process::id())
 }
 
-/// A benchmark's name as that of a folder.
+/// Returns a benchmark's name as that of a folder: the same for a plain name, and for any other
+/// one that no other benchmark has.
 fn component(name: &str) -> String {
-    let safe = |c: char| if c == '/' || c.is_control() { '_' } else { c };
-    let name: String = name.chars().map(safe).collect();
-    match name.strip_prefix('.') {
-        Some(rest) => format!("_{rest}"),
-        None if name.is_empty() => "_".to_owned(),
-        None => name,
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.+=@:".contains(c);
+    let begins_plainly = name.starts_with(|c| is_plain(c) && c != '.' && c != '-');
+    if begins_plainly && name.len() <= NAME_MAX && name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    let mut readable = String::new();
+    for c in name.chars() {
+        let c = if is_plain(c) { c } else { '_' };
+        if readable.len() + c.len_utf8() > NAME_MAX {
+            break;
+        }
+        // Neither a hidden folder nor what looks like a flag.
+        readable.push(if readable.is_empty() && (c == '.' || c == '-') { '_' } else { c });
+    }
+    // No plain name has a `~`.
+    format!("{readable}~{:016x}", fingerprint(name))
+}
+
+/// Returns the 64-bit FNV-1a hash of a text, which no version of dyno or Rust changes.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Takes the lock on a folder or file, for as long as what is returned lives. `None` where the
+/// file system has no locks.
+pub(super) fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
+    lock_file(File::open(path)?)
+}
+
+/// Takes the lock on an open file, as [`lock`] does.
+pub(super) fn lock_file(file: File) -> io::Result<Option<Flock<File>>> {
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => {
+            Err(io::Error::new(ErrorKind::WouldBlock, "another run is writing there"))
+        }
+        Err(_) => Ok(None),
     }
 }
 
-/// Removes the oldest runs of a benchmark. What can't be removed stays: it does no harm.
-fn prune(benchmark: &Path) {
+/// Removes the oldest runs of a benchmark, except `newest`, which is beginning. Runs that left no
+/// summary are counted apart, so that they push out no whole one; those that still go on stay.
+/// What can't be removed stays: it does no harm.
+fn prune(benchmark: &Path, newest: &Path, now: &str) {
     let Ok(entries) = fs::read_dir(benchmark) else { return };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut runs: Vec<_> = names.filter(|name| is_run(name)).collect();
-    runs.sort_unstable();
-    let excess = runs.len().saturating_sub(KEPT);
-    for run in &runs[..excess] {
-        let _removed = fs::remove_dir_all(benchmark.join(run));
+    let mut runs: Vec<_> =
+        names.filter(|name| is_run(name) && benchmark.join(name) != newest).collect();
+    // A stamp in the future is of a clock that was wrong: such runs go first.
+    let time = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+    runs.sort_by_key(|name| (time(name) <= time(now), name.clone()));
+    let (whole, unfinished): (Vec<_>, Vec<_>) =
+        runs.iter().map(|run| benchmark.join(run)).partition(|run| run.join(SUMMARY).is_file());
+    for runs in [whole, unfinished] {
+        let excess = runs.len().saturating_sub(KEPT - 1);
+        for run in &runs[..excess] {
+            if let Ok(_ended) = lock(run) {
+                let _removed = fs::remove_dir_all(run);
+            }
+        }
     }
 }
 

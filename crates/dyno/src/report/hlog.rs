@@ -101,18 +101,19 @@ pub(crate) fn of_observer(
     written.map(|()| log.out)
 }
 
-/// `response@worker-0`. What ends a tag in the format is percent-encoded, and `%` too: no two metrics
-/// share a tag.
+/// Returns a row's tag, such as `response@worker-0`. What would end a tag in the format is written
+/// as in a URL, so that two names never share a tag.
 fn tag(metric: &str, process: ProcessId) -> String {
-    let mut bytes = [0; 4];
-    let encoded = metric.chars().map(|c| {
-        if c == ',' || c == '%' || c.is_whitespace() {
-            c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut kept = String::with_capacity(metric.len());
+    for c in metric.chars() {
+        if matches!(c, ',' | '%') || c.is_whitespace() {
+            let bytes = c.to_string().into_bytes();
+            kept.extend(bytes.iter().map(|byte| format!("%{byte:02X}")));
         } else {
-            c.to_string()
+            kept.push(c);
         }
-    });
-    let metric: String = encoded.collect();
+    }
+    let metric = kept;
     match process {
         ProcessId::Primary => format!("{metric}@primary"),
         ProcessId::Worker(index) => format!("{metric}@worker-{index}"),

@@ -103,15 +103,22 @@ pub(super) fn series(
     text
 }
 
-/// What to say of the metrics that were to be plotted and never came, if there are any.
+/// Returns what to say of the metrics that were to be plotted and have no value, if there are any.
+/// Where nothing at all was measured, the reason for that is said elsewhere.
 pub(super) fn missing(summary: &Summary, names: &[String]) -> Option<String> {
-    let came: Vec<_> =
-        figures::ordered(&summary.metrics).into_iter().map(|(name, _)| name).collect();
-    let missing: Vec<_> = names.iter().filter(|name| !came.contains(&name.as_str())).collect();
-    let (first, rest) = missing.split_first()?;
+    let has_values = |name: &&str| summary.metric(name).is_some_and(|metric| metric.count > 0);
+    let recorded: Vec<_> = figures::ordered(&summary.metrics)
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| has_values(name))
+        .collect();
+    let missing: Vec<_> = names.iter().filter(|name| !recorded.contains(&name.as_str())).collect();
+    let (first, rest) = missing.split_first().filter(|_| !recorded.is_empty())?;
     let named = rest.iter().fold(format!("`{first}`"), |text, name| format!("{text}, `{name}`"));
-    let known = if came.is_empty() { "none did".to_owned() } else { came.join(", ") };
-    Some(format!("--plot: no value of {named} ever came; those that did: {known}"))
+    let recorded = recorded.join(", ");
+    Some(format!(
+        "there is no plot of {named}, which has no value; the metrics with values are {recorded}"
+    ))
 }
 
 /// One plot: title and legend, the plot with its value axis from 0, the time axis.

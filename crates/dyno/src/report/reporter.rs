@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+#[cfg(feature = "tracing")]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use console::Term;
 use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
+use nix::fcntl::Flock;
 
 use super::environment::Environment;
 use super::error::ReportError;
@@ -111,10 +114,21 @@ pub struct Reporter {
     screen: Screen,
     files: files::Files,
     folder: Option<Folder>,
+    _log_lock: LogLock,
     /// When a tick was logged last, on the run's time.
     logged: Option<Duration>,
     warnings: Vec<String>,
 }
+
+/// The files that are written while a run goes on.
+struct Opened {
+    histograms: Option<File>,
+    log: Option<Log>,
+    lock: LogLock,
+}
+
+/// The lock on the log that the user named. `None` where there is none, or none can be had.
+type LogLock = Option<Flock<File>>;
 
 /// Opens all files, says what the run is to do, and begins to listen.
 ///
@@ -129,9 +143,15 @@ pub fn start(
     let begun = (clock::now(), clock::wall());
     let mut warnings = Vec::new();
     let folder = open_folder(&settings.files, plan, begun.1, &mut warnings)?;
-    let histograms =
-        folder.as_ref().map(|folder| create(folder, folder::HISTOGRAMS)).transpose()?;
-    let log = open_log(&settings, folder.as_ref())?;
+    let Opened { histograms, log, lock } = match open_files(&settings, folder.as_ref()) {
+        Ok(files) => files,
+        Err(error) => {
+            if let Some(folder) = folder {
+                folder.discard();
+            }
+            return Err(error);
+        }
+    };
     let mut files = files::Files::start(histograms, log, begun)?;
     files.entry(Entry::parameters(plan));
 
@@ -146,7 +166,16 @@ pub fn start(
         let _written = print(io::stderr(), &announcement(plan));
     }
     let screen = Screen::start(view(settings.progress, plan), on_tick)?;
-    Ok(Reporter { settings, tick_period, screen, files, folder, logged: None, warnings })
+    Ok(Reporter {
+        settings,
+        tick_period,
+        screen,
+        files,
+        folder,
+        _log_lock: lock,
+        logged: None,
+        warnings,
+    })
 }
 
 /// What the run is to do: in one line, or in as many as a terminal needs.
@@ -195,28 +224,66 @@ fn open_folder(
     }
 }
 
+fn open_files(settings: &Settings, folder: Option<&Folder>) -> Result<Opened, ReportError> {
+    let histograms = folder.map(|folder| create(folder, folder::HISTOGRAMS)).transpose()?;
+    let (log, lock) = open_log(settings, folder)?;
+    Ok(Opened { histograms, log, lock })
+}
+
 fn create(folder: &Folder, name: &str) -> Result<File, ReportError> {
     folder.create(name).map_err(|source| ReportError::Out { path: folder.path.join(name), source })
 }
 
 #[cfg(feature = "tracing")]
-fn open_log(settings: &Settings, folder: Option<&Folder>) -> Result<Option<Log>, ReportError> {
+fn open_log(
+    settings: &Settings,
+    folder: Option<&Folder>,
+) -> Result<(Option<Log>, LogLock), ReportError> {
+    let mut lock = None;
     let mut files = Vec::new();
-    if let Some(path) = &settings.log_file {
-        let failed = |source| ReportError::LogFile { path: path.clone(), source };
-        files.push(File::create(path).map_err(failed)?);
-    }
     if let Some(folder) = folder {
         files.push(create(folder, folder::LOG)?);
     }
-    Ok(if files.is_empty() { None } else { Some(Log::over(files)) })
+    if let Some(path) = &settings.log_file {
+        let failed = |source| ReportError::LogFile { path: path.clone(), source };
+        let (file, locked) = open_log_file(path, folder).map_err(failed)?;
+        files.push(file);
+        lock = locked;
+    }
+    let log = if files.is_empty() { None } else { Some(Log::over(files)) };
+    Ok((log, lock))
+}
+
+/// Opens the log that the user named. It is emptied only once it is known to be no other's.
+#[cfg(feature = "tracing")]
+fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogLock)> {
+    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    let metadata = file.metadata()?;
+    // A pipe or a device may be shared, and has nothing to be emptied.
+    if !metadata.is_file() {
+        return Ok((file, None));
+    }
+    let is_same = |other: PathBuf| {
+        let other = std::fs::metadata(other);
+        other.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
+    };
+    let own = [folder::SUMMARY, folder::HISTOGRAMS, folder::LOG];
+    if folder.is_some_and(|folder| own.iter().any(|name| is_same(folder.path.join(name)))) {
+        return Err(io::Error::other("the run writes another of its files there"));
+    }
+    let lock = folder::lock_file(file.try_clone()?)?;
+    file.set_len(0)?;
+    Ok((file, lock))
 }
 
 #[cfg(not(feature = "tracing"))]
-fn open_log(settings: &Settings, _folder: Option<&Folder>) -> Result<Option<Log>, ReportError> {
+fn open_log(
+    settings: &Settings,
+    _folder: Option<&Folder>,
+) -> Result<(Option<Log>, LogLock), ReportError> {
     match &settings.log_file {
         Some(path) => Err(ReportError::LogUnsupported { path: path.clone() }),
-        None => Ok(None),
+        None => Ok((None, None)),
     }
 }
 
@@ -251,8 +318,8 @@ impl Reporter {
     /// Closes everything and writes the result.
     ///
     /// `after` sees the summary before anyone else, and may change it. It waits for the terminal
-    /// and the disk, but for no longer than some seconds. That nobody reads stdout any more is no
-    /// error.
+    /// and the disk, but for no longer than some seconds. A reader of stdout that has gone away is no
+    /// error; any other failure to write the result is.
     pub fn finish(mut self, run: &mut Run, after: impl FnOnce(&mut Summary)) -> Summary {
         // Whatever `after` does, they are written.
         self.files.hand_over();
@@ -276,7 +343,14 @@ impl Reporter {
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
             let kept = kept.map(|kept| kept.strip_prefix(here).unwrap_or(kept));
             self.screen.clear_for_stdout();
-            write(&summary, format, kept, &self.settings.plot);
+            // Quiet means that nothing but faults goes to stderr, where these plots would go.
+            let is_quiet = self.settings.progress != Progress::Shown && format != Format::Human;
+            let plots: &[String] = if is_quiet { &[] } else { &self.settings.plot };
+            if let Err(error) = write(&summary, format, kept, plots) {
+                let fault = format!("the result could not be written to standard output: {error}");
+                print_error(&fault);
+                summary.fail(&fault);
+            }
         }
         summary
     }
@@ -310,7 +384,12 @@ fn rendered(summary: &Summary, format: Format, kept: Option<&Path>, look: Look) 
 
 /// Writes the result on stdout, and the plots above it; where stdout is for a program, the plots
 /// go to stderr, last: a terminal that takes nothing must not hold back the result.
-fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String]) {
+fn write(
+    summary: &Summary,
+    format: Format,
+    kept: Option<&Path>,
+    plots: &[String],
+) -> io::Result<()> {
     let plots_to = match format {
         Format::Human => Term::stdout(),
         Format::Json | Format::Csv | Format::Markdown => Term::stderr(),
@@ -318,20 +397,25 @@ fn write(summary: &Summary, format: Format, kept: Option<&Path>, plots: &[String
     let look = look(&plots_to);
     let plots = plot::series(summary, plots, look.columns(), look.palette);
     let text = rendered(summary, format, kept, look);
-    // A reader that has gone away (`| head -1`) has what it wanted.
-    let _written = match format {
+    let written = match format {
         Format::Human => {
             let page = format!("{plots}\n{text}");
             // Apart from what stands above it, where anything does.
             let page = if plots_to.is_term() { &page } else { page.trim_start_matches('\n') };
             print(io::stdout(), page)
         }
-        Format::Json | Format::Csv | Format::Markdown => {
-            let written = print(io::stdout(), &text);
-            // Not even for nothing: whoever is stuck in a write to it holds its lock.
-            if plots.is_empty() { written } else { written.and(print(io::stderr(), &plots)) }
-        }
+        Format::Json | Format::Csv | Format::Markdown => print(io::stdout(), &text),
     };
+    // Not even for nothing: whoever is stuck in a write to it holds its lock.
+    if format != Format::Human && !plots.is_empty() && written.is_ok() {
+        // Whoever closed stderr does not want to know.
+        let _written = print(io::stderr(), &plots);
+    }
+    match written {
+        // A reader that has gone away (`| head -1`) has what it wanted.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// A line on stdout, outside of any run.

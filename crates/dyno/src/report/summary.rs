@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::environment::Environment;
+use super::redact;
 use crate::primary::verdict::Verdict;
 
 mod gather;
@@ -102,10 +103,10 @@ impl Summary {
     }
 
     /// Makes it an error, for this reason before all others.
-    pub(crate) fn fail(&mut self, reason: String) {
+    pub(crate) fn fail(&mut self, reason: &str) {
         self.verdict = Verdict::Error.name().to_owned();
         self.exit_code = Verdict::Error.exit_code();
-        self.reasons.insert(0, reason);
+        self.reasons.insert(0, redact::text(reason));
     }
 
     /// A metric over all workers, such as `response`.

@@ -219,14 +219,15 @@ impl Publisher {
     fn collect(&mut self, counters: &Counters, unleased: u64) {
         let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
         // A cycle is recorded before it is counted: these may be behind the batch by a few.
+        // Errors before counts: a worker that is killed next has reported no more than it counted.
+        self.batch.errors.clear();
+        counters.take_errors(&mut self.batch.errors);
         (self.batch.as_of, self.batch.counts) = counters.read();
         // Where the primary was behind, this thread did not wait for the time.
         let late = self.batch.as_of - self.next;
         if late > STOOD_STILL_MIN && !self.wanted_before && self.batch.counts.measured.started > 0 {
             self.stood_still_ns += clock::nanos(late);
         }
-        self.batch.errors.clear();
-        counters.take_errors(&mut self.batch.errors);
         self.batch.harness = self.harness(unleased);
         self.next = self.batch.as_of + self.period;
         self.wanted = collected.more;

@@ -99,16 +99,20 @@ impl Counters {
     pub(super) fn failed(&self, phase: Phase, cycle: u64, mut message: String) {
         truncate(&mut message);
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = errors.len() < ERRORS_MAX;
         let mut key = (phase, message);
-        if !room && !errors.contains_key(&key) {
+        // Each phase has room of its own: the warm-up must not use up the window's.
+        if errors.len() >= ERRORS_MAX
+            && !errors.contains_key(&key)
+            && errors.keys().filter(|(of, _)| *of == phase).count() >= ERRORS_MAX
+        {
             key.1 = OTHER_ERRORS.into();
         }
         let group = errors.entry(key).or_insert(Group { count: 0, first_cycle: cycle });
         group.first_cycle = if group.count == 0 { cycle } else { group.first_cycle.min(cycle) };
         group.count += 1;
-        drop(errors);
+        // Before the lock is released: an error that is taken is counted already.
         add(&self.row(phase).failed, 1);
+        drop(errors);
     }
 
     /// Cycles will not begin, by the policy `skip`.
@@ -159,7 +163,7 @@ impl Counters {
         (as_of, PerPhase { warmup: read(&self.warmup), measured: read(&self.measured) })
     }
 
-    /// The errors since the last call.
+    /// The errors since the last call. Counts that are read later include all of them.
     pub(super) fn take_errors(&self, into: &mut Vec<CycleError>) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         for ((phase, message), group) in errors.iter_mut().filter(|(_, group)| group.count > 0) {
@@ -213,5 +217,16 @@ mod tests {
         assert_eq!(errors.len(), ERRORS_MAX + 1);
         assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), 1_000);
         assert!(errors.iter().all(|error| error.message.len() <= MESSAGE_MAX));
+    }
+    #[test]
+    fn messages_of_the_warm_up_leave_room_for_those_of_the_window() {
+        let counters = Counters::default();
+        for cycle in 0..1_000 {
+            counters.failed(Phase::Warmup, cycle, format!("early {cycle}"));
+        }
+        counters.failed(Phase::Measured, 1_000, "late".into());
+        let mut errors = Vec::new();
+        counters.take_errors(&mut errors);
+        assert!(errors.iter().any(|error| error.message == "late"), "{errors:?}");
     }
 }

@@ -99,8 +99,89 @@ fn stamps_sort_by_age_and_names_stay_below_the_root() {
     assert_eq!(stamp, format!("20260102T030405Z-{}", std::process::id()));
     assert!(is_run(&stamp) && is_run("20260102T030405Z-7-2"));
     assert!(!is_run("latest") && !is_run("20260102T030405Z") && !is_run("2026-1"));
-    for (name, folder) in [("shop", "shop"), ("a/b", "a_b"), ("..", "_."), (".x", "_x"), ("", "_")]
-    {
-        assert_eq!(component(name), folder);
+    for name in ["..", ".x", "", "-x", "a/b", "a b", "tab\there", &"long".repeat(75)] {
+        let folder = component(name);
+        assert!(!folder.contains('/') && folder.len() < 150, "{folder}");
+        assert!(
+            folder.starts_with(|c: char| c == '_' || c == '~' || c.is_alphabetic()),
+            "{folder}"
+        );
+        assert!(!folder.contains(|c: char| c.is_control() || c.is_whitespace()), "{folder}");
     }
+    assert_eq!(component("shop::order-2"), "shop::order-2");
+}
+
+#[test]
+fn two_names_are_two_folders() {
+    let long = "x".repeat(300);
+    let longer = format!("{long}x");
+    let names = ["a/b", "a_b", "a b", ".x", "_x", "-x", "", "_", "a\tb", &long, &longer];
+    let folders: std::collections::HashSet<_> = names.into_iter().map(component).collect();
+    assert_eq!(folders.len(), names.len(), "{folders:?}");
+}
+
+/// A run of `shop` that is whole, unless it has no summary.
+fn leave(root: &Path, stamp: &str, is_whole: bool) {
+    let run = Folder::in_folder(&root.join("shop"), stamp).unwrap();
+    if is_whole {
+        run.complete(SUMMARY, "{}").unwrap();
+    }
+}
+
+#[test]
+fn runs_stamped_in_the_future_make_room_for_new_ones() {
+    let root = tempfile::tempdir().unwrap();
+    for second in 10..30 {
+        leave(root.path(), &format!("29990102T0304{second}Z-7"), true);
+    }
+    for second in 10..13 {
+        leave(root.path(), &format!("20200102T0304{second}Z-7"), true);
+    }
+    let names = names(&root.path().join("shop"));
+    let past: Vec<_> = names.iter().filter(|name| name.starts_with("2020")).collect();
+    assert_eq!(past.len(), 3, "{names:?}");
+    assert_eq!(names.len(), KEPT + 1, "and `latest`: {names:?}");
+}
+
+#[test]
+fn runs_that_were_killed_push_out_no_whole_one() {
+    let root = tempfile::tempdir().unwrap();
+    leave(root.path(), "20200101T000000Z-7", true);
+    for second in 10..40 {
+        leave(root.path(), &format!("20200102T0304{second}Z-7"), false);
+    }
+    let names = names(&root.path().join("shop"));
+    assert_eq!(names[0], "20200101T000000Z-7");
+    assert_eq!(names.len(), KEPT + 2, "{names:?}");
+}
+
+#[test]
+fn a_run_that_goes_on_is_never_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let begin = |second: u32| {
+        Folder::in_folder(&root.path().join("shop"), &format!("20200102T0304{second}Z-7")).unwrap()
+    };
+    let running: Vec<_> = (10..50).map(begin).collect();
+    assert!(running.iter().all(|run| run.path.is_dir()));
+    drop(running);
+    begin(50);
+    assert_eq!(names(&root.path().join("shop")).len(), KEPT);
+}
+
+#[test]
+fn a_folder_that_a_run_writes_to_is_refused_to_another() {
+    let root = tempfile::tempdir().unwrap();
+    let first = Folder::named(root.path()).unwrap();
+    let error = Folder::named(root.path()).unwrap_err();
+    assert_eq!(error.to_string(), "another run is writing there");
+    drop(first);
+    Folder::named(root.path()).unwrap();
+}
+
+#[test]
+fn a_named_folder_loses_the_summary_of_an_earlier_run_at_the_start() {
+    let root = tempfile::tempdir().unwrap();
+    Folder::named(root.path()).unwrap().complete(SUMMARY, "{}").unwrap();
+    let _begun = Folder::named(root.path()).unwrap();
+    assert_eq!(names(root.path()), Vec::<String>::new());
 }

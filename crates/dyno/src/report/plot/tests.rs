@@ -67,8 +67,8 @@ fn a_summary_draws_the_metrics_that_came_and_names_those_that_did_not() {
     assert!(text.starts_with("\nresponse  p50  max\n"), "{text}");
     assert_eq!(
         missing(&summary, &names).unwrap(),
-        "--plot: no value of `checkout`, `basket` ever came; those that did: wait, service, \
-         response, loop_lag, cpu, rss"
+        "there is no plot of `checkout`, `basket`, which has no value; the metrics with values are \
+         wait, service, response, loop_lag, cpu, rss"
     );
     assert_eq!(missing(&summary, &names[..1]), None);
 }
@@ -87,4 +87,11 @@ fn intervals_with_enough_values_for_p99_are_drawn_by_it_and_single_values_by_the
         (metric.p50, metric.p99) = (None, None);
     }
     assert_eq!(drawn(&summary), "service  max");
+}
+
+#[test]
+fn a_run_that_measured_nothing_blames_no_plot() {
+    let mut summary = fixture::summary();
+    summary.metrics.clear();
+    assert_eq!(missing(&summary, &["checkout".to_owned()]), None);
 }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use dyno_bus::Phase;
 use dyno_bus::clock::nanos;
 use dyno_bus::message::Counts;
 use dyno_bus::value::Unit;
-use dyno_bus::{Phase, Time};
 use dyno_observer::{Account, MetricStats, Observer, ProcessId};
 use nix::sys::signal::Signal;
 
@@ -190,22 +190,21 @@ fn exit(exit: Exit) -> WorkerExit {
 }
 
 fn series(run: &Run) -> Vec<Point> {
-    let of_interval = |until: Time| {
-        let snapshot = run.observer.snapshots().find(|snapshot| snapshot.until == until);
-        let merged = snapshot.map(|snapshot| &snapshot.merged[..]).unwrap_or_default();
-        merged.iter().filter(|metric| metric.stats.count > 0).map(|metric| {
+    let of_interval = |merged: &[MetricStats]| -> Vec<_> {
+        let counted = merged.iter().filter(|metric| metric.stats.count > 0).map(|metric| {
             let stats = metric.stats;
             let part =
                 PointMetric { count: stats.count, p50: stats.p50, p99: stats.p99, max: stats.max };
             (metric.label.name.to_string(), part)
-        })
+        });
+        counted.collect()
     };
     let point = |point: &crate::primary::run::Point| Point {
         t_ns: nanos(point.t),
         issued: point.issued,
         completed: point.completed,
         backlog: point.backlog,
-        metrics: of_interval(point.until).collect(),
+        metrics: of_interval(&point.merged).into_iter().collect(),
     };
     run.series.iter().map(point).collect()
 }

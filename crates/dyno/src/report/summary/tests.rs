@@ -71,7 +71,7 @@ fn nanoseconds_and_whole_rates_are_written_as_integers() {
 }
 
 #[test]
-fn points_find_the_snapshots_that_end_with_them() {
+fn points_have_the_statistics_of_the_interval_that_ends_with_them() {
     let summary = fixture::summary();
     let counts: Vec<_> =
         summary.series.iter().map(|point| point.metrics["service"].count).collect();
@@ -85,6 +85,14 @@ fn no_password_is_left() {
     let text = json::render(&summary);
     assert!(!text.contains("secret"), "{text}");
     assert_eq!(summary.errors[0].message, "redis://user:***@host/0 refused");
+}
+
+#[test]
+fn no_password_is_left_in_the_error_of_the_primarys_after() {
+    let mut summary = fixture::summary();
+    summary.fail("the primary's `after` failed: redis://user:hunter2@host/0 refused");
+    assert!(!json::render(&summary).contains("hunter2"), "{summary:#?}");
+    assert!(summary.reasons[0].contains("redis://user:***@host/0"), "{summary:#?}");
 }
 
 #[test]
