@@ -2,7 +2,10 @@
 //! among them, and where cargo builds.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "cli")]
+use std::path::PathBuf;
+#[cfg(feature = "cli")]
 use std::process::{Command, Stdio};
 
 /// Whether running this program again would run tests: it links the standard test harness, which
@@ -30,6 +33,7 @@ fn is_for_tests(program: &Path) -> bool {
 }
 
 /// The target folder that cargo says, if it started this program: its configuration may name any.
+#[cfg(feature = "cli")]
 pub(crate) fn target_of_cargo(here: &Path) -> Option<PathBuf> {
     let cargo = std::env::var_os("CARGO").filter(|path| !path.is_empty())?;
     let output = Command::new(cargo)
