@@ -1,7 +1,12 @@
-//! Whether this program is one of the standard test harness, or lies among them.
+//! This program's place among cargo's: whether it is one of the standard test harness, or lies
+//! among them, and where cargo builds.
 
 use std::ffi::OsStr;
 use std::path::Path;
+#[cfg(feature = "cli")]
+use std::path::PathBuf;
+#[cfg(feature = "cli")]
+use std::process::{Command, Stdio};
 
 /// Whether running this program again would run tests: it links the standard test harness, which
 /// knows nothing of workers.
@@ -25,6 +30,21 @@ fn is_for_tests(program: &Path) -> bool {
         Some("out") => folders.nth(2).flatten().is_some_and(|name| name == "build"),
         _ => false,
     }
+}
+
+/// The target folder that cargo says, if it started this program: its configuration may name any.
+#[cfg(feature = "cli")]
+pub(crate) fn target_of_cargo(here: &Path) -> Option<PathBuf> {
+    let cargo = std::env::var_os("CARGO").filter(|path| !path.is_empty())?;
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(here)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    Some(PathBuf::from(metadata["target_directory"].as_str()?))
 }
 
 #[cfg(test)]

@@ -40,9 +40,8 @@ fn in_a_package_a_run_is_saved_where_runs_looks() {
     bench.write("src/lib.rs", "");
     bench.write(".cargo/config.toml", "[build]\ntarget-dir = \"elsewhere\"\n");
     let ended = exec(&bench, "--rate 20", &["true"]);
-    assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(bench.path("elsewhere/dyno/exec").is_dir(), "{ended:?}");
-    assert!(bench.dyno("src", "runs").printed().contains("sustained"), "{ended:?}");
+    assert!(bench.dyno("src", "runs").printed().contains("exec/"), "{ended:?}");
 }
 
 #[test]

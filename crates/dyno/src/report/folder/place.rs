@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// The folder that `cargo dyno` passes on.
 const PASSED: &str = "DYNO_TARGET_DIR";
@@ -33,7 +32,7 @@ pub(super) fn root() -> io::Result<PathBuf> {
     let said = OF_CARGO.into_iter().find_map(variable).map(PathBuf::from);
     let said = said.map(|target| resolved(&target, &here, program.as_deref()));
     let target = said
-        .or_else(|| of_cargo(&here))
+        .or_else(|| crate::harness::target_of_cargo(&here))
         .or_else(|| of_program(program.as_deref()?))
         .unwrap_or_else(|| workspace.join("target"));
     Ok(target.join("dyno"))
@@ -63,19 +62,6 @@ fn resolved(target: &Path, here: &Path, program: Option<&Path>) -> PathBuf {
     let above = program.into_iter().flat_map(Path::ancestors).skip(1);
     let holds = |folder: &&Path| folder.ends_with(&plain);
     above.filter(holds).last().map_or_else(|| here.join(&plain), Path::to_owned)
-}
-
-/// What cargo says, if it started this program: its configuration may name any folder.
-fn of_cargo(here: &Path) -> Option<PathBuf> {
-    let output = Command::new(variable("CARGO")?)
-        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
-        .current_dir(here)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-    Some(PathBuf::from(metadata["target_directory"].as_str()?))
 }
 
 /// The target folder that a program lies in. With `--target`, the folder of the triple looks like
