@@ -50,7 +50,8 @@ fn try_log(file: &Path, out: Option<&Path>) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Err(io::ErrorKind::IsADirectory.into()) };
     let out = out.map(std::path::absolute).transpose()?;
     if !folder.exists() && out.as_deref() != Some(folder) {
-        return Err(io::ErrorKind::NotFound.into());
+        // As the system says it.
+        return fs::metadata(folder).map(drop);
     }
     try_folder(folder)
 }
