@@ -43,7 +43,8 @@ use crate::worker;
 /// ```
 ///
 /// In a worker process of this benchmark it runs the task and never returns. Several benchmarks in
-/// one program are all declared before the first of them runs, each under a name of its own.
+/// one program are all declared before the first of them runs, each under a name of its own. A task
+/// that is declared again, to run it at another rate, must hold the same values: workers run the first.
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Bench {
     let name = name.into();
@@ -83,8 +84,9 @@ enum Declaration {
 }
 
 /// Notes that this task is declared. A worker finds its task by name, and takes the first one; the
-/// same one again, as in a loop over rates, is no other as long as it holds no values of its own.
-fn declare<T: 'static>(name: &str, task: &T) -> Declaration {
+/// same one again, as in a loop over rates, is no other. Whether it holds the same values is not known:
+/// it is of the same type.
+fn declare<T: 'static>(name: &str, _task: &T) -> Declaration {
     static DECLARED: Mutex<BTreeMap<String, TypeId>> = Mutex::new(BTreeMap::new());
     let mut declared = DECLARED.lock().unwrap_or_else(PoisonError::into_inner);
     match declared.entry(name.to_owned()) {
@@ -92,9 +94,7 @@ fn declare<T: 'static>(name: &str, task: &T) -> Declaration {
             entry.insert(TypeId::of::<T>());
             Declaration::Found
         }
-        Entry::Occupied(first) if *first.get() == TypeId::of::<T>() && size_of_val(task) == 0 => {
-            Declaration::Found
-        }
+        Entry::Occupied(first) if *first.get() == TypeId::of::<T>() => Declaration::Found,
         Entry::Occupied(_) => Declaration::Hidden,
     }
 }

@@ -68,7 +68,7 @@ fn a_stall_is_in_the_response_of_all_that_were_due_in_it_and_in_the_service_once
 #[test]
 fn each_period_in_a_block_is_late_by_its_rest() {
     let block = Duration::from_millis(50);
-    let ran = blocking(block, Duration::from_millis(1_500)).run(program()).expect("it ends");
+    let ran = blocking(block, Duration::from_millis(3_500)).run(program()).expect("it ends");
     let lags = Lags::of(&ran).expect("what was run is the plan");
     assert!(lags.counts(), "{lags:?}");
     let (_, _, max) = lags.figures[3];
