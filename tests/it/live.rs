@@ -67,6 +67,22 @@ fn a_view_has_a_row_for_each_worker_and_the_course_of_backlog_and_response() {
 }
 
 #[test]
+fn a_dumb_terminal_gets_plain_lines() {
+    for term in ["dumb", ""] {
+        let line = "--duration 300ms --rate 50";
+        let program = benchmark(BEHAVES)
+            .args(line)
+            .env("DYNO_FORMAT", "human")
+            .launched_by(&format!("env TERM={term}"));
+        let terminal = program.on_terminal(80, 30);
+        assert_eq!(terminal.end(), 0);
+        let written = terminal.read("written");
+        assert_says(&written, &["sustained: "]);
+        assert!(!written.contains('\u{1b}'), "{written:?}");
+    }
+}
+
+#[test]
 fn a_terminal_that_changes_its_width_shows_one_view_and_all_that_was_above_it() {
     for (benchmark, word, view) in [
         (benchmark(BEHAVES).args(LONG), "uptime", is_whole as fn(&str) -> bool),
@@ -172,7 +188,12 @@ fn a_result_that_nobody_takes_stops_no_view() {
 #[test]
 fn no_color_means_none() {
     let human = || benchmark(BEHAVES).args("--duration 60s").env("DYNO_FORMAT", "human");
-    for (benchmark, colours) in [(human(), true), (human().env("NO_COLOR", "1"), false)] {
+    let cases = [
+        (human(), true),
+        (human().env("NO_COLOR", ""), true),
+        (human().env("NO_COLOR", "1"), false),
+    ];
+    for (benchmark, colours) in cases {
         let terminal = benchmark.on_terminal(60, 40);
         terminal.until_shown("a whole view", |screen| rows(screen, "worker ") == 1);
         terminal.keys(&["C-c"]);

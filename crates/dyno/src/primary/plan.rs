@@ -209,7 +209,8 @@ impl fmt::Display for Rate {
             Self::PerSecond(rate) if rate.fract() == 0.0 => {
                 write!(f, "{}/s", thousands(rate as u64))
             }
-            Self::PerSecond(rate) => write!(f, "{rate}/s"),
+            // A rate that was computed may be no short decimal.
+            Self::PerSecond(rate) => write!(f, "{}/s", (rate * 1e3).round() / 1e3),
             Self::Max => f.write_str("max"),
         }
     }

@@ -1,8 +1,10 @@
 //! Colours, where there is someone to see them.
 //!
-//! Whether there is, is decided once, by `console`: it is what `indicatif` draws with, and it
-//! knows of terminals without colours and of `NO_COLOR`. From then on it is a value that is
-//! passed, so that what is drawn can be tested without a terminal.
+//! Whether there is, is decided once: by what the terminal is (`TERM`), and by `NO_COLOR`, which is
+//! not set if it is empty. From then on it is a value that is passed, so that what is drawn can be
+//! tested without a terminal.
+
+use std::ffi::OsString;
 
 use console::{Style, Term};
 
@@ -20,11 +22,7 @@ pub(super) enum Palette {
 impl Palette {
     /// What suits where this goes to.
     pub(super) fn of(term: &Term) -> Self {
-        if term.is_term() && term.features().colors_supported() {
-            Self::Colours
-        } else {
-            Self::Plain
-        }
+        if term.is_term() && draws() && is_unset("NO_COLOR") { Self::Colours } else { Self::Plain }
     }
 
     /// What is worth a first look.
@@ -71,5 +69,31 @@ impl Palette {
             Self::Plain => text.to_owned(),
             Self::Colours => style.force_styling(true).apply_to(text).to_string(),
         }
+    }
+}
+
+/// Returns `true` if the terminal takes escape sequences: its type is known, and is not `dumb`.
+pub(super) fn draws() -> bool {
+    takes_escapes(std::env::var_os("TERM"))
+}
+
+fn takes_escapes(term: Option<OsString>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// Returns `true` if a variable is missing, or empty: a job of CI sets variables to nothing.
+fn is_unset(variable: &str) -> bool {
+    std::env::var_os(variable).is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_of_no_type_or_a_dumb_one_takes_no_escapes() {
+        let takes = |term: Option<&str>| takes_escapes(term.map(OsString::from));
+        assert!(!takes(None) && !takes(Some("")) && !takes(Some("dumb")));
+        assert!(takes(Some("xterm-256color")) && takes(Some("linux")));
     }
 }

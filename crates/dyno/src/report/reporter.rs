@@ -19,7 +19,7 @@ use super::human::{self, Look};
 use super::live::Live;
 use super::live::frame::Course;
 use super::log::{Entry, Log};
-use super::palette::Palette;
+use super::palette::{self, Palette};
 use super::plain::{Chatter, Plain};
 use super::screen::{Screen, View};
 use super::summary::Summary;
@@ -157,7 +157,7 @@ pub fn start(
 
     let tick_period = match settings.progress {
         _ if on_tick.is_some() => Some(TICK),
-        Progress::Shown if io::stderr().is_terminal() => Some(TICK),
+        Progress::Shown if is_drawn() => Some(TICK),
         Progress::Shown => Some(SLOW_TICK),
         Progress::Quiet | Progress::Silent => files.has_log().then_some(SLOW_TICK),
     };
@@ -191,9 +191,14 @@ fn announcement(plan: &Plan) -> String {
     }
 }
 
+/// Returns `true` if a live view can be drawn on stderr.
+fn is_drawn() -> bool {
+    io::stderr().is_terminal() && palette::draws()
+}
+
 fn view(progress: Progress, plan: &Plan) -> View {
     match progress {
-        Progress::Shown if io::stderr().is_terminal() => View::Live(Live::new(Course::new(plan))),
+        Progress::Shown if is_drawn() => View::Live(Live::new(Course::new(plan))),
         Progress::Shown => View::Plain(Plain::new(io::stderr(), Chatter::All)),
         Progress::Quiet => View::Plain(Plain::new(io::stderr(), Chatter::Faults)),
         Progress::Silent => View::Silent,

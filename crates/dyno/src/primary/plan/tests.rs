@@ -61,6 +61,13 @@ fn a_closed_loop_has_no_backlog_and_owes_no_cycles() {
 }
 
 #[test]
+fn a_rate_reads_as_a_short_number() {
+    let rates = [12_500.0, 0.1, 337.200_000_000_000_05, 1.0 / 3.0];
+    let read = rates.map(|rate| Rate::PerSecond(rate).to_string());
+    assert_eq!(read, ["12,500/s", "0.1/s", "337.2/s", "0.333/s"]);
+}
+
+#[test]
 fn a_plan_reads_as_one_line() {
     let mut open = plan(Rate::PerSecond(12_500.0));
     open.task.insert("n".to_owned(), 30.into());
