@@ -48,6 +48,8 @@ mod plain;
 #[cfg(feature = "cli")]
 mod plot;
 #[cfg(feature = "cli")]
+mod printable;
+#[cfg(feature = "cli")]
 mod queue;
 #[cfg(feature = "cli")]
 mod reporter;

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::figures::{self, NONE};
 use super::palette::Palette;
 use super::summary::{Metric, Metrics, Summary, Worker};
-use super::table;
+use super::{printable, table};
 use crate::primary::plan::thousands;
 
 /// The most workers in the table: those of the longest response. `run.json` has them all.
@@ -61,6 +61,7 @@ impl Look {
 /// All of a summary, the verdict last. `kept` is the folder of the run's files, if there is one.
 pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> String {
     let palette = look.palette;
+    let summary = &printable::summary(summary);
     let mut text = wrapped(&summary.benchmark, &figures::parameters(summary), look);
     text.push('\n');
     text.push_str(&wrapped("cycles", &cycles(summary), look));

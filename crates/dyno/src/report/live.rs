@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use self::frame::{Course, Room};
 use self::lines::Lines;
 use super::palette::Palette;
+use super::printable::printable;
 use super::say;
 use crate::primary::run::{Tick, Update};
 
@@ -136,35 +137,6 @@ pub(crate) fn reflows() -> bool {
 fn ghosts(text: &str, Room { columns, rows }: Room) -> usize {
     let wrapped = |line: &str| console::measure_text_width(line).saturating_sub(1) / columns.max(1);
     text.lines().take(rows).map(wrapped).sum()
-}
-
-/// Without what would move the cursor: a worker's output, or what the user draws, must not tear
-/// the view. Our own colours, and theirs, stay.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\n' => printable.push(c),
-            '\t' => printable.push_str("    "),
-            '\x1b' if chars.peek() == Some(&'[') => {
-                chars.next();
-                let mut sequence = String::from("\x1b[");
-                for c in chars.by_ref() {
-                    sequence.push(c);
-                    if c.is_ascii_alphabetic() {
-                        break;
-                    }
-                }
-                if sequence.ends_with('m') {
-                    printable.push_str(&sequence);
-                }
-            }
-            c if c.is_control() => {}
-            c => printable.push(c),
-        }
-    }
-    printable
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::palette::{self, Palette};
 use super::plain::{Chatter, Plain};
 use super::screen::{Screen, View};
 use super::summary::Summary;
-use super::{OnTick, csv, files, json, markdown, plot, redact};
+use super::{OnTick, csv, files, json, markdown, plot, printable, redact};
 use crate::primary::plan::Plan;
 use crate::primary::run::{Run, Sink, Update};
 
@@ -430,12 +430,13 @@ pub(crate) fn print_line(line: &str) {
 
 /// What was refused, on stderr, outside of any run.
 pub(crate) fn print_error(error: &str) {
-    let _written = print(io::stderr(), &format!("error: {}\n", redact::text(error)));
+    let _written =
+        print(io::stderr(), &format!("error: {}\n", printable::plain(&redact::text(error))));
 }
 
 /// A remark on stderr, outside of any run.
 pub(crate) fn print_note(note: &str) {
-    let _written = print(io::stderr(), &format!("{}\n", redact::text(note)));
+    let _written = print(io::stderr(), &format!("{}\n", printable::plain(&redact::text(note))));
 }
 
 fn print(mut out: impl Write, text: &str) -> io::Result<()> {
