@@ -1,5 +1,5 @@
 //! Verdicts of systems whose capacity is known, and of those whose capacity is
-//! [measured](capacity).
+//! measured (`capacity`).
 
 mod capacity;
 
