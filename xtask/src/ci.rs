@@ -14,8 +14,8 @@ use crate::{deny, tidy};
 const TEST: &str = "cargo xtask test";
 /// A workspace of its own, which the tests build.
 const SAMPLE: &str = "tests/workspace/Cargo.toml";
-/// Examples run with little more than this: enough for every part of a run to happen.
-const EXAMPLE: &str = "--duration 1s --warmup 200ms";
+/// Examples run with little more than this: enough for every part of a run to happen, and for a verdict.
+const EXAMPLE: &str = "--duration 3s --warmup 200ms";
 
 /// Does every step.
 ///
