@@ -226,9 +226,11 @@ fn held_max(system: &System) -> Option<f64> {
         // backlog grows by 0.7 % of the cycles, less than the share that a held rate may have.
         Kind::Sharing if system.service == Service::Hyper && near => None,
         Kind::Sharing if system.service == Service::Hyper && cycles < 1_000.0 => Some(7.0),
-        _ if near && cycles < 30_000.0 => Some(5.0),
         // Two of five cycles pass the pool: of 3 % too many, 1.8 % of all cycles stay.
-        Kind::Pool { .. } if near && system.service == Service::Cached => Some(5.0),
+        Kind::Pool { .. } if near && system.service == Service::Cached => {
+            Some(if cycles < 30_000.0 { 9.0 } else { 5.0 })
+        }
+        _ if near && cycles < 30_000.0 => Some(5.0),
         _ => Some(WRONG_MAX),
     }
 }
@@ -270,6 +272,7 @@ fn unclear_max(system: &System) -> Option<f64> {
     }
     Some(match (system.service, pool) {
         (Service::Hyper, 0) if uneven_many && load == 0.8 => 35.0,
+        (Service::Hyper, 0) if load == 0.8 => 9.0,
         (Service::Hyper, 16..) if load == 0.8 => 25.0,
         (Service::Hyper, 1..) if load == 0.8 => 15.0,
         _ => 5.0,

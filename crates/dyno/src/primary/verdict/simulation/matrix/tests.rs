@@ -23,8 +23,10 @@ fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Again; 
     let cells = run(rows, |system| runs_of(system, runs), seed, true);
     print(rows, &cells, heading);
     for (row, cells) in rows.iter().zip(&cells) {
-        // One that nothing limits has no load.
-        let is_judged = row.system.kind != Kind::Infinite && !degrades(&row.system);
+        // One that nothing limits has no load; and where the last comes first, the newest cycles are as
+        // quick in an overload as ever, so that no window tells it early.
+        let is_judged =
+            !matches!(row.system.kind, Kind::Infinite | Kind::LastFirst) && !degrades(&row.system);
         for (&load, cell) in row.loads.iter().zip(cells).filter(|_| is_judged) {
             let side = match load {
                 ..=0.9 => 0,
@@ -102,6 +104,7 @@ fn the_whole_matrix() {
             all.extend(table(&rows, runs, 1, &heading, &mut again));
         }
     }
+    assert_eq!(all, [""; 0], "{} cells break a bound:\n{}", all.len(), all.join("\n"));
     for (again, side) in again.iter().zip(["at 0.9 and below", "at 1.1 and above"]) {
         let Again { runs, told } = again;
         println!(
@@ -109,5 +112,4 @@ fn the_whole_matrix() {
         );
         assert!(f64::from(*told) >= 0.9 * f64::from(*runs), "{again:?}");
     }
-    assert_eq!(all, [""; 0], "{} cells break a bound:\n{}", all.len(), all.join("\n"));
 }
