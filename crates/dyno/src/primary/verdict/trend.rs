@@ -348,7 +348,7 @@ impl Window<'_> {
 
 /// A doubt that a window of `factor` times the length is expected to settle, with something to spare.
 fn unclear(kind: DoubtKind, factor: f64) -> Trend {
-    const SPARE: f64 = 3.5;
+    const SPARE: f64 = 5.0;
     Trend::Unclear(Doubt { kind, factor: (factor * SPARE).max(2.0) })
 }
 
