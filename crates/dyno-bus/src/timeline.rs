@@ -1,4 +1,5 @@
-//! What became of the cycles over the course of a run, in a few kilobytes: the verdict's evidence.
+//! The course of a run in a few kilobytes, which is the verdict's evidence: when cycles were due, and
+//! when they ended.
 //!
 //! A [`Batch`](crate::message::Batch) carries how long cycles waited and ran, but not when they were
 //! due. The verdict needs that too: whether later cycles take longer than earlier ones, and how many
@@ -108,7 +109,7 @@ impl Grid {
     }
 }
 
-/// What became of one worker's cycles over the course of a run; merged, of all workers'.
+/// The course of one worker's cycles over a run; merged, of all workers'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
     /// Cycles recorded.

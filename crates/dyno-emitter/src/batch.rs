@@ -54,7 +54,7 @@ pub struct Emitter {
     metrics: Metrics,
     columns: Columns,
     emitted: Emitted,
-    /// What became of the cycles over time, once there is a grid for it.
+    /// The timeline of the cycles, once there is a grid for it.
     timeline: Option<(Grid, Timeline)>,
     /// Slots taken from rings that have gone since.
     taken_before: u64,

@@ -205,10 +205,11 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     errors(evidence, &mut findings);
     interruption(evidence, &mut findings);
     harness(evidence, &mut findings, &mut warnings);
-    backlog(evidence, &mut findings, &mut warnings);
+    let assessment = Assessment::of(evidence);
+    backlog(evidence, &assessment, &mut findings, &mut warnings);
     failures(evidence, &mut findings);
     if findings.is_empty() {
-        findings.push(success(evidence));
+        findings.push(success(evidence, &assessment));
     }
     // Stable: findings of one verdict stay in the order in which they were made.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
@@ -288,7 +289,12 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     }
 }
 
-fn backlog(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<String>) {
+fn backlog(
+    evidence: &Evidence,
+    assessment: &Assessment,
+    findings: &mut Vec<Finding>,
+    warnings: &mut Vec<String>,
+) {
     if evidence.rate == Rate::Max {
         return;
     }
@@ -310,17 +316,16 @@ fn backlog(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     if evidence.passed.is_some() && evidence.on_backlog == OnBacklog::Stop {
         return;
     }
-    let assessment = Assessment::of(evidence);
     let is_overloaded = assessment.trend == Trend::Overloaded;
     match assessment.trend {
         Trend::Held => {}
-        Trend::Overloaded => unsustained(reason::overloaded(&assessment)),
+        Trend::Overloaded => unsustained(reason::overloaded(assessment)),
         // A run that broke off early has said why.
         Trend::Unclear(_) if broke_off(evidence) => {}
         Trend::Unclear(doubt) => findings.push(Finding {
             verdict: Verdict::Inconclusive,
-            reason: reason::unclear(evidence, &assessment, doubt),
-            hint: reason::longer(evidence, &assessment, doubt),
+            reason: reason::unclear(evidence, assessment, doubt),
+            hint: reason::longer(evidence, assessment, doubt),
         }),
     }
     // Where a run is cut, cycles are due that nobody lets begin; at its planned end, all of them
@@ -345,11 +350,11 @@ fn failures(evidence: &Evidence, findings: &mut Vec<Finding>) {
     }
 }
 
-fn success(evidence: &Evidence) -> Finding {
+fn success(evidence: &Evidence, assessment: &Assessment) -> Finding {
     match evidence.rate {
         Rate::PerSecond(rate) => Finding {
             verdict: Verdict::Sustained,
-            reason: reason::sustained(evidence, &Assessment::of(evidence)),
+            reason: reason::sustained(evidence, assessment),
             hint: reason::higher_rate(rate),
         },
         Rate::Max => Finding {
