@@ -8,69 +8,125 @@
 //! before anything of that line is read: in a worker, that never returns.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus, Stdio, Termination};
 
-use anyhow::{Context, bail, ensure};
 use dyno::parameters::{Settings, TaskParameters};
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncRead;
+use tokio::process::{Child, Command};
 
+use self::line::Line;
 use crate::launch::TARGET_VARIABLE;
 use crate::{EXIT_USAGE, print, targets};
 
+mod line;
+mod program;
+
 /// The word on the command line, and the benchmark's name.
 pub(crate) const NAME: &str = "exec";
-/// Its own flag: the benchmark's flags know nothing of it.
-const OUTPUT: &str = "--output";
+/// Tells a program that it is a worker of dyno's. A command is not one, though its parent is.
+const WORKER_VARIABLE: &str = "DYNO_WORKER";
+/// The exit code of a run of which too many cycles failed.
+const EXIT_FAILED: u8 = 3;
 const USAGE: &str = "cargo dyno exec [OPTIONS] -- COMMAND [ARGS]...";
 const ABOUT: &str = "Does this command sustain this rate?";
 const MORE: &str = "\
 Each cycle is one process. Its exit code other than 0, or a signal, makes the cycle a failed one.
 In ARGS, {cycle} stands for the cycle's number and {worker} for the worker's.
-There is no shell between: `-- sh -c 'one | two'` starts one.";
+There is no shell between: `-- sh -c 'one | two'` starts one.
+The command reads /dev/null, or --stdin FILE from its beginning, and has no terminal.";
 
 /// The command, as the parameters of the task.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Parameters {
     /// The command and its arguments.
     argv: Vec<String>,
-    /// Whether what it prints is shown.
-    output: bool,
+    output: Output,
+    /// The file that each command reads.
+    stdin: String,
+}
+
+/// What becomes of the text that a command prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Output {
+    /// It goes to /dev/null. Some programs notice, and do less: grep stops at its first match
+    #[default]
+    Null,
+    /// It is read and thrown away: the program does all that it does on a pipe
+    Discard,
+    /// It is shown, with the worker's number before each line
+    Show,
 }
 
 /// What a worker knows of the command.
 struct Exec {
     program: PathBuf,
-    argv: Vec<String>,
-    output: bool,
+    parameters: Parameters,
 }
 
 impl dyno::Task for Exec {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
-        let Parameters { argv, output } = context.parameters::<Parameters>().clone();
-        let name = argv.first().ok_or("the parameter `argv` is empty")?;
-        Ok(Self { program: find(name).map_err(|error| error.to_string())?, argv, output })
+        let parameters = context.parameters::<Parameters>().clone();
+        let name = parameters.argv.first().ok_or("the parameter `argv` is empty")?;
+        let program = program::find(name).map_err(|error| error.to_string())?;
+        Ok(Self { program, parameters })
     }
 
     async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
-        let stream = || if self.output { Stdio::inherit() } else { Stdio::null() };
-        let mut command = tokio::process::Command::new(&self.program);
-        command
-            .arg0(&self.argv[0])
-            .args(self.argv[1..].iter().map(|word| substituted(word, cycle)))
-            .stdin(Stdio::null())
+        let Parameters { argv, output, stdin } = &self.parameters;
+        let stream = || match output {
+            Output::Null => Stdio::null(),
+            Output::Discard => Stdio::piped(),
+            Output::Show => Stdio::inherit(),
+        };
+        let input = File::open(stdin).map_err(|error| format!("can't read `{stdin}`: {error}"))?;
+        let child = Command::new(&self.program)
+            .arg0(&argv[0])
+            .args(argv[1..].iter().map(|word| substituted(word, cycle)))
+            .env_remove(WORKER_VARIABLE)
+            .stdin(input)
             .stdout(stream())
             .stderr(stream())
             // A cycle that is abandoned ends with its process.
-            .kill_on_drop(true);
-        match command.status().await {
+            .kill_on_drop(true)
+            .spawn();
+        let mut child = child.map_err(|error| format!("can't be started: {error}"))?;
+        let status = if *output == Output::Discard {
+            ended_and_read(&mut child).await
+        } else {
+            child.wait().await
+        };
+        match status {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(failure(status).into()),
-            Err(error) => Err(format!("can't be started: {error}").into()),
+            Err(error) => Err(format!("can't be waited for: {error}").into()),
         }
+    }
+}
+
+/// Waits for the end of a process, and reads what it prints until then.
+async fn ended_and_read(child: &mut Child) -> std::io::Result<ExitStatus> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    tokio::select! {
+        // Before the end of its output: a process that it leaves behind may keep that open.
+        status = child.wait() => status,
+        never = async {
+            tokio::join!(discard(stdout), discard(stderr));
+            std::future::pending().await
+        } => never,
+    }
+}
+
+/// Reads a stream to its end, and keeps nothing.
+async fn discard(stream: Option<impl AsyncRead + Unpin>) {
+    if let Some(mut stream) = stream {
+        // A stream that can't be read is as good as ended.
+        let _ended = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
 }
 
@@ -102,10 +158,19 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     if let Some(error) = know_target_folder() {
         return refuse(&error);
     }
-    match line.parameters() {
-        Ok(parameters) => benchmark.parameters(parameters).main_with(line.flags).report(),
-        Err(error) => refuse(&error),
+    let parameters = match line.parameters() {
+        Ok(parameters) => parameters,
+        Err(error) => return refuse(&error),
+    };
+    for warning in line.warnings(line::kind_of_stdin()) {
+        note(&format!("warning: {warning}"));
     }
+    let is_shown = parameters.output == Output::Show;
+    let outcome = benchmark.parameters(parameters).main_with(line.flags);
+    if outcome.exit_code() == EXIT_FAILED && !is_shown {
+        note("to see what the command prints: --output show");
+    }
+    outcome.report()
 }
 
 /// Starts this program again with the folder of runs in its environment, where cargo knows it:
@@ -124,76 +189,22 @@ fn know_target_folder() -> Option<anyhow::Error> {
 }
 
 fn refuse(error: &anyhow::Error) -> ExitCode {
-    // Where stderr is closed, the exit code still says it.
-    let _unread = writeln!(std::io::stderr(), "error: {error:#}");
+    note(&format!("error: {error:#}"));
     EXIT_USAGE.into()
+}
+
+/// Writes a line for the person who started this. Where stderr is closed, the exit code still says
+/// what is to be known.
+fn note(text: &str) {
+    let _unread = writeln!(std::io::stderr(), "{text}");
 }
 
 /// The benchmark's help, with what only `exec` has.
 fn help() -> String {
-    let output = clap::Arg::new("output")
-        .long("output")
-        .action(clap::ArgAction::SetTrue)
-        .help_heading("Task")
-        .help("Shows what the command prints; it is discarded unless asked for.");
     let command = dyno::args::command(NAME, &Settings::default(), &TaskParameters::default());
-    let mut command = command.about(ABOUT).override_usage(USAGE).arg(output).after_help(MORE);
+    let mut command = command.about(ABOUT).override_usage(USAGE).args(line::own_flags());
+    command = command.after_help(MORE);
     command.render_long_help().to_string()
-}
-
-/// The two halves of the command line.
-#[derive(Debug, PartialEq, Eq)]
-struct Line {
-    /// A program's name, and the benchmark's flags.
-    flags: Vec<OsString>,
-    output: bool,
-    /// Empty without `--`.
-    command: Vec<OsString>,
-}
-
-impl Line {
-    fn of(args: Vec<OsString>) -> Self {
-        let mut words = args.into_iter().skip(2);
-        let mut flags: Vec<OsString> = vec![NAME.into()];
-        flags.extend(words.by_ref().take_while(|word| word != "--"));
-        let command: Vec<_> = words.collect();
-        let before = flags.len();
-        flags.retain(|flag| flag != OUTPUT);
-        Self { output: flags.len() < before, flags, command }
-    }
-
-    /// The task's parameters; refuses a command that could not be started.
-    fn parameters(&self) -> anyhow::Result<Parameters> {
-        let argv = self.command.iter().map(|word| {
-            let text = word.to_str().map(str::to_owned);
-            text.with_context(|| format!("`{}` is not UTF-8", word.display()))
-        });
-        let argv = argv.collect::<anyhow::Result<Vec<_>>>()?;
-        let Some(name) = argv.first() else {
-            bail!("no command: put it behind `--`, as in `cargo dyno exec --rate 50 -- true`");
-        };
-        find(name)?;
-        Ok(Parameters { argv, output: self.output })
-    }
-}
-
-/// The executable that a command's name means, as a shell would find it.
-fn find(name: &str) -> anyhow::Result<PathBuf> {
-    if name.contains('/') {
-        let path = Path::new(name);
-        let metadata = path.metadata().with_context(|| format!("can't start `{name}`"))?;
-        ensure!(is_executable(&metadata), "can't start `{name}`: it is no executable file");
-        return Ok(path.to_owned());
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
-    candidates
-        .find(|path| path.metadata().is_ok_and(|metadata| is_executable(&metadata)))
-        .with_context(|| format!("command not found: `{name}` is in no folder of PATH"))
-}
-
-fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
 }
 
 #[cfg(test)]
@@ -202,29 +213,6 @@ mod tests {
 
     use super::*;
 
-    fn line(words: &str) -> Line {
-        Line::of(words.split(' ').map(OsString::from).collect())
-    }
-
-    #[test]
-    fn what_is_behind_the_dashes_is_the_commands() {
-        let line = line("cargo-dyno exec -R 50 --output -w 4 -- sh -c --output -- x");
-        assert!(line.output);
-        assert_eq!(line.flags, ["exec", "-R", "50", "-w", "4"]);
-        assert_eq!(line.command, ["sh", "-c", "--output", "--", "x"]);
-    }
-
-    #[test]
-    fn a_command_that_can_not_be_started_is_named() {
-        let refusal = |words: &str| line(words).parameters().unwrap_err().to_string();
-        assert!(refusal("cargo-dyno exec true").starts_with("no command: put it behind `--`"));
-        assert!(refusal("cargo-dyno exec --").starts_with("no command: put it behind `--`"));
-        let missing = "command not found: `no-such-command` is in no folder of PATH";
-        assert_eq!(refusal("cargo-dyno exec -- no-such-command"), missing);
-        assert_eq!(refusal("cargo-dyno exec -- /nowhere/x"), "can't start `/nowhere/x`");
-        assert!(refusal("cargo-dyno exec -- /").ends_with("it is no executable file"));
-    }
-
     #[test]
     fn endings_are_said_in_the_same_words_each_time() {
         assert_eq!(failure(ExitStatus::from_raw(7 << 8)), "exited with code 7");
@@ -232,9 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn its_own_flag_is_none_of_a_benchmarks() {
+    fn its_own_flags_are_none_of_a_benchmarks() {
         let command = dyno::args::command(NAME, &Settings::default(), &TaskParameters::default());
-        assert!(command.get_arguments().all(|arg| arg.get_long() != Some("output")));
-        assert!(help().contains("--output") && help().contains("--rate"));
+        let mut names = command.get_arguments().filter_map(clap::Arg::get_long);
+        assert!(names.all(|name| !["output", "stdin"].contains(&name)));
+        let help = help();
+        for flag in ["--output", "--stdin", "--rate"] {
+            assert!(help.contains(flag), "{flag}: {help}");
+        }
     }
 }

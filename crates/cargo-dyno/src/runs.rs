@@ -4,6 +4,7 @@
 //! of dyno may have written it, so its schema is checked first. It is printed as dyno itself does.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{fmt, fs};
 
 use anyhow::{Context, bail, ensure};
@@ -103,15 +104,24 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
             run.id == word || run.id.rsplit('/').next() == Some(word) || is_of(run, word)
         })
     });
-    // A damaged run is never the newest, but it is found by its own name.
+    // A damaged run is never the newest, nor is one with a time in the future, of a clock that was
+    // wrong; but each is found by its own name.
+    let now = now();
     let newest = saved.into_iter().max_by_key(|run| {
-        read(&run.folder.join(SUMMARY)).map(|(_, summary)| summary.started_at).ok()
+        let summary = read(&run.folder.join(SUMMARY)).map(|(_, summary)| summary).ok();
+        summary.map(|summary| (summary.started_at <= now, summary.started_at))
     });
     newest.with_context(|| {
         let word = word.unwrap_or_default();
         let nearest = did_you_mean(word, ids.iter().map(String::as_str));
         format!("no run `{word}` in {}{nearest}; `cargo dyno runs` lists them", root.display())
     })
+}
+
+/// The time, as summaries have it.
+#[expect(clippy::disallowed_methods, reason = "it is compared with stamps of wall time alone")]
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 /// The folder of all runs: in cargo's target folder, or here where there is no package.

@@ -74,10 +74,99 @@ fn output_is_discarded_unless_asked_for_and_words_are_filled_in() {
     let command = ["echo", "cycle {cycle} of worker {worker}", "--output"];
     let ended = exec(&bench, "--rate 10", &command);
     assert!(!format!("{ended:?}").contains("cycle 1 of worker"), "{ended:?}");
-    let ended = exec(&bench, "--rate 10 --output", &command);
+    let ended = exec(&bench, "--rate 10 --output show", &command);
     for line in ["[0] cycle 0 of worker 0 --output", "[1] cycle 1 of worker 1 --output"] {
         assert!(ended.stderr.contains(line), "{ended:?}");
     }
+}
+
+#[test]
+fn a_command_knows_whether_its_output_is_read() {
+    let bench = Workbench::new();
+    // `test -c` is true of /dev/null, `test -p` of a pipe; more than a pipe holds is read.
+    for (flags, script) in [
+        ("", "test -c /dev/stdout && test -c /dev/stderr"),
+        ("--output=null", "test -c /dev/stdout && test -c /dev/stderr"),
+        (
+            "--output discard",
+            "test -p /dev/stdout && test -p /dev/stderr && seq 100000 && seq 100000 >&2",
+        ),
+        ("--output", "test -p /dev/stdout && test -p /dev/stderr"),
+    ] {
+        let ended = exec(&bench, &format!("--rate 10 {flags}"), &["sh", "-c", script]);
+        assert_eq!(ended.code, Some(0), "{flags}: {ended:?}");
+        assert!(!ended.stderr.contains("99999"), "{flags}");
+    }
+}
+
+#[test]
+fn a_process_that_keeps_the_output_open_keeps_no_cycle_open() {
+    let script = "sleep 1000 & exit 0";
+    let flags = "--rate 10 --output discard --format json";
+    let ended = exec(&Workbench::new(), flags, &["sh", "-c", script]);
+    assert_eq!(summary(&ended).cycles.completed, 3, "{ended:?}");
+}
+
+#[test]
+fn each_command_reads_the_file_that_is_given_from_its_beginning() {
+    let bench = Workbench::new();
+    bench.write("input", "12345");
+    let count = ["sh", "-c", "test $(wc -c) = $0"];
+    for (flags, expected) in [("--stdin input", "5"), ("", "0")] {
+        let command = [&count[..], &[expected]].concat();
+        let ended = exec(&bench, &format!("--rate 10 {flags}"), &command);
+        assert_eq!(ended.code, Some(0), "{flags}: {ended:?}");
+    }
+    let ended = exec(&bench, "--stdin missing", &["true"]);
+    assert!(ended.refusal().starts_with("can't read --stdin `missing`: "), "{ended:?}");
+}
+
+#[test]
+fn input_that_the_command_does_not_get_is_said_before_the_run() {
+    let bench = Workbench::new();
+    bench.write("input", "12345");
+    let script = format!("exec \"$0\" exec {SHORT} --rate 10 -- wc -c <input");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_cargo-dyno")]);
+    let ended = bench.end("", shell);
+    let warning = "warning: standard input is a file, which the command does not get";
+    assert!(ended.stderr.contains(warning) && ended.stderr.contains("--stdin FILE"), "{ended:?}");
+    let ended = exec(&bench, "--rate 10", &["echo", "a", "|", "wc"]);
+    assert!(ended.stderr.contains("`-- sh -c 'one | two'`"), "{ended:?}");
+}
+
+#[test]
+fn a_failed_run_says_how_to_see_what_the_command_prints() {
+    let bench = Workbench::new();
+    let hint = "to see what the command prints: --output show";
+    let ended = exec(&bench, "--rate 10", &["false"]);
+    assert!(ended.stderr.contains(hint), "{ended:?}");
+    let ended = exec(&bench, "--rate 10 --output", &["false"]);
+    assert!(!ended.stderr.contains(hint), "{ended:?}");
+}
+
+#[test]
+fn a_benchmark_of_dyno_can_be_the_command() {
+    let dyno = env!("CARGO_BIN_EXE_cargo-dyno");
+    let inner = [dyno, "exec", "-d", "100ms", "--warmup", "0s", "--quiet", "--", "true"];
+    let ended = exec(&Workbench::new(), "--rate 5 -w 1 --drain-deadline 20s --output", &inner);
+    assert!(ended.stderr.contains("sustained"), "{ended:?}");
+    assert!(!ended.stderr.contains("DYNO_WORKER"), "{ended:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_without_environment_in_a_session_of_its_own_is_not_left_behind() {
+    let mark = format!("2000.{}", std::process::id());
+    // It is there before its command ends.
+    let script = format!(
+        "env -i setsid sh -c 'touch ready; exec sleep {mark}' >/dev/null 2>&1 & \
+         until test -e ready; do sleep 0.01; done"
+    );
+    let ended = exec(&Workbench::new(), "--rate 10 --format json", &["sh", "-c", &script]);
+    assert!(!runs_somewhere(&mark), "{ended:?}");
+    let warnings = summary(&ended).warnings.join("\n");
+    assert!(warnings.contains("left behind"), "{warnings}");
 }
 
 #[test]
@@ -89,6 +178,10 @@ fn what_can_not_be_started_is_refused_before_anything_is() {
     assert!(ended.refusal().starts_with("--rate 0: "), "{ended:?}");
     let ended = bench.dyno("", "exec true");
     assert!(ended.refusal().starts_with("no command: put it behind `--`"), "{ended:?}");
+    // Each fits the system's limit, and all of them together do.
+    let long = "x".repeat(100_000);
+    let ended = exec(&bench, "", &[&["true"][..], &[long.as_str(); 11]].concat());
+    assert!(ended.refusal().contains("put long data into a file"), "{ended:?}");
     assert!(!bench.path("dyno-runs").exists());
 }
 

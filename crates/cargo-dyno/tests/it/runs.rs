@@ -104,6 +104,32 @@ fn a_damaged_run_is_named_and_hides_no_other() {
 }
 
 #[test]
+fn a_run_of_a_clock_that_was_wrong_is_not_the_newest() {
+    let bench = with_runs();
+    let future = summary("io", "2999-01-01T10:00:00Z", None);
+    bench.write("target/dyno/io/9/run.json", &future);
+    for run in ["io", ""] {
+        let newest = summary("io", "2026-01-03T10:00:00Z", None);
+        assert_eq!(bench.dyno("", &format!("show {run} --format json")).printed(), newest);
+    }
+    assert_eq!(bench.dyno("", "show io/9 --format json").printed(), future);
+}
+
+#[test]
+fn a_run_that_goes_on_is_listed_as_running() {
+    let bench = with_runs();
+    let run = "target/dyno/io/2";
+    std::fs::remove_file(bench.path(run).join("run.json")).expect("it exists");
+    // As a run does, until its summary is written.
+    let folder = std::fs::File::open(bench.path(run)).expect("it exists");
+    let lock = nix::fcntl::Flock::lock(folder, nix::fcntl::FlockArg::LockExclusiveNonblock);
+    let running = |listed: &str| listed.lines().any(|line| line.contains("running"));
+    assert!(running(bench.dyno("", "runs").printed()));
+    drop(lock.expect("nobody else has it"));
+    assert!(!running(bench.dyno("", "runs").printed()));
+}
+
+#[test]
 fn a_folder_that_bears_a_benchmarks_name_hides_no_run() {
     let bench = with_runs();
     bench.write("io/notes", "mine");

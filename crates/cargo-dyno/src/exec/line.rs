@@ -1,0 +1,244 @@
+//! The command line of `exec`: a benchmark's flags, two flags of its own, and the command.
+
+use std::ffi::OsString;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Arg, ValueEnum};
+
+use super::{NAME, Output, Parameters, program};
+
+const OUTPUT: &str = "--output";
+const STDIN: &str = "--stdin";
+/// What a command reads unless asked otherwise.
+const NO_INPUT: &str = "/dev/null";
+/// Words that mean something to a shell, and nothing to a program.
+const SHELL_WORDS: [&str; 12] =
+    ["|", "||", "&", "&&", ";", "<", "<<", "<<<", ">", ">>", "2>", "2>&1"];
+
+/// A command line in its parts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// A program's name, and the benchmark's flags.
+    pub(super) flags: Vec<OsString>,
+    /// What the last `--output` says; empty for the flag without a value.
+    output: Option<OsString>,
+    /// What the last `--stdin` says.
+    stdin: Option<OsString>,
+    /// Empty without `--`.
+    command: Vec<OsString>,
+}
+
+/// What this program's standard input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stdin {
+    File,
+    Pipe,
+    /// A terminal, `/dev/null`, or closed: nobody expects the command to read it.
+    Other,
+}
+
+/// Returns what the standard input of this process is.
+pub(super) fn kind_of_stdin() -> Stdin {
+    match std::fs::metadata("/dev/stdin").map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_file() => Stdin::File,
+        Ok(kind) if kind.is_fifo() => Stdin::Pipe,
+        _ => Stdin::Other,
+    }
+}
+
+/// The two flags that only `exec` has, for its help.
+pub(super) fn own_flags() -> [Arg; 2] {
+    let output = Arg::new("output")
+        .long("output")
+        .value_name("WHERE")
+        .num_args(0..=1)
+        .value_parser(clap::value_parser!(Output))
+        .help_heading("Task")
+        .help("What becomes of the text that the command prints; --output alone shows it.");
+    let stdin = Arg::new("stdin")
+        .long("stdin")
+        .value_name("FILE")
+        .help_heading("Task")
+        .help("The file that each command reads on its standard input, from the beginning.");
+    [output, stdin]
+}
+
+impl Line {
+    pub(super) fn of(args: Vec<OsString>) -> Self {
+        let mut words = args.into_iter().skip(2);
+        let mut before: Vec<OsString> = words.by_ref().take_while(|word| word != "--").collect();
+        before.reverse();
+        let mut line =
+            Self { flags: vec![NAME.into()], output: None, stdin: None, command: words.collect() };
+        while let Some(word) = before.pop() {
+            let (name, value) = halves(&word);
+            match name {
+                Some(OUTPUT) => {
+                    let follows = || before.pop_if(|next| output_of(next).is_some());
+                    line.output = Some(value.or_else(follows).unwrap_or_default());
+                }
+                Some(STDIN) => {
+                    line.stdin = Some(value.or_else(|| before.pop()).unwrap_or_default())
+                }
+                _ => line.flags.push(word),
+            }
+        }
+        line
+    }
+
+    /// The task's parameters.
+    ///
+    /// # Errors
+    /// If the command or what it is to read can't be used.
+    pub(super) fn parameters(&self) -> anyhow::Result<Parameters> {
+        let argv = self.command.iter().map(|word| {
+            let text = word.to_str().map(str::to_owned);
+            text.with_context(|| format!("`{}` is not UTF-8", word.display()))
+        });
+        let argv = argv.collect::<anyhow::Result<Vec<_>>>()?;
+        let Some(name) = argv.first() else {
+            bail!("no command: put it behind `--`, as in `cargo dyno exec --rate 50 -- true`");
+        };
+        program::try_to_load(&program::find(name)?, &argv)?;
+        let output = match &self.output {
+            None => Output::Null,
+            Some(value) if value.is_empty() => Output::Show,
+            Some(value) => output_of(value).with_context(|| {
+                format!(
+                    "invalid {OUTPUT} `{}`: expected `show`, `discard` or `null`",
+                    value.display()
+                )
+            })?,
+        };
+        let stdin = match &self.stdin {
+            None => NO_INPUT.to_owned(),
+            Some(path) => readable(Path::new(path))?,
+        };
+        Ok(Parameters { argv, output, stdin })
+    }
+
+    /// What its writer may have meant otherwise.
+    pub(super) fn warnings(&self, stdin: Stdin) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let is_shells = |word: &&OsString| SHELL_WORDS.iter().any(|shells| word == shells);
+        if let Some(word) = self.command.iter().find(is_shells) {
+            let word = word.display();
+            warnings.push(format!(
+                "the command gets `{word}` as an argument, since there is no shell between; to use \
+                 a shell: `-- sh -c 'one {word} two'`"
+            ));
+        }
+        let given = match stdin {
+            Stdin::File => "a file",
+            Stdin::Pipe => "a pipe",
+            Stdin::Other => return warnings,
+        };
+        if self.stdin.is_none() {
+            warnings.push(format!(
+                "standard input is {given}, which the command does not get: it reads /dev/null; \
+                 to give each command a file: {STDIN} FILE"
+            ));
+        }
+        warnings
+    }
+}
+
+/// The name of a flag and the value that stands in the same word.
+fn halves(word: &OsString) -> (Option<&str>, Option<OsString>) {
+    let Some(text) = word.to_str() else { return (None, None) };
+    match text.split_once('=') {
+        Some((name, value)) => (Some(name), Some(value.into())),
+        None => (Some(text), None),
+    }
+}
+
+fn output_of(word: &OsString) -> Option<Output> {
+    Output::from_str(word.to_str()?, false).ok()
+}
+
+/// The whole path of a file that each command can read from its beginning.
+fn readable(path: &Path) -> anyhow::Result<String> {
+    ensure!(!path.as_os_str().is_empty(), "{STDIN} names no file");
+    let shown = path.display();
+    let whole = path.canonicalize().with_context(|| format!("can't read {STDIN} `{shown}`"))?;
+    let kind =
+        whole.metadata().with_context(|| format!("can't read {STDIN} `{shown}`"))?.file_type();
+    ensure!(
+        kind.is_file() || kind.is_char_device(),
+        "can't use {STDIN} `{shown}`: it is no file, and each command reads it from its beginning"
+    );
+    std::fs::File::open(&whole).with_context(|| format!("can't read {STDIN} `{shown}`"))?;
+    let text = whole.to_str().with_context(|| format!("{STDIN} `{shown}` is not UTF-8"))?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &str) -> Line {
+        Line::of(words.split(' ').map(OsString::from).collect())
+    }
+
+    #[test]
+    fn what_is_behind_the_dashes_is_the_commands() {
+        let line = line("cargo-dyno exec -R 50 --output -w 4 -- sh -c --output -- x");
+        assert_eq!(line.output, Some(OsString::new()));
+        assert_eq!(line.flags, ["exec", "-R", "50", "-w", "4"]);
+        assert_eq!(line.command, ["sh", "-c", "--output", "--", "x"]);
+    }
+
+    #[test]
+    fn its_own_flags_take_a_value_in_either_form_and_the_last_one_holds() {
+        for (words, output, flags) in [
+            ("--output discard -w 4", Output::Discard, &["exec", "-w", "4"][..]),
+            ("--output=null -w 4", Output::Null, &["exec", "-w", "4"]),
+            ("-w 4 --output", Output::Show, &["exec", "-w", "4"]),
+            ("--output=null --output -w 4", Output::Show, &["exec", "-w", "4"]),
+            // No place of output is called so: it is a word of the benchmark's.
+            ("--output shown", Output::Show, &["exec", "shown"]),
+        ] {
+            let line = line(&format!("cargo-dyno exec {words} -- true"));
+            assert_eq!(line.parameters().expect("fine").output, output, "{words}");
+            assert_eq!(line.flags, flags, "{words}");
+        }
+        let line = line("cargo-dyno exec --stdin /dev/zero --stdin=/dev/null -- true");
+        assert_eq!(line.parameters().expect("fine").stdin, "/dev/null");
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_named() {
+        let refusal = |words: &str| {
+            format!("{:#}", line(&format!("cargo-dyno exec {words}")).parameters().unwrap_err())
+        };
+        assert!(refusal("true").starts_with("no command: put it behind `--`"));
+        assert!(refusal("--").starts_with("no command: put it behind `--`"));
+        let output = "invalid --output `true`: expected `show`, `discard` or `null`";
+        assert_eq!(refusal("--output=true -- true"), output);
+        assert_eq!(refusal("--stdin -- true"), "--stdin names no file");
+        let missing = "can't read --stdin `/nowhere/x`: No such file or directory (os error 2)";
+        assert_eq!(refusal("--stdin /nowhere/x -- true"), missing);
+        assert!(refusal("--stdin / -- true").contains("it is no file"));
+    }
+
+    #[test]
+    fn a_word_for_a_shell_is_noticed() {
+        let warnings = |words: &str| line(words).warnings(Stdin::Other);
+        let [warning] = &warnings("cargo-dyno exec -- ls | wc")[..] else { panic!("one warning") };
+        assert!(warning.contains("`-- sh -c 'one | two'`"), "{warning}");
+        assert_eq!(warnings("cargo-dyno exec -- sh -c 'ls|wc'"), [""; 0]);
+    }
+
+    #[test]
+    fn input_that_the_command_does_not_get_is_noticed() {
+        let line = |words: &str| line(&format!("cargo-dyno exec {words}-- true"));
+        for (stdin, kind) in [(Stdin::File, "a file"), (Stdin::Pipe, "a pipe")] {
+            let warnings = line("").warnings(stdin);
+            assert!(warnings[0].starts_with(&format!("standard input is {kind}")), "{warnings:?}");
+            assert_eq!(line("--stdin x ").warnings(stdin), [""; 0]);
+        }
+        assert_eq!(line("").warnings(Stdin::Other), [""; 0]);
+    }
+}
