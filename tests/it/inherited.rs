@@ -67,6 +67,14 @@ fn a_limit_of_descriptors_is_said_with_what_to_do() {
 }
 
 #[test]
+fn a_limit_of_file_sizes_ends_no_run_without_its_result() {
+    let run = benchmark(BEHAVES).args("--log-file log").launched_by("prlimit --fsize=6000");
+    let summary = run.run().verdict(0, "sustained");
+    assert_eq!(summary.cycles.completed, 60);
+    assert_says(&summary.warnings.join("\n"), &["is not whole", "File too large"]);
+}
+
+#[test]
 fn a_program_that_is_deleted_before_its_workers_start_is_no_trouble() {
     let script = r#"cp "$0" copy && exec ./copy "$@""#;
     let run = benchmark(MISBEHAVES).launched_by("sh -c").launched_with(script);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{MISBEHAVES, State, assert_says, benchmark, send, state_of, until};
+use crate::support::{
+    MISBEHAVES, State, assert_says, benchmark, send, state_of, until, zombies_of,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -73,13 +75,72 @@ fn a_child_that_a_worker_leaves_is_gone_with_it() {
 
 #[test]
 fn a_daemon_that_a_worker_leaves_is_swept_and_said() {
-    let ended = benchmark(MISBEHAVES).args("-P how=leave-daemon -P at=before -P worker=1").run();
-    let summary = ended.verdict(0, "sustained");
-    let (_, rest) = ended.stderr.split_once("left ").expect("its id");
-    let daemon: u32 = rest.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("one");
-    until("it is gone", SECOND, || state_of(daemon) == State::Gone);
-    let parts = ["a process that a worker left behind (pid ", "was killed"];
-    assert_says(&summary.warnings.join("\n"), &parts);
+    for how in ["leave-daemon", "leave-clean-daemon"] {
+        let line = format!("-P how={how} -P at=before -P worker=1");
+        let ended = benchmark(MISBEHAVES).args(&line).run();
+        let summary = ended.verdict(0, "sustained");
+        let daemon = left(&ended.stderr);
+        until("it is gone", SECOND, || state_of(daemon) == State::Gone);
+        let warning = format!("a process that a worker left behind (pid {daemon}) was killed");
+        assert_says(&summary.warnings.join("\n"), &[&warning]);
+    }
+}
+
+#[test]
+fn daemons_of_many_cycles_are_said_in_one_warning() {
+    let ended = benchmark(MISBEHAVES).args("-P how=leave-daemon -P at=cycle").run();
+    let warnings = ended.verdict(0, "sustained").warnings;
+    let about = warnings.iter().filter(|warning| warning.contains("left behind")).count();
+    assert_eq!(about, 1, "{warnings:?}");
+    assert_says(&warnings.join("\n"), &[" processes that workers left behind were killed (pids "]);
+}
+
+#[test]
+fn a_daemon_that_the_primarys_before_starts_is_left_alone() {
+    for how in ["leave-daemon", "leave-clean-daemon"] {
+        let line = format!("-P how={how} -P at=primary-before");
+        let ended = benchmark(MISBEHAVES).args(&line).run();
+        let daemon = left(&ended.stderr);
+        assert_eq!(state_of(daemon), State::Alive);
+        send(daemon, Signal::SIGKILL);
+        let warnings = ended.verdict(0, "sustained").warnings.join("\n");
+        assert!(!warnings.contains("left behind"), "{warnings}");
+    }
+}
+
+#[test]
+fn a_killed_primary_leaves_no_daemon() {
+    let line = "-P how=leave-daemon -P at=before --duration 20s";
+    let running = benchmark(MISBEHAVES).args(line).logged().start();
+    running.until_log(" cycle 5");
+    let all = crate::support::processes_of(running.pid);
+    assert!(all.len() >= 5, "a primary, two workers, two daemons: {all:?}");
+    running.kill(SECOND);
+}
+
+#[test]
+fn orphans_that_end_while_the_run_goes_on_are_reaped() {
+    let line = "-P how=leave-orphan -P at=cycle --duration 20s";
+    let running = benchmark(MISBEHAVES).args(line).logged().start();
+    running.until_log(" cycle 20");
+    until("none waits to be reaped", SECOND * 5, || zombies_of(running.pid) == 0);
+    running.signal(Signal::SIGINT);
+    running.end().verdict(130, "interrupted");
+}
+
+#[test]
+fn a_command_that_wants_the_terminal_stops_no_worker() {
+    let line = "-P how=use-terminal -P at=first-cycle --quiet";
+    let terminal = benchmark(MISBEHAVES).args(line).on_terminal(80, 20);
+    assert_eq!(terminal.end(), 0, "{}", terminal.screen());
+    assert!(terminal.read("terminal").starts_with("ended: exit status: "), "{}", terminal.screen());
+}
+
+/// The id of the process that a worker or the primary says that it has left.
+#[track_caller]
+fn left(stderr: &str) -> u32 {
+    let (_, rest) = stderr.split_once("left ").expect("its id");
+    rest.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("a number")
 }
 
 #[test]

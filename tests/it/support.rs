@@ -20,7 +20,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-pub(crate) use invariants::{State, processes_of, processor_time, state_of};
+pub(crate) use invariants::{State, processes_of, processor_time, state_of, zombies_of};
 pub(crate) use server::Redis;
 pub(crate) use terminal::Terminal;
 

@@ -55,6 +55,12 @@ enum How {
     LeaveChild,
     /// It leaves a daemon behind, which has left its process group and session.
     LeaveDaemon,
+    /// The same, and the daemon has an empty environment.
+    LeaveCleanDaemon,
+    /// It leaves a process behind that ends at once.
+    LeaveOrphan,
+    /// It changes the settings of its terminal, and writes down how that ended.
+    UseTerminal,
     /// It leaves a daemon behind that writes on its standard output for ever, and dies.
     LeaveLoudDaemon,
     /// It forks, and the copy of it lives on and holds all its descriptors.
@@ -205,7 +211,13 @@ async fn misbehave(how: How, index: u64) -> dyno::Result {
             let child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn()?;
             println!("left {}", child.id());
         }
-        How::LeaveDaemon => leave_daemon()?,
+        How::LeaveDaemon => leave_daemon("")?,
+        How::LeaveCleanDaemon => leave_daemon("env -i")?,
+        How::LeaveOrphan => drop(Command::new("sh").args(["-c", "true &"]).status()?),
+        How::UseTerminal => {
+            let ended = Command::new("sh").args(["-c", "stty sane </dev/tty"]).output()?;
+            std::fs::write("terminal", format!("ended: {}", ended.status))?;
+        }
         How::LeaveLoudDaemon => leave_loud_daemon()?,
         How::Fork => fork()?,
         How::IgnoreAndHang => {
@@ -267,10 +279,11 @@ fn recurse() -> dyno::Result {
     Ok(())
 }
 
-/// The daemon's parent ends at once, so that it is an orphan.
-fn leave_daemon() -> dyno::Result {
-    let script = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo left $!";
-    Command::new("sh").args(["-c", script]).status()?;
+/// The daemon's parent ends at once, so that it is an orphan. The shell's child becomes the daemon.
+fn leave_daemon(launcher: &str) -> dyno::Result {
+    let script =
+        format!("{launcher} setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo left $! >&2");
+    Command::new("sh").args(["-c", &script]).status()?;
     Ok(())
 }
 
@@ -395,6 +408,8 @@ fn in_primary(
         How::Hang => hang(),
         How::Vanish => vanish(),
         How::UseUpDescriptors => leave_few_descriptors(),
+        How::LeaveDaemon => leave_daemon(""),
+        How::LeaveCleanDaemon => leave_daemon("env -i"),
         _ => Ok(()),
     }
 }

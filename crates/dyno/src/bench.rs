@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use dyno_bus::frame::FRAME_MAX;
 use dyno_observer::List;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,11 +25,14 @@ use crate::outcome::Error;
 #[cfg(feature = "cli")]
 use crate::outcome::Outcome;
 use crate::parameters::{Machine, Setting, Settings, TaskParameters};
-use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan};
+use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
 use crate::primary::{Launch, Reach, Remote, Run, Sink, StartError, Update, drive};
 use crate::report::{Environment, OnTick, Silent, Summary, redacted};
 use crate::task::{self, IntoTask};
 use crate::worker;
+
+/// The most bytes of the task's parameters as JSON: they share a frame with little else.
+const PARAMETERS_MAX: usize = FRAME_MAX - (64 << 10);
 
 /// Declares a benchmark of a task.
 ///
@@ -365,7 +369,11 @@ impl Bench {
         }
         self.check_program()?;
         let settings = self.settings.clone().layered_with(over.clone());
-        Ok(settings.plan(&self.name, &Machine::here(), &self.parameters)?)
+        let plan = settings.plan(&self.name, &Machine::here(), &self.parameters)?;
+        match too_long(&plan) {
+            Some(reason) => Err(Error::Parameters(reason)),
+            None => Ok(plan),
+        }
     }
 
     /// Runs the primary's `before`, then the plan. A `before` that fails is a run that failed.
@@ -377,12 +385,13 @@ impl Bench {
     ) -> Result<Run, Error> {
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
-            if let Err(error) = call(reach, || before(&mut parameters)) {
+            let result = call(reach, || before(&mut parameters));
+            plan.task = parameters.into_map();
+            if let Some(error) = result.err().or_else(|| too_long(&plan)) {
                 let fault = redacted(&format!("the primary's `before` failed: {error}"));
                 sink.update(Update::Fault(fault.clone()));
                 return Ok(Run::never_begun(plan, fault));
             }
-            plan.task = parameters.into_map();
         }
         let worker_exe = self.program();
         // The arguments of this program mean nothing to another one.
@@ -424,6 +433,23 @@ impl Bench {
             Err(source) => Err(StartError::WorkerExe { path, source }.into()),
         }
     }
+}
+
+/// Says that the task's parameters do not fit the one message in which a worker gets them, if so.
+fn too_long(plan: &Plan) -> Option<String> {
+    let length = crate::primary::parameters_of(plan).len();
+    (length > PARAMETERS_MAX).then(|| {
+        format!(
+            "they are {} of JSON, and a worker takes {} at most; put long data into a file, and \
+             let a parameter name it",
+            bytes(length),
+            bytes(PARAMETERS_MAX)
+        )
+    })
+}
+
+fn bytes(count: usize) -> String {
+    format!("{} bytes", thousands(count as u64))
 }
 
 /// Calls a hook of the primary. A panic in it is the hook's error, so that the run is reported all

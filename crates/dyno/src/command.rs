@@ -6,8 +6,8 @@ use crate::args::{Arguments, Output};
 use crate::bench::Bench;
 use crate::outcome::{Error, Outcome};
 use crate::parameters::{Setting, Settings};
-use crate::primary::Reach;
 use crate::primary::verdict::Verdict;
+use crate::primary::{Reach, let_file_limit_be_an_error};
 use crate::prompt::{self, PromptError};
 use crate::report::{self, Files, Progress, ReportError, Silent};
 use crate::test_mode::TestMode;
@@ -42,6 +42,7 @@ pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsStrin
         report::print_note(&format!("`{}` was not run: the filter is `{filter}`", bench.name));
         return Outcome::new(0);
     }
+    let_file_limit_be_an_error();
     match run(&mut bench, &arguments) {
         Ok(code) => Outcome::new(code),
         Err(Refusal::Prompt(interrupted @ PromptError::Interrupted { signal })) => {

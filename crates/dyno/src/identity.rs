@@ -14,6 +14,10 @@ use nix::unistd::getppid;
 /// The variable's name.
 pub(crate) const VARIABLE: &str = "DYNO_WORKER";
 
+/// The variable by which every process that a worker starts can be found, however many processes
+/// are in between. Unlike [`VARIABLE`] it claims nothing, so a command may well keep it.
+pub(crate) const MARK_VARIABLE: &str = "DYNO_RUN_MARK";
+
 /// Which worker of which run a process is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -25,6 +29,18 @@ pub(crate) struct Identity {
     pub(crate) worker: u32,
     /// The benchmark's name.
     pub(crate) benchmark: String,
+}
+
+impl Identity {
+    /// The mark of the processes that this worker starts.
+    pub(crate) fn mark(&self) -> String {
+        format!("{}{}", run_mark(self.nonce), self.worker)
+    }
+}
+
+/// What the marks of all workers of a run begin with.
+pub(crate) fn run_mark(nonce: u64) -> String {
+    format!("{nonce:016x}.")
 }
 
 impl fmt::Display for Identity {

@@ -18,6 +18,7 @@ mod harness;
 mod identity;
 mod outcome;
 mod periods;
+mod processes;
 
 pub mod parameters;
 pub mod primary;

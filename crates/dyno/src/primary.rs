@@ -38,12 +38,13 @@ pub use backlog::{BacklogSample, Totals};
 pub use driver::drive;
 pub use error::StartError;
 pub use event::{Exit, Phase};
+pub(crate) use launch::parameters_of;
 pub use launch::{Launch, Reach};
 pub use plan::Plan;
 pub use remote::Remote;
 pub use run::{Run, Sink, Stream, Tick, Update};
 #[cfg(feature = "cli")]
-pub(crate) use signal::ENDING;
+pub(crate) use signal::{ENDING, let_file_limit_be_an_error};
 
 #[cfg(test)]
 pub(crate) mod tests {

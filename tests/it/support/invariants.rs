@@ -106,6 +106,11 @@ pub(super) fn children_of(parent: u32) -> Vec<u32> {
     children.filter(|stat| stat.state != State::Zombie).map(|stat| stat.pid).collect()
 }
 
+/// How many processes have ended and wait for their parent to reap them.
+pub(crate) fn zombies_of(parent: u32) -> usize {
+    all().iter().filter(|stat| stat.parent == parent && stat.state == State::Zombie).count()
+}
+
 /// A primary that ended by itself left no process, alive or not.
 #[track_caller]
 pub(super) fn check_processes(primary: u32) {

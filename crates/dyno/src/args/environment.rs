@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
 use super::{Format, Output};
+use crate::identity::MARK_VARIABLE;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, nearest};
 
 /// The folder of all runs of a build, set by `cargo dyno run`, which knows it from cargo.
@@ -24,8 +25,17 @@ const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
 /// Variables that are no setting of a run.
-const OTHERS: [&str; 8] =
-    [PARAMETER_VARIABLE, FORMAT, OUT, LOG_FILE, PLOT, QUIET, PROMPT, TARGET_VARIABLE];
+const OTHERS: [&str; 9] = [
+    PARAMETER_VARIABLE,
+    FORMAT,
+    OUT,
+    LOG_FILE,
+    PLOT,
+    QUIET,
+    PROMPT,
+    TARGET_VARIABLE,
+    MARK_VARIABLE,
+];
 
 /// The variables that concern dyno and are not empty.
 #[derive(Debug, Clone, Default)]

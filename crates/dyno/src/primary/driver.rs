@@ -30,7 +30,7 @@ use super::remote::Remote;
 use super::run::{Run, Sink, Update, WorkerEnd};
 use super::signal::{Asked, Signals};
 use super::state::Primary;
-use super::sweep;
+use super::sweep::Orphans;
 use crate::identity::Identity;
 
 mod read;
@@ -42,6 +42,9 @@ const STALL_MIN: Duration = Duration::from_millis(100);
 /// What a debug build is told, each time.
 const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about the code that users \
                            run; build with --release";
+
+/// So many processes that were left behind are named.
+const PIDS_NAMED: usize = 5;
 
 /// What is watched of each worker; its token is `worker * SOURCES + source`.
 const SOURCES: usize = 4;
@@ -75,7 +78,8 @@ struct Driver<'a> {
     worker_exe: PathBuf,
     worker_line: Vec<OsString>,
     nonce: u64,
-    reach: Reach,
+    /// `None` in someone else's process.
+    orphans: Option<Orphans>,
     state: Primary,
     record: Record,
     beat: Beat,
@@ -112,11 +116,13 @@ impl<'a> Driver<'a> {
         let poke = move || {
             let _over = known.upgrade().map(|waker| waker.wake());
         };
-        let signals = match reach {
-            Reach::Guest => None,
+        let nonce = nonce();
+        let (signals, orphans) = match reach {
+            Reach::Guest => (None, None),
             Reach::Process => {
-                sweep::adopt_orphans().map_err(need("adopt orphans"))?;
-                Some(Signals::take_over().map_err(need("take over signals"))?)
+                let orphans = Orphans::adopt(nonce).map_err(need("adopt orphans"))?;
+                let signals = Signals::take_over().map_err(need("take over signals"))?;
+                (Some(signals), Some(orphans))
             }
         };
         for source in signals.iter().flat_map(Signals::sources) {
@@ -125,7 +131,6 @@ impl<'a> Driver<'a> {
                 .map_err(need("poll"))?;
         }
         let now = clock::now();
-        let nonce = nonce();
         let mut record = Record::new(&plan);
         // It has not been heard of before: its name can't be taken.
         let _first = record.observer.hello(ProcessId::Primary, std::process::id());
@@ -152,7 +157,7 @@ impl<'a> Driver<'a> {
             worker_exe,
             worker_line,
             nonce,
-            reach,
+            orphans,
         })
     }
 
@@ -170,11 +175,15 @@ impl<'a> Driver<'a> {
             }
             self.step(Event::Stalled(late));
         }
+        // Before any worker's end: a signal of the terminal also reaches workers that have no session
+        // of their own yet.
+        self.signals();
         let mut tokens = std::mem::take(&mut self.unread);
         tokens.extend(self.events.iter().map(mio::event::Event::token));
         for token in tokens {
             match token {
-                SIGNALS => self.signals(),
+                // They have been read.
+                SIGNALS => {}
                 // What else it may be for is taken below.
                 WOKEN => self.beat.publish(clock::now(), &mut self.record),
                 Token(token) => self.serve((token / SOURCES) as u32, token % SOURCES),
@@ -185,6 +194,9 @@ impl<'a> Driver<'a> {
             self.step(event);
         }
         let now = clock::now();
+        if let Some(orphans) = &mut self.orphans {
+            orphans.reap(now, self.processes.iter().flatten().map(Process::pid));
+        }
         if now >= self.state.next_tick() {
             self.step(Event::Tick);
         }
@@ -352,8 +364,10 @@ impl<'a> Driver<'a> {
     /// Everything is over: the last measurements, the account, the verdict.
     fn finish(mut self) -> Run {
         let now = clock::now();
-        for pid in self.swept() {
-            self.warn(format!("a process that a worker left behind (pid {pid}) was killed"));
+        let workers = self.processes.iter().flatten().map(Process::pid);
+        let swept = self.orphans.as_ref().map(|orphans| orphans.sweep(workers)).unwrap_or_default();
+        if let Some(warning) = left_behind(&swept) {
+            self.warn(warning);
         }
         let mut faults = self.faults.sentences();
         if let Err(error) = self.beat.close(now, Phase::Done, &mut self.record, self.sink) {
@@ -386,14 +400,21 @@ impl<'a> Driver<'a> {
             workers,
         })
     }
+}
 
-    fn swept(&self) -> Vec<u32> {
-        match self.reach {
-            Reach::Process => {
-                sweep::reap(self.processes.iter().flatten().map(Process::pid));
-                sweep::sweep(self.nonce)
-            }
-            Reach::Guest => Vec::new(),
+/// What the user is told of processes that were killed at the end.
+fn left_behind(pids: &[u32]) -> Option<String> {
+    match pids {
+        [] => None,
+        [pid] => Some(format!("a process that a worker left behind (pid {pid}) was killed")),
+        pids => {
+            let named = pids.iter().take(PIDS_NAMED).map(u32::to_string).collect::<Vec<_>>();
+            let more = if pids.len() > PIDS_NAMED { ", …" } else { "" };
+            Some(format!(
+                "{} processes that workers left behind were killed (pids {}{more})",
+                pids.len(),
+                named.join(", ")
+            ))
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn start_of(plan: &Plan) -> Start {
     let flush = (FLUSH_PERIOD * plan.workers).clamp(beat::period(plan), FLUSH_PERIOD_MAX);
     Start {
         workers: plan.workers,
-        parameters: serde_json::Value::Object(plan.task.clone()).to_string(),
+        parameters: parameters_of(plan),
         in_flight_max: plan.in_flight,
         backlog_max: backlog_max(plan),
         pacing: plan.pacing,
@@ -68,6 +68,11 @@ pub(super) fn start_of(plan: &Plan) -> Start {
         drain_deadline_ns: clock::nanos(plan.deadlines.drain),
         spans: plan.spans.clone(),
     }
+}
+
+/// The task's parameters as every worker gets them: a JSON object.
+pub(crate) fn parameters_of(plan: &Plan) -> String {
+    serde_json::Value::Object(plan.task.clone()).to_string()
 }
 
 /// What one worker skips by, if it does: its share of the limit.

@@ -1,8 +1,9 @@
 //! A worker's process as the primary holds it: spawn, streams, signals, reaping.
 //!
 //! Its socket is its standard input, so that nothing has to be done between fork and exec. It
-//! leads a process group of its own: signals of the terminal do not reach it, and killing it takes
-//! its children along. Only a process that has not been reaped is signalled.
+//! begins a session of its own as soon as it knows that it is a worker: signals of the terminal do
+//! not reach it, and killing its process group takes its children along. Only a process that has
+//! not been reaped is signalled.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -16,12 +17,12 @@ use std::process::{Child, Command as Program, Stdio};
 use dyno_bus::message::{Command, Report};
 use dyno_bus::{Link, link};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::event::Exit;
 use super::run::Stream;
-use crate::identity::{Identity, VARIABLE};
+use crate::identity::{Identity, MARK_VARIABLE, VARIABLE};
 
 /// How much of a worker's output is read at once, at most: all that there is, if it is less.
 const READ_SIZE: usize = 16 * 1024;
@@ -65,10 +66,10 @@ impl Process {
         }
         let mut child = program
             .env(VARIABLE, identity.to_string())
+            .env(MARK_VARIABLE, identity.mark())
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
             .spawn()
             .map_err(|error| spawn_error(&error))?;
         let (stdout, stderr) = match (child.stdout.take(), child.stderr.take()) {
@@ -105,10 +106,14 @@ impl Process {
 
     /// Signals its process group, unless it has been reaped.
     pub(super) fn signal(&self, signal: Signal) {
-        if self.exit.is_none() {
-            // Ids of processes fit an `i32`. A group that is gone is what a kill is for.
-            let group = Pid::from_raw(self.pid().cast_signed());
-            let _gone = killpg(group, signal);
+        if self.exit.is_some() {
+            return;
+        }
+        // Ids of processes fit an `i32`. The group exists once the worker has its session; until
+        // then the worker is in the group of this process.
+        let id = Pid::from_raw(self.pid().cast_signed());
+        if killpg(id, signal).is_err() {
+            let _gone = kill(id, signal);
         }
     }
 

@@ -19,6 +19,13 @@ use signal_hook::{SigId, flag};
 /// The signals that ask for the end.
 pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
+/// Lets a write beyond the limit of a file's size (`ulimit -f`) be an error like any other; by
+/// default its signal ends the process. Workers, which are executed, keep the default.
+pub(crate) fn let_file_limit_be_an_error() {
+    // Nobody asks whether it came. Where it can't be registered, the default holds.
+    let _registered = flag::register(libc::SIGXFSZ, Arc::default());
+}
+
 /// What the run before this one left registered.
 static LEFT: Mutex<Vec<SigId>> = Mutex::new(Vec::new());
 

@@ -1,69 +1,139 @@
-//! What a worker left behind: daemons that escaped its process group.
+//! Orphans: what the processes that workers started left behind.
 //!
-//! A primary that owns its process adopts the orphans of its workers. Every process that a worker
-//! started inherits the run's nonce in its environment; at the end of the run, whatever still
-//! carries it is killed and reaped. What was killed with a worker's group is reaped too: children
-//! that the user's own code started in the primary are in no such group, and left alone.
+//! A primary that owns its process adopts the orphans of its workers. One that ends while the run
+//! goes on is reaped within a moment, or a task that leaves a process behind in each cycle would
+//! use up the process ids. One that lives at the run's end is killed.
+//!
+//! A process is the run's if it carries the run's mark in its environment, or if the primary has
+//! adopted it since the first worker was started. It is the user's, and left alone, if it was there
+//! before, descends from a process that was, or is in the session of one: a server that `.before`
+//! has started in the background stays until `.after` stops it. So is what shares the session of
+//! the primary itself, as what other threads of the program start: each worker has another one.
 
-/// Lets this process adopt the orphans of its children.
-#[cfg(target_os = "linux")]
-pub(super) fn adopt_orphans() -> std::io::Result<()> {
-    nix::sys::prctl::set_child_subreaper(true).map_err(Into::into)
+use std::collections::HashSet;
+use std::time::Duration;
+
+use dyno_bus::Time;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::unistd::Pid;
+
+use crate::identity::run_mark;
+use crate::processes::{self, Process};
+
+/// How often what has ended is reaped.
+const REAP_PERIOD: Duration = Duration::from_millis(100);
+/// Killing a process makes its children ours: so many generations of them are looked for.
+const GENERATIONS_MAX: usize = 64;
+
+/// The orphans of one run.
+#[derive(Debug)]
+pub(super) struct Orphans {
+    /// What the marks of the run begin with.
+    mark: String,
+    own: u32,
+    /// The processes that were there before the first worker.
+    users: Vec<Process>,
+    /// Their sessions, and this process's.
+    users_sessions: HashSet<u32>,
+    next_reap: Time,
 }
 
-/// Elsewhere orphans go to the system, and none is found.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn adopt_orphans() -> std::io::Result<()> {
-    Ok(())
-}
-
-/// Reaps what the workers' groups left when they were killed. Each group has its worker's id.
-pub(super) fn reap(groups: impl Iterator<Item = u32>) {
-    use nix::errno::Errno;
-    use nix::sys::wait::waitpid;
-    use nix::unistd::Pid;
-
-    for group in groups {
-        // All of them have been sent SIGKILL: it waits for no more than the kernel.
-        while matches!(
-            waitpid(Pid::from_raw(-group.cast_signed()), None),
-            Ok(_) | Err(Errno::EINTR)
-        ) {}
+impl Orphans {
+    /// Lets this process adopt the orphans of its children, before the first worker is started.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(super) fn adopt(nonce: u64) -> std::io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        nix::sys::prctl::set_child_subreaper(true)?;
+        let own = std::process::id();
+        let mut users = processes::descendants(&processes::all(), std::iter::once(own));
+        let users_sessions = users.iter().map(|process| process.session).collect();
+        users.retain(|process| process.pid != own);
+        Ok(Self { mark: run_mark(nonce), own, users, users_sessions, next_reap: Time::ZERO })
     }
-}
 
-/// Kills and reaps every process that carries the run's nonce; their ids.
-#[cfg(target_os = "linux")]
-pub(super) fn sweep(nonce: u64) -> Vec<u32> {
-    use nix::sys::signal::{Signal, kill};
-    use nix::sys::wait::waitpid;
-    use nix::unistd::Pid;
-
-    let needle = format!(":{nonce:016x}:");
-    let own = std::process::id();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let carries = |pid: &u32| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let prefix = format!("{}=", crate::identity::VARIABLE);
-        environment.split(|byte| *byte == 0).any(|variable| {
-            let variable = String::from_utf8_lossy(variable);
-            variable.starts_with(&prefix) && variable.contains(&needle)
-        })
-    };
-    let left: Vec<u32> = pids.filter(|pid| *pid != own).filter(carries).collect();
-    for pid in &left {
-        let pid = Pid::from_raw(pid.cast_signed());
-        // Its id can't have passed to another: it is our child by now, and not reaped.
-        if kill(pid, Signal::SIGKILL).is_ok() {
-            let _not_ours = waitpid(pid, None);
+    /// Reaps the orphans that have ended, if it is time. `workers` are left to the driver.
+    pub(super) fn reap(&mut self, now: Time, workers: impl Iterator<Item = u32>) {
+        if now < self.next_reap {
+            return;
+        }
+        self.next_reap = now + REAP_PERIOD;
+        let workers: Vec<u32> = workers.collect();
+        let is_reaped = |pid: u32| {
+            let is_ours = |process: Process| !workers.contains(&pid) && !self.is_users(&process);
+            Process::of(pid).is_some_and(is_ours) && wait_for(Pid::from_raw(pid.cast_signed()))
+        };
+        while let Some(pid) = ended_child(None) {
+            if !is_reaped(pid) {
+                // One that is not ours hides the others from that call: most orphans are in the
+                // group of the worker that started them.
+                for group in &workers {
+                    while ended_child(Some(*group)).is_some_and(is_reaped) {}
+                }
+                return;
+            }
         }
     }
-    left
+
+    /// Kills and reaps what is left once all workers have ended; the ids of what was alive. What
+    /// was killed with its worker's group is not among them.
+    pub(super) fn sweep(&self, workers: impl Iterator<Item = u32>) -> Vec<u32> {
+        // All of a group have been sent SIGKILL: this waits for no more than the kernel.
+        workers.for_each(|group| while wait_for(Pid::from_raw(-group.cast_signed())) {});
+        let mut killed = Vec::new();
+        for _ in 0..GENERATIONS_MAX {
+            let all = processes::all();
+            let users = self.users_of(&all);
+            let is_ours = |process: &&Process| {
+                process.pid != self.own
+                    && (process.parent == self.own && !users.contains(&process.pid)
+                        || process.is_marked(|mark| mark.starts_with(&self.mark)))
+            };
+            let left: Vec<_> = all.iter().filter(is_ours).collect();
+            if left.is_empty() {
+                break;
+            }
+            for process in left {
+                let pid = Pid::from_raw(process.pid.cast_signed());
+                if !process.is_zombie {
+                    killed.push(process.pid);
+                    // Its id can't have passed to another: it is our child, and not reaped.
+                    let _gone = kill(pid, Signal::SIGKILL);
+                }
+                wait_for(pid);
+            }
+        }
+        killed.sort_unstable();
+        killed.dedup();
+        killed
+    }
+
+    /// The user's processes among all.
+    fn users_of(&self, all: &[Process]) -> HashSet<u32> {
+        let below = processes::descendants(all, std::iter::once(self.own));
+        let roots = below.iter().filter(|one| one.pid != self.own && self.is_users(one));
+        let users = processes::descendants(&below, roots.map(|process| process.pid));
+        users.iter().map(|process| process.pid).collect()
+    }
+
+    fn is_users(&self, process: &Process) -> bool {
+        self.users.iter().any(|user| user.is_same(process))
+            || self.users_sessions.contains(&process.session)
+    }
 }
 
-/// Elsewhere nothing is known of other processes.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn sweep(_nonce: u64) -> Vec<u32> {
-    Vec::new()
+/// The id of a child that has ended and is not reaped, in this process group if one is given.
+fn ended_child(group: Option<u32>) -> Option<u32> {
+    let id = group.map_or(Id::All, |group| Id::PGid(Pid::from_raw(group.cast_signed())));
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    // That no child is there is no error here.
+    waitid(id, flags).ok()?.pid().map(|pid| pid.as_raw().cast_unsigned())
+}
+
+/// Reaps a child, or one of a group. Returns `false` if there is none.
+fn wait_for(id: Pid) -> bool {
+    matches!(waitpid(id, None), Ok(_) | Err(Errno::EINTR))
 }

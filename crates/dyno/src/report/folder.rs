@@ -121,10 +121,14 @@ impl Folder {
     /// the newest.
     pub(super) fn complete(&self, name: &str, text: &str) -> io::Result<()> {
         let unfinished = self.path.join(format!(".{name}.tmp"));
-        let mut file = File::create(&unfinished)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, self.path.join(name))?;
+        let written = File::create(&unfinished)
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&unfinished, self.path.join(name)));
+        if let Err(error) = written {
+            // What is there is of no use to anyone.
+            let _removed = fs::remove_file(&unfinished);
+            return Err(error);
+        }
         match self.owner {
             Owner::Dyno => self.link(),
             Owner::User => Ok(()),

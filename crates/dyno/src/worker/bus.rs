@@ -158,6 +158,7 @@ pub(super) fn start(
     }))?;
     let bus = Bus {
         link,
+        mark: identity.mark(),
         poked,
         from_loop,
         orders,
@@ -245,6 +246,8 @@ impl Publisher {
 
 struct Bus {
     link: Link<UnixStream, Command, Report>,
+    /// Of the processes that this worker starts.
+    mark: String,
     poked: UnixStream,
     from_loop: Receiver<Told>,
     orders: UnboundedSender<Order>,
@@ -261,6 +264,7 @@ struct Bus {
 
 impl Bus {
     fn run(mut self) -> ! {
+        guard::arm_continue_signal();
         loop {
             self.flush();
             let poked = self.wait();
@@ -379,7 +383,7 @@ impl Bus {
             Action::KillGroup => {
                 // What it does not take now, nobody waits for.
                 let _last = self.link.flush();
-                guard::kill_group();
+                guard::kill_all(&self.mark);
             }
         }
     }

@@ -1,0 +1,119 @@
+//! The processes of this machine, as `/proc` shows them. Elsewhere than on Linux none is seen.
+
+use std::collections::HashSet;
+
+use crate::identity::MARK_VARIABLE;
+
+/// One process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) parent: u32,
+    pub(crate) session: u32,
+    /// Ended, and not reaped by its parent.
+    pub(crate) is_zombie: bool,
+    /// When it started, in the kernel's ticks since boot: it tells two processes that had the same
+    /// id one after the other apart.
+    started: u64,
+}
+
+impl Process {
+    /// Returns the process with this id, if there is one.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        Self::parse(pid, &text)
+    }
+
+    /// Reads the fields of proc_pid_stat(5).
+    fn parse(pid: u32, text: &str) -> Option<Self> {
+        // The name is in parentheses, and may itself contain parentheses and blanks.
+        let (_, fields) = text.rsplit_once(") ")?;
+        let fields: Vec<&str> = fields.split(' ').collect();
+        let number = |field: usize| fields.get(field)?.trim().parse::<u64>().ok();
+        Some(Self {
+            pid,
+            parent: number(1)? as u32,
+            session: number(3)? as u32,
+            is_zombie: matches!(*fields.first()?, "Z" | "X"),
+            started: number(19)?,
+        })
+    }
+
+    /// Returns `true` if `other` is this process, seen at another time.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.pid, self.started) == (other.pid, other.started)
+    }
+
+    /// Returns `true` if its environment has a mark of which `is_wanted` approves.
+    pub(crate) fn is_marked(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| {
+            let variable = String::from_utf8_lossy(variable);
+            let mark = variable.strip_prefix(MARK_VARIABLE).and_then(|rest| rest.strip_prefix('='));
+            mark.is_some_and(&is_wanted)
+        })
+    }
+}
+
+/// All processes.
+pub(crate) fn all() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(Process::of).collect()
+}
+
+/// Those of `all` that descend from one of `roots`, the roots among them.
+pub(crate) fn descendants(all: &[Process], roots: impl Iterator<Item = u32>) -> Vec<Process> {
+    let mut pids: HashSet<u32> = roots.collect();
+    loop {
+        let before = pids.len();
+        pids.extend(
+            all.iter()
+                .filter(|one| pids.contains(&one.parent))
+                .map(|one| one.pid)
+                .collect::<Vec<_>>(),
+        );
+        if pids.len() == before {
+            return all.iter().filter(|one| pids.contains(&one.pid)).copied().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32) -> Process {
+        Process { pid, parent, session: 1, is_zombie: false, started: 0 }
+    }
+
+    #[test]
+    fn a_name_with_parentheses_confuses_no_field() {
+        let fields = "S 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4711 8192 100";
+        for name in ["sleep", "a) b", ") S 1 2 3 ("] {
+            let found = Process::parse(42, &format!("42 ({name}) {fields}"));
+            let expected =
+                Process { pid: 42, parent: 7, session: 9, is_zombie: false, started: 4711 };
+            assert_eq!(found, Some(expected), "{name}");
+        }
+        assert_eq!(Process::parse(42, "42 (sleep"), None);
+    }
+
+    #[test]
+    fn descendants_are_found_in_any_order() {
+        let all = [process(5, 4), process(2, 1), process(4, 2), process(3, 1), process(1, 0)];
+        let mut found: Vec<u32> =
+            descendants(&all, [2].into_iter()).iter().map(|process| process.pid).collect();
+        found.sort_unstable();
+        assert_eq!(found, [2, 4, 5]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_process_is_found_with_its_parent() {
+        let own = std::process::id();
+        let found = all().into_iter().find(|process| process.pid == own).expect("it runs");
+        assert_eq!(i64::from(found.parent), i64::from(nix::unistd::getppid().as_raw()));
+        assert!(!found.is_zombie);
+    }
+}
