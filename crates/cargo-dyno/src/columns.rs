@@ -1,13 +1,16 @@
 //! Words in columns, as `list` and `runs` print them: no borders, so that `awk` can read them.
 
+use console::{Alignment, measure_text_width, pad_str};
+
 /// Lines whose words stand under each other, two blanks apart; numbers are as wide as they are.
 pub(crate) fn align<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max();
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let mut text = String::new();
     for row in rows {
-        let line: Vec<String> =
-            row.iter().zip(widths).map(|(word, width)| format!("{word:<width$}")).collect();
+        let words = row.iter().zip(widths);
+        let line: Vec<_> =
+            words.map(|(word, width)| pad_str(word, width, Alignment::Left, None)).collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
     }
@@ -24,5 +27,8 @@ mod tests {
         let rows = rows.map(|row| row.map(String::from));
         assert_eq!(align(&rows), "fibonacci  bench    a\nio         example\n");
         assert_eq!(align::<2>(&[]), "");
+        // A letter of these takes two columns of a terminal.
+        let rows = [["中文", "a"], ["four", "b"]].map(|row| row.map(String::from));
+        assert_eq!(align(&rows), "中文  a\nfour  b\n");
     }
 }

@@ -16,11 +16,14 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::args::{Manifest, Runs, Show};
 use crate::columns;
+use crate::exec;
 use crate::nearest::did_you_mean;
 use crate::targets;
 
 /// The summary's file in a run's folder.
 const SUMMARY: &str = "run.json";
+/// The columns of a terminal that a command may take.
+const COMMAND_MAX: usize = 40;
 /// How to find out whether a run goes on: shared, so that a look disturbs no other look.
 const TRY: FlockArg = FlockArg::LockSharedNonblock;
 /// Where runs are saved outside of cargo.
@@ -45,10 +48,12 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
         let nearest = did_you_mean(benchmark, all.iter().map(String::as_str));
         ensure!(!saved.is_empty(), "no saved run of `{benchmark}` in {}{nearest}", root.display());
     }
-    let mut rows: Vec<[String; 7]> = saved.iter().map(row).collect();
+    let mut rows: Vec<[String; 8]> = saved.iter().map(row).collect();
     // The stamps are of one form and one zone, so that they sort as text.
     rows.sort_by(|a, b| b[0].cmp(&a[0]));
-    let heading = ["STARTED", "BENCHMARK", "VERDICT", "RATE", "DELIVERED", "P99", "RUN"];
+    // The last column may hold blanks, and is there only if a run needs it.
+    let command = if rows.iter().any(|row| !row[7].is_empty()) { "COMMAND" } else { "" };
+    let heading = ["STARTED", "BENCHMARK", "VERDICT", "RATE", "DELIVERED", "P99", "RUN", command];
     rows.insert(0, heading.map(str::to_owned));
     Ok(columns::align(&rows))
 }
@@ -170,7 +175,7 @@ fn benchmark_of(run: &Saved) -> &str {
     run.id.split('/').next().unwrap_or_default()
 }
 
-fn row(run: &Saved) -> [String; 7] {
+fn row(run: &Saved) -> [String; 8] {
     match read(&run.folder.join(SUMMARY)) {
         Ok((_, summary)) => [
             summary.started_at.clone(),
@@ -180,14 +185,25 @@ fn row(run: &Saved) -> [String; 7] {
             report::delivered(summary.rate.delivered),
             response_p99(&summary),
             run.id.clone(),
+            command_of(&summary),
         ],
         Err(_) => {
             let [unknown, benchmark] = ["-", benchmark_of(run)].map(str::to_owned);
-            let mut row: [String; 7] = std::array::from_fn(|_| unknown.clone());
+            let mut row: [String; 8] = std::array::from_fn(|_| unknown.clone());
             (row[1], row[2], row[6]) = (benchmark, state_of(run).to_owned(), run.id.clone());
+            row[7].clear();
             row
         }
     }
+}
+
+/// The command of a run of `exec`, on one line; empty for other runs.
+fn command_of(summary: &Summary) -> String {
+    let words = summary.parameters.task.get("argv").and_then(serde_json::Value::as_array);
+    let words = words.filter(|_| summary.benchmark == exec::NAME).into_iter().flatten();
+    let words: Vec<_> = words.filter_map(serde_json::Value::as_str).collect();
+    let line = words.join(" ").replace(char::is_control, "?");
+    console::truncate_str(&line, COMMAND_MAX, "…").into_owned()
 }
 
 /// Returns what is to be said of a run whose summary can't be read.

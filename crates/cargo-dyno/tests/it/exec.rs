@@ -30,7 +30,8 @@ fn a_command_that_succeeds_completes_its_cycle() {
     assert_eq!(summary.metric("response").map(|response| response.count), Some(6));
     assert_eq!(summary.parameters.task["argv"], serde_json::json!(["true"]));
     // It is kept as every run is, outside of cargo too.
-    assert!(bench.dyno("", "runs").printed().contains("sustained"), "{ended:?}");
+    let listed = bench.dyno("", "runs").printed().to_owned();
+    assert!(listed.contains("sustained") && listed.contains("  true\n"), "{listed}");
 }
 
 #[test]

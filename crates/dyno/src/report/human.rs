@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use console::{Alignment, measure_text_width as width, pad_str};
+
 use super::figures::{self, NONE};
 use super::palette::Palette;
 use super::summary::{Metric, Metrics, Summary, Worker};
@@ -96,7 +98,7 @@ pub(super) fn wrapped(heading: &str, words: &[String], look: Look) -> String {
     let room = look.columns().saturating_sub(MARGIN);
     for word in words {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 3 + word.chars().count() <= room => {
+            Some(line) if width(line) + 3 + width(word) <= room => {
                 line.push_str(" · ");
                 line.push_str(word);
             }
@@ -108,11 +110,12 @@ pub(super) fn wrapped(heading: &str, words: &[String], look: Look) -> String {
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
             text.push_str(&format!("{:MARGIN$}{line}\n", ""));
-        } else if heading.chars().count() > heading_width {
+        } else if width(heading) > heading_width {
             // A long name has a line of its own.
             text.push_str(&format!("{}\n{:MARGIN$}{line}\n", look.palette.bold(heading), ""));
         } else {
-            let heading = look.palette.bold(&format!("{heading:<heading_width$}"));
+            let heading = pad_str(heading, heading_width, Alignment::Left, None);
+            let heading = look.palette.bold(&heading);
             text.push_str(&format!("{heading} {line}\n"));
         }
     }
