@@ -166,5 +166,8 @@ fn a_second_task_of_one_name_is_refused_and_the_same_task_again_is_not() {
 fn a_run_inside_an_event_loop_is_refused() {
     let ended = benchmark(SEVERAL).env("SEVERAL", "inside").run();
     assert_eq!(ended.status.code(), Some(2), "{ended:#?}");
-    assert_says(&ended.stderr, &["error: called inside a tokio runtime"]);
+    assert_says(&ended.stderr, &["error: called inside a tokio runtime", "`std::thread::spawn`"]);
+    // The way out that it names is one.
+    let ended = benchmark(SEVERAL).env("SEVERAL", "thread").run();
+    assert_eq!(ended.stdout.matches("first: sustained").count(), 1, "{ended:#?}");
 }

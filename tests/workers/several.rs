@@ -2,7 +2,7 @@
 //!
 //! By the variable `SEVERAL`: `first` and `second` are declared, then run in turn; with `late`,
 //! `second` is declared only once `first` has run, and is not met by its own workers; with `inside`
-//! a benchmark is run inside an event loop; with `twice`, another task is declared as `first` too;
+//! a benchmark is run inside an event loop, with `thread` in a thread of its own beside one; with `twice`, another task is declared as `first` too;
 //! with `again`, `first` is declared again for a second run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what ran is told to the test")]
@@ -37,6 +37,11 @@ fn main() {
         Ok("inside") => {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
             runtime.expect("a runtime").block_on(async { say(first().run()) });
+        }
+        Ok("thread") => {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let run = async { std::thread::spawn(|| first().run()).join().expect("no panic") };
+            say(runtime.expect("a runtime").block_on(run));
         }
         _ => {
             let (first, second) = (first(), second());

@@ -211,12 +211,7 @@ impl Bench {
 
     /// How many cycles may fail or be abandoned. None unless set.
     pub fn max_failed(self, max: MaxFailed) -> Self {
-        match max {
-            MaxFailed::Count(count) => self.set(Setting::MaxFailed, count),
-            MaxFailed::Share(share) => {
-                self.set(Setting::MaxFailed, format_args!("{}%", share * 100.0))
-            }
-        }
+        self.set(Setting::MaxFailed, max)
     }
 
     /// Cycles in flight in each worker: 1 in a closed loop, unlimited in an open one, unless set.

@@ -77,7 +77,7 @@ pub enum Error {
     /// Called inside an event loop, which would be blocked for the whole run.
     #[error(
         "called inside a tokio runtime: dyno owns the event loops of its workers; call it from a \
-         plain `fn main`, or from `tokio::task::spawn_blocking`"
+         plain `fn main`, or declare and run it in a thread of its own by `std::thread::spawn`"
     )]
     InsideRuntime,
     /// Nothing could be started.

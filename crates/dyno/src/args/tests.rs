@@ -326,3 +326,11 @@ fn a_place_that_can_not_be_written_to_is_refused() {
     let missing = folder.path().join("no/such/folder/log");
     assert!(refusal(&format!("--log-file {}", missing.display())).contains("No such file"));
 }
+
+#[test]
+fn a_share_in_code_is_shown_as_it_would_be_typed() {
+    let bench = crate::bench("fibonacci", || ()).max_failed(crate::MaxFailed::Share(0.07));
+    let command = help::command("fibonacci", &bench.settings, &task());
+    let help = command.term_width(0).render_long_help().to_string();
+    assert!(help.contains("[default: 7%]"), "{help}");
+}

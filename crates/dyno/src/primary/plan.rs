@@ -154,14 +154,20 @@ impl Plan {
         rows.push(("max-failed", self.max_failed.to_string()));
         rows
     }
-}
 
-/// One line: the rows, then the task's own parameters.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Each row as one text, then each of the task's own parameters.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
         let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
         let task = self.task.iter().map(|(name, value)| format!("{name}={value}"));
-        f.write_str(&rows.chain(task).collect::<Vec<_>>().join(" · "))
+        rows.chain(task).collect()
+    }
+}
+
+/// The words in one line.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(" · "))
     }
 }
 

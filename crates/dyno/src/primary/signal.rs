@@ -21,6 +21,7 @@ pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
 /// Lets a write beyond the limit of a file's size (`ulimit -f`) be an error like any other; by
 /// default its signal ends the process. Workers, which are executed, keep the default.
+#[cfg(feature = "cli")]
 pub(crate) fn let_file_limit_be_an_error() {
     // Nobody asks whether it came. Where it can't be registered, the default holds.
     let _registered = flag::register(libc::SIGXFSZ, Arc::default());

@@ -104,7 +104,7 @@ pub(super) fn account(summary: &Summary) -> Vec<String> {
     for (count, word) in [
         (cycles.failed, "failed"),
         (cycles.skipped, "skipped"),
-        (cycles.unstarted, "never started"),
+        (cycles.unstarted, "unstarted"),
         (cycles.abandoned, "abandoned"),
         (cycles.lost, "lost"),
     ] {

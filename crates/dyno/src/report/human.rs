@@ -170,7 +170,7 @@ fn harness(summary: &Summary) -> Vec<String> {
     });
     words.push(format!("{:.1} % of a core", harness.cpu_share * 100.0));
     if harness.unleased > 0 {
-        words.push(format!("{} cycles issued late", thousands(harness.unleased)));
+        words.push(format!("{} cycles unleased", thousands(harness.unleased)));
     }
     if harness.bus_stall_ns > 0 {
         words.push(format!("tasks held up for {}", figures::span(harness.bus_stall_ns)));

@@ -87,7 +87,7 @@ mod tests {
 
 | asked | delivered | cycles | backlog at most | at the end |
 |--:|--:|:--|--:|--:|
-| 50/s | 39.6/s | 250 issued, 198 completed, 2 failed, 50 never started | 60 | 52 |
+| 50/s | 39.6/s | 250 issued, 198 completed, 2 failed, 50 unstarted | 60 | 52 |
 
 | metric | count | mean | p50 | p90 | p99 | p99.9 | max |
 |:--|--:|--:|--:|--:|--:|--:|--:|

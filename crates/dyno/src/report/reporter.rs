@@ -50,20 +50,6 @@ pub struct Settings {
     pub plot: Vec<String>,
 }
 
-impl Settings {
-    /// Nothing is said and nothing written.
-    #[must_use]
-    pub const fn silent() -> Self {
-        Self {
-            format: None,
-            progress: Progress::Silent,
-            files: Files::None,
-            log_file: None,
-            plot: Vec::new(),
-        }
-    }
-}
-
 /// How the result is written on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -90,8 +76,6 @@ pub enum Progress {
     Shown,
     /// Faults only.
     Quiet,
-    /// Nothing.
-    Silent,
 }
 
 /// Where a run's files go: its summary, its histograms, its log.
@@ -102,8 +86,6 @@ pub enum Files {
     Default,
     /// Into this folder.
     In(PathBuf),
-    /// Nowhere.
-    None,
 }
 
 /// Reports one run.
@@ -159,7 +141,7 @@ pub fn start(
         _ if on_tick.is_some() => Some(TICK),
         Progress::Shown if is_drawn() => Some(TICK),
         Progress::Shown => Some(SLOW_TICK),
-        Progress::Quiet | Progress::Silent => files.has_log().then_some(SLOW_TICK),
+        Progress::Quiet => files.has_log().then_some(SLOW_TICK),
     };
     if settings.progress == Progress::Shown {
         // Whoever closed stderr does not want to know.
@@ -180,14 +162,11 @@ pub fn start(
 
 /// What the run is to do: in one line, or in as many as a terminal needs.
 fn announcement(plan: &Plan) -> String {
-    let parameters = redact::text(&plan.to_string());
+    let parameters: Vec<_> = plan.words().iter().map(|word| redact::text(word)).collect();
     let look = look(&Term::stderr());
     match look.width {
-        Some(_) => {
-            let words: Vec<_> = parameters.split(SEPARATOR).map(str::to_owned).collect();
-            human::wrapped(&plan.benchmark, &words, look)
-        }
-        None => format!("{}{SEPARATOR}{parameters}\n", plan.benchmark),
+        Some(_) => human::wrapped(&plan.benchmark, &parameters, look),
+        None => format!("{}{SEPARATOR}{}\n", plan.benchmark, parameters.join(SEPARATOR)),
     }
 }
 
@@ -201,7 +180,6 @@ fn view(progress: Progress, plan: &Plan) -> View {
         Progress::Shown if is_drawn() => View::Live(Live::new(Course::new(plan))),
         Progress::Shown => View::Plain(Plain::new(io::stderr(), Chatter::All)),
         Progress::Quiet => View::Plain(Plain::new(io::stderr(), Chatter::Faults)),
-        Progress::Silent => View::Silent,
     }
 }
 
@@ -212,7 +190,6 @@ fn open_folder(
     warnings: &mut Vec<String>,
 ) -> Result<Option<Folder>, ReportError> {
     match files {
-        Files::None => Ok(None),
         Files::In(path) => Folder::named(path)
             .map(Some)
             .map_err(|source| ReportError::Out { path: path.clone(), source }),
@@ -314,12 +291,6 @@ impl Sink for Reporter {
 }
 
 impl Reporter {
-    /// Where the run's files go, if anywhere.
-    #[must_use]
-    pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(|folder| &*folder.path)
-    }
-
     /// Closes everything and writes the result.
     ///
     /// `after` sees the summary before anyone else, and may change it. It waits for the terminal

@@ -38,8 +38,6 @@ pub(super) enum View {
     Live(Live),
     /// In lines on stderr.
     Plain(Plain<io::Stderr>),
-    /// Nowhere.
-    Silent,
 }
 
 /// A thread that shows a run.
@@ -172,7 +170,6 @@ impl Drawing {
         match &mut self.view {
             View::Live(live) => live.show(updates, tick, own),
             View::Plain(plain) => plain.show(updates, tick),
-            View::Silent => {}
         }
         self.writing.store(false, Ordering::Release);
     }
@@ -183,7 +180,6 @@ impl Drawing {
         match self.view {
             View::Live(live) => live.close(own),
             View::Plain(mut plain) => plain.close(own),
-            View::Silent => {}
         }
     }
 }

@@ -8,7 +8,7 @@ const WIDE: &str = "\
 shop       rate 50/s · duration 5s · warmup 1s · workers 2 · arrivals uniform · seed 7 · n=35
            url=redis://user:***@host/0
 
-cycles     250 issued · 198 completed · 2 failed · 50 never started · 39.6/s of 50/s delivered
+cycles     250 issued · 198 completed · 2 failed · 50 unstarted · 39.6/s of 50/s delivered
 backlog    1 at the start · 60 at most · 52 at the end (50 waiting, 2 running)
 harness    loop lag at most 250 µs · 1.2 % of a core
 
@@ -149,7 +149,7 @@ fn troubles_of_the_harness_are_said_where_there_are_any() {
     summary.harness.bus_stall_ns = 3_000_000;
     summary.harness.pauses = vec![1_000_000_000, 2_000_000_000];
     let text = page(&summary, 200);
-    let line = "harness    loop lag at most 250 µs · 1.2 % of a core · 12 cycles issued late · \
+    let line = "harness    loop lag at most 250 µs · 1.2 % of a core · 12 cycles unleased · \
                 tasks held up for 3.00 ms · stopped 2 times, 3.00 s\n";
     assert!(text.contains(line), "{text}");
 }
@@ -172,4 +172,13 @@ fn colours_change_no_word() {
     let coloured = render(&fixture::summary(), None, look);
     assert_ne!(coloured, plain);
     assert_eq!(console::strip_ansi_codes(&coloured), plain);
+}
+
+#[test]
+fn a_parameter_with_a_separator_in_it_is_one_word() {
+    let mut plan = fixture::plan();
+    plan.task.insert("text".into(), "a · b".into());
+    let look = Look { width: Some(20), palette: Palette::Plain };
+    let text = wrapped("io", &plan.words(), look);
+    assert!(text.lines().any(|line| line.trim() == "text=\"a · b\""), "{text}");
 }

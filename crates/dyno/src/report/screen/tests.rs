@@ -4,6 +4,12 @@ use std::sync::mpsc::channel;
 
 use super::*;
 use crate::report::fixture;
+use crate::report::plain::Chatter;
+
+/// A view that shows faults alone: the tests have none.
+fn silent() -> View {
+    View::Plain(Plain::new(io::stderr(), Chatter::Faults))
+}
 
 fn tick() -> Update {
     Update::Tick(Box::new(fixture::tick()))
@@ -16,7 +22,7 @@ fn on_tick_is_asked_for_a_tick_and_once_at_the_end() {
         let _heard = asked.send(list.processes().count());
         None
     });
-    let mut screen = Screen::start(View::Silent, Some(on_tick)).unwrap();
+    let mut screen = Screen::start(silent(), Some(on_tick)).unwrap();
     screen.push(tick());
     assert_eq!(heard.recv(), Ok(3));
     screen.finish(fixture::observer().list());
@@ -31,8 +37,7 @@ fn an_on_tick_that_panics_is_asked_no_more() {
         let _heard = asked.send(());
         panic!("no such shop");
     });
-    let mut drawing =
-        Drawing { view: View::Silent, on_tick: Some(on_tick), writing: Arc::default() };
+    let mut drawing = Drawing { view: silent(), on_tick: Some(on_tick), writing: Arc::default() };
     let mut updates = Vec::new();
     for _ in 0..2 {
         assert_eq!(drawing.ask(&fixture::observer().list(), &mut updates), None);
@@ -52,7 +57,7 @@ fn an_on_tick_that_never_returns_holds_up_the_end_for_a_second_at_most() {
         let _closed = kept.recv();
         None
     });
-    let mut screen = Screen::start(View::Silent, Some(on_tick)).unwrap();
+    let mut screen = Screen::start(silent(), Some(on_tick)).unwrap();
     screen.push(tick());
     let begun = dyno_bus::clock::now();
     screen.finish(fixture::observer().list());
