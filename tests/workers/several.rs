@@ -2,8 +2,8 @@
 //!
 //! By the variable `SEVERAL`: `first` and `second` are declared, then run in turn; with `late`,
 //! `second` is declared only once `first` has run, and is not met by its own workers; with `inside`
-//! a benchmark is run inside an event loop, with `thread` in a thread of its own beside one; with `twice`, another task is declared as `first` too;
-//! with `again`, `first` is declared again for a second run.
+//! a benchmark is run inside an event loop, with `thread` in another thread; with `twice`, another
+//! task is declared as `first` too; with `again`, `first` is declared again for a second run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what ran is told to the test")]
 

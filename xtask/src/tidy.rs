@@ -8,8 +8,10 @@
 mod arrows;
 mod changelog;
 mod docs;
+mod language;
 mod listed;
 mod manifest;
+mod names;
 mod rust;
 mod source;
 mod text;
@@ -94,6 +96,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     arrows::check_modules(&files, &mut report);
     listed::check(&files, &mut report);
+    names::check(&files, &mut report);
+    language::check(&files, &mut report);
     let metadata = metadata()?;
     for package in &metadata.packages {
         let path = &package.manifest_path;

@@ -1,0 +1,182 @@
+//! Names of types, each once in all crates: whoever searches for a name finds one thing.
+
+use std::collections::BTreeMap;
+
+use super::source::{Source, words};
+use super::{File, Finding, Report};
+
+/// Keywords that declare a type.
+const KEYWORDS: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
+/// Names that are the usual ones of their kind, in whatever module.
+const USUAL: [&str; 3] = ["Error", "Result", "Arguments"];
+/// Names that were declared several times when this rule was made, with the number of declarations.
+/// The list only shrinks: a name that is declared once is taken off it.
+const REPEATED: [(&str, usize); 57] = [
+    ("Action", 2),
+    ("Backlog", 2),
+    ("Column", 4),
+    ("Command", 2),
+    ("Cycles", 3),
+    ("Drawing", 2),
+    ("End", 2),
+    ("Ending", 2),
+    ("Entry", 2),
+    ("Environment", 2),
+    ("Event", 2),
+    ("Exec", 2),
+    ("Exit", 2),
+    ("Files", 2),
+    ("Group", 2),
+    ("Harness", 2),
+    ("Kept", 2),
+    ("Line", 4),
+    ("Lines", 2),
+    ("List", 2),
+    ("Load", 2),
+    ("Local", 2),
+    ("Look", 2),
+    ("Metric", 2),
+    ("Metrics", 2),
+    ("Order", 2),
+    ("Output", 2),
+    ("Pace", 2),
+    ("Parameters", 2),
+    ("Phase", 3),
+    ("Pick", 2),
+    ("Place", 4),
+    ("Point", 3),
+    ("Primary", 2),
+    ("Process", 3),
+    ("Progress", 2),
+    ("Queue", 2),
+    ("Rate", 2),
+    ("Reach", 2),
+    ("Received", 2),
+    ("Record", 2),
+    ("Row", 3),
+    ("Run", 2),
+    ("Said", 2),
+    ("Settings", 2),
+    ("Shared", 2),
+    ("Signals", 2),
+    ("Slot", 2),
+    ("Source", 3),
+    ("Stream", 2),
+    ("Taken", 2),
+    ("Task", 3),
+    ("Timeline", 2),
+    ("Told", 2),
+    ("Typed", 2),
+    ("Usage", 2),
+    ("Worker", 2),
+];
+
+/// Where a type is declared.
+struct Place {
+    path: String,
+    line: usize,
+}
+
+/// Looks for names that are declared several times, in the files of all crates.
+pub(super) fn check(files: &[File], report: &mut Report) {
+    let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+    for File { path, content } in files.iter().filter(|file| is_looked_at(&file.path)) {
+        for (line, name) in declared(&Source::new(content)) {
+            places.entry(name).or_default().push(Place { path: path.clone(), line });
+        }
+    }
+    for (path, finding) in repeated(&places, &REPEATED) {
+        report.add(&path, vec![finding]);
+    }
+}
+
+/// Returns `true` for code that is not of tests alone, and for none of the tools'.
+fn is_looked_at(path: &str) -> bool {
+    let is_test = path.contains("tests") || path.contains("simulat") || path.contains("fixture");
+    path.starts_with("crates/") && path.contains("/src/") && path.ends_with(".rs") && !is_test
+}
+
+/// The types that a file declares outside of its tests and functions, with their lines.
+fn declared(source: &Source<'_>) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let until_tests = source.code_lines().take_while(|(_, line)| !line.contains("#[cfg(test)]"));
+    for (number, line) in until_tests {
+        // Text that is indented further belongs to a function or an impl, and `$` is a macro's.
+        if line.len() - line.trim_start().len() > 4 || line.contains('$') {
+            continue;
+        }
+        let mut words = words(line).skip_while(|word| *word == "pub" || VISIBLE.contains(word));
+        if words.next().is_some_and(|word| KEYWORDS.contains(&word) && !line.contains(" = Self"))
+            && let Some(name) = words.next()
+            && !(line.starts_with("    ") && line.trim_start().starts_with("type "))
+        {
+            found.push((number, name.to_owned()));
+        }
+    }
+    found
+}
+
+/// Words of a visibility.
+const VISIBLE: [&str; 4] = ["crate", "super", "in", "self"];
+
+/// The names that are declared more often than `allowed` says, and those that it allows in vain.
+fn repeated(
+    places: &BTreeMap<String, Vec<Place>>,
+    allowed: &[(&str, usize)],
+) -> Vec<(String, Finding)> {
+    let mut findings = Vec::new();
+    for (name, places) in places.iter().filter(|(name, _)| !USUAL.contains(&name.as_str())) {
+        let count = allowed.iter().find(|(known, _)| known == name).map_or(1, |(_, count)| *count);
+        for place in places.iter().skip(count) {
+            let first = &places[0];
+            let message = format!(
+                "`{name}` is a type of {}:{} too: name this one by what it is",
+                first.path, first.line
+            );
+            findings.push((place.path.clone(), Finding::new(place.line, message)));
+        }
+    }
+    for (name, count) in allowed {
+        let found = places.get(*name).map_or(0, Vec::len);
+        if found < *count {
+            let message = format!("`{name}` is declared {found} times: lower its number");
+            findings.push((file!().to_owned(), Finding::new(1, message)));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(code: &str) -> Vec<String> {
+        declared(&Source::new(code)).into_iter().map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn types_are_found_whoever_may_see_them() {
+        let code = "pub(crate) struct A;\nenum B {}\npub(in crate::x) trait C {}\ntype D = u8;\n\
+                    mod json {\n    pub struct E;\n}\n";
+        assert_eq!(names(code), ["A", "B", "C", "D", "E"]);
+    }
+
+    #[test]
+    fn what_a_function_a_trait_or_a_test_declares_is_none() {
+        let code = "trait A {\n    type Item;\n}\nfn f() {\n        struct B;\n}\n\
+                    #[cfg(test)]\nmod tests {\n    struct C;\n}\n// struct D\n";
+        assert_eq!(names(code), ["A"]);
+    }
+
+    #[test]
+    fn a_second_type_of_a_name_is_found_and_a_vain_allowance_too() {
+        let place = |line| Place { path: "a.rs".to_owned(), line };
+        let places: BTreeMap<_, _> = [("Line".to_owned(), vec![place(1), place(7)])].into();
+        let lines = |allowed: &[(&str, usize)]| -> Vec<_> {
+            repeated(&places, allowed).iter().map(|(_, finding)| finding.line).collect()
+        };
+        assert_eq!(lines(&[]), [7]);
+        assert_eq!(lines(&[("Line", 2)]), [0; 0]);
+        assert_eq!(lines(&[("Line", 3)]), [1]);
+    }
+}
