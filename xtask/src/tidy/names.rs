@@ -105,19 +105,26 @@ fn declared(source: &Source<'_>) -> Vec<(usize, String)> {
         if line.len() - line.trim_start().len() > 4 || line.contains('$') {
             continue;
         }
-        let mut words = words(line).skip_while(|word| *word == "pub" || VISIBLE.contains(word));
-        if words.next().is_some_and(|word| KEYWORDS.contains(&word) && !line.contains(" = Self"))
-            && let Some(name) = words.next()
-            && !(line.starts_with("    ") && line.trim_start().starts_with("type "))
-        {
+        let mut words = words(without_visibility(line.trim_start()));
+        let is_type = words.next().is_some_and(|word| KEYWORDS.contains(&word));
+        // A type of a trait or an impl is indented.
+        let is_associated = line.trim_start().starts_with("type ") && line.starts_with(' ');
+        if let Some(name) = words.next().filter(|_| is_type && !is_associated) {
             found.push((number, name.to_owned()));
         }
     }
     found
 }
 
-/// Words of a visibility.
-const VISIBLE: [&str; 4] = ["crate", "super", "in", "self"];
+/// A line of code without the `pub` or `pub(…)` that it begins with.
+fn without_visibility(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix("pub") else { return line };
+    let rest = match rest.strip_prefix('(') {
+        Some(inside) => inside.split_once(')').map_or(rest, |(_, rest)| rest),
+        None => rest,
+    };
+    rest.trim_start()
+}
 
 /// The names that are declared more often than `allowed` says, and those that it allows in vain.
 fn repeated(
