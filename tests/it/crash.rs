@@ -38,7 +38,7 @@ fn signal(name: &str) -> dyno::report::summary::WorkerExit {
 #[test]
 fn a_worker_that_exits_1_at_its_first_cycle_fails_the_run_at_once_by_name() {
     let (error, ended, summary) = death("exit1");
-    assert_says(&error, &["exited with code 1", "last words on stderr: the disk is on fire"]);
+    assert_says(&error, &["exited with code 1", "last lines on stderr: the disk is on fire"]);
     assert_eq!(summary.worker(1).and_then(|worker| worker.exit.clone()), Some(code(1)));
     assert_says(&ended.stderr, &["[1] the disk is on fire"]);
 }

@@ -248,7 +248,7 @@ pub(crate) fn parse(text: &str, path: impl fmt::Display) -> anyhow::Result<Summa
              version that wrote it",
             summary::SCHEMA
         ),
-        None => bail!("{path} is no summary of a run: it has no `schema`"),
+        None => bail!("{path} is not the summary of a run: it has no `schema`"),
     }
     serde_json::from_value(json).with_context(|| format!("{path} is damaged"))
 }

@@ -295,8 +295,8 @@ fn not_found(
             Kind::Bench | Kind::Example => "does not depend on it",
         };
         return anyhow::anyhow!(
-            "`{name}` ({}) is no benchmark of dyno: its package {reason}; {DYNO} belongs into its \
-             dependencies, and `cargo dyno init` puts it there",
+            "`{name}` ({}) does not use dyno: its package {reason}; add {DYNO} to its dependencies, or run \
+             `cargo dyno init`",
             described(other)
         );
     }

@@ -45,7 +45,7 @@ pub enum SegmentError {
 #[non_exhaustive]
 pub enum CodecError {
     /// The bytes do not decode.
-    #[error("a frame of {length} bytes that is no message: {source}")]
+    #[error("a frame of {length} bytes that is not a message: {source}")]
     Decode {
         /// The frame's length.
         length: usize,

@@ -99,7 +99,7 @@ pub fn take_notices() -> Vec<String> {
 
 /// Text that filters no spans.
 #[derive(Debug, thiserror::Error)]
-#[error("`{filter}` filters no spans ({source}): write targets, as in `my_lib,my_lib::db=info`")]
+#[error("invalid span filter `{filter}`: {source}; expected targets, such as `my_lib,my_lib::db=info`")]
 #[non_exhaustive]
 pub struct FilterError {
     /// What was given.
@@ -142,7 +142,7 @@ impl<S> Filter<S> for SpanFilter {
             return Interest::never();
         }
         if let Err(error) = Histogram::again(metadata.name()) {
-            notice(format!("a span of `{}` is no metric: {error}", metadata.target()));
+            notice(format!("a span of `{}` is not a metric: {error}", metadata.target()));
         }
         Interest::always()
     }

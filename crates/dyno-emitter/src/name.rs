@@ -69,7 +69,7 @@ pub enum NameError {
     },
     /// Too many others are there already.
     #[error(
-        "the metric `{name}` is one too many, over the limit of {max}: don't make names of values"
+        "cannot register the metric `{name}`: the limit is {max} names; do not build names from values"
     )]
     TooMany {
         /// The name that came too late.

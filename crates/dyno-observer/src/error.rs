@@ -14,7 +14,7 @@ use crate::process::ProcessId;
 #[non_exhaustive]
 pub enum HelloError {
     /// It is known already.
-    #[error("{process} said hello twice: as pid {before}, then as pid {now}")]
+    #[error("{process} sent two hellos: as pid {before}, then as pid {now}")]
     Twice {
         /// Which process.
         process: ProcessId,
@@ -150,7 +150,7 @@ pub enum AbsorbError {
         service: usize,
     },
     /// The primary runs no cycles.
-    #[error("the primary sent {count} cycles of its own")]
+    #[error("the primary sent {count} cycles, which workers alone run")]
     CyclesOfPrimary {
         /// How many.
         count: usize,

@@ -57,7 +57,7 @@ pub struct Received {
 #[non_exhaustive]
 pub enum TallyError {
     /// Nothing is known of the process.
-    #[error("{process} never said hello")]
+    #[error("{process} never sent its hello")]
     Unknown {
         /// Which process.
         process: ProcessId,

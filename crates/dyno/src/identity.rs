@@ -102,7 +102,7 @@ impl Claim {
         let socket = getsockopt(&std::io::stdin().as_fd(), sockopt::SockType);
         if socket != Ok(SockType::Stream) {
             return Self::Refused(format!(
-                "{VARIABLE} is set but standard input is no socket of a primary: unset it"
+                "{VARIABLE} is set but standard input is not a primary's socket: unset it"
             ));
         }
         Self::Worker(identity)

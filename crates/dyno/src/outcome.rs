@@ -43,7 +43,7 @@ pub enum Error {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The task's parameters are no struct that serde can name the fields of.
-    #[error("the task's parameters can't be taken: {0}")]
+    #[error("invalid task parameters: {0}")]
     Parameters(String),
     /// This process is a worker of another benchmark, which was not declared before this one ran.
     #[error(

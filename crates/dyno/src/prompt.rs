@@ -32,7 +32,7 @@ const LONG_ENOUGH: &str = "1h";
 /// Why the questions have no answers.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PromptError {
-    #[error("--prompt: there is no terminal to ask on; leave it out, and give flags")]
+    #[error("--prompt: it needs a terminal to ask on; leave it out, and give flags")]
     NoTerminal,
     #[error("interrupted: nothing was started")]
     Interrupted { signal: i32 },

@@ -87,7 +87,7 @@ impl<T> fmt::Debug for Typed<T> {
 /// [`task::<T>()`](task) for a type with state. What they return is a [`CycleReturn`]. A closure
 /// that takes the cycle has to say so: `|cycle: &Cycle| …`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no task that dyno can run",
+    message = "`{Self}` is not a task that dyno can run",
     label = "not a task",
     note = "a task is a closure or function, sync or async, that takes nothing or `&dyno::Cycle` \
             (write the type: `|cycle: &dyno::Cycle| …`) and returns a `dyno::CycleReturn`; or a \

@@ -167,7 +167,7 @@ fn readable(path: &Path) -> anyhow::Result<String> {
         whole.metadata().with_context(|| format!("can't read {STDIN} `{shown}`"))?.file_type();
     ensure!(
         kind.is_file() || kind.is_char_device(),
-        "can't use {STDIN} `{shown}`: it is no file, and each command reads it from its beginning"
+        "can't use {STDIN} `{shown}`: it is not a regular file, and each command reads it from its beginning"
     );
     std::fs::File::open(&whole).with_context(|| format!("can't read {STDIN} `{shown}`"))?;
     let text = whole.to_str().with_context(|| format!("{STDIN} `{shown}` is not UTF-8"))?;
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(refusal("--stdin -- true"), "--stdin names no file");
         let missing = "can't read --stdin `/nowhere/x`: No such file or directory (os error 2)";
         assert_eq!(refusal("--stdin /nowhere/x -- true"), missing);
-        assert!(refusal("--stdin / -- true").contains("it is no file"));
+        assert!(refusal("--stdin / -- true").contains("it is not a regular file"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn find(name: &str) -> anyhow::Result<PathBuf> {
         let metadata = path.metadata().with_context(|| format!("can't start `{name}`"))?;
         ensure!(
             metadata.is_file() && is_executable(path),
-            "can't start `{name}`: it is no file that may be executed here"
+            "can't start `{name}`: it is not a file that may be executed here"
         );
         return Ok(path.to_owned());
     }
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(refusal("no-such-command"), missing);
         let missing = "can't start `/nowhere/x`: No such file or directory (os error 2)";
         assert_eq!(refusal("/nowhere/x"), missing);
-        let folder = "can't start `/`: it is no file that may be executed here";
+        let folder = "can't start `/`: it is not a file that may be executed here";
         assert_eq!(refusal("/"), folder);
     }
 

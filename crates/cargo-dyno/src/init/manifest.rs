@@ -135,7 +135,7 @@ fn table<'a>(
     let style = if is_lines { Style::Lines } else { Style::Inline };
     item.as_table_like_mut()
         .map(|keys| Place { keys, style })
-        .with_context(|| format!("`{name}` is no table, but of type {found}"))
+        .with_context(|| format!("`{name}` is not a table but of type {found}"))
 }
 
 /// The entry of a target in `[[bench]]` or `[[bin]]`; where there is none, it is made: after its
@@ -172,7 +172,7 @@ fn target<'a>(
             let keys = entry.expect("it is there or has just been pushed");
             Ok(Place { keys, style: Style::Inline })
         }
-        other => bail!("`{kind}` is no array of tables, but of type {}", other.type_name()),
+        other => bail!("`{kind}` is not an array of tables but of type {}", other.type_name()),
     }
 }
 

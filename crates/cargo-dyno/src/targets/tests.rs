@@ -75,7 +75,7 @@ fn an_unknown_name_names_the_nearest_and_lists_those_that_exist() {
 fn a_target_without_dyno_is_refused_by_name() {
     let stranger = Target { reach: Reach::NoDyno, ..target("server", Kind::Bin, "a") };
     let line = refusal(&[stranger], &named("server"));
-    assert!(line.starts_with("`server` (bin of package `a`) is no benchmark of dyno"), "{line}");
+    assert!(line.starts_with("`server` (bin of package `a`) does not use dyno"), "{line}");
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn a_target_that_is_no_benchmark_is_refused() {
     let bench = Workbench::with_package();
     let ended = bench.dyno("a", "run server");
     assert!(
-        ended.refusal().starts_with("`server` (bin of package `a`) is no benchmark of dyno"),
+        ended.refusal().starts_with("`server` (bin of package `a`) does not use dyno"),
         "{ended:?}"
     );
 }

@@ -183,7 +183,7 @@ pub enum ParameterError {
         reason: String,
     },
     /// A task's parameters are named.
-    #[error("the parameters {name} are no struct: only named fields can be set")]
+    #[error("the parameters {name} are not a struct: only named fields can be set")]
     NoStruct {
         /// The type.
         name: &'static str,

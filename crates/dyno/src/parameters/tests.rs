@@ -167,22 +167,22 @@ fn times_have_a_unit_and_limits() {
             "5",
             "--duration 5: a time is a number with its unit, like 250ms, 5s or 2m",
         ),
-        (Setting::Duration, "0s", "--duration 0s: it is to be above zero, and at most 30days"),
-        (Setting::Duration, "0", "--duration 0: it is to be above zero, and at most 30days"),
+        (Setting::Duration, "0s", "--duration 0s: expected a time above zero and at most 30days"),
+        (Setting::Duration, "0", "--duration 0: expected a time above zero and at most 30days"),
         (
             Setting::Duration,
             "31days",
-            "--duration 31days: it is to be above zero, and at most 30days",
+            "--duration 31days: expected a time above zero and at most 30days",
         ),
         (
             Setting::Warmup,
             "31days",
-            "--warmup 31days: it is to be zero or more, and at most 30days",
+            "--warmup 31days: expected a time of zero or more and at most 30days",
         ),
         (
             Setting::DrainDeadline,
             "0s",
-            "--drain-deadline 0s: it is to be above zero, and at most 30days",
+            "--drain-deadline 0s: expected a time above zero and at most 30days",
         ),
     ] {
         assert_eq!(refusal(&flags(&[(setting, text)])), expected);

@@ -72,7 +72,7 @@ pub(super) fn span(text: &str) -> Reading<Duration> {
 
 /// A span of time that may be zero.
 pub(super) fn span_or_none(text: &str) -> Reading<Duration> {
-    span_from(text, Duration::ZERO, "zero or more")
+    span_from(text, Duration::ZERO, "of zero or more")
 }
 
 fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
@@ -81,7 +81,7 @@ fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
     match humantime::parse_duration(text) {
         Ok(span) if (least..=DURATION_MAX).contains(&span) => Ok(span),
         Ok(_) => Err(format!(
-            "it is to be {range}, and at most {}",
+            "expected a time {range} and at most {}",
             humantime::format_duration(DURATION_MAX),
         )),
         Err(_) => Err("a time is a number with its unit, like 250ms, 5s or 2m".to_owned()),

@@ -64,8 +64,8 @@ impl Faults {
     pub(super) fn sentences(&self) -> Vec<String> {
         let count = |told: &Told| match told.more {
             0 => told.sentence.clone(),
-            1 => format!("{} (and another worker alike)", told.sentence),
-            more => format!("{} (and {more} more workers alike)", told.sentence),
+            1 => format!("{} (and another worker in the same way)", told.sentence),
+            more => format!("{} (and {more} more workers in the same way)", told.sentence),
         };
         self.told.iter().map(count).collect()
     }
@@ -116,7 +116,7 @@ fn last_words(tail: &[String]) -> String {
     if tail.is_empty() {
         return String::new();
     }
-    format!("; its last words on stderr: {}", tail.join(" | "))
+    format!("; its last lines on stderr: {}", tail.join(" | "))
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(told, 1);
         assert_eq!(
             faults.sentences(),
-            ["worker 0 (pid 7) failed in `before`: refused (and 2 more workers alike)"]
+            ["worker 0 (pid 7) failed in `before`: refused (and 2 more workers in the same way)"]
         );
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn run() -> Run {
             verdict: Verdict::Unsustained,
             reasons: vec![
                 "the backlog grew by 52 cycles, where 3 are allowed".into(),
-                "2 of 250 cycles failed, where 0 may".into(),
+                "2 of 250 cycles failed; at most 0 may (--max-failed)".into(),
             ],
             warnings: Vec::new(),
             hint: "try `--rate 35`".into(),

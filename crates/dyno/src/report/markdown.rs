@@ -83,7 +83,7 @@ mod tests {
     const COMMENT: &str = r#"### shop: unsustained
 
 - the backlog grew by 52 cycles, where 3 are allowed
-- 2 of 250 cycles failed, where 0 may
+- 2 of 250 cycles failed; at most 0 may (--max-failed)
 
 | asked | delivered | cycles | backlog at most | at the end |
 |--:|--:|:--|--:|--:|

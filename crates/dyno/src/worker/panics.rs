@@ -36,7 +36,7 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
     let what = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) => text.as_str(),
-        (None, None) => "(a value that is no text)",
+        (None, None) => "(a value that is not text)",
     };
     match info.location() {
         Some(place) => format!("panicked at {}:{}: {what}", place.file(), place.line()),

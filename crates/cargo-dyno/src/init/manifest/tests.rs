@@ -171,7 +171,7 @@ fn what_is_no_table_is_named() {
     assert_eq!(refused("bench = 3"), "`bench` is no array of tables, but of type integer");
     assert_eq!(
         refused("dev-dependencies = 3"),
-        "`dev-dependencies` is no table, but of type integer"
+        "`dev-dependencies` is not a table but of type integer"
     );
     assert!(refused("[package\n").starts_with("not valid TOML"));
 }

@@ -108,7 +108,7 @@ fn only_structs_have_parameters() {
     assert!(TaskParameters::of(&()).unwrap().values().is_empty());
     assert_eq!(
         TaskParameters::of(&5).unwrap_err().to_string(),
-        "the parameters i32 are no struct: only named fields can be set"
+        "the parameters i32 are not a struct: only named fields can be set"
     );
 }
 

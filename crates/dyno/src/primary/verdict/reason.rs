@@ -10,9 +10,9 @@ use super::{BacklogSample, Evidence, LimitPassed, StoodStill};
 use crate::primary::plan::{OnBacklog, RATE_MIN, Rate, thousands};
 
 pub(super) const AFTER_ERROR: &str =
-    "mend the error first: the numbers are of a run that went wrong";
+    "fix the error first: these numbers are from a run that went wrong";
 pub(super) const AFTER_SIGNAL: &str =
-    "run again, to the end, for a verdict: the numbers are of a part of the window";
+    "run again to the end for a verdict: these numbers cover a part of the window";
 pub(super) const AFTER_NOTHING: &str = "give a longer --duration";
 pub(super) const AFTER_UNLEASED: &str =
     "leave the primary a core: use fewer --workers, or end what else runs on this machine";
@@ -212,7 +212,7 @@ pub(super) fn failed(evidence: &Evidence) -> String {
         abandoned => format!(" and {} had not ended at the drain deadline", thousands(abandoned)),
     };
     format!(
-        "{} of {} failed{abandoned}, where {} may",
+        "{} of {} failed{abandoned}; at most {} may (--max-failed)",
         thousands(counts.failed),
         cycles(counts.issued),
         evidence.max_failed,
@@ -248,8 +248,8 @@ pub(super) fn stalled_between(evidence: &Evidence) -> String {
     let stall = Duration::from_nanos(evidence.bus_stall_between_ns);
     let lost = stall.as_secs_f64() / evidence.window.as_secs_f64();
     format!(
-        "workers waited for {} of the window's {} to hand over what they measured: no time is wrong \
-         by it, but about {} more cycles could have run",
+        "workers waited for {} of the window's {} to hand over what they measured: no measured \
+         time is wrong because of it, but about {} more cycles could have run",
         seconds(stall),
         seconds(evidence.window),
         percent(lost / (1.0 - lost).max(0.01)),
@@ -320,7 +320,7 @@ pub(super) fn lower_rate(evidence: &Evidence) -> String {
 
 pub(super) fn higher_rate(rate: f64) -> String {
     if rate >= RATE_MAX {
-        return "this is the highest rate that can be asked for".to_owned();
+        return "this is the highest rate that dyno issues".to_owned();
     }
     let next = two_digits((rate * NEXT_RATE_FACTOR).min(RATE_MAX));
     format!("try --rate {next} to find where it ends")
@@ -329,7 +329,7 @@ pub(super) fn higher_rate(rate: f64) -> String {
 pub(super) fn some_rate(evidence: &Evidence) -> String {
     match next_below(evidence) {
         Some(rate) => {
-            format!("a closed loop hides waiting: try --rate {rate} to see whether that is held")
+            format!("a closed loop hides waiting: try --rate {rate} to see whether that rate is sustained")
         }
         None => "a closed loop hides waiting: try a --rate".to_owned(),
     }

@@ -79,7 +79,7 @@ fn a_closed_loop_is_completed_whatever_is_in_flight() {
         &closed,
         Verdict::Completed,
         "a closed loop ran 250 cycles in 5s, all completed",
-        "a closed loop hides waiting: try --rate 45 to see whether that is held",
+        "a closed loop hides waiting: try --rate 45 to see whether that rate is sustained",
     );
 }
 
@@ -90,7 +90,7 @@ fn failed_and_abandoned_cycles_count_against_the_same_limit() {
     check(
         &failed,
         Verdict::Failed,
-        "2 of 250 cycles failed and 1 had not ended at the drain deadline, where 0 may",
+        "2 of 250 cycles failed and 1 had not ended at the drain deadline; at most 0 may (--max-failed)",
         "read the errors; where some are expected, allow them: --max-failed 1%",
     );
     failed.max_failed = MaxFailed::Share(0.01);
@@ -290,7 +290,7 @@ fn a_signal_says_how_far_the_run_had_come() {
         &interrupted,
         Verdict::Interrupted { signal: 2 },
         "SIGINT ended the run 1.25s into its window of 5s, with 61 of 62 cycles completed",
-        "run again, to the end, for a verdict: the numbers are of a part of the window",
+        "run again to the end for a verdict: these numbers cover a part of the window",
     );
 }
 
@@ -299,7 +299,7 @@ fn an_error_is_told_as_it_came_and_a_loss_without_one_is_an_error() {
     let errors = vec!["worker 1 (pid 42) was killed by SIGKILL".to_owned()];
     let mut died = Evidence { errors, ..evidence() };
     died.cycles.lost = 3;
-    let hint = "mend the error first: the numbers are of a run that went wrong";
+    let hint = "fix the error first: these numbers are from a run that went wrong";
     check(&died, Verdict::Error, "worker 1 (pid 42) was killed by SIGKILL", hint);
     died.errors.clear();
     check(&died, Verdict::Error, "what became of 3 of 250 cycles is unknown", hint);

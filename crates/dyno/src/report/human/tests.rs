@@ -30,7 +30,7 @@ errors of cycles
 warning: this is a debug build: add --release
 
 unsustained: the backlog grew by 52 cycles, where 3 are allowed
-also: 2 of 250 cycles failed, where 0 may
+also: 2 of 250 cycles failed; at most 0 may (--max-failed)
 next: try `--rate 35`
 ";
 
