@@ -1,9 +1,9 @@
 //! The arithmetic of due times, on which both ends must agree to the bit.
 //!
 //! A [`Segment`] defines the due times from an instant on. The primary sends it once. Each worker
-//! walks its share of it with a [`Cursor`], and the primary walks the same cursors: it knows without
-//! a message how many cycles each worker owes. That makes this arithmetic a part of the protocol,
-//! which is why it belongs to the bus.
+//! walks its share of it with a [`Cursor`], and the primary walks the same cursors: it knows
+//! without a message how many cycles each worker owes. That makes this arithmetic a part of the
+//! protocol, which is why it belongs to the bus.
 //!
 //! Nothing here reads a clock or remembers the outcome of a cycle.
 

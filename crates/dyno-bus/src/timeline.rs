@@ -2,10 +2,10 @@
 //! when they ended.
 //!
 //! A [`Batch`](crate::message::Batch) carries how long cycles waited and ran, but not when they
-//! were due. The verdict needs that too: it asks whether later cycles take longer than earlier ones,
-//! and how many were in flight at each moment. So each worker keeps a [`Timeline`], which cuts the
-//! measured window into [`SLOTS`] by the times at which cycles ended, and into [`PARTS`] by the
-//! times at which they were due. It sends the timeline once, with its account.
+//! were due. The verdict needs that too: it asks whether later cycles take longer than earlier
+//! ones, and how many were in flight at each moment. So each worker keeps a [`Timeline`], which
+//! cuts the measured window into [`SLOTS`] by the times at which cycles ended, and into [`PARTS`]
+//! by the times at which they were due. It sends the timeline once, with its account.
 //!
 //! A [`Grid`] is the arithmetic of these cuts, on which worker and primary agree. The loop passes a
 //! cycle's due time to the bus thread as a [place](Grid::place), a quarter of a slot long, in the
