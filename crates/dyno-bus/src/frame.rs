@@ -26,6 +26,7 @@ impl FrameBuffer {
     /// Returns room for the next bytes; [`filled`](Self::filled) reports how many arrived.
     pub fn room(&mut self) -> &mut [u8] {
         if self.taken == self.filled {
+            // No byte waits, so the buffer is used from its start again.
             (self.taken, self.filled) = (0, 0);
         } else if self.bytes.len() - self.filled < READ_SIZE && self.taken > 0 {
             // Only a frame's beginning is ever moved.

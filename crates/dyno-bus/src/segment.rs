@@ -275,6 +275,7 @@ impl Cursor {
                 Pace::Open { .. } => self.at,
                 Pace::Closed { .. } => now.max(segment.t0),
             };
+            // A cycle due at the next segment's start or later is not one of this segment.
             match self.segments.get(1) {
                 Some(next) if at >= next.t0 => self.leave(),
                 _ => return Some(Due { index: self.index, at, phase: segment.phase }),
@@ -314,9 +315,11 @@ impl Cursor {
     pub fn pass(&mut self, time: Time) -> PerPhase<u64> {
         let mut passed = PerPhase::default();
         while let Some(segment) = self.segments.front() {
+            // The segment ends at the start of the next one.
             let end = self.segments.get(1).map_or(time, |next| next.t0.min(time));
             let count = match segment.pace {
                 Pace::Open { rate, arrivals: Arrivals::Uniform } => {
+                    // On a grid the number follows from the indices, without a walk.
                     let limit = segment.first_not_before(end.max(segment.t0), rate);
                     let stop = self.share.at_least(limit.max(self.index));
                     let count = (stop - self.index) / u64::from(self.share.workers);
@@ -324,6 +327,7 @@ impl Cursor {
                     self.at = segment.due(stop, rate);
                     count
                 }
+                // Each random gap has to be drawn, in order, as the worker draws it.
                 Pace::Open { .. } => {
                     let mut count = 0;
                     while self.at < end {
@@ -336,6 +340,7 @@ impl Cursor {
             };
             let phase = self.segments[0].phase;
             passed[phase] += count;
+            // No cycle of this segment is left before its end, so the walk goes on in the next one.
             match self.segments.get(1) {
                 Some(next) if next.t0 <= time => self.leave(),
                 _ => break,

@@ -205,6 +205,7 @@ impl Timeline {
         {
             *age += 1;
         }
+        // Only cycles that were due in the window belong to a part of it.
         if due_slot >= SLOTS {
             let part = (due_slot - SLOTS) / (SLOTS / PARTS);
             let windows = 1.0 / grid.window_ns as f64;

@@ -76,6 +76,7 @@ impl Kept {
             let gap = |index: &usize| {
                 self.snapshots[index + 1].until.nanos_since(self.snapshots[index - 1].until)
             };
+            // The first and the newest snapshot have one neighbour each, and are always kept.
             let inner = 1..self.snapshots.len() - 1;
             let closest = inner.min_by_key(gap).expect("more than two are kept");
             self.snapshots.remove(closest);

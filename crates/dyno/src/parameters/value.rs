@@ -88,7 +88,7 @@ fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
     }
 }
 
-/// A number of workers; `None` for as many as the machine runs at once.
+/// Parses a number of workers; `None` for `auto`, which is as many as the machine runs at once.
 pub(super) fn workers(text: &str) -> Reading<Option<u32>> {
     if text.eq_ignore_ascii_case(AUTO) {
         return Ok(None);
