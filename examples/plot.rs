@@ -1,4 +1,4 @@
-//! A live view of one's own: `on_tick` gets the list of all processes about five times a second.
+//! A custom live view: `on_tick` gets the list of all processes about five times a second.
 //!
 //! `cargo run --release --example plot` draws the mean `service` of each worker over time, above a
 //! table of all metrics. `-P us=500` makes a cycle longer.
@@ -8,10 +8,10 @@ use std::hint::black_box;
 use dyno::{List, Stat};
 use serde::{Deserialize, Serialize};
 
-/// What the command line can set: `-P us=500`.
+/// The parameters that the command line can set: `-P us=500`.
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// How long a cycle computes, in microseconds.
+    /// The time that a cycle computes, in microseconds.
     us: u64,
 }
 
@@ -30,7 +30,7 @@ fn draw(list: &List) -> String {
     format!("{plot}\n{}\n{}", workers.pick(Stat::Mean), list.primary().pick(Stat::Last))
 }
 
-/// About as many microseconds of arithmetic as asked for.
+/// Does arithmetic for about this many microseconds.
 fn compute(us: u64) -> u64 {
     (0..us * 300).fold(1_u64, |sum, next| black_box(sum.wrapping_mul(31).wrapping_add(next)))
 }

@@ -1,16 +1,16 @@
-//! An async task: how many cycles are in flight is the rate times how long each takes.
+//! An async task: the number of cycles in flight is the rate times the time that each takes.
 //!
-//! `cargo run --release --example sleep` asks for 50 cycles a second of 50 ms each: about 2.5 are
-//! in flight at any time, which is no backlog problem. `-P ms=500` makes it 25.
+//! `cargo run --release --example sleep` issues 50 cycles a second of 50 ms each: about 2.5 are in
+//! flight at any time, which is not a backlog that grows. With `-P ms=500` it is 25.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What the command line can set: `-P ms=500`.
+/// The parameters that the command line can set: `-P ms=500`.
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// How long a cycle sleeps, in milliseconds.
+    /// The time that a cycle sleeps, in milliseconds.
     ms: u64,
 }
 

@@ -1,23 +1,23 @@
-//! Spans of `tracing` as metrics: each span of the benchmark's crate becomes one of its name.
+//! Spans of `tracing` as metrics: each span of the benchmark's crate becomes a metric of its name.
 //!
-//! `cargo run --release --example spans` shows `parse` and `sum` beside the built-in metrics;
-//! `-P rows=10000` makes them longer. No subscriber has to be installed; a program that has its
-//! own adds `dyno::layer()` to it.
+//! `cargo run --release --example spans` shows `parse` and `sum` next to the built-in metrics;
+//! `-P rows=10000` makes them longer. You need not install a subscriber; if your program has one,
+//! add `dyno::layer()` to it.
 
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-/// What the command line can set: `-P rows=10000`.
+/// The parameters that the command line can set: `-P rows=10000`.
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// How many rows a cycle reads.
+    /// The number of rows that a cycle reads.
     rows: usize,
 }
 
 fn main() -> dyno::Outcome {
     dyno::bench("spans", |cycle: &dyno::Cycle| {
         let rows = parse(cycle.parameters::<Parameters>().rows);
-        // The same by hand: a closure, measured under a name.
+        // Without a span: a closure, measured under a name.
         dyno::measure("sum", || rows.iter().sum::<u64>())
     })
     .parameters(Parameters { rows: 1_000 })

@@ -1,24 +1,24 @@
 //! Does `fibonacci` sustain this rate?
 //!
-//! A sync task, a parameter of its own, a metric of its own, and a plot. It runs by
-//! `cargo run --release --example fibonacci` and asks for 50 cycles a second; behind a `--`,
-//! `-R 200` asks for 200, `-P n=35` makes each cycle larger, and `--help` lists all flags.
+//! A sync task with a parameter, an additional metric, and a plot. Run it with
+//! `cargo run --release --example fibonacci`: it issues 50 cycles a second. After a `--`,
+//! `-R 200` issues 200, `-P n=35` makes each cycle larger, and `--help` lists all flags.
 
 use serde::{Deserialize, Serialize};
 
-/// What the command line can set: `-P n=35`.
+/// The parameters that the command line can set: `-P n=35`.
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// Which number of the sequence is asked for.
+    /// The index in the sequence of the number to compute.
     n: u32,
 }
 
 fn main() -> dyno::Outcome {
-    // A metric of your own, beside `wait`, `service`, `response` and `loop_lag`.
+    // Your own metric, in addition to `wait`, `service`, `response` and `loop_lag`.
     let number = dyno::histogram("number");
 
     dyno::bench("fibonacci", move |cycle: &dyno::Cycle| {
-        // What stands here is measured: put your own code in its place.
+        // This code is measured: replace it with your own.
         let n = cycle.parameters::<Parameters>().n;
         number.record(fibonacci(n));
     })

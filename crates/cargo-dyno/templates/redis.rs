@@ -1,10 +1,9 @@
 //! Does Redis sustain this rate of writes and reads?
 //!
 //! A task with state: each worker opens its connection before its first cycle and closes it after
-//! its last. It runs by `cargo run --release --example redis`; behind a `--`, `-R 5k` asks for
-//! 5,000 cycles a second, and `-P bytes=4096` writes larger values. The server is the one at
-//! `-P url=…` or `REDIS_URL`; without either, a private one is started for the run, on a Unix
-//! socket.
+//! its last. Run it with `cargo run --release --example redis`. After a `--`, `-R 5k` issues 5,000
+//! cycles a second, and `-P bytes=4096` writes larger values. The server is the one at `-P url=…`
+//! or `REDIS_URL`; without either, a private server is started for the run, on a Unix socket.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
@@ -16,16 +15,16 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
 
-/// What the command line can set: `-P bytes=4096`.
+/// The parameters that the command line can set: `-P bytes=4096`.
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// Where the server is; empty for a private one.
+    /// The URL of the server; empty for a private one.
     url: String,
-    /// The size of a value.
+    /// The size of a value, in bytes.
     bytes: usize,
 }
 
-/// What each worker keeps: a connection of its own.
+/// The state of each worker: its connection, and the value that it writes.
 struct Client {
     connection: MultiplexedConnection,
     value: Vec<u8>,
@@ -69,7 +68,7 @@ fn main() -> dyno::Outcome {
     dyno::bench("redis", dyno::task::<Client>())
         .parameters(Parameters { url, bytes: 64 })
         .rate(1_000.0)
-        // Both run in the primary alone: before any worker is started, and when all are gone.
+        // Both hooks run in the primary only: before any worker is started, and when all are gone.
         .before(move |parameters| {
             if parameters.values()["url"] == "" {
                 let server = Server::start()?;
@@ -85,8 +84,8 @@ fn main() -> dyno::Outcome {
         .main()
 }
 
-/// A server for one run. It ends with this process, however that ends: a shell stands between the
-/// two and reads our end of a pipe until there is none.
+/// A server for one run. It ends with this process, even if that is killed: a shell between the two
+/// reads a pipe from this process until the pipe is closed, and then stops the server.
 struct Server {
     shell: Child,
     folder: PathBuf,
@@ -113,7 +112,7 @@ impl Server {
             .spawn()?;
         let mut log = BufReader::new(shell.stdout.take().ok_or("its output is not piped")?);
         let mut line = String::new();
-        // Its wording changed over the versions, but not these words.
+        // The line differs between versions, but these words are in all of them.
         while !line.to_lowercase().contains("ready to accept connections") {
             line.clear();
             if log.read_line(&mut line)? == 0 {
@@ -133,7 +132,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
-        // The shell has removed the folder by the time that it ends.
+        // The shell removes the folder before it ends.
         let _ended = self.shell.wait();
     }
 }

@@ -20,19 +20,19 @@ impl Time {
     /// Later than every instant that a clock will show.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// The instant this many nanoseconds after the clock's start.
+    /// Returns the instant this many nanoseconds after the clock's start.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// Nanoseconds since the clock's start.
+    /// Returns the nanoseconds since the clock's start.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Nanoseconds from `earlier` to `self`; zero where `earlier` is the later one.
+    /// Returns the nanoseconds from `earlier` to `self`; zero if `earlier` is the later one.
     #[must_use]
     pub const fn nanos_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -56,19 +56,19 @@ impl Add<Duration> for Time {
 impl Sub for Time {
     type Output = Duration;
 
-    /// The span between two instants; zero where `earlier` is the later one.
+    /// Returns the span between two instants; zero if `earlier` is the later one.
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.nanos_since(earlier))
     }
 }
 
-/// A duration in whole nanoseconds, at most `u64::MAX` (584 years).
+/// Returns a duration in whole nanoseconds, at most `u64::MAX` (584 years).
 #[must_use]
 pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Now, on the clock that all processes of this host share.
+/// Returns the current time, on the clock that all processes of this host share.
 ///
 /// # Panics
 /// Never on a Unix system: `CLOCK_MONOTONIC` is required by POSIX.
@@ -80,7 +80,7 @@ pub fn now() -> Time {
     Time(time.tv_sec().cast_unsigned() * 1_000_000_000 + time.tv_nsec().cast_unsigned())
 }
 
-/// Wall time since the Unix epoch: to stamp a run, never to measure.
+/// Returns the wall time since the Unix epoch: to stamp a run, never to measure.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place where wall time is read")]
 pub fn wall() -> Duration {

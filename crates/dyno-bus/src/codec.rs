@@ -1,8 +1,8 @@
-//! Messages to bytes and back. The only file that knows `bincode`.
+//! The codec, from messages to bytes and back. This is the only file that knows `bincode`.
 //!
-//! A frame is decoded only when it is whole, under a limit on what it may make us allocate, and
-//! it must hold one message exactly: without that check, a message of another version decodes
-//! into plausible wrong numbers.
+//! A frame is decoded only when it is whole, with a limit on what it may make the decoder
+//! allocate, and it must hold exactly one message: without that check, a message of another
+//! version decodes into plausible wrong numbers.
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
@@ -17,7 +17,7 @@ fn config() -> Config {
     bincode::config::standard().with_limit::<FRAME_MAX>()
 }
 
-/// Appends the message to `out` as a whole frame, prefix and all; on an error `out` is as before.
+/// Appends the message to `out` as a whole frame, with its prefix. On an error `out` is unchanged.
 ///
 /// # Errors
 /// If the message is longer than [`FRAME_MAX`], which the limits in [`crate::message`] rule out.
@@ -40,10 +40,10 @@ pub fn encode<M: Serialize>(message: &M, out: &mut Vec<u8>) -> Result<(), CodecE
     Ok(())
 }
 
-/// The message that a whole frame holds.
+/// Returns the message that a whole frame holds.
 ///
 /// # Errors
-/// If the bytes are no message, or hold more than one.
+/// If the bytes do not decode, or if some are left over after the message.
 pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> Result<M, CodecError> {
     let length = frame.len();
     let (message, consumed) = bincode::serde::borrow_decode_from_slice(frame, config())

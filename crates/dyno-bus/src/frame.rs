@@ -1,6 +1,7 @@
-//! Frames: a `u32` length, little-endian, then that many bytes. Pure: no socket, no message.
+//! Frames: a `u32` length, little-endian, then that many bytes. No socket and no message is known
+//! here.
 //!
-//! The length is checked before anything is allocated for it, and only whole frames are shown.
+//! The length is checked before anything is allocated for it, and only whole frames are returned.
 
 use crate::FrameError;
 
@@ -8,23 +9,24 @@ use crate::FrameError;
 pub const FRAME_MAX: usize = 1 << 20;
 /// Bytes of the length prefix.
 pub const PREFIX: usize = size_of::<u32>();
-/// What is read at a time: larger reads no longer gain anything.
+/// The least room for one read, in bytes: larger reads are not faster.
 const READ_SIZE: usize = 64 * 1024;
 
 /// Bytes as they arrive, and the whole frames among them.
 #[derive(Debug, Default)]
 pub struct FrameBuffer {
     bytes: Vec<u8>,
-    /// What has been taken from the front.
+    /// The bytes at the front that belong to frames that were returned.
     taken: usize,
-    /// What has been filled in.
+    /// The bytes that have arrived, those that were taken included; the rest is room.
     filled: usize,
 }
 
 impl FrameBuffer {
-    /// Room for what arrives next; [`filled`](Self::filled) says how much did.
+    /// Returns room for the next bytes; [`filled`](Self::filled) reports how many arrived.
     pub fn room(&mut self) -> &mut [u8] {
         if self.taken == self.filled {
+            // No byte waits, so the buffer is used from its start again.
             (self.taken, self.filled) = (0, 0);
         } else if self.bytes.len() - self.filled < READ_SIZE && self.taken > 0 {
             // Only a frame's beginning is ever moved.
@@ -34,26 +36,26 @@ impl FrameBuffer {
         }
         let free = self.bytes.len() - self.filled;
         if free < READ_SIZE {
-            // Copied, because `resize` goes byte by byte where nothing is optimised: in tests.
+            // Copied, because without optimisations, as in tests, `resize` goes byte by byte.
             self.bytes.extend_from_slice(&[0; READ_SIZE][free..]);
         }
         &mut self.bytes[self.filled..]
     }
 
-    /// Takes note that `count` bytes of [`room`](Self::room) were filled in.
+    /// Records that the first `count` bytes of [`room`](Self::room) have been filled in.
     ///
     /// # Panics
-    /// If there was no room for as many.
+    /// If there was room for fewer bytes.
     pub fn filled(&mut self, count: usize) {
         assert!(self.filled + count <= self.bytes.len(), "more bytes than there was room for");
         self.filled += count;
     }
 
-    /// The next whole frame, without its prefix; `None` while there is none yet.
+    /// Returns the next frame, without its prefix; `None` until all of it has arrived.
     ///
     /// # Errors
-    /// If a prefix says 0 or more than [`FRAME_MAX`]. The stream is lost then: there is no way to
-    /// find the next frame.
+    /// If the length in a prefix is 0 or more than [`FRAME_MAX`]. The stream is lost then, because
+    /// the next frame can't be found.
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, FrameError> {
         let waiting = &self.bytes[self.taken..self.filled];
         let Some(length) = length_of(waiting)? else { return Ok(None) };
@@ -65,8 +67,8 @@ impl FrameBuffer {
         Ok(Some(&self.bytes[start..start + length]))
     }
 
-    /// Bytes of an incomplete frame, and its whole length as far as that is known; `None` between
-    /// frames.
+    /// Returns the number of bytes of an incomplete frame and its whole length, which is that of
+    /// the prefix alone while the prefix is incomplete; `None` between frames.
     #[must_use]
     pub fn incomplete(&self) -> Option<(usize, usize)> {
         let waiting = &self.bytes[self.taken..self.filled];
@@ -78,7 +80,7 @@ impl FrameBuffer {
     }
 }
 
-/// The length that a prefix says; `None` while the prefix is not whole.
+/// Returns the length in a prefix; `None` while the prefix is incomplete.
 fn length_of(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
     let Some(prefix) = bytes.first_chunk::<PREFIX>() else { return Ok(None) };
     let length = u32::from_le_bytes(*prefix) as usize;

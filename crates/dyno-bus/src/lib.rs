@@ -1,9 +1,9 @@
-//! What carries measurements and commands between dyno's processes: one bus per process.
+//! The bus that carries measurements and commands between dyno's processes, one for each process.
 //!
 //! # The protocol on one page
 //!
-//! A primary and each of its workers share one connected pair of stream sockets. What travels on
-//! it are *frames*: a `u32` length, little-endian, then that many bytes, which are one *message*.
+//! A primary and each of its workers share one connected pair of stream sockets. It carries
+//! *frames*: a `u32` length, little-endian, then that many bytes, which are one *message*.
 //! [`Command`]s go to the worker, [`Report`]s come from it.
 //!
 //! ```text
@@ -22,8 +22,8 @@
 //!
 //! This crate owns the types on the wire ([`message`]), the arithmetic on which both ends must
 //! agree to the bit ([`segment`]), the bytes ([`frame`], [`codec`]), and the two links that move
-//! them: a Unix socket ([`link`]) and memory ([`local`]). It refuses to know what a metric means,
-//! when to send, or what a verdict is. [`clock`] is the only source of time of all of dyno.
+//! them: a Unix socket ([`link`]) and memory ([`local`]). It does not know what a metric means,
+//! when to send, or what a verdict is. [`clock`] is the only source of time in dyno.
 
 pub mod clock;
 pub mod codec;

@@ -1,11 +1,11 @@
 //! A link: messages over a byte stream that never blocks.
 //!
 //! It is generic over the stream, so that the same code runs over a Unix socket and over memory
-//! ([`crate::local`]). Sending only queues; [`Link::flush`] writes what the peer takes. The queue
-//! is bounded: a peer that does not read is an error, not a memory leak.
+//! ([`crate::local`]). Sending only queues; [`Link::flush`] writes as much as the peer accepts. The
+//! queue is bounded: a peer that does not read is an error, not a memory leak.
 //!
-//! A link never stops reading because the peer is gone. What was written before the peer died is
-//! still to be read, and on a socket one `ECONNRESET` may stand before the end of the file.
+//! A link never stops reading because the peer is gone. The bytes that the peer wrote before it
+//! died are still to be read, and on a socket one `ECONNRESET` may come before the end of the file.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::marker::PhantomData;
@@ -23,23 +23,23 @@ use crate::{LinkError, codec};
 /// The most bytes that wait for the peer: eight of the largest frames.
 pub const OUTBOX_MAX: usize = 8 << 20;
 
-/// What a link had to give.
+/// The outcome of one attempt to receive a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received<M> {
-    /// A message.
+    /// A message that arrived whole and was decoded.
     Message(M),
-    /// Nothing now; more may come.
+    /// No whole message has arrived yet; one may still come.
     NotYet,
-    /// The peer closed, between two frames: nothing will come.
+    /// The peer closed its end between two frames: no message will follow.
     Closed,
 }
 
-/// Whether the peer took all that was queued.
+/// The state of the queue after a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flushed {
-    /// Nothing waits.
+    /// All bytes were written: the queue is empty.
     All,
-    /// Some waits until the peer reads.
+    /// Some bytes wait until the peer reads.
     Partly,
 }
 
@@ -49,14 +49,15 @@ pub struct Link<S, In, Out> {
     stream: S,
     inbox: FrameBuffer,
     outbox: Vec<u8>,
-    /// What of the outbox has been written.
+    /// The bytes at the front of the outbox that have been written.
     written: usize,
-    /// The peer's end of file has been read.
+    /// `true` once the peer's end of file has been read.
     ended: bool,
     messages: PhantomData<fn(Out) -> In>,
 }
 
-/// A connected pair of stream sockets: closed on exec, so that no grandchild holds them open.
+/// Creates a connected pair of stream sockets: closed on exec, so that no grandchild holds them
+/// open.
 ///
 /// # Errors
 /// If the process has no descriptors left.
@@ -70,7 +71,7 @@ pub fn pair() -> Result<(UnixStream, OwnedFd), LinkError> {
 }
 
 impl<In, Out> Link<UnixStream, In, Out> {
-    /// A link over a connected socket, which it makes non-blocking.
+    /// Creates a link over a connected socket, and makes the socket non-blocking.
     ///
     /// # Errors
     /// If the socket can't be made non-blocking.
@@ -83,7 +84,7 @@ impl<In, Out> Link<UnixStream, In, Out> {
 }
 
 impl<S, In, Out> Link<S, In, Out> {
-    /// A link over a stream that answers [`ErrorKind::WouldBlock`] rather than block.
+    /// Creates a link over a stream that returns [`ErrorKind::WouldBlock`] rather than block.
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -95,12 +96,12 @@ impl<S, In, Out> Link<S, In, Out> {
         }
     }
 
-    /// The stream, to wait for.
+    /// Returns the stream, so that the caller can wait until it is readable or writable.
     pub fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// Bytes that wait to be written.
+    /// Returns the number of bytes that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.outbox.len() - self.written
@@ -108,11 +109,12 @@ impl<S, In, Out> Link<S, In, Out> {
 }
 
 impl<S: Read, In: DeserializeOwned, Out> Link<S, In, Out> {
-    /// The next message, if one is whole; reads once if none is.
+    /// Returns the next message, and reads from the stream until one is whole or nothing more has
+    /// arrived.
     ///
     /// # Errors
-    /// If the peer's bytes are no messages, end inside one, or can't be read. The link is over
-    /// then.
+    /// If the peer's bytes are not valid messages, end inside one, or can't be read. The link can't
+    /// be used after that.
     pub fn receive(&mut self) -> Result<Received<In>, LinkError> {
         loop {
             if let Some(frame) = self.inbox.next_frame()? {
@@ -129,8 +131,8 @@ impl<S: Read, In: DeserializeOwned, Out> Link<S, In, Out> {
                 Ok(count) => self.inbox.filled(count),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return Ok(Received::NotYet),
-                    // A reset says that the peer closed with something unread, once: what it
-                    // wrote before, and the end of the file, are still to come.
+                    // A reset means that the peer closed with bytes unread. It is reported once:
+                    // the bytes that the peer wrote before, and the end of file, still follow.
                     ErrorKind::Interrupted | ErrorKind::ConnectionReset => {}
                     _ => return Err(LinkError::Io { operation: "read", source: error }),
                 },
@@ -143,7 +145,7 @@ impl<S: Write, In, Out: Serialize> Link<S, In, Out> {
     /// Queues a message; [`flush`](Self::flush) writes it.
     ///
     /// # Errors
-    /// If the message is too long, or [`OUTBOX_MAX`] bytes wait already.
+    /// If the message is too long, or more than [`OUTBOX_MAX`] bytes already wait.
     pub fn send(&mut self, message: &Out) -> Result<(), LinkError> {
         if self.queued() > OUTBOX_MAX {
             return Err(LinkError::OutboxFull { queued: self.queued(), max: OUTBOX_MAX });
@@ -152,11 +154,11 @@ impl<S: Write, In, Out: Serialize> Link<S, In, Out> {
         Ok(())
     }
 
-    /// Writes what is queued, as far as the peer takes it.
+    /// Writes the queued bytes, as many as the peer accepts.
     ///
     /// # Errors
-    /// [`LinkError::PeerGone`] if nobody will read it (the queue is dropped; reading may go on),
-    /// or what the kernel says.
+    /// [`LinkError::PeerGone`] if the peer has closed its end: the queue is dropped, and reading
+    /// may go on. [`LinkError::Io`] for every other error of the kernel.
     pub fn flush(&mut self) -> Result<Flushed, LinkError> {
         while self.written < self.outbox.len() {
             match self.stream.write(&self.outbox[self.written..]) {
@@ -184,7 +186,8 @@ impl<S: Write, In, Out: Serialize> Link<S, In, Out> {
         self.written = 0;
     }
 
-    /// Drops what is written once it is more than what waits: each byte moves at most once.
+    /// Drops the written bytes once they are more than those that wait, so that each byte moves at
+    /// most once.
     fn compact(&mut self) {
         if self.written > self.queued() {
             self.outbox.drain(..self.written);
@@ -193,8 +196,8 @@ impl<S: Write, In, Out: Serialize> Link<S, In, Out> {
     }
 }
 
-/// Whether what was not written may be written later: the peer is slow, or the kernel has no memory
-/// for a socket at this moment. Whoever waits for a peer has a deadline for it either way.
+/// Returns `true` if the write may succeed later: the peer is slow, or the kernel has no memory for
+/// a socket at this moment. Either way, the caller has a deadline for its peer.
 fn is_for_now(error: &io::Error) -> bool {
     let short_of_memory = [Errno::ENOBUFS, Errno::ENOMEM].map(|errno| errno as i32);
     error.kind() == ErrorKind::WouldBlock
@@ -234,7 +237,7 @@ mod tests {
     #[test]
     fn what_a_dead_peer_wrote_is_read_to_the_end() {
         let (mut primary, mut worker) = sockets();
-        // Unread data in the peer's queue makes our read say ECONNRESET once.
+        // Unread data in the peer's queue makes our read fail with ECONNRESET once.
         primary.send(&Command::Drain).expect("room");
         primary.flush().expect("open");
         for _ in 0..3 {

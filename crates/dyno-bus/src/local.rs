@@ -1,14 +1,15 @@
-//! The in-process stream: a pair of ends in memory that behave as a socket's do.
+//! The in-process stream: a pair of ends in memory that behave like those of a socket.
 //!
-//! Bounded, non-blocking, and read to the end after the peer has gone. The primary's own emitter
-//! publishes over it, so that the observer sees the primary as one process among others; tests
-//! run both state machines over it, in chunks as small as one byte.
+//! It is bounded, does not block, and can be read to the end after the peer is gone. The primary's
+//! own emitter publishes over it, so that the observer sees the primary as one process among
+//! others. Tests run both state machines over it, in chunks as small as one byte.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What an end holds at most before it answers [`ErrorKind::WouldBlock`]; a socket's default.
+/// The most bytes that wait in one direction before a write returns [`ErrorKind::WouldBlock`]; the
+/// default of a socket.
 pub const CAPACITY: usize = 208 * 1024;
 
 /// One end of an in-memory stream.
@@ -27,14 +28,14 @@ struct Channel {
     closed: bool,
 }
 
-/// Two connected ends.
+/// Creates two connected ends, each with room for [`CAPACITY`] bytes.
 #[must_use]
 pub fn pair() -> (Local, Local) {
     pair_with(CAPACITY, usize::MAX)
 }
 
-/// Two connected ends that hold at most `capacity` bytes each way and move at most `chunk` at a
-/// time.
+/// Creates two connected ends that hold at most `capacity` bytes each way and move at most `chunk`
+/// bytes at a time.
 #[must_use]
 pub fn pair_with(capacity: usize, chunk: usize) -> (Local, Local) {
     let channel =
@@ -47,7 +48,7 @@ pub fn pair_with(capacity: usize, chunk: usize) -> (Local, Local) {
 }
 
 fn lock(channel: &Mutex<Channel>) -> MutexGuard<'_, Channel> {
-    // Nothing panics while it holds the lock; if it did, bytes are still bytes.
+    // Nothing panics while it holds the lock. If something did, the bytes would still be valid.
     channel.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 

@@ -1,9 +1,10 @@
-//! The messages: one closed enum per direction, and what they hold.
+//! The messages: one closed enum per direction, and the types of their fields.
 //!
-//! Codecs are positional, so order and types here are the protocol: a change of either raises
-//! [`VERSION`]. `Hello` stands first in [`Report`] and never changes, so that two versions can at
-//! least say so. No recursion, no zero-sized elements, none of serde's `flatten`, `tag` or
-//! `skip_serializing_if`: each of them breaks a positional codec or its limit.
+//! The codec is positional, so order and types here are the protocol: a change of either raises
+//! [`VERSION`]. `Hello` is the first variant of [`Report`] and never changes, so that two processes
+//! of different versions can at least report that. No recursion, no zero-sized elements, none of
+//! serde's `flatten`, `tag` or `skip_serializing_if`: each of them breaks a positional codec or its
+//! limit.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,78 +18,80 @@ pub const VERSION: u32 = 4;
 /// The most values that one [`Batch`] holds, cycles counted twice: at eight bytes each, the most
 /// that a value takes, they fit a frame with room for the rest.
 pub const BATCH_VALUES_MAX: usize = 65_536;
-/// The longest name of a metric, in bytes: a line of a table.
+/// The longest name of a metric, in bytes: it fits on a line of a table.
 pub const METRIC_NAME_MAX: usize = 128;
-/// The most metrics that one process may declare: each costs the primary a histogram, and its number
-/// shares a word with a value on the way to the bus.
+/// The most metrics that one process may declare: each costs the primary a histogram, and its
+/// number shares a word with a value on the way to the bus.
 pub const METRICS_MAX: usize = 512;
 /// The longest message of a failed cycle or hook that is kept, in bytes.
 pub const MESSAGE_MAX: usize = 1_024;
 /// The most distinct error messages that one worker keeps apart; others are counted together.
 pub const ERRORS_MAX: usize = 64;
 
-/// What the primary asks of a worker.
+/// A message from the primary to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Command {
-    /// Take these parameters, run `before`, and say when ready.
+    /// Take these parameters, run `before`, and report [`Ready`](Report::Ready).
     Start(Start),
     /// The plan goes on with this segment.
     Segment(Segment),
     /// Cycles due before an instant may start.
     Lease(Lease),
-    /// Start nothing from now on; finish what runs.
+    /// Start no cycle from now on; finish those that run.
     Drain,
-    /// All that was sent has been received and verified: run `after`.
+    /// All messages have been received and verified: run `after`.
     Ack,
 }
 
 /// All that a worker must know before its first cycle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
-    /// How many workers there are.
+    /// The number of workers in the run.
     pub workers: u32,
     /// The task's parameters, as a JSON object.
     pub parameters: String,
     /// The most cycles in flight in an open segment.
     pub in_flight_max: Option<u32>,
-    /// With the policy `skip`: this worker's own backlog, beyond which its oldest are skipped.
+    /// With the policy `skip`: the limit to this worker's backlog, beyond which its oldest cycles
+    /// are skipped.
     pub backlog_max: Option<BacklogMax>,
-    /// How due times are waited for.
+    /// The method of waiting for the next due time.
     pub pacing: Pacing,
-    /// The measured window's length in nanoseconds, which its [`Timeline`] is cut from; 0 in a closed
-    /// loop, which has none.
+    /// The measured window's length in nanoseconds, for the cuts of the [`Timeline`]; 0 in a closed
+    /// loop, which has no timeline.
     pub window_ns: u64,
     /// The period of the loop-lag probe, in nanoseconds.
     pub probe_period_ns: u64,
-    /// The longest that a value waits before it is sent, in nanoseconds.
+    /// The longest time that a value waits before it is sent, in nanoseconds.
     pub flush_period_ns: u64,
-    /// How long running cycles may take to end once the cut is made, in nanoseconds.
+    /// The time that running cycles have to end once the cut is made, in nanoseconds.
     pub drain_deadline_ns: u64,
-    /// Which spans become metrics beside the benchmark's own, as a `tracing` filter; may be empty.
+    /// The spans that become metrics in addition to the benchmark's, as a `tracing` filter; may be
+    /// empty.
     pub spans: String,
 }
 
-/// How many cycles of one worker may be due and not ended.
+/// The limit to the cycles of one worker that are due and have not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BacklogMax {
-    /// This many, at any time.
+    /// At most this many cycles, at any time.
     Total(u64),
-    /// More than when the measured window began; before that, any number.
+    /// Limits above the numbers at the start of the measured window; no limit before that.
     AboveWarmup {
-        /// This many more that wait.
+        /// The additional cycles that may wait.
         waiting: u64,
-        /// This many more that wait or run.
+        /// The additional cycles that may wait or run.
         total: u64,
     },
 }
 
-/// How a worker waits for the next due time.
+/// A worker's method of waiting for the next due time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pacing {
     /// On a timer of the kernel.
     #[default]
     Sleep,
-    /// On the clock, in a loop: a core for sub-microsecond starts.
+    /// In a loop that reads the clock: it occupies a core, and cycles start within a microsecond.
     Spin,
 }
 
@@ -101,28 +104,28 @@ pub struct Lease {
     pub last: bool,
 }
 
-/// What a worker tells the primary. The primary's own emitter speaks it too.
+/// A message from a worker to the primary. The primary's own emitter sends these too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Report {
     /// The first message of all.
     Hello(Hello),
-    /// A metric that later batches may hold.
+    /// A metric whose values later batches may hold.
     Declare(Declare),
-    /// `before` is done.
+    /// `before` has ended.
     Ready,
     /// Measurements and cumulative counts.
     Batch(Batch),
     /// A hook of the task failed.
     Failed(Failed),
-    /// Something that the user should know.
+    /// A line that the user should see.
     Notice(String),
-    /// All cycles have ended or are abandoned, all measurements of them are sent.
+    /// All cycles have ended or are abandoned, and all their measurements have been sent.
     Drained(Drained),
-    /// `after` is done; nothing follows.
+    /// `after` has ended; no message follows.
     Bye(Bye),
 }
 
-/// Who speaks, and in which version.
+/// The sender and its version of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The sender's [`VERSION`].
@@ -135,63 +138,63 @@ pub struct Hello {
     pub pid: u32,
 }
 
-/// A metric, by the number that its columns carry.
+/// The declaration of a metric, with the number that its columns carry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declare {
-    /// Its number, counted from 0 in each process.
+    /// The metric's number, counted from 0 in each process.
     pub metric: u32,
-    /// Its name.
+    /// The metric's name, at most [`METRIC_NAME_MAX`] bytes.
     pub name: String,
-    /// What its values count.
+    /// The unit of its values.
     pub unit: Unit,
 }
 
-/// Measurements since the batch before, and counts since the start.
+/// Measurements since the previous batch, and counts since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Counted from 0 without a gap.
+    /// The batch's number, counted from 0 without a gap.
     pub sequence: u64,
     /// The instant at which `counts` were true.
     pub as_of: Time,
-    /// What became of the cycles so far.
+    /// The outcomes of all cycles so far.
     pub counts: PerPhase<Counts>,
-    /// Cycles that ended well, at most one entry a phase.
+    /// Cycles that completed since the previous batch.
     pub cycles: PerPhase<Cycles>,
-    /// Cycles that ended with an error or a panic.
+    /// Cycles that ended with an error or a panic since the previous batch.
     pub failed: PerPhase<Cycles>,
     /// Values of declared metrics.
     pub columns: Vec<Column>,
-    /// Errors of failed cycles since the batch before.
+    /// Errors of cycles that failed since the previous batch.
     pub errors: Vec<CycleError>,
-    /// The harness's own troubles so far.
+    /// The delays that the harness has caused so far.
     pub harness: Harness,
 }
 
-/// What became of cycles.
+/// The numbers of cycles by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Begun, whatever became of them.
+    /// Cycles that began, with any outcome or none yet.
     pub started: u64,
-    /// Ended well.
+    /// Cycles that ended without an error.
     pub completed: u64,
-    /// Ended with an error or a panic.
+    /// Cycles that ended with an error or a panic.
     pub failed: u64,
-    /// Never begun, by the policy `skip`.
+    /// Cycles that never began, by the policy `skip`.
     pub skipped: u64,
-    /// Due before the cut and never begun.
+    /// Cycles that were due before the cut and never began.
     pub unstarted: u64,
-    /// Begun and dropped at the drain deadline.
+    /// Cycles that began and were dropped at the drain deadline.
     pub abandoned: u64,
 }
 
 impl Counts {
-    /// Cycles that are over, one way or another: what the backlog no longer holds.
+    /// Returns the number of cycles that have an outcome: the backlog no longer holds them.
     #[must_use]
     pub const fn ended(&self) -> u64 {
         self.completed + self.failed + self.skipped + self.unstarted + self.abandoned
     }
 
-    /// Cycles begun and not over.
+    /// Returns the number of cycles that have begun and not ended.
     #[must_use]
     pub const fn running(&self) -> u64 {
         self.started.saturating_sub(self.completed + self.failed + self.abandoned)
@@ -209,114 +212,115 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// Cycles that ended alike, in columns of equal length.
+/// Cycles with the same outcome, in columns of equal length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycles {
-    /// start − due, in nanoseconds.
+    /// Start − due of each cycle, in nanoseconds.
     #[serde(with = "crate::packed")]
     pub wait: Vec<u64>,
-    /// end − start, in nanoseconds.
+    /// End − start of each cycle, in nanoseconds.
     #[serde(with = "crate::packed")]
     pub service: Vec<u64>,
 }
 
-/// Values of one metric, in the order of one thread's recording.
+/// Values of one metric, in the order of recording by one thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// The metric's declared number.
     pub metric: u32,
-    /// When they were recorded: warm-up values count in no result.
+    /// The phase at their recording: warm-up values count in no result.
     pub phase: crate::Phase,
-    /// In the metric's unit, or a sentinel of [`crate::value`].
+    /// Values in the metric's unit; each may be a sentinel of [`crate::value`] instead.
     #[serde(with = "crate::packed")]
     pub values: Vec<u64>,
 }
 
-/// Failed cycles with one message.
+/// Failed cycles with the same message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleError {
-    /// What the task said, or its panic.
+    /// The message of the task's error or panic.
     pub message: String,
-    /// How many since the batch before.
+    /// The number of these cycles since the previous batch.
     pub count: u64,
-    /// The lowest index among them.
+    /// The lowest index of these cycles.
     pub first_cycle: u64,
-    /// When they were due.
+    /// The phase of their due times.
     pub phase: crate::Phase,
 }
 
-/// What the harness itself cost the cycles, so far.
+/// The delays that the harness itself has caused, so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harness {
     /// Cycles of the measured window that came due while no lease covered them.
     pub unleased: u64,
-    /// For how long threads waited for the bus inside cycles or beside the loop, in nanoseconds, in
-    /// the measured window: a cycle's service holds the first.
+    /// The time that threads waited for the bus, in nanoseconds, in the measured window: inside
+    /// cycles, where it is part of their service, or on threads other than the loop's.
     pub stall_ns: u64,
-    /// For how long the bus thread woke later than it asked for, in nanoseconds, once measured cycles
-    /// had begun; only what is too long for a busy processor. The process got no time, or was stopped.
+    /// The sum of the bus thread's late wake-ups, in nanoseconds, once measured cycles had begun.
+    /// Only delays that are too long for a busy processor count: the process got no processor time,
+    /// or was stopped.
     pub stood_still_ns: u64,
-    /// For how long the loop waited for room to record a cycle that had ended, in nanoseconds, in
-    /// the measured window: no part of that cycle's service.
+    /// The time that the loop waited for room to record a cycle that had ended, in nanoseconds, in
+    /// the measured window; not part of that cycle's service.
     pub stall_between_ns: u64,
 }
 
 /// A hook of the task that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
-    /// Which one.
+    /// The hook that failed.
     pub hook: Hook,
-    /// What it said, or its panic.
+    /// The message of its error or panic.
     pub message: String,
 }
 
 /// The hooks of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hook {
-    /// Before the first cycle.
+    /// The hook `before`, which runs before the first cycle.
     Before,
-    /// After the last.
+    /// The hook `after`, which runs after the last cycle.
     After,
 }
 
-/// The worker's account, for the primary to verify.
+/// The worker's account of its cycles, which the primary verifies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drained {
-    /// Cycles due before it were this worker's to run.
+    /// The cut: cycles due before it were this worker's to run.
     pub cut: Time,
-    /// What became of them.
+    /// The outcomes of these cycles.
     pub counts: PerPhase<Counts>,
-    /// Cycles of either phase that ended well inside the measured window.
+    /// Cycles of either phase that completed inside the measured window.
     pub delivered: u64,
-    /// Cycles that ended well after the measured window's end, while draining.
+    /// Cycles that completed after the measured window's end, while draining.
     pub late: u64,
-    /// The age of the youngest cycle that never ended, in nanoseconds: what its response is
-    /// at least.
+    /// The age of the youngest cycle that never ended, in nanoseconds: its response is at least
+    /// this.
     pub censored_age_min_ns: Option<u64>,
-    /// All that was emitted up to here.
+    /// The numbers of everything emitted up to this message.
     pub emitted: Emitted,
-    /// The harness's own troubles.
+    /// The delays that the harness has caused.
     pub harness: Harness,
     /// The most cycles that ran at once.
     pub running_max: u64,
-    /// When the cycles that were emitted were due, and when they ended. Missing in a closed loop.
+    /// The times at which the emitted cycles were due and ended; `None` in a closed loop.
     pub timeline: Option<Box<Timeline>>,
 }
 
-/// The worker's last words.
+/// The worker's last message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bye {
-    /// All that was emitted over the whole run, `after` included.
+    /// The numbers of everything emitted over the whole run, in `after` too.
     pub emitted: Emitted,
 }
 
-/// How much was emitted, counted by the sender.
+/// The numbers of everything emitted, counted by the sender.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emitted {
-    /// Batches sent: the next one's sequence number.
+    /// Batches that were sent; the sequence number of the next one.
     pub batches: u64,
-    /// Cycles sent.
+    /// Cycles in all batches that were sent, of both phases.
     pub cycles: u64,
-    /// Values sent, by the metric's number.
+    /// Values that were sent of each metric, by the metric's number.
     pub values: Vec<u64>,
 }

@@ -1,9 +1,10 @@
-//! A column of values as bytes: how wide they are, then each of them in that many bytes.
+//! A column of values as bytes: their width, then each value in that many bytes.
 //!
-//! The width is that of the largest value: 1, 2, 4 or 8 bytes. So a column is encoded and decoded by a
-//! loop without a branch in it, where integers of variable length cost several nanoseconds a value
-//! at either end, and its length is a multiple that can be checked. It owns these bytes and nothing
-//! else of a message; `#[serde(with = "crate::packed")]` on a field is how it is used.
+//! The width is that of the largest value: 1, 2, 4 or 8 bytes. So a column is encoded and decoded
+//! by a loop without branches, whereas integers of variable length cost several nanoseconds a value
+//! at either end. The column's length is a multiple of the width, which is checked. This file owns
+//! these bytes and nothing else of a message; a field that is a column names it in
+//! `#[serde(with = "crate::packed")]`.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,11 +13,11 @@ use serde::de::{Error, Visitor};
 use serde::{Deserializer, Serializer};
 
 thread_local! {
-    /// The bytes of the column that is being encoded: serde takes them in one piece.
+    /// The bytes of the column that is being encoded, kept because serde takes them in one piece.
     static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Encodes a column; nothing at all if it is empty.
+/// Encodes a column; an empty one takes zero bytes, without a width.
 pub(crate) fn serialize<S: Serializer>(values: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
     BYTES.with_borrow_mut(|bytes| {
         bytes.clear();
@@ -32,7 +33,7 @@ pub(crate) fn serialize<S: Serializer>(values: &[u64], serializer: S) -> Result<
     })
 }
 
-/// Decodes a column.
+/// Decodes a column, and refuses an unknown width or an incomplete value.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<u64>, D::Error> {
@@ -63,7 +64,7 @@ impl Visitor<'_> for Column {
 
 fn pack<const WIDTH: usize>(values: &[u64], bytes: &mut Vec<u8>) {
     bytes.resize(1 + values.len() * WIDTH, 0);
-    // At most 8.
+    // WIDTH is at most 8.
     bytes[0] = WIDTH as u8;
     let (slots, _) = bytes[1..].as_chunks_mut::<WIDTH>();
     for (slot, value) in slots.iter_mut().zip(values) {
@@ -71,7 +72,7 @@ fn pack<const WIDTH: usize>(values: &[u64], bytes: &mut Vec<u8>) {
     }
 }
 
-/// `None` if the bytes are no whole number of values.
+/// Returns the values; `None` if the last one is incomplete.
 fn unpack<const WIDTH: usize>(bytes: &[u8]) -> Option<Vec<u64>> {
     let (slots, rest) = bytes.as_chunks::<WIDTH>();
     let value = |slot: &[u8; WIDTH]| {

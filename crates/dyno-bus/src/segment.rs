@@ -1,11 +1,11 @@
-//! When cycles are due: the arithmetic on which both ends must agree to the bit.
+//! The arithmetic of due times, on which both ends must agree to the bit.
 //!
-//! A [`Segment`] says how due times follow from an instant on. The primary sends it once; each
-//! worker walks its own share of it with a [`Cursor`], and the primary walks the same cursors to
-//! know, without being told, how many cycles each worker owes. That is why this arithmetic stands
-//! in the bus: it is part of the protocol.
+//! A [`Segment`] defines the due times from an instant on. The primary sends it once. Each worker
+//! walks its share of it with a [`Cursor`], and the primary walks the same cursors: it knows
+//! without a message how many cycles each worker owes. That makes this arithmetic a part of the
+//! protocol, which is why it belongs to the bus.
 //!
-//! Nothing here reads a clock or remembers what became of a cycle.
+//! Nothing here reads a clock or remembers the outcome of a cycle.
 
 use std::collections::VecDeque;
 use std::ops::{Add, AddAssign, Index, IndexMut};
@@ -15,17 +15,17 @@ use serde::{Deserialize, Serialize};
 use crate::SegmentError;
 use crate::clock::Time;
 
-/// The highest rate that can be asked for, in cycles per second: below it, each due time is
-/// distinct to well under its own period on a nanosecond clock.
+/// The highest rate, in cycles per second: up to it, a clock of nanoseconds tells due times apart
+/// much more finely than by a period.
 pub const RATE_MAX: f64 = 1_000_000.0;
-/// The highest index that a segment may begin at: up to it a float is exact, and it is 285 years'
-/// worth of the highest rate.
+/// The highest index of a segment's first cycle: up to it a float is exact, and the highest rate
+/// takes 285 years to reach it.
 pub const INDEX_MAX: u64 = 1 << 53;
 
-/// Whether a cycle counts in the results, which its due time decides.
+/// The phase of a cycle, by its due time: only measured cycles count in the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
-    /// Due before the warm-up's end: in no result and no verdict.
+    /// Due before the warm-up's end; counts in no result and no verdict.
     Warmup,
     /// Due inside the measured window.
     Measured,
@@ -34,9 +34,9 @@ pub enum Phase {
 /// One value for each [`Phase`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerPhase<T> {
-    /// Of the warm-up.
+    /// The value of the warm-up.
     pub warmup: T,
-    /// Of the measured window.
+    /// The value of the measured window.
     pub measured: T,
 }
 
@@ -76,59 +76,59 @@ impl<T: AddAssign> AddAssign for PerPhase<T> {
 }
 
 impl PerPhase<u64> {
-    /// Both phases together.
+    /// Returns the sum of both phases.
     #[must_use]
     pub const fn total(self) -> u64 {
         self.warmup + self.measured
     }
 }
 
-/// How due times are spread.
+/// The distribution of due times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrivals {
-    /// Evenly, on one grid over all workers.
+    /// Even gaps, on one grid over all workers.
     #[default]
     Uniform,
-    /// Independent exponential gaps per worker: their union is a Poisson process.
+    /// Exponential gaps, independent in each worker: all workers together are a Poisson process.
     Poisson,
 }
 
-/// What makes the next cycle due.
+/// The event that makes the next cycle due.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Pace {
     /// The clock: arrivals never wait for completions.
     Open {
         /// Cycles per second over all workers.
         rate: f64,
-        /// How they are spread.
+        /// The distribution of their due times.
         arrivals: Arrivals,
     },
-    /// The end of an earlier cycle: each worker keeps this many going.
+    /// The end of an earlier cycle: each worker keeps a fixed number in flight.
     Closed {
-        /// Cycles in flight in each worker.
+        /// The cycles in flight in each worker, at least one.
         in_flight: u32,
     },
 }
 
 /// A stretch of the plan: from `t0` until the next segment's `t0`.
 ///
-/// One that comes over the bus has been [checked](Segment::check).
+/// A segment that comes over the bus has been [checked](Segment::check).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Segment {
-    /// The number of its first cycle.
+    /// The index of its first cycle, at most [`INDEX_MAX`].
     pub first: u64,
-    /// When that cycle is due.
+    /// The start of the segment. With uniform arrivals, its first cycle is due then.
     pub t0: Time,
-    /// What makes its cycles due.
+    /// The event that makes its cycles due.
     pub pace: Pace,
-    /// Of its random stream; unused by uniform arrivals.
+    /// The seed of its random stream; unused by uniform arrivals.
     pub seed: u64,
-    /// Whether its cycles count.
+    /// The phase of all its cycles.
     pub phase: Phase,
 }
 
-/// A [`Segment`] as it came, field for field: the bytes are the same.
+/// A [`Segment`] that has not been checked; its fields and its bytes are the same.
 #[derive(Deserialize)]
 struct Unchecked {
     first: u64,
@@ -150,12 +150,11 @@ impl TryFrom<Unchecked> for Segment {
 }
 
 impl Segment {
-    /// Whether it is one whose arithmetic holds: no step of a walk over it overflows, and no walk
-    /// stands still.
+    /// Checks that no step of a walk over the segment overflows, and that each walk gets on.
     ///
     /// # Errors
-    /// If its rate is no number of cycles per second up to [`RATE_MAX`], it keeps no cycle in
-    /// flight, or its first index is over [`INDEX_MAX`].
+    /// If the rate is not a positive number up to [`RATE_MAX`], a closed loop keeps zero cycles in
+    /// flight, or the first index is over [`INDEX_MAX`].
     pub fn check(&self) -> Result<(), SegmentError> {
         match self.pace {
             Pace::Open { rate, .. } if !(rate > 0.0 && rate <= RATE_MAX) => {
@@ -170,19 +169,20 @@ impl Segment {
         Ok(())
     }
 
-    /// When the cycle `index` of a uniform open segment is due: `t0 + (index − first) / rate`.
+    /// Returns the due time of the cycle `index` in a uniform open segment:
+    /// `t0 + (index − first) / rate`.
     fn due(&self, index: u64, rate: f64) -> Time {
         // Multiplied before it is divided, and always from `t0`: no error accumulates.
         let offset = ((index - self.first) as f64 * 1e9 / rate).round();
-        // Beyond the clock's end is never, whose cycles no walk reaches.
+        // Beyond the clock's end the due time is `Time::NEVER`, which no walk reaches.
         Time::from_nanos(self.t0.as_nanos().saturating_add(offset as u64))
     }
 
-    /// The lowest index of a uniform open segment that is not due before `time`.
+    /// Returns the lowest index of a uniform open segment that is not due before `time`.
     fn first_not_before(&self, time: Time, rate: f64) -> u64 {
         let estimate = (time.nanos_since(self.t0) as f64 * rate / 1e9).ceil() as u64;
         let mut index = self.first + estimate;
-        // The estimate is off by one at most, by rounding: `due` decides.
+        // Rounding makes the estimate wrong by one at most: `due` decides.
         while index > self.first && self.due(index - 1, rate) >= time {
             index -= 1;
         }
@@ -193,23 +193,23 @@ impl Segment {
     }
 }
 
-/// Which of all workers' cycles are this worker's: those whose index ≡ `worker` mod `workers`.
+/// One worker's share of all cycles: those whose index ≡ `worker` mod `workers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
-    /// Index of the worker, from 0.
+    /// The worker's index, from 0; less than `workers`.
     pub worker: u32,
-    /// How many workers there are.
+    /// The number of workers in the run.
     pub workers: u32,
 }
 
 impl Share {
-    /// The lowest index of this share that is at least `index`.
+    /// Returns the lowest index of this share that is at least `index`.
     fn at_least(self, index: u64) -> u64 {
         let (worker, workers) = (u64::from(self.worker), u64::from(self.workers));
         index + (worker + workers - index % workers) % workers
     }
 
-    /// The lowest index of this share in the segment; what Poisson and closed segments count from.
+    /// Returns the lowest index of this share in the segment, at which its walk begins.
     fn first_of(self, segment: &Segment) -> u64 {
         self.at_least(segment.first)
     }
@@ -218,11 +218,12 @@ impl Share {
 /// A cycle that is, or will be, due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    /// Its number over the whole run.
+    /// The cycle's index, from 0 over the whole run and all workers.
     pub index: u64,
-    /// When it is due; in a closed segment, the instant that was asked about.
+    /// Its due time; in a closed segment the instant passed to [`Cursor::peek`], or the segment's
+    /// start if that is later.
     pub at: Time,
-    /// Whether it counts.
+    /// The phase that it counts in.
     pub phase: Phase,
 }
 
@@ -234,7 +235,7 @@ pub struct Cursor {
     segments: VecDeque<Segment>,
     /// The next cycle's index in the current segment.
     index: u64,
-    /// When that cycle is due, as far as the current segment says.
+    /// That cycle's due time by the current segment; the next segment may begin before it.
     at: Time,
     /// The random stream of a Poisson segment, and the exact offset of `at` from its `t0`.
     stream: Stream,
@@ -242,7 +243,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// A walk over no segments yet.
+    /// Creates a walk that has no segments yet.
     #[must_use]
     pub fn new(share: Share) -> Self {
         Self {
@@ -255,8 +256,8 @@ impl Cursor {
         }
     }
 
-    /// Appends a segment. It must begin after the last one, and beyond every lease: what has
-    /// been passed over is not taken back.
+    /// Appends a segment. It must begin after the last one, and beyond every lease: the walk does
+    /// not go back to cycles that it has passed.
     pub fn push(&mut self, segment: Segment) {
         self.segments.push_back(segment);
         if self.segments.len() == 1 {
@@ -264,7 +265,8 @@ impl Cursor {
         }
     }
 
-    /// The next cycle that this walk has not passed, as the plan stands; `None` without a plan.
+    /// Returns the next cycle that this walk has not passed, by the segments so far; `None` without
+    /// a segment.
     #[inline]
     pub fn peek(&mut self, now: Time) -> Option<Due> {
         loop {
@@ -273,6 +275,7 @@ impl Cursor {
                 Pace::Open { .. } => self.at,
                 Pace::Closed { .. } => now.max(segment.t0),
             };
+            // A cycle due at the next segment's start or later is not one of this segment.
             match self.segments.get(1) {
                 Some(next) if at >= next.t0 => self.leave(),
                 _ => return Some(Due { index: self.index, at, phase: segment.phase }),
@@ -280,7 +283,7 @@ impl Cursor {
         }
     }
 
-    /// How many cycles a worker may have in flight: limited in a closed segment only.
+    /// Returns the most cycles that a worker may have in flight; `None` outside a closed segment.
     #[must_use]
     pub fn in_flight_max(&self) -> Option<u32> {
         match self.segments.front()?.pace {
@@ -307,14 +310,16 @@ impl Cursor {
         }
     }
 
-    /// Passes every cycle due before `time`, and says how many those were. Constant time for
-    /// uniform arrivals; a closed segment owes nothing to the clock.
+    /// Passes every cycle due before `time`, and returns their number. Takes constant time for
+    /// uniform arrivals; in a closed segment the clock makes no cycle due, so none is passed.
     pub fn pass(&mut self, time: Time) -> PerPhase<u64> {
         let mut passed = PerPhase::default();
         while let Some(segment) = self.segments.front() {
+            // The segment ends at the start of the next one.
             let end = self.segments.get(1).map_or(time, |next| next.t0.min(time));
             let count = match segment.pace {
                 Pace::Open { rate, arrivals: Arrivals::Uniform } => {
+                    // On a grid the number follows from the indices, without a walk.
                     let limit = segment.first_not_before(end.max(segment.t0), rate);
                     let stop = self.share.at_least(limit.max(self.index));
                     let count = (stop - self.index) / u64::from(self.share.workers);
@@ -322,6 +327,7 @@ impl Cursor {
                     self.at = segment.due(stop, rate);
                     count
                 }
+                // Each random gap has to be drawn, in order, as the worker draws it.
                 Pace::Open { .. } => {
                     let mut count = 0;
                     while self.at < end {
@@ -334,6 +340,7 @@ impl Cursor {
             };
             let phase = self.segments[0].phase;
             passed[phase] += count;
+            // No cycle of this segment is left before its end, so the walk goes on in the next one.
             match self.segments.get(1) {
                 Some(next) if next.t0 <= time => self.leave(),
                 _ => break,
@@ -342,8 +349,8 @@ impl Cursor {
         passed
     }
 
-    /// The next cycle's index in the current segment: every index that this walk has passed is
-    /// below it.
+    /// Returns the next cycle's index in the current segment: every index that this walk has passed
+    /// is below it.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index
@@ -354,10 +361,11 @@ impl Cursor {
         self.enter();
     }
 
-    /// Positions the walk at the front segment's first cycle of this share.
+    /// Moves the walk to the first cycle of this share in the front segment.
     fn enter(&mut self) {
         let Some(segment) = self.segments.front() else { return };
-        // A closed segment's length is known only once it is over: the next one counts on.
+        // The number of cycles in a closed segment is known only once it is over, so that a closed
+        // segment continues the indices of the one before it.
         let floor = if matches!(segment.pace, Pace::Closed { .. }) { self.index } else { 0 };
         self.index = self.share.first_of(segment).max(self.share.at_least(floor));
         self.at = segment.t0;
@@ -376,13 +384,14 @@ impl Cursor {
     }
 }
 
-/// `SplitMix64` (Steele, Lea and Flood, 2014): small, seedable, the same on every machine.
+/// A `SplitMix64` generator (Steele, Lea and Flood, 2014): small, seedable, the same on every
+/// machine.
 #[derive(Debug, Clone)]
 struct Stream(u64);
 
 impl Stream {
     fn new(seed: u64, first: u64, worker: u32) -> Self {
-        // Mixed through the generator itself, so that near seeds give unrelated streams.
+        // The seeds are mixed by the generator, so that similar seeds give unrelated streams.
         let mut stream = Self(seed);
         let mut mixed = Self(stream.next() ^ first);
         Self(mixed.next() ^ (u64::from(worker) << 1 | 1))
@@ -396,9 +405,9 @@ impl Stream {
         z ^ (z >> 31)
     }
 
-    /// An exponential gap in nanoseconds, of mean `1e9 / rate`.
+    /// Returns an exponential gap in nanoseconds, with a mean of `1e9 / rate`.
     fn gap(&mut self, rate: f64) -> f64 {
-        // 53 random bits in (0, 1]: the logarithm of zero is never asked for.
+        // 53 random bits in (0, 1]: the logarithm is never that of zero.
         let uniform = ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
         -uniform.ln() * 1e9 / rate
     }

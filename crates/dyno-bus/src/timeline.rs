@@ -1,15 +1,15 @@
-//! The course of a run in a few kilobytes, which is the verdict's evidence: when cycles were due, and
+//! The course of a run in a few kilobytes, as evidence for the verdict: when cycles were due, and
 //! when they ended.
 //!
-//! A [`Batch`](crate::message::Batch) carries how long cycles waited and ran, but not when they were
-//! due. The verdict needs that too: whether later cycles take longer than earlier ones, and how many
-//! were in flight at each moment. So each worker keeps a [`Timeline`], which cuts the measured window
-//! into [`SLOTS`] by the times at which cycles ended, and into [`PARTS`] by the times at which they
-//! were due. It sends the timeline once, with its account.
+//! A [`Batch`](crate::message::Batch) carries how long cycles waited and ran, but not when they
+//! were due. The verdict needs that too: it asks whether later cycles take longer than earlier
+//! ones, and how many were in flight at each moment. So each worker keeps a [`Timeline`], which
+//! cuts the measured window into [`SLOTS`] by the times at which cycles ended, and into [`PARTS`]
+//! by the times at which they were due. It sends the timeline once, with its account.
 //!
-//! A [`Grid`] is the arithmetic of these cuts, on which worker and primary agree. A cycle's due time
-//! goes from the loop to the bus thread as a [place](Grid::place), a quarter of a slot long, in the
-//! unused bits of its record.
+//! A [`Grid`] is the arithmetic of these cuts, on which worker and primary agree. The loop passes a
+//! cycle's due time to the bus thread as a [place](Grid::place), a quarter of a slot long, in the
+//! unused bits of the cycle's record.
 
 use std::time::Duration;
 
@@ -22,25 +22,27 @@ use crate::clock::{self, Time};
 pub const SLOTS: usize = 240;
 /// The parts of the window by due time: the least number that makes both six and ten blocks.
 pub const PARTS: usize = 30;
-/// Places in a slot: how exactly the due time of a single cycle is known.
+/// Places in a slot: a place is the precision of a single cycle's due time.
 const PLACES_PER_SLOT: usize = 4;
 /// Places in the window.
 const PLACES_PER_WINDOW: u64 = (SLOTS * PLACES_PER_SLOT) as u64;
 /// All places: one window's length before the window's start, then the window.
 pub const PLACES: u64 = 2 * PLACES_PER_WINDOW;
-/// The bits that a place takes.
+/// The bits of a place's number.
 pub const PLACE_BITS: u32 = (PLACES - 1).ilog2() + 1;
-/// The share of the run whose cycles tell how long a cycle takes, where the warm-up is shorter:
-/// early enough for no long queue to be in front of them.
+/// The cohort's share of the run, if the warm-up is shorter. These cycles show how long a cycle
+/// takes: they are early enough that no long queue is before them.
 const COHORT_SHARE: f64 = 1.0 / 6.0;
-/// Responses are counted in buckets of an eighth of an octave...
+/// The buckets of response in an octave, which is a factor of two.
 const BUCKETS_PER_OCTAVE: usize = 8;
-/// ...over so many octaves below the window's length. What is shorter moves no trend that matters.
+/// The octaves below the window's length that have separate buckets. A response that is shorter
+/// changes no trend that matters.
 const OCTAVES: usize = 12;
-/// Buckets of response; the first is of all that is shorter, the last of what is longer than the window.
+/// Buckets of response; the first is for all shorter ones, the last for those at least as long as
+/// the window.
 pub const BUCKETS: usize = OCTAVES * BUCKETS_PER_OCTAVE + 2;
 
-/// The cuts of one run in time.
+/// The cuts of one run in time, fixed by its window and its warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
     /// The measured window's first instant.
@@ -48,15 +50,16 @@ pub struct Grid {
     window_ns: u64,
     /// Places per nanosecond, times 2^64.
     places_per_ns: u64,
-    /// The first slot that is not of the cohort, counted from a window's length before the window.
+    /// The first slot after the cohort, counted from one window's length before the window.
     cohort_end: usize,
 }
 
 impl Grid {
-    /// The grid of a window that begins at `start`, where the run's first cycle is due at `first`.
+    /// Creates the grid of a window that begins at `start`, of a run whose first cycle is due at
+    /// `first`.
     #[must_use]
     pub fn new(first: Time, start: Time, window: Duration) -> Self {
-        // No window is shorter than a place has nanoseconds, but a foreign peer may say so.
+        // A real window has more nanoseconds than places, but a foreign peer may send any length.
         let window_ns = clock::nanos(window).max(PLACES_PER_WINDOW + 1);
         let warmup_ns = start.nanos_since(first);
         let share = (window_ns + warmup_ns) as f64 * COHORT_SHARE - warmup_ns as f64;
@@ -71,14 +74,14 @@ impl Grid {
         }
     }
 
-    /// The grid of a closed loop, which has a single place: nothing is due there by the clock.
+    /// Creates the grid of a closed loop. It has one place, since the clock makes no cycle due.
     #[must_use]
     pub const fn none() -> Self {
         Self { start: Time::ZERO, window_ns: 0, places_per_ns: 0, cohort_end: SLOTS }
     }
 
-    /// The place of a due time. Times more than a window's length before the window share the
-    /// first place, and times after the window the last.
+    /// Returns the place of a due time. Times more than a window's length before the window share
+    /// the first place, and times after the window the last.
     #[inline]
     #[must_use]
     pub fn place(&self, due: Time) -> u64 {
@@ -87,13 +90,13 @@ impl Grid {
         self.places(offset).min(PLACES - 1)
     }
 
-    /// How many whole places a span of time takes.
+    /// Returns the number of whole places in a span of time.
     #[inline]
     fn places(&self, span_ns: u64) -> u64 {
         ((u128::from(span_ns) * u128::from(self.places_per_ns)) >> 64) as u64
     }
 
-    /// The instant at which slot `slot` begins, counted from one window's length before the window.
+    /// Returns the start of the slot `slot`, counted from one window's length before the window.
     #[must_use]
     pub fn slot_start(&self, slot: usize) -> Time {
         let offset = (u128::from(self.window_ns) * slot as u128).div_ceil(SLOTS as u128) as u64;
@@ -101,52 +104,52 @@ impl Grid {
         Time::from_nanos(from_zero.saturating_sub(self.window_ns))
     }
 
-    /// How many slots of the window belong to the cohort, the earliest cycles of the run: none
-    /// where the warm-up is long enough to be the cohort.
+    /// Returns the number of the window's slots that belong to the cohort, the earliest cycles of
+    /// the run; 0 if the warm-up is long enough to be the cohort.
     #[must_use]
     pub fn cohort_slots(&self) -> usize {
         self.cohort_end - SLOTS
     }
 }
 
-/// The course of one worker's cycles over a run; merged, of all workers'.
+/// The course of one worker's cycles over a run; once merged, that of all workers'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
-    /// Cycles recorded.
+    /// Cycles recorded, of both phases, whenever they ended.
     pub cycles: u64,
     /// Those of them that ended before the window.
     pub ended_before: u64,
     /// Cycles that ended in each slot of the window.
     #[serde(with = "crate::packed")]
     pub ended: Vec<u64>,
-    /// Of the cohort, the run's earliest cycles: how many slots later than due each of them ended.
+    /// Cycles of the cohort, the run's earliest, by the number of slots from due to ended.
     #[serde(with = "crate::packed")]
     pub ages: Vec<u64>,
-    /// Of the cycles due in each part of the window: how many ended.
+    /// Cycles due in each part of the window that ended at any time.
     #[serde(with = "crate::packed")]
     pub part_cycles: Vec<u64>,
-    /// The sums of their service, its square and its cube, in windows.
+    /// The sums of their service, its square and its cube, for each part; unit: a window's length.
     pub part_service: Vec<Moments>,
-    /// The sums of their response, in windows.
+    /// The sums of their response, for each part; unit: a window's length.
     pub part_response: Vec<f64>,
-    /// How many of them are in each bucket of response: [`BUCKETS`] for each part.
+    /// The numbers of them in each bucket of response: [`BUCKETS`] for each part.
     #[serde(with = "crate::packed")]
     pub part_buckets: Vec<u64>,
 }
 
-/// Sums of a value's powers, from which its mean, variance and skew follow.
+/// Sums of the powers of values, from which their mean, variance and skew follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
-    /// The sum.
+    /// The sum of all values added.
     pub sum: f64,
-    /// The sum of squares.
+    /// The sum of their squares.
     pub squares: f64,
-    /// The sum of cubes.
+    /// The sum of their cubes.
     pub cubes: f64,
 }
 
 impl Moments {
-    /// Adds one value.
+    /// Adds one value to the three sums.
     #[inline]
     pub fn add(&mut self, value: f64) {
         self.sum += value;
@@ -179,13 +182,14 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// Records a cycle that ended, by the place at which it was due.
+    /// Records a cycle that ended; `place` is the place of its due time.
     #[inline]
     pub fn record(&mut self, grid: &Grid, place: u64, wait_ns: u64, service_ns: u64) {
         self.cycles += 1;
         let response_ns = wait_ns.saturating_add(service_ns);
         let due_slot = (place / PLACES_PER_SLOT as u64) as usize;
-        // Twice the places, plus one, so that a due time counts as the middle of its place.
+        // The due time counts as the middle of its place: the response, in half places, is halved
+        // and rounded up.
         let end_place = place + grid.places(response_ns.saturating_mul(2)).div_ceil(2);
         let end_slot = (end_place / PLACES_PER_SLOT as u64) as usize;
         if end_slot < SLOTS {
@@ -193,13 +197,15 @@ impl Timeline {
         } else if let Some(ended) = self.ended.get_mut(end_slot - SLOTS) {
             *ended += 1;
         }
-        // What was due before the first slot is in it too, at an unknown time.
+        // The first slot also holds cycles that were due before it, at unknown times: its cycles
+        // have no known age.
         if due_slot < grid.cohort_end
             && due_slot > 0
             && let Some(age) = self.ages.get_mut(end_slot - due_slot)
         {
             *age += 1;
         }
+        // Only cycles that were due in the window belong to a part of it.
         if due_slot >= SLOTS {
             let part = (due_slot - SLOTS) / (SLOTS / PARTS);
             let windows = 1.0 / grid.window_ns as f64;
@@ -211,7 +217,7 @@ impl Timeline {
         }
     }
 
-    /// Returns `true` if all its columns are as long as they have to be.
+    /// Returns `true` if all its columns have their fixed lengths.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.ended.len() == SLOTS
@@ -238,10 +244,10 @@ impl Timeline {
     }
 }
 
-/// The bucket of a response, in windows.
+/// Returns the bucket of a response; unit: a window's length.
 #[inline]
 fn bucket(response: f64) -> usize {
-    // The exponent and the first three bits of the fraction are the bucket: no logarithm.
+    // The exponent and the first three bits of the fraction give the bucket, without a logarithm.
     const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1 - BUCKETS_PER_OCTAVE.ilog2();
     let lowest = (1023 - OCTAVES as u64) * BUCKETS_PER_OCTAVE as u64;
     let above = (response.to_bits() >> FRACTION_BITS).saturating_sub(lowest);
@@ -252,7 +258,7 @@ fn bucket(response: f64) -> usize {
     }
 }
 
-/// The least response of a bucket, in windows.
+/// Returns the least response of a bucket; unit: a window's length.
 #[must_use]
 pub fn bucket_low(bucket: usize) -> f64 {
     match bucket {
@@ -276,7 +282,8 @@ mod tests {
         Time::from_nanos(millis * 1_000_000)
     }
 
-    /// A window from 10 s on, of slots of 10 ms, after a warm-up of this length.
+    /// Returns the grid of a window from 10 s on, with slots of 10 ms, after a warm-up in
+    /// milliseconds.
     fn grid(warmup: u64) -> Grid {
         Grid::new(at(10_000 - warmup), at(10_000), WINDOW)
     }
@@ -309,7 +316,7 @@ mod tests {
         assert_eq!((timeline.cycles, timeline.ended_before), (4, 1));
         assert_eq!((timeline.ended[0], timeline.ended[3]), (1, 1));
         assert_eq!(timeline.ended.iter().sum::<u64>(), 2, "the last one ended after the window");
-        // Of the warm-up's two: ten slots later, and four.
+        // The two of the warm-up ended ten slots and four slots after they were due.
         assert_eq!((timeline.ages[10], timeline.ages[4]), (1, 1));
         assert_eq!(timeline.ages.iter().sum::<u64>(), 2);
     }

@@ -1,18 +1,18 @@
-//! What a value on the wire may be: an unsigned number in its metric's unit.
+//! The values on the wire: unsigned numbers in their metric's unit.
 //!
-//! A value that is none (NaN, infinite, negative) travels as one of two sentinels, so that the
-//! observer can clamp it *and count it* rather than lose it.
+//! A value that has no such number (NaN, infinite, negative) is sent as one of two sentinels, so
+//! that the observer can clamp it *and count it* rather than lose it.
 
 use serde::{Deserialize, Serialize};
 
-/// The largest value that is recorded as it is: 2^53, to which a JSON reader is exact.
+/// The largest value that is recorded unchanged: 2^53, up to which readers of JSON are exact.
 pub const VALUE_MAX: u64 = 1 << 53;
-/// Stands for a value above every range: infinite or not a number. Clamped to [`VALUE_MAX`].
+/// The sentinel for a value above every range: infinite or not a number. Clamped to [`VALUE_MAX`].
 pub const ABOVE: u64 = u64::MAX;
-/// Stands for a value below zero. Clamped to zero.
+/// The sentinel for a value below zero. Clamped to zero.
 pub const BELOW: u64 = u64::MAX - 1;
 
-/// What a metric's values count.
+/// The unit of a metric's values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
     /// A plain number.
@@ -27,7 +27,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit's name in files: `""`, `"ns"`, `"bytes"`, `"permille"`.
+    /// Returns the unit's name in files: `""`, `"ns"`, `"bytes"`, `"permille"`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,10 +1,11 @@
-//! Values counted in buckets: those of an `HdrHistogram` of three digits, to the border.
+//! Values counted in buckets, which have the same borders as those of an `HdrHistogram` of three
+//! digits.
 //!
-//! Values below 2,048 have a bucket each; from there on 1,024 buckets lie between a power of two
-//! and the next, so that none is wider than a thousandth of its values. The buckets are our own
-//! because counting is most of what the primary does with a value: where the largest is known
-//! beforehand, it is an index and an addition. For what reads a histogram there is
-//! [`to_histogram`](Buckets::to_histogram).
+//! Each value below 2,048 has a bucket; from there on 1,024 buckets lie between a power of two and
+//! the next, so that a bucket is at most a thousandth as wide as its values. The buckets are
+//! implemented here because counting is most of the primary's work on a value: when the largest
+//! value is known beforehand, to count is an index and an addition. Readers of histograms get one
+//! from [`to_histogram`](Buckets::to_histogram).
 
 use hdrhistogram::Histogram;
 
@@ -14,15 +15,15 @@ const DIGITS: u8 = 3;
 const HALF: usize = 1 << HALF_BITS;
 const HALF_BITS: u32 = 10;
 
-/// How many values lie in each bucket.
+/// The number of values in each bucket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Buckets {
-    /// As long as the largest value has needed, in whole halves.
+    /// As long as the largest value needs, rounded up to a multiple of [`HALF`].
     counts: Vec<u64>,
 }
 
 impl Buckets {
-    /// Counts values, of which none is larger than `max`.
+    /// Counts values; none may be larger than `max`.
     #[inline]
     pub(crate) fn count(&mut self, values: impl Iterator<Item = u64>, max: u64) {
         let length = index(max) / HALF * HALF + HALF;
@@ -32,7 +33,7 @@ impl Buckets {
         values.for_each(|value| self.counts[index(value)] += 1);
     }
 
-    /// Takes in what another counted.
+    /// Adds the counts of another.
     pub(crate) fn add(&mut self, other: &Self) {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
@@ -42,18 +43,18 @@ impl Buckets {
         }
     }
 
-    /// Forgets all values and keeps the buckets.
+    /// Sets all counts to zero and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.counts.fill(0);
     }
 
-    /// What they take in memory, in bytes.
+    /// Returns the memory of the counts, in bytes.
     pub(crate) const fn size(&self) -> usize {
         self.counts.len() * size_of::<u64>()
     }
 
-    /// The largest values that share a bucket with those of some ranks, which ascend from 1 and
-    /// are no higher than the number of values. In one walk.
+    /// Returns, for each rank, the largest value of the bucket that holds the value of that rank,
+    /// in one walk. The ranks ascend, from 1 to at most the number of values.
     pub(crate) fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [u64; N] {
         let mut buckets = self.counts.iter().enumerate();
         let (mut seen, mut last) = (0, 0);
@@ -67,13 +68,13 @@ impl Buckets {
         })
     }
 
-    /// The same counts in the same buckets, for what reads an `HdrHistogram`.
+    /// Returns an `HdrHistogram` with the same counts in the same buckets.
     pub(crate) fn to_histogram(&self) -> Histogram<u64> {
         let highest_used = self.counts.iter().rposition(|count| *count > 0).map_or(0, highest);
-        // Made once, rather than grown; two is the least that it takes.
+        // Allocated once rather than grown; its least maximum is two.
         let mut histogram =
             Histogram::new_with_max(highest_used.max(2), DIGITS).expect("three digits are allowed");
-        // Whoever adds more to it may need more.
+        // It grows if the caller adds larger values.
         histogram.auto(true);
         for (index, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             histogram.record_n(highest(index), *count).expect("none is larger");
@@ -82,18 +83,18 @@ impl Buckets {
     }
 }
 
-/// The bucket of a value.
+/// Returns the bucket of a value.
 pub(crate) const fn index(value: u64) -> usize {
     let shift = shift(value);
     ((shift as usize) << HALF_BITS) + (value >> shift) as usize
 }
 
-/// How many low bits of a value its bucket does not tell apart.
+/// Returns the number of a value's low bits that its bucket ignores.
 const fn shift(value: u64) -> u32 {
     (u64::BITS - HALF_BITS - 1).saturating_sub(value.leading_zeros())
 }
 
-/// The largest value in a bucket.
+/// Returns the largest value of a bucket.
 const fn highest(index: usize) -> u64 {
     let shift = (index >> HALF_BITS).saturating_sub(1);
     let place = (index - (shift << HALF_BITS)) as u64;
@@ -107,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// Of all sizes alike, and the borders between them.
+    /// Values of all sizes with equal chances, and the borders between sizes.
     fn value() -> impl Strategy<Value = u64> {
         prop_oneof![
             (0..=VALUE_MAX, 0..53u32).prop_map(|(value, bits)| value >> bits),

@@ -1,6 +1,6 @@
-//! Cumulative counts only ever grow, and stay within reach of arithmetic.
+//! The check of cumulative counts: they only grow, and no sum of them overflows.
 //!
-//! A peer's counts are checked once, here, where they come in: what passes can be added up over
+//! A peer's counts are checked once, here, as they arrive. Counts that pass can be added up over
 //! all fields, phases and workers without an overflow.
 
 use dyno_bus::Phase;
@@ -9,7 +9,7 @@ use dyno_bus::segment::PerPhase;
 
 use crate::process::ProcessId;
 
-/// The highest count that is believed: a million a second for nine years. The sum of all fields
+/// The highest count that is accepted: a million a second for nine years. The sum of all fields
 /// over two phases and four thousand workers still fits 64 bits.
 pub const COUNT_MAX: u64 = 1 << 48;
 
@@ -20,32 +20,32 @@ pub enum CountsError {
     /// A cumulative count is lower than it was.
     #[error("{process} counted {now} cycles {count} ({phase:?}) after it had counted {before}")]
     Backwards {
-        /// Who counted.
+        /// The process that counted.
         process: ProcessId,
-        /// When the cycles were due.
+        /// The phase of the cycles' due times.
         phase: Phase,
-        /// Which count.
+        /// The name of the count, such as `started`.
         count: &'static str,
-        /// What it was.
+        /// The count in the last message.
         before: u64,
-        /// What it is now.
+        /// The count in this message, which is lower.
         now: u64,
     },
     /// A count is beyond [`COUNT_MAX`].
     #[error("{process} counted {now} cycles {count} ({phase:?}), over the limit of {COUNT_MAX}")]
     TooLarge {
-        /// Who counted.
+        /// The process that counted.
         process: ProcessId,
-        /// When the cycles were due.
+        /// The phase of the cycles' due times.
         phase: Phase,
-        /// Which count.
+        /// The name of the count, such as `started`.
         count: &'static str,
-        /// What it is.
+        /// The count in this message.
         now: u64,
     },
 }
 
-/// Whether `now` can follow `before`.
+/// Checks that the counts `now` can follow `before`.
 pub(crate) fn check(
     process: ProcessId,
     before: &PerPhase<Counts>,

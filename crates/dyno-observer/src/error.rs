@@ -1,6 +1,7 @@
-//! What can go wrong as a process's messages are taken in, one enum per operation.
+//! The errors of a process's messages, one enum per operation.
 //!
-//! Each names the process, and refuses what can't be true before any of it is taken.
+//! Each names the process. A message that can't be true is refused as a whole: no part of it is
+//! recorded.
 
 use dyno_bus::message::{METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::value::Unit;
@@ -9,62 +10,62 @@ use dyno_bus::{Phase, Time};
 use crate::counts::CountsError;
 use crate::process::ProcessId;
 
-/// A process that can't be taken in.
+/// A process that can't be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HelloError {
-    /// It is known already.
+    /// The process has been added already.
     #[error("{process} sent two hellos: as pid {before}, then as pid {now}")]
     Twice {
-        /// Which process.
+        /// The process that sent two hellos.
         process: ProcessId,
         /// The pid of its first hello.
         before: u32,
-        /// The pid of the second.
+        /// The pid of its second hello.
         now: u32,
     },
 }
 
-/// A metric that can't be taken in.
+/// A metric that can't be declared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeclareError {
     /// The process is not known.
     #[error("{process} declared a metric before its hello")]
     Unknown {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
     },
-    /// The number is beyond what one process may declare.
+    /// The number is over the limit of metrics in one process.
     #[error("{process} declared metric {metric}: a process may have {METRICS_MAX} at most")]
     TooMany {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's number.
+        /// The metric's number in that process.
         metric: u32,
     },
-    /// The number is another metric's.
+    /// The number belongs to another metric.
     #[error("{process} declared metric {metric} twice")]
     NumberTaken {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's number.
+        /// The metric's number in that process.
         metric: u32,
     },
-    /// The process has a metric of that name.
+    /// The process already has a metric with that name.
     #[error("{process} declared the metric {name:?} twice")]
     NameTaken {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's name.
+        /// The metric's name, as declared.
         name: String,
     },
     /// The name is one of [`crate::metric::OF_CYCLES`].
     #[error("{process} declared the metric {name:?}, a name that is reserved: choose another")]
     Reserved {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's name.
+        /// The metric's name, as declared.
         name: String,
     },
     /// The name is empty or too long.
@@ -73,94 +74,94 @@ pub enum DeclareError {
          1 to {METRIC_NAME_MAX} are allowed"
     )]
     NameLength {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's number.
+        /// The metric's number in that process.
         metric: u32,
         /// The name's length in bytes.
         length: usize,
     },
-    /// The name would disturb a terminal.
+    /// The name has control characters, which would disturb a terminal.
     #[error("{process} declared the metric {name:?}, a name with control characters")]
     NameControl {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's name.
+        /// The metric's name, as declared.
         name: String,
     },
-    /// Another process has the same metric in another unit: the two can't be merged.
+    /// Another process has the same metric with another unit: the two can't be merged.
     #[error(
         "{process} declared the metric {name:?} with unit {now:?}: elsewhere it has {before:?}"
     )]
     UnitDiffers {
-        /// Which process.
+        /// The process that declared it.
         process: ProcessId,
-        /// The metric's name.
+        /// The metric's name, as declared.
         name: String,
-        /// Its unit where it was declared first.
+        /// Its unit in the process that declared it first.
         before: Unit,
         /// Its unit in this process.
         now: Unit,
     },
 }
 
-/// A batch that can't be true, and of which nothing was taken.
+/// A batch that can't be true and was refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AbsorbError {
     /// The process is not known.
     #[error("{process} sent a batch before its hello")]
     Unknown {
-        /// Which process.
+        /// The process that sent it.
         process: ProcessId,
     },
-    /// A batch is missing, or came twice.
+    /// A batch is missing, or was sent twice.
     #[error("{process} sent batch {found} where batch {expected} was due")]
     Sequence {
-        /// Which process.
+        /// The process that sent it.
         process: ProcessId,
-        /// The sequence number that follows the last one.
+        /// The sequence number that follows the last batch's.
         expected: u64,
-        /// The one that came.
+        /// The sequence number of this batch.
         found: u64,
     },
     /// A batch is older than the one before it.
     #[error("{process} sent a batch as of {now:?} after one as of {before:?}")]
     Time {
-        /// Which process.
+        /// The process that sent it.
         process: ProcessId,
-        /// When the last batch was true.
+        /// The time of the last batch.
         before: Time,
-        /// When this one was.
+        /// The time of this batch, which is earlier.
         now: Time,
     },
-    /// Cumulative counts can't follow those before.
+    /// The cumulative counts can't follow those of the last batch.
     #[error(transparent)]
     Counts(#[from] CountsError),
-    /// A pair of columns has no pairs.
+    /// Two columns that belong together have different lengths.
     #[error("{process} sent {wait} waits and {service} services ({phase:?}): they go in pairs")]
     Unpaired {
-        /// Which process.
+        /// The process that sent it.
         process: ProcessId,
-        /// When the cycles were due.
+        /// The phase of the cycles' due times.
         phase: Phase,
-        /// The length of one column.
+        /// The length of the column of waits.
         wait: usize,
-        /// The length of the other.
+        /// The length of the column of services.
         service: usize,
     },
-    /// The primary runs no cycles.
+    /// A batch of the primary holds cycles, but the primary runs none.
     #[error("the primary sent {count} cycles, which workers alone run")]
     CyclesOfPrimary {
-        /// How many.
+        /// The number of cycles in its columns, at least one.
         count: usize,
     },
-    /// A column is of no metric.
+    /// A column belongs to a metric that was not declared.
     #[error("{process} sent values of metric {metric}, which it has not declared")]
     Undeclared {
-        /// Which process.
+        /// The process that sent it.
         process: ProcessId,
-        /// The metric's number.
+        /// The metric's number in that process.
         metric: u32,
     },
 }

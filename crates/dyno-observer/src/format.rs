@@ -1,16 +1,17 @@
-//! A value and its unit as people read them: three significant digits, the precision of a
+//! A value and its unit as text for people: three significant digits, the precision of a
 //! histogram.
 //!
-//! For tables and reports; files hold whole numbers in the metric's own unit.
+//! For tables and reports only; files hold whole numbers in the metric's unit.
 
 use dyno_bus::value::Unit;
 
 const NANOSECONDS: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
 const BYTES: [(f64, &str); 4] = [(1.0, "B"), (1e3, "kB"), (1e6, "MB"), (1e9, "GB")];
-/// What three digits round up to 1.00, where the scale below would say 1,000.
+/// The least value that rounds to 1.00 in three digits: in the scale below it would be 1,000.
 const ROUNDS_TO_ONE: f64 = 0.9995;
 
-/// A value in the scale of its unit that suits it. Whole numbers that need no scale stay whole.
+/// Writes a value in the scale of its unit that suits it. Whole numbers that need no scale stay
+/// whole.
 ///
 /// ```
 /// use dyno_bus::value::Unit;
@@ -31,7 +32,7 @@ pub fn value(value: f64, unit: Unit) -> String {
     }
 }
 
-/// In the largest scale in which the value, rounded, is at least 1.
+/// Writes a value in the largest scale that makes it, once rounded, at least 1.
 fn scaled(value: f64, scales: &[(f64, &str); 4]) -> String {
     let fits = |scale: &&(f64, &str)| (value / scale.0).abs() >= ROUNDS_TO_ONE;
     match scales[1..].iter().rev().find(fits) {
@@ -44,7 +45,7 @@ fn plain(value: f64) -> String {
     if value.fract() == 0.0 { grouped(value) } else { digits(value) }
 }
 
-/// Three significant digits, but never less than all that stand before the point.
+/// Writes three significant digits, but always all digits before the decimal point.
 fn digits(value: f64) -> String {
     let size = value.abs();
     if size >= 99.95 {
@@ -56,7 +57,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// The nearest whole number, its digits in groups of three.
+/// Writes the nearest whole number, with its digits in groups of three.
 fn grouped(value: f64) -> String {
     let whole = format!("{value:.0}");
     let (sign, whole) = whole.strip_prefix('-').map_or(("", &*whole), |whole| ("-", whole));

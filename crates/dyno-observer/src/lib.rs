@@ -1,4 +1,4 @@
-//! Where dyno's measurements become statistics: the only place with histograms.
+//! The observer, which turns dyno's measurements into statistics: the only place with histograms.
 //!
 //! Processes emit values and cumulative counts ([`dyno_bus::message::Batch`]); the [`Observer`]
 //! absorbs them, process by process and metric by metric.
@@ -9,21 +9,21 @@
 //!                                                        ------> the summary
 //! ```
 //!
-//! - [`stats`]: the numbers by which a metric is known, and their names.
-//! - [`series`]: values of one metric, as exact sums beside a histogram that is earned.
-//! - [`metric`]: a series for the current interval and one for the whole.
-//! - [`snapshot`]: what is kept of each interval, at most 50 of them.
-//! - [`counts`]: cumulative counts only ever grow.
-//! - [`tally`]: the accounting identity: nothing lost without being named.
-//! - [`process`]: what one process has sent, checked before it is taken.
-//! - [`error`]: why it is refused.
-//! - [`observer`]: all processes, merged where that is asked for.
+//! - [`stats`]: the statistics of a metric, and their names.
+//! - [`series`]: values of one metric: exact sums, and buckets once there are many values.
+//! - [`metric`]: a series for the current interval and one for all intervals before it.
+//! - [`snapshot`]: the statistics of each interval; at most 50 are kept.
+//! - [`counts`]: the check that cumulative counts only grow.
+//! - [`tally`]: the accounting identity: every lost cycle or value is named.
+//! - [`process`]: the measurements of one process, checked before they are recorded.
+//! - [`error`]: the reasons why they are refused.
+//! - [`observer`]: all processes, and the workers merged.
 //! - [`query`]: the list that users read, sort, print and plot.
-//! - [`mod@format`]: a value and its unit as people read them.
+//! - [`mod@format`]: a value and its unit as text for people.
 //!
-//! It refuses to ask a clock or to do I/O: times are passed in. It trusts no byte of a peer: what
-//! can't be true is a named error, and a refused batch leaves everything as it was. Warm-up values
-//! are counted as received and are in no result.
+//! It reads no clock and does no I/O: times are passed in. It trusts no byte of a peer: values that
+//! can't be true are a named error, and a refused batch changes nothing. Warm-up values are counted
+//! as received and are in no result.
 
 mod buckets;
 pub mod counts;

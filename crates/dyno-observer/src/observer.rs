@@ -1,8 +1,9 @@
-//! All processes of a run, and what they are together.
+//! All processes of a run, each by itself and all workers merged.
 //!
-//! The observer takes in what the processes send, turns intervals into snapshots when it is told
-//! to, and answers for one process, for all workers merged, and with the list of everything. It
-//! alone knows that one of the processes is the primary.
+//! The observer records the messages of the processes, and turns an interval into a snapshot when
+//! its caller ends the interval. It returns the statistics of one process, those of all workers
+//! merged, and the list of everything. Only this file merges processes, and it leaves the primary
+//! out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::series::Series;
 use crate::snapshot::{Kept, ProcessSnapshot, Snapshot};
 use crate::tally::{Account, Received, TallyError};
 
-/// Aggregates the measurements of all processes of one run.
+/// The aggregated measurements of all processes of one run.
 ///
 /// ```
 /// use dyno_bus::message::{Batch, Cycles};
@@ -51,31 +52,31 @@ pub struct Observer {
     /// Every declared name, with the one unit that it has in all processes.
     names: BTreeMap<Arc<str>, Unit>,
     begun: Time,
-    /// When the current interval began.
+    /// The start of the current interval.
     rotated: Time,
     kept: Kept,
-    /// Room for those of a batch: kept, so that none is asked for each time.
+    /// The responses of one batch, kept so that not each batch allocates memory.
     responses: Vec<u64>,
 }
 
 /// One metric's values of the interval that a rotation ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Interval<'a> {
-    /// Whose.
+    /// The process that recorded them.
     pub process: ProcessId,
-    /// Which metric's.
+    /// The metric's name and unit.
     pub label: &'a Label,
-    /// When the interval began.
+    /// The start of the interval.
     pub from: Time,
-    /// When it ended.
+    /// The end of the interval.
     pub until: Time,
-    /// The values: at least one.
+    /// The values, at least one.
     pub series: &'a Series,
 }
 
 impl Observer {
-    /// An observer of a run of this pace: in a closed loop there is no `wait`, and `response` is
-    /// `service`.
+    /// Creates the observer of a run of this pace. A closed loop has no `wait`, and its
+    /// `response` equals its `service`.
     #[must_use]
     pub const fn new(pace: Pace) -> Self {
         let of_cycles = match pace {
@@ -93,10 +94,10 @@ impl Observer {
         }
     }
 
-    /// Takes in a process.
+    /// Adds a process.
     ///
     /// # Errors
-    /// If it is known already.
+    /// If it has been added already.
     pub fn hello(&mut self, process: ProcessId, pid: u32) -> Result<(), HelloError> {
         if let Some(known) = self.processes.get(&process) {
             return Err(HelloError::Twice { process, before: known.pid, now: pid });
@@ -109,11 +110,11 @@ impl Observer {
         Ok(())
     }
 
-    /// Takes in a metric of a process.
+    /// Adds a metric to a process.
     ///
     /// # Errors
-    /// If the number or the name is taken, reserved or beyond a limit, or the metric is known in
-    /// another unit from another process.
+    /// If the process is unknown, if the number or the name is taken, reserved or over a limit, if
+    /// the name has control characters, or if another process has the metric with another unit.
     pub fn declare(&mut self, process: ProcessId, declare: &Declare) -> Result<(), DeclareError> {
         let Declare { metric, name, unit } = declare;
         let declaring =
@@ -138,23 +139,24 @@ impl Observer {
         self.rotated = at;
     }
 
-    /// Takes in a batch: its measured values go into the current interval, its counts replace
+    /// Records a batch: its measured values go into the current interval, its counts replace
     /// those before.
     ///
     /// # Errors
-    /// If the batch can't be true. Nothing of it is taken then.
+    /// If the process is unknown, or the batch can't be true. A refused batch changes nothing.
     pub fn absorb(&mut self, process: ProcessId, batch: &Batch) -> Result<(), AbsorbError> {
         let known = self.processes.get_mut(&process).ok_or(AbsorbError::Unknown { process })?;
         known.absorb(batch, &mut self.responses)
     }
 
-    /// Ends the current interval: shows its values to `visit`, by process in ascending order,
+    /// Ends the current interval: passes its values to `visit`, by process in ascending order,
     /// makes a snapshot of it, and merges it into the whole.
     ///
-    /// Called by the primary each fiftieth of the duration, and once after the drain.
+    /// The primary calls this fifty times over the duration, and once after the drain.
     pub fn rotate(&mut self, at: Time, mut visit: impl FnMut(Interval<'_>)) {
         let (from, until) = (self.rotated, at.max(self.rotated));
         self.rotated = until;
+        // The visit and the merge come first, because the rotation of a metric clears its interval.
         for (process, state) in &self.processes {
             for metric in state.metrics.iter().filter(|metric| !metric.interval().is_empty()) {
                 let (label, series) = (&metric.label, metric.interval());
@@ -177,19 +179,19 @@ impl Observer {
         });
     }
 
-    /// The snapshots that are kept, in order of time.
+    /// Returns the snapshots that are kept, in order of time.
     pub fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
         self.kept.iter().map(|snapshot| &**snapshot)
     }
 
-    /// Each metric over the whole run, merged over all workers that have it.
+    /// Returns each metric over the whole run, merged over all workers that have it.
     #[must_use]
     pub fn merged(&self) -> Vec<MetricStats> {
         self.merge_workers(|metric, series| metric.merge_into(series))
     }
 
-    /// What [`merged`](Self::merged) has of [`OF_COMPLETED`], of the cycles alone that
-    /// completed. Empty unless some failed: then it would be the same.
+    /// Returns the metrics of [`OF_COMPLETED`] like [`merged`](Self::merged), but of completed
+    /// cycles only. Empty while no cycle has failed, since both would be the same.
     #[must_use]
     pub fn completed(&self) -> Vec<MetricStats> {
         if self.processes.values().all(|state| state.completed.is_none()) {
@@ -207,7 +209,7 @@ impl Observer {
         OF_COMPLETED.into_iter().enumerate().map(of).collect()
     }
 
-    /// Each metric of one process over the whole run; none of an unknown process.
+    /// Returns each metric of one process over the whole run; empty for an unknown process.
     pub fn metrics(&mut self, process: ProcessId) -> Vec<MetricStats> {
         let Some(state) = self.processes.get_mut(&process) else { return Vec::new() };
         let censored = state.censored;
@@ -219,7 +221,7 @@ impl Observer {
         state.metrics.iter_mut().map(of_metric).collect()
     }
 
-    /// All processes as they stand, to be read on any thread.
+    /// Returns all processes as they are now, in a list that any thread can read.
     pub fn list(&mut self) -> List {
         let row = |(process, state): (&ProcessId, &mut Process)| {
             let cell = |metric: &mut Metric| (metric.label.clone(), metric.stats());
@@ -229,18 +231,18 @@ impl Observer {
         List::new(rows, self.kept.iter().cloned().collect(), self.begun)
     }
 
-    /// The processes that said hello, with their pids, in ascending order.
+    /// Returns the processes that have been added, with their pids, in ascending order.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessId, u32)> {
         self.processes.iter().map(|(process, state)| (*process, state.pid))
     }
 
-    /// What a process said of itself in its last batch.
+    /// Returns the last counts that a process sent; `None` for an unknown process.
     #[must_use]
     pub fn progress(&self, process: ProcessId) -> Option<Progress> {
         self.processes.get(&process).map(|state| state.progress)
     }
 
-    /// What has come from a process.
+    /// Returns the numbers of everything received from a process; `None` for an unknown process.
     #[must_use]
     pub fn received(&self, process: ProcessId) -> Option<&Received> {
         self.processes.get(&process).map(|state| &state.received)
@@ -248,11 +250,12 @@ impl Observer {
 
     /// Verifies and closes the account of a worker that has drained.
     ///
-    /// `issued` is what was due before its cut, by the primary's own arithmetic.
+    /// `issued` is the number of cycles due before its cut, as the primary computes it.
     ///
     /// # Errors
-    /// If its outcomes are not what was issued, or what it sent is not what came. The account
-    /// stays open then; [`died`](Self::died) closes it with what did come.
+    /// If its outcomes do not add up to the issued cycles, or it sent more or less than has been
+    /// received. The account stays open then; [`died`](Self::died) closes it with the counts that
+    /// did arrive.
     pub fn drained(
         &mut self,
         worker: u32,
@@ -288,11 +291,11 @@ impl Observer {
         Ok(account)
     }
 
-    /// Closes the account of a worker that died: of what it was issued, that which has no outcome
-    /// is lost, and its measured part is censored.
+    /// Closes the account of a worker that died. Cycles that were issued to it and have no known
+    /// outcome become `lost`; those of the measured window count as censored.
     ///
     /// # Errors
-    /// If it has more outcomes than it was issued.
+    /// If it has more outcomes than issued cycles.
     pub fn died(&mut self, worker: u32, issued: PerPhase<u64>) -> Result<Account, TallyError> {
         let process = ProcessId::Worker(worker);
         let state = self.processes.get_mut(&process).ok_or(TallyError::Unknown { process })?;
@@ -302,23 +305,23 @@ impl Observer {
         Ok(account)
     }
 
-    /// Verifies that all that a process emitted has come: at a worker's `Bye`, and at the end of
-    /// the primary's own emitter.
+    /// Verifies that everything that a process emitted has been received: at a worker's `Bye`, and
+    /// at the end of the primary's own emitter.
     ///
     /// # Errors
-    /// If it has not.
+    /// If the two ends have different counts.
     pub fn verify(&self, process: ProcessId, emitted: &Emitted) -> Result<(), TallyError> {
         let state = self.processes.get(&process).ok_or(TallyError::Unknown { process })?;
         state.received.verify(process, emitted)
     }
 
-    /// The closed account of a worker.
+    /// Returns the account of a worker; `None` until it is closed.
     #[must_use]
     pub fn account(&self, worker: u32) -> Option<Account> {
         self.processes.get(&ProcessId::Worker(worker)).and_then(|state| state.account)
     }
 
-    /// All closed accounts together.
+    /// Returns the sum of all closed accounts.
     #[must_use]
     pub fn accounts(&self) -> Account {
         let mut total = Account::default();
@@ -326,7 +329,7 @@ impl Observer {
         total
     }
 
-    /// Merges a part of each metric over all workers, in the order in which they have them.
+    /// Merges a part of each metric over all workers. The metrics are in the workers' order.
     fn merge_workers(&self, part: impl Fn(&Metric, &mut Series)) -> Vec<MetricStats> {
         let mut named: Vec<(&Label, Vec<&Metric>)> = Vec::new();
         let mut positions = BTreeMap::new();
@@ -344,7 +347,7 @@ impl Observer {
                 named[position].1.push(metric);
             }
         }
-        // One name after the other: all at once, they would take as much as a worker does.
+        // One name after the other: all series at once would take as much memory as a worker's.
         let of_name = |(label, metrics): (&Label, Vec<&Metric>)| {
             let mut series = Series::default();
             metrics.into_iter().for_each(|metric| part(metric, &mut series));
@@ -358,7 +361,8 @@ impl Observer {
     }
 }
 
-/// A cycle that never ended is missing from its response: that is what a client waits for.
+/// Returns the censored cycles for the metric [`RESPONSE`], and none for all others: a client that
+/// waits for a cycle that never ended is missing from the responses only.
 fn censored_of(label: &Label, censored: Censored) -> Censored {
     if &*label.name == RESPONSE { censored } else { Censored::default() }
 }

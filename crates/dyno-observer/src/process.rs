@@ -1,7 +1,7 @@
-//! What one process has sent, checked before any of it is taken.
+//! The measurements of one process, checked before any of them is recorded.
 //!
-//! A batch is refused whole or taken whole. Its metrics are found by index: nothing is looked up
-//! per value, and a column is recorded as a whole.
+//! A batch is refused as a whole or recorded as a whole. Its metrics are found by index, and each
+//! column is recorded at once, so that no value needs a look-up.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::metric::{Censored, Label, Metric, OF_COMPLETED, OF_CYCLES, RESPONSE, 
 use crate::series::{Series, within};
 use crate::tally::{Account, Received};
 
-/// Which process of a run.
+/// The identity of a process in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProcessId {
-    /// The one that issues and decides.
+    /// The process that issues cycles and decides the verdict.
     Primary,
-    /// A worker, by its index.
+    /// A worker, by its index from 0.
     Worker(u32),
 }
 
@@ -35,25 +35,25 @@ impl fmt::Display for ProcessId {
     }
 }
 
-/// What a process last said of itself.
+/// The state of a process, from its last batch or from its account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// When that was so.
+    /// The time of the last batch.
     pub as_of: Time,
-    /// What became of its cycles.
+    /// The outcomes of its cycles so far.
     pub counts: PerPhase<Counts>,
-    /// The harness's own troubles in it.
+    /// The delays that the harness has caused in it so far.
     pub harness: Harness,
 }
 
-/// Which metrics are made of a process's cycles.
+/// The metrics that are derived from a process's cycles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OfCycles {
-    /// The primary runs none.
+    /// No metrics, for the primary, which runs no cycles.
     Nothing,
-    /// A closed loop has no due times, so no `wait`: a cycle's response is its service.
+    /// For a closed loop: it has no due times, so no `wait`, and a cycle's response is its service.
     ServiceAndResponse,
-    /// All of [`OF_CYCLES`].
+    /// All of [`OF_CYCLES`], for an open loop.
     All,
 }
 
@@ -67,18 +67,18 @@ impl OfCycles {
     }
 }
 
-/// One process.
+/// The metrics and counts of one process.
 #[derive(Debug)]
 pub(crate) struct Process {
     id: ProcessId,
     pub(crate) pid: u32,
     of_cycles: OfCycles,
-    /// Those made of cycles first, in the order of [`OF_CYCLES`], then the declared ones.
+    /// First those derived from cycles, in the order of [`OF_CYCLES`], then the declared ones.
     pub(crate) metrics: Vec<Metric>,
-    /// [`OF_COMPLETED`], of cycles that completed; `None` while none has failed, since `metrics`
-    /// holds the same then.
+    /// The metrics of [`OF_COMPLETED`], of completed cycles only; `None` until a cycle has failed,
+    /// since `metrics` holds the same until then.
     pub(crate) completed: Option<Box<[Series; 2]>>,
-    /// Where the metric of each declared number stands in `metrics`.
+    /// The index in `metrics` of each declared number.
     declared: Vec<Option<usize>>,
     pub(crate) progress: Progress,
     pub(crate) received: Received,
@@ -103,7 +103,7 @@ impl Process {
         }
     }
 
-    /// Whether it may declare this.
+    /// Checks that the process may declare a metric with this number and name.
     pub(crate) fn check_declare(&self, metric: u32, name: &str) -> Result<(), DeclareError> {
         let process = self.id;
         let owned = || name.to_owned();
@@ -128,7 +128,7 @@ impl Process {
         Ok(())
     }
 
-    /// Takes in a metric that [`check_declare`](Self::check_declare) allowed.
+    /// Adds a metric that [`check_declare`](Self::check_declare) allowed.
     pub(crate) fn declare(&mut self, metric: u32, label: Label) {
         let number = metric as usize;
         if self.declared.len() <= number {
@@ -143,7 +143,8 @@ impl Process {
         self.declared.get(metric as usize).copied().flatten()
     }
 
-    /// Takes in a batch, or refuses it and stays as it was. What `responses` held is lost.
+    /// Records a batch, or refuses it and changes nothing. `responses` is scratch space: its former
+    /// content is lost.
     pub(crate) fn absorb(
         &mut self,
         batch: &Batch,
@@ -153,12 +154,15 @@ impl Process {
         self.received.batches += 1;
         self.progress =
             Progress { as_of: batch.as_of, counts: batch.counts, harness: batch.harness };
+        // Cycles of the warm-up are counted as received, but recorded in no metric.
         for phase in [Phase::Warmup, Phase::Measured] {
             let failed = batch.failed[phase].service.len() as u64;
             self.received.failed[phase] += failed;
             self.received.cycles[phase] += batch.cycles[phase].service.len() as u64 + failed;
         }
         let failed = &batch.failed[Phase::Measured];
+        // All cycles before the first failed one completed: the second set of series begins with
+        // their values.
         if self.completed.is_none() && !failed.service.is_empty() {
             self.completed = Some(Box::new(OF_COMPLETED.map(|name| self.series(name))));
         }
@@ -173,9 +177,11 @@ impl Process {
     fn check(&self, batch: &Batch) -> Result<(), AbsorbError> {
         let process = self.id;
         let expected = self.received.batches;
+        // A lost batch would lose its values, and a repeated one would count them twice.
         if batch.sequence != expected {
             return Err(AbsorbError::Sequence { process, expected, found: batch.sequence });
         }
+        // If time went back, the last value of a metric would not be the newest.
         if batch.as_of < self.progress.as_of {
             let (before, now) = (self.progress.as_of, batch.as_of);
             return Err(AbsorbError::Time { process, before, now });
@@ -184,14 +190,17 @@ impl Process {
         for phase in [Phase::Warmup, Phase::Measured] {
             for Cycles { wait, service } in [&batch.cycles[phase], &batch.failed[phase]] {
                 let (wait, service) = (wait.len(), service.len());
+                // A cycle is a pair of both columns: its response is their sum.
                 if wait != service {
                     return Err(AbsorbError::Unpaired { process, phase, wait, service });
                 }
+                // The primary has no metrics for cycles to be recorded in.
                 if process == ProcessId::Primary && service > 0 {
                     return Err(AbsorbError::CyclesOfPrimary { count: service });
                 }
             }
         }
+        // A column is recorded by the index of its metric, so each must have one.
         for column in &batch.columns {
             if self.position(column.metric).is_none() {
                 return Err(AbsorbError::Undeclared { process, metric: column.metric });
@@ -200,7 +209,7 @@ impl Process {
         Ok(())
     }
 
-    /// Everything so far of a metric that is made of cycles.
+    /// Returns all values so far of a metric that is derived from cycles.
     fn series(&self, name: &str) -> Series {
         let mut series = Series::default();
         let found = self.metrics.iter().find(|metric| &*metric.label.name == name);
@@ -208,7 +217,8 @@ impl Process {
         series
     }
 
-    /// Merges into a series what completed: all, where nothing has failed.
+    /// Merges the values of completed cycles into a series. Those are all values while no cycle has
+    /// failed.
     pub(crate) fn merge_completed(&self, index: usize, name: &str, into: &mut Series) {
         match &self.completed {
             Some(completed) => into.merge(&completed[index]),
@@ -229,7 +239,7 @@ impl Process {
             (OfCycles::All, [wait, service, response, ..]) => {
                 wait.record(waits, as_of);
                 service.record(services, as_of);
-                // Each part is clamped, and that it was is counted where the part is recorded.
+                // Each part is clamped. The clamped values were counted as the part was recorded.
                 let pairs = waits.iter().zip(services);
                 responses.clear();
                 responses.extend(pairs.map(|(wait, service)| within(*wait) + within(*service)));
@@ -246,7 +256,7 @@ impl Process {
                     alone.iter_mut().for_each(|series| series.record(services, as_of));
                 }
             }
-            // A batch of the primary has none: it was checked.
+            // The primary's batch was checked to have no cycles.
             _ => {}
         }
     }

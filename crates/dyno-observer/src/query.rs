@@ -1,4 +1,5 @@
-//! The list that users read: filter it, pick a number, then print, sort or plot what was picked.
+//! The list that users read: filter it, pick a statistic, then print, sort or plot the picked
+//! numbers.
 //!
 //! ```text
 //! List ── primary · workers · metrics ──> List
@@ -7,8 +8,8 @@
 //!                                └─ of(Stat::Mean) ──> Timeline ── group() ──> [Group]: a plot each
 //! ```
 //!
-//! A list owns what it shows, so that it can be sent to a thread that draws. Nothing here panics
-//! where a metric, a process or a value is missing: there is a cell, and it is empty.
+//! A list owns its content, so that it can be sent to a thread that draws. Nothing here panics if a
+//! metric, a process or a value is missing: its cell is empty.
 
 use std::sync::Arc;
 
@@ -27,14 +28,14 @@ mod timeline;
 pub use picked::{Order, Picked};
 pub use timeline::{Group, History, Line, Point, Timeline};
 
-/// One process of a list.
+/// One process of a list, with the statistics of its metrics.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) process: ProcessId,
     pub(crate) cells: Vec<(Label, Stats)>,
 }
 
-/// All processes, or some, with all their metrics, or some.
+/// All or some of the processes, with all or some of their metrics.
 ///
 /// ```
 /// # use dyno_bus::{Pace, Time, message::{Batch, Cycles}, segment::PerPhase};
@@ -69,21 +70,20 @@ pub(crate) struct Row {
 /// ```
 #[derive(Debug, Clone)]
 pub struct List {
-    /// In ascending order of process.
+    /// One row per process, in ascending order.
     rows: Vec<Arc<Row>>,
-    /// Those asked for, in that order; all of them if there was no asking.
+    /// The names passed to [`metrics`](Self::metrics), in that order; `None` for all metrics.
     chosen: Option<Arc<[Arc<str>]>>,
     snapshots: Arc<[Arc<Snapshot>]>,
     begun: Time,
 }
 
-/// What [`List::pick`] takes, and what that gives: numbers for a [`Stat`], a [`History`] for
-/// [`Stat::Snapshots`].
+/// An argument of [`List::pick`]: a [`Stat`] picks numbers, [`Stat::Snapshots`] a [`History`].
 pub trait Pick {
-    /// What is picked.
+    /// The type of the result: [`Picked`] or [`History`].
     type Output;
 
-    /// Picks it from a list.
+    /// Picks the result from a list.
     fn pick(self, list: &List) -> Self::Output;
 }
 
@@ -108,19 +108,20 @@ impl List {
         Self { rows: rows.into_iter().map(Arc::new).collect(), chosen: None, snapshots, begun }
     }
 
-    /// Of these processes only the primary.
+    /// Returns a list of the primary only; empty if this list does not have it.
     #[must_use]
     pub fn primary(&self) -> Self {
         self.only(|process| process == ProcessId::Primary)
     }
 
-    /// Of these processes only the workers.
+    /// Returns a list of the workers among these processes.
     #[must_use]
     pub fn workers(&self) -> Self {
         self.only(|process| process != ProcessId::Primary)
     }
 
-    /// Only these metrics, in this order. A name that no process has is an empty column.
+    /// Returns a list of these metrics only, in this order. A name that no process has becomes an
+    /// empty column.
     #[must_use]
     pub fn metrics<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Self {
         let mut chosen: Vec<Arc<str>> = Vec::new();
@@ -137,17 +138,17 @@ impl List {
         Self { rows, ..self.clone() }
     }
 
-    /// One number of each metric, or with [`Stat::Snapshots`] its snapshots.
+    /// Returns one number of each metric, or with [`Stat::Snapshots`] its snapshots.
     pub fn pick<P: Pick>(&self, what: P) -> P::Output {
         what.pick(self)
     }
 
-    /// The processes, in ascending order.
+    /// Returns the processes, in ascending order.
     pub fn processes(&self) -> impl Iterator<Item = ProcessId> {
         self.rows.iter().map(|row| row.process)
     }
 
-    /// All statistics of one metric of one process, if it is in the list.
+    /// Returns all statistics of one metric of one process; `None` if it is not in the list.
     #[must_use]
     pub fn stats(&self, process: ProcessId, metric: &str) -> Option<Stats> {
         if self.chosen.as_ref().is_some_and(|chosen| chosen.iter().all(|name| **name != *metric)) {
@@ -157,8 +158,8 @@ impl List {
         row.cells.iter().find(|(label, _)| &*label.name == metric).map(|(_, stats)| *stats)
     }
 
-    /// The metrics of all processes of the list: as chosen, else in the order in which the
-    /// processes have them.
+    /// Returns the metrics of all processes of the list: in the order passed to
+    /// [`metrics`](Self::metrics), or else in the processes' order.
     #[must_use]
     pub fn labels(&self) -> Vec<Label> {
         let mut labels: Vec<Label> = Vec::new();

@@ -1,14 +1,14 @@
-//! Values of one metric over some stretch of time: exact sums, beside a distribution.
+//! Values of one metric over a stretch of time: exact sums and a distribution.
 //!
 //! The distribution is the values themselves until there are more than [`RAW_MAX`], and counts in
-//! buckets from then on: with a thousand workers most series are short, and the buckets take some
-//! 150 KB to hold a tenth of a second in nanoseconds. What this does not bound is a thousand workers
-//! that are all busy: measured, their three cycle metrics take 60 MB at 500 values each, and 480 MB
-//! at 2,000, when each has earned its buckets.
+//! buckets from then on. With a thousand workers most series are short, and the buckets take about
+//! 150 KB to hold a tenth of a second in nanoseconds. This does not limit the memory for a thousand
+//! workers that are all busy: measured, their three cycle metrics take 60 MB at 500 values each,
+//! and 480 MB at 2,000, when each series has buckets.
 //!
-//! Count, least, largest, sum and sum of squares are integers kept beside it, because buckets
-//! know them to three digits only; and because they are integers, the order of values can't
-//! change them.
+//! Count, least, largest, sum and sum of squares are kept next to the distribution, because buckets
+//! have only three digits of them. They are integers, so that the order of values can't change
+//! them.
 
 use dyno_bus::Time;
 use dyno_bus::value::{BELOW, VALUE_MAX};
@@ -17,32 +17,33 @@ use hdrhistogram::Histogram;
 use crate::buckets::{self, Buckets};
 use crate::stats::{Stat, Stats};
 
-/// The most values that a series keeps as they are: 8 KiB, a small part of the buckets, and sorted
-/// in 12 µs. A gauge that is read once a second fills it in 17 minutes.
+/// The most values that a series keeps raw: 8 KiB, much less than the buckets take, and sorted in
+/// 12 µs. A gauge that is read once a second fills it in 17 minutes.
 pub const RAW_MAX: usize = 1_024;
-/// Up to here the sums of a column fit 64 bits, and its squares.
+/// The largest value for which the sum of a column, and the square of each value, fit into 64 bits.
 const SMALL_MAX: u64 = u32::MAX as u64;
 /// The percentiles in [`Stats`], with their ranks in thousandths, ascending.
 const PERCENTILES: [(Stat, u64); 4] =
     [(Stat::P50, 500), (Stat::P90, 900), (Stat::P99, 990), (Stat::P999, 999)];
 
-/// Values of one metric.
+/// The values of one metric over a stretch of time.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     exact: Exact,
     values: Values,
 }
 
-/// What is known without a bucket's width.
+/// The numbers that are exact, since they do not come from buckets.
 #[derive(Debug, Clone, Copy)]
 struct Exact {
     count: u64,
-    /// `u64::MAX` while there is no value.
+    /// The smallest value; `u64::MAX` until the first one.
     min: u64,
     max: u64,
-    /// At most 2^53 values of 2^53 each: no overflow.
+    /// The sum of all values: at most 2^53 values of at most 2^53 each, so that it can't overflow.
     sum: u128,
-    /// Saturates after 2^22 values of 2^53 (104 days, in nanoseconds): no real series does.
+    /// The sum of squares. It saturates after 2^22 values of 2^53 (104 days, in nanoseconds), which
+    /// no real series reaches.
     squares: u128,
     last: u64,
     last_at: Time,
@@ -77,11 +78,11 @@ impl Default for Values {
 }
 
 impl Series {
-    /// Records a column, which is no longer than a frame: at most 2^20 values. Those that are out
-    /// of range are clamped and counted.
+    /// Records a column from one frame, which is at most 2^20 values. Values out of range are
+    /// clamped and counted.
     ///
-    /// It is gone through several times, each in a loop that does one thing: together they take
-    /// two thirds of the time of one loop that does all.
+    /// Several loops go over the column, and each does one thing: together they take two thirds of
+    /// the time of one loop that does everything.
     pub(crate) fn record(&mut self, values: &[u64], as_of: Time) {
         if values.is_empty() {
             return;
@@ -91,7 +92,7 @@ impl Series {
         let within = values.iter().copied().map(within);
         match self.values.with_room_for(within.len()) {
             Values::Raw(raw) => raw.extend(within),
-            // Nothing to clamp, as a rule: counting takes a twelfth less time so.
+            // Usually no value has to be clamped; counting without it takes a twelfth less time.
             Values::Counted(buckets) if column.out_of_range == 0 => {
                 buckets.count(values.iter().copied(), column.max);
             }
@@ -99,7 +100,7 @@ impl Series {
         }
     }
 
-    /// Takes in another series, which is from the same time or a later one.
+    /// Adds the values of another series, which is from the same time or a later one.
     pub fn merge(&mut self, other: &Self) {
         self.exact.merge(&other.exact);
         match (&mut self.values, &other.values) {
@@ -116,15 +117,15 @@ impl Series {
         }
     }
 
-    /// Puts values that are kept as they are in order: statistics of them, and of some more, are
-    /// quicker from then on.
+    /// Sorts raw values, so that the statistics of these, and of some more values, take less time
+    /// from then on.
     pub(crate) fn settle(&mut self) {
         if let Values::Raw(raw) = &mut self.values {
             sort(raw);
         }
     }
 
-    /// Forgets all values, and the buckets too if they would not have earned them.
+    /// Removes all values. It keeps the buckets only if there were too many values to be kept raw.
     pub fn clear(&mut self) {
         let few = self.exact.count <= RAW_MAX as u64;
         match &mut self.values {
@@ -135,25 +136,25 @@ impl Series {
         self.exact = Exact::default();
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.exact.count
     }
 
-    /// The largest of them, as it was recorded; 0 of none.
+    /// Returns the largest value, as it was recorded; 0 if the series is empty.
     #[must_use]
     pub const fn max(&self) -> u64 {
         self.exact.max
     }
 
-    /// Whether there is none.
+    /// Returns `true` if the series has no values.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.exact.count == 0
     }
 
-    /// What its values take in memory, in bytes: as much in buckets, whatever lies in them.
+    /// Returns the memory of the values, in bytes. That of buckets does not depend on their counts.
     #[must_use]
     pub const fn size(&self) -> usize {
         match &self.values {
@@ -162,7 +163,7 @@ impl Series {
         }
     }
 
-    /// The values as a histogram of three digits.
+    /// Returns the values as a histogram of three digits.
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
         match &self.values {
@@ -171,8 +172,9 @@ impl Series {
         }
     }
 
-    /// For each value the place of its bucket in its [`histogram`](Self::histogram), in order.
-    /// `None` where they are only counted: of more values than [`RAW_MAX`], or after so many.
+    /// Returns the index of each value's bucket in the [`histogram`](Self::histogram), in ascending
+    /// order. `None` if the values are counted in buckets: once there have been more than
+    /// [`RAW_MAX`].
     #[must_use]
     pub fn places(&self) -> Option<Vec<usize>> {
         let Values::Raw(raw) = &self.values else { return None };
@@ -181,7 +183,7 @@ impl Series {
         Some(places)
     }
 
-    /// The statistics, with all percentiles from one walk.
+    /// Returns the statistics; all percentiles come from one walk.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let Exact { count, min, max, last, out_of_range, .. } = self.exact;
@@ -197,7 +199,8 @@ impl Series {
 }
 
 impl Exact {
-    /// Of a column that is not empty. At most 2^20 squares of 2^106 can't overflow.
+    /// Computes the numbers of a column that is not empty. At most 2^20 squares of 2^106 can't
+    /// overflow.
     fn of(values: &[u64], as_of: Time) -> Self {
         let last = values.last().copied().map_or(0, within);
         let max = values.iter().copied().fold(0, u64::max);
@@ -237,13 +240,14 @@ impl Exact {
         self.out_of_range += other.out_of_range;
     }
 
-    /// Σ(v − m)² is taken around the integer part m of the mean, in integers: the difference of
-    /// two large floating-point numbers would have no digits left for a small deviation.
+    /// Returns the mean and the standard deviation. Σ(v − m)² is computed in integers, around the
+    /// integer part m of the mean: the difference of two large floating-point numbers would have no
+    /// digits left for a small deviation.
     fn mean_and_stddev(&self) -> (f64, f64) {
         let count = u128::from(self.count);
         let (whole, rest) = (self.sum / count, self.sum % count);
         let fraction = rest as f64 / count as f64;
-        // Wrapping: terms may pass 2^128 where their sum does not, and it is never negative.
+        // Wrapping, because terms may exceed 2^128; their sum does not, and it is never negative.
         let around = self
             .squares
             .wrapping_sub(whole.wrapping_mul(self.sum).wrapping_mul(2))
@@ -254,7 +258,7 @@ impl Exact {
 }
 
 impl Values {
-    /// Itself, turned into buckets if that many values more are too many to be kept.
+    /// Returns the values, turned into buckets first if `count` more are too many to be kept raw.
     fn with_room_for(&mut self, count: usize) -> &mut Self {
         if let Self::Raw(raw) = self
             && raw.len() + count > RAW_MAX
@@ -264,7 +268,7 @@ impl Values {
         self
     }
 
-    /// The values at [`PERCENTILES`]: of `count` values the one of rank ⌈count × permille / 1000⌉.
+    /// Returns the values at [`PERCENTILES`], each of rank ⌈count × permille / 1000⌉.
     fn percentiles(&self, count: u64) -> [u64; 4] {
         let ranks = PERCENTILES
             .map(|(_, permille)| (u128::from(count) * u128::from(permille)).div_ceil(1_000) as u64);
@@ -279,14 +283,14 @@ impl Values {
     }
 }
 
-/// A value as it is recorded: clamped.
+/// Returns a value clamped to the range that is recorded.
 #[inline]
 pub(crate) fn within(value: u64) -> u64 {
     if value == BELOW { 0 } else { value.min(VALUE_MAX) }
 }
 
-/// What was settled is sorted but for what came since: this sort goes over runs that stand, where
-/// the unstable one begins anew.
+/// Sorts values. After [`Series::settle`] all but the newest are in order: the stable sort uses
+/// runs that are sorted already, where the unstable one starts from nothing.
 #[expect(clippy::stable_sort_primitive, reason = "the stable sort is the one that knows of runs")]
 fn sort(values: &mut [u64]) {
     values.sort();

@@ -1,9 +1,9 @@
-//! What is kept of each interval: statistics, at most [`SNAPSHOTS_MAX`] times.
+//! The statistics of each interval; at most [`SNAPSHOTS_MAX`] snapshots are kept.
 //!
-//! The primary plans as many rotations over the whole run. A run that lasts longer than its plan
-//! has more; then the snapshot goes whose neighbours are closest to each other. So the first and
-//! the newest always stay, and the rest remains spread over the run. What a dropped snapshot
-//! counted is in `so_far` of every later one.
+//! The primary plans that many rotations over the whole run. A run that lasts longer than its plan
+//! has more of them; then the snapshot whose neighbours are closest to each other is dropped. So
+//! the first and the newest are always kept, and the rest stays spread over the run. The values
+//! that a dropped snapshot counted are in `so_far` of every later one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,44 +14,44 @@ use crate::metric::{Label, MetricStats};
 use crate::process::ProcessId;
 use crate::stats::Stats;
 
-/// The most snapshots that are kept: a point for every other column of a terminal's plot.
+/// The most snapshots that are kept: one point for every second column of a terminal's plot.
 pub const SNAPSHOTS_MAX: usize = 50;
 
 /// The statistics of one interval, and of the whole up to its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
-    /// When the interval began.
+    /// The start of the interval.
     pub from: Time,
-    /// When it ended.
+    /// The end of the interval.
     pub until: Time,
-    /// By process, in ascending order; those without a value in the interval are left out.
+    /// The processes in ascending order; those without a value in the interval are left out.
     pub processes: Box<[ProcessSnapshot]>,
-    /// Statistics of the interval, of each metric over all workers.
+    /// Each metric's statistics of the interval, over all workers.
     pub merged: Box<[MetricStats]>,
 }
 
 /// One process's part of a [`Snapshot`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSnapshot {
-    /// Which process.
+    /// The process that recorded the metrics.
     pub process: ProcessId,
-    /// By metric; those without a value in the interval are left out.
+    /// The process's metrics; those without a value in the interval are left out.
     pub metrics: Box<[MetricSnapshot]>,
 }
 
 /// One metric's part of a [`Snapshot`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricSnapshot {
-    /// Which metric.
+    /// The metric's name and unit.
     pub label: Label,
-    /// Of the interval alone.
+    /// The statistics of the interval alone.
     pub interval: Stats,
-    /// Of the whole run up to the interval's end.
+    /// The statistics of the whole run up to the interval's end.
     pub so_far: Stats,
 }
 
 impl Snapshot {
-    /// What it holds of one metric of one process.
+    /// Returns the part of one metric of one process; `None` if it had no value in the interval.
     #[must_use]
     pub fn metric(&self, process: ProcessId, name: &str) -> Option<&MetricSnapshot> {
         let found = self.processes.binary_search_by_key(&process, |row| row.process).ok()?;
@@ -76,6 +76,7 @@ impl Kept {
             let gap = |index: &usize| {
                 self.snapshots[index + 1].until.nanos_since(self.snapshots[index - 1].until)
             };
+            // The first and the newest snapshot have one neighbour each, and are always kept.
             let inner = 1..self.snapshots.len() - 1;
             let closest = inner.min_by_key(gap).expect("more than two are kept");
             self.snapshots.remove(closest);

@@ -1,32 +1,32 @@
-//! The numbers by which a metric is known, and a name for each.
+//! The statistics of a metric, and a name for each of them.
 //!
-//! Plain data: where they come from is in [`crate::series`].
+//! These are plain data; [`crate::series`] computes them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use dyno_bus::value::Unit;
 
-/// A metric's statistics at one moment, in its unit. All zero while there is no value.
+/// A metric's statistics at one moment, in its unit. All are zero until the first value.
 ///
-/// A percentile is `None` of fewer values than it needs ([`Stat::values_min`]): p99 of twenty values
-/// would be their largest by another name.
+/// A percentile is `None` if it needs more values than there are ([`Stat::values_min`]): the p99 of
+/// twenty values would be the largest of them.
 ///
-/// `count`, `min`, `max`, `mean`, `stddev`, `last` and `out_of_range` are exact; percentiles are
-/// within three digits, and exact while values are few (see [`crate::series::RAW_MAX`]).
+/// `count`, `min`, `max`, `mean`, `stddev`, `last` and `out_of_range` are exact. Percentiles are
+/// within three digits, and exact for few values (see [`crate::series::RAW_MAX`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Stats {
-    /// How many values.
+    /// The number of values, clamped ones included.
     pub count: u64,
-    /// The smallest.
+    /// The smallest value.
     pub min: u64,
-    /// The largest.
+    /// The largest value.
     pub max: u64,
-    /// Their sum by their count.
+    /// The arithmetic mean of the values.
     pub mean: f64,
-    /// The standard deviation of these very values: the divisor is their count.
+    /// The standard deviation of the values as a population: the divisor is their count.
     pub stddev: f64,
-    /// The most recent.
+    /// The most recent value.
     pub last: u64,
     /// Half of the values are at most this.
     pub p50: Option<u64>,
@@ -36,15 +36,15 @@ pub struct Stats {
     pub p99: Option<u64>,
     /// 99.9 % of the values are at most this.
     pub p999: Option<u64>,
-    /// How many values were clamped, because they were no number from 0 to
+    /// The number of values that were clamped, because they were not in the range from 0 to
     /// [`dyno_bus::value::VALUE_MAX`].
     pub out_of_range: u64,
 }
 
 impl Stats {
-    /// The number that `stat` names; `None` where there are too few values for it.
+    /// Returns the number that `stat` names; `None` if there are too few values for it.
     ///
-    /// Exact: no value exceeds 2^53.
+    /// The conversion is exact, since no value exceeds 2^53.
     ///
     /// ```
     /// use dyno_observer::{Stat, Stats};
@@ -73,35 +73,35 @@ impl Stats {
     }
 }
 
-/// Names one number of [`Stats`].
+/// The name of one number in [`Stats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stat {
-    /// [`Stats::count`].
+    /// The name of the field [`Stats::count`].
     Count,
-    /// [`Stats::min`].
+    /// The name of the field [`Stats::min`].
     Min,
-    /// [`Stats::max`].
+    /// The name of the field [`Stats::max`].
     Max,
-    /// [`Stats::mean`].
+    /// The name of the field [`Stats::mean`].
     Mean,
-    /// [`Stats::stddev`].
+    /// The name of the field [`Stats::stddev`].
     Stddev,
-    /// [`Stats::last`].
+    /// The name of the field [`Stats::last`].
     Last,
-    /// [`Stats::p50`].
+    /// The name of the field [`Stats::p50`].
     P50,
-    /// [`Stats::p90`].
+    /// The name of the field [`Stats::p90`].
     P90,
-    /// [`Stats::p99`].
+    /// The name of the field [`Stats::p99`].
     P99,
-    /// [`Stats::p999`].
+    /// The name of the field [`Stats::p999`].
     P999,
-    /// [`Stats::out_of_range`].
+    /// The name of the field [`Stats::out_of_range`].
     OutOfRange,
 }
 
 impl Stat {
-    /// Each of them, in the order of [`Stats`].
+    /// All variants, in the order of the fields of [`Stats`].
     pub const ALL: [Self; 11] = [
         Self::Count,
         Self::Min,
@@ -116,11 +116,12 @@ impl Stat {
         Self::OutOfRange,
     ];
 
-    /// Picks snapshots rather than numbers. Not a variant: what it picks is of another type.
+    /// The choice of snapshots rather than of a number. It is not a variant, because its result has
+    /// another type.
     #[expect(non_upper_case_globals, reason = "it reads as one of the names that can be picked")]
     pub const Snapshots: Snapshots = Snapshots;
 
-    /// Its name in files and arguments: that of its field.
+    /// Returns its name in files and arguments, which is that of its field.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -138,8 +139,8 @@ impl Stat {
         }
     }
 
-    /// The fewest values that carry this number: of a percentile p those of which one is expected
-    /// beyond it, 1/(1 − p).
+    /// Returns the fewest values for which this number is shown. For a percentile p it is
+    /// 1/(1 − p): of that many values, one is expected beyond the percentile.
     ///
     /// ```
     /// use dyno_observer::Stat;
@@ -160,7 +161,7 @@ impl Stat {
         }
     }
 
-    /// What this number counts where the values count `unit`.
+    /// Returns the unit of this number for values in `unit`.
     #[must_use]
     pub const fn unit(self, unit: Unit) -> Unit {
         match self {
@@ -184,18 +185,18 @@ impl fmt::Display for Stat {
     }
 }
 
-/// What [`Stat::Snapshots`] is.
+/// The type of [`Stat::Snapshots`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshots;
 
-/// A text that names no [`Stat`].
+/// A text that is not the name of a [`Stat`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no statistic is named {name:?}: the names are count, min, max, mean, stddev, last, p50, p90, \
      p99, p999 and out_of_range"
 )]
 pub struct UnknownStat {
-    /// The text.
+    /// The text that was to be parsed.
     pub name: String,
 }
 

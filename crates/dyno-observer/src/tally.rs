@@ -1,4 +1,4 @@
-//! The accounting identity: what was issued has become something, and what was sent has come.
+//! The accounting identity: each issued cycle has an outcome, and everything sent was received.
 //!
 //! ```text
 //! issued  = completed + failed + skipped + unstarted + abandoned + lost      per worker and phase
@@ -7,9 +7,9 @@
 //! failed  = received cycles that failed                                      per worker and phase
 //! ```
 //!
-//! Pure arithmetic on what both ends counted apart. `lost` is not zero only where a worker died:
-//! then it is what that worker owed and of which no outcome came. In a closed loop nothing is due
-//! by the clock, and what was issued is what was started.
+//! Pure arithmetic on numbers that both ends counted separately. `lost` is zero unless a worker
+//! died: then it is the number of that worker's cycles whose outcome was never received. In a
+//! closed loop the clock makes no cycle due, and the issued cycles are those that started.
 
 use std::ops::AddAssign;
 
@@ -20,14 +20,14 @@ use dyno_bus::segment::PerPhase;
 use crate::counts::CountsError;
 use crate::process::ProcessId;
 
-/// What became of the cycles that were issued, to one worker or to all.
+/// The account of the cycles that were issued to one worker or to all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Due before the cut, by the primary's own arithmetic.
+    /// Cycles due before the cut, as the primary computes them.
     pub issued: PerPhase<u64>,
-    /// What the worker said of them.
+    /// The outcomes of these cycles, as the worker reported them.
     pub counts: PerPhase<Counts>,
-    /// Of which nothing was heard.
+    /// Cycles whose outcome was never reported, because the worker died.
     pub lost: PerPhase<u64>,
 }
 
@@ -39,16 +39,16 @@ impl AddAssign for Account {
     }
 }
 
-/// What has come from one process.
+/// The numbers of everything received from one process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Received {
-    /// Batches: the next one's sequence number.
+    /// Batches that were received; the sequence number of the next one.
     pub batches: u64,
-    /// Records of cycles that ended.
+    /// Records of cycles that ended, completed or failed.
     pub cycles: PerPhase<u64>,
-    /// Of those, the ones that failed.
+    /// Those of them that failed.
     pub failed: PerPhase<u64>,
-    /// Values by the metric's declared number, of both phases, clamped ones included.
+    /// Values of each metric, by its declared number; of both phases, clamped ones included.
     pub values: Vec<u64>,
 }
 
@@ -56,13 +56,13 @@ pub struct Received {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TallyError {
-    /// Nothing is known of the process.
+    /// The process never sent a hello.
     #[error("{process} never sent its hello")]
     Unknown {
-        /// Which process.
+        /// The process that is not known.
         process: ProcessId,
     },
-    /// The last counts can't follow those before.
+    /// The worker's final counts can't follow those of its last batch.
     #[error(transparent)]
     Counts(#[from] CountsError),
     /// More or fewer cycles are accounted for than were issued.
@@ -72,81 +72,81 @@ pub enum TallyError {
         counts.failed, counts.skipped, counts.unstarted, counts.abandoned
     )]
     Identity {
-        /// Which worker.
+        /// The worker's index.
         worker: u32,
-        /// When the cycles were due.
+        /// The phase of the cycles' due times.
         phase: Phase,
-        /// What was issued.
+        /// The cycles that were issued to it.
         issued: u64,
-        /// What became of it.
+        /// The outcomes that it reported.
         counts: Counts,
     },
-    /// A cycle has an outcome and no record, or the reverse.
+    /// A cycle has an outcome but no record, or a record but no outcome.
     #[error("worker {worker} ended {ended} cycles ({phase:?}), of which {received} were received")]
     Cycles {
-        /// Which worker.
+        /// The worker's index.
         worker: u32,
-        /// When the cycles were due.
+        /// The phase of the cycles' due times.
         phase: Phase,
-        /// Completed and failed, by the worker's counts.
+        /// Cycles that completed or failed, by the worker's counts.
         ended: u64,
-        /// Records that came.
+        /// Records of these cycles that were received.
         received: u64,
     },
-    /// More or fewer cycles failed than came as failed ones.
+    /// More or fewer cycles failed than were received as failed.
     #[error(
         "worker {worker} failed {failed} cycles ({phase:?}), of which {received} were received"
     )]
     Failed {
-        /// Which worker.
+        /// The worker's index.
         worker: u32,
-        /// When the cycles were due.
+        /// The phase of the cycles' due times.
         phase: Phase,
-        /// By the worker's counts.
+        /// Cycles that failed, by the worker's counts.
         failed: u64,
-        /// Records that came.
+        /// Records of failed cycles that were received.
         received: u64,
     },
-    /// More cycles ended well, inside the window and after it, than ended well.
+    /// More cycles completed inside the window and after it than completed in the whole run.
     #[error("worker {worker} delivered {delivered} cycles, of which {completed} were completed")]
     Delivered {
-        /// Which worker.
+        /// The worker's index.
         worker: u32,
-        /// Inside the measured window and after it.
+        /// Cycles that completed inside the measured window or after it.
         delivered: u64,
-        /// At all.
+        /// Cycles that completed in the whole run, by the worker's counts.
         completed: u64,
     },
-    /// A timeline is not one of the cycles that were emitted.
+    /// A timeline does not hold the cycles that were emitted.
     #[error("worker {worker} emitted {emitted} cycles and has a timeline of {timeline}")]
     Timeline {
-        /// Which worker.
+        /// The worker's index.
         worker: u32,
-        /// Counted by the sender.
+        /// Cycles emitted, counted by the sender.
         emitted: u64,
-        /// In its timeline; 0 if that is not whole.
+        /// Cycles in its timeline; 0 if its columns have wrong lengths.
         timeline: u64,
     },
-    /// What was sent is not what came.
+    /// More or less was received than was sent.
     #[error("{process} emitted {emitted} {what}, of which {received} were received")]
     Emitted {
-        /// Who emitted.
+        /// The process that emitted.
         process: ProcessId,
-        /// Batches, cycles, or values of a metric.
+        /// The kind of thing that was counted.
         what: What,
-        /// Counted by the sender.
+        /// The number that the sender counted.
         emitted: u64,
-        /// Counted here.
+        /// The number that was received, counted by the observer.
         received: u64,
     },
 }
 
-/// What is counted at both ends of a link.
+/// A thing that both ends of a link count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// Batches.
+    /// Batches of measurements and counts.
     Batches,
-    /// Records of cycles.
+    /// Records of cycles that ended, of both phases.
     Cycles,
     /// Values of the metric with this declared number.
     Values(usize),
@@ -163,10 +163,10 @@ impl std::fmt::Display for What {
 }
 
 impl Account {
-    /// The account of a worker that has drained: nothing is lost.
+    /// Creates the account of a worker that has drained: no cycle is lost.
     ///
     /// # Errors
-    /// If the outcomes are not as many as were issued.
+    /// If there are more or fewer outcomes than issued cycles.
     pub fn drained(
         worker: u32,
         issued: PerPhase<u64>,
@@ -182,10 +182,10 @@ impl Account {
         Ok(account)
     }
 
-    /// The account of a worker that died: what it did not account for is lost.
+    /// Creates the account of a worker that died: issued cycles without an outcome are lost.
     ///
     /// # Errors
-    /// If there are more outcomes than were issued.
+    /// If there are more outcomes than issued cycles.
     pub fn died(
         worker: u32,
         issued: PerPhase<u64>,
@@ -206,13 +206,13 @@ impl Account {
 }
 
 impl Received {
-    /// Whether all that was emitted has come, and nothing else.
+    /// Verifies that everything that was emitted has been received, and nothing else.
     ///
     /// # Errors
-    /// The first count in which the two ends differ.
+    /// [`TallyError::Emitted`] with the first count that differs between the two ends.
     pub fn verify(&self, process: ProcessId, emitted: &Emitted) -> Result<(), TallyError> {
         let metrics = self.values.len().max(emitted.values.len());
-        // A metric that one end has not heard of has no values there.
+        // A metric that one end does not know has zero values there.
         let value = |values: &[u64], metric: usize| values.get(metric).copied().unwrap_or(0);
         let values = (0..metrics).map(|metric| {
             (What::Values(metric), value(&emitted.values, metric), value(&self.values, metric))
@@ -229,10 +229,10 @@ impl Received {
         Ok(())
     }
 
-    /// Whether each cycle that has ended, by the worker's counts, has come as a record.
+    /// Verifies that a record was received for each cycle that ended, by the worker's counts.
     ///
     /// # Errors
-    /// If they are not as many.
+    /// If there are more or fewer records than cycles that ended, or than cycles that failed.
     pub fn verify_cycles(&self, worker: u32, counts: &PerPhase<Counts>) -> Result<(), TallyError> {
         for phase in [Phase::Warmup, Phase::Measured] {
             let ended = counts[phase].completed + counts[phase].failed;

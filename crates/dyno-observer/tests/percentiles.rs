@@ -1,8 +1,8 @@
-//! Percentiles against theory: those of the sorted raw values, whatever the distribution, however
-//! the values are cut into batches, intervals and workers.
+//! Percentiles, compared with those of the sorted raw values, for many distributions, and for many
+//! ways to cut the values into batches, intervals and workers.
 //!
-//! Through the public interface alone. That a series by itself is right is tested beside it; what
-//! is added here is the way that values take in a run, and values at the borders of buckets.
+//! It uses the public interface only. The tests of a series by itself are next to that type; this
+//! one adds the way of values through a run, and values at the borders of buckets.
 
 use dyno_bus::message::{Batch, Column, Declare};
 use dyno_bus::segment::Arrivals;
@@ -11,15 +11,15 @@ use dyno_bus::{Pace, Phase, Time};
 use dyno_observer::{Observer, ProcessId, Stat, Stats};
 use proptest::prelude::*;
 
-/// Percentiles, with their ranks in thousandths.
+/// The percentiles, with their ranks in thousandths.
 const PERCENTILES: [(Stat, usize); 4] =
     [(Stat::P50, 500), (Stat::P90, 900), (Stat::P99, 990), (Stat::P999, 999)];
-/// The most values of one case: several times what a series keeps raw.
+/// The most values of one case: several times the number that a series keeps raw.
 const VALUES_MAX: usize = 4_000;
-/// Three significant digits.
+/// The relative error of three significant digits.
 const DIGITS: f64 = 1e-3;
 
-/// What all workers have of the one metric, merged; and what each has, in order.
+/// Returns the statistics of the one metric over all workers, and those of each worker in order.
 fn observed(workers: &[Vec<u64>], batch: usize, rotate_every: usize) -> (Stats, Vec<Stats>) {
     let mut observer = Observer::new(Pace::Open { rate: 50.0, arrivals: Arrivals::Poisson });
     for worker in 0..workers.len() as u32 {
@@ -52,7 +52,8 @@ fn observed(workers: &[Vec<u64>], batch: usize, rotate_every: usize) -> (Stats, 
     (merged.expect("it has values").stats, each)
 }
 
-/// Within three digits of the value that has the rank in the sorted values, and exact at the ends.
+/// Asserts that each percentile is within three digits of the sorted value of its rank, and that
+/// the least and the largest value are exact.
 fn assert_sorted(found: &Stats, values: &[u64]) {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
@@ -72,7 +73,7 @@ fn assert_sorted(found: &Stats, values: &[u64]) {
     }
 }
 
-/// At and around the borders of a histogram's buckets, which lie where a value needs a bit more.
+/// Values at and around the borders of a histogram's buckets, where a value needs one more bit.
 fn at_borders() -> impl Strategy<Value = u64> {
     (0..=53_u32, 0..=2_048_u64, 0..=2_u64).prop_map(|(power, step, off)| {
         let width = (1_u64 << power) / 2_048;
@@ -92,7 +93,7 @@ fn adversarial() -> impl Strategy<Value = Vec<u64>> {
     };
     prop_oneof![
         (0..=VALUE_MAX, length.clone()).prop_map(|(value, count)| vec![value; count]),
-        // The higher one at the very rank of each percentile.
+        // The higher value begins at the rank of each percentile.
         two_points(500, 1_000_u64, 1_000_000_000),
         two_points(100, 0, VALUE_MAX),
         two_points(10, 1, 2_048),
@@ -126,7 +127,7 @@ proptest! {
         let all = workers.concat();
         let (merged, each) = observed(&workers, batch, rotate_every);
         let (one, _) = observed(std::slice::from_ref(&all), batch, rotate_every);
-        // Of several workers' last values, which is the last one depends on their batches.
+        // Which of several workers' last values is the last one depends on their batches.
         prop_assert_eq!(Stats { last: 0, ..merged }, Stats { last: 0, ..one });
         assert_sorted(&merged, &all);
         for (found, values) in each.iter().zip(&workers) {

@@ -1,5 +1,5 @@
-//! This program's place among cargo's: whether it is one of the standard test harness, or lies
-//! among them, and where cargo builds.
+//! The place of this program among those that cargo builds: it finds out if the program is one of
+//! the standard test harness, if it is in cargo's folder for tests, and where cargo builds.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,15 +8,15 @@ use std::path::PathBuf;
 #[cfg(feature = "cli")]
 use std::process::{Command, Stdio};
 
-/// Whether running this program again would run tests: it links the standard test harness, which
-/// knows nothing of workers.
+/// Returns `true` if this program, run again, would run tests: it links the standard test harness,
+/// which knows nothing of workers.
 pub(crate) fn is_test_program() -> bool {
-    // That harness runs each test in a thread of the test's name; a benchmark's `main` runs in
-    // the thread `main`, wherever cargo put its program.
+    // That harness runs each test in a thread with the test's name. A benchmark's `main` runs in
+    // the thread `main`, in any folder that cargo puts its program in.
     in_deps() && std::thread::current().name() != Some("main")
 }
 
-/// Whether this program lies where cargo puts tests and benchmarks.
+/// Returns `true` if this program is in a folder where cargo puts tests and benchmarks.
 pub(crate) fn in_deps() -> bool {
     std::env::current_exe().is_ok_and(|program| is_for_tests(&program))
 }
@@ -32,7 +32,8 @@ fn is_for_tests(program: &Path) -> bool {
     }
 }
 
-/// The target folder that cargo says, if it started this program: its configuration may name any.
+/// Returns the target folder that cargo reports, since its configuration may name any folder;
+/// `None` if cargo did not start this program.
 #[cfg(feature = "cli")]
 pub(crate) fn target_of_cargo(here: &Path) -> Option<PathBuf> {
     let cargo = std::env::var_os("CARGO").filter(|path| !path.is_empty())?;

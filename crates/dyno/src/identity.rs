@@ -1,8 +1,8 @@
-//! How a process learns that it is a worker: one variable of its environment.
+//! The identity of a worker process, in one variable of its environment.
 //!
-//! Set by the primary, read by [`bench`](crate::bench()), and believed only if everything about it
-//! is true: the process's parent is the primary that it names, and standard input is a socket. So
-//! a task that starts its own binary, whose children inherit the variable, does not recurse.
+//! The primary sets the variable, and [`bench`](crate::bench()) reads it. It is accepted only if
+//! the process's parent is the primary that it names, and if standard input is a socket. So a task
+//! that starts its own binary, whose children inherit the variable, does not recurse.
 
 use std::fmt;
 use std::os::fd::AsFd;
@@ -11,34 +11,34 @@ use std::str::FromStr;
 use nix::sys::socket::{SockType, getsockopt, sockopt};
 use nix::unistd::getppid;
 
-/// The variable's name.
+/// The name of the variable, which holds an [`Identity`] as text.
 pub(crate) const VARIABLE: &str = "DYNO_WORKER";
 
-/// The variable by which every process that a worker starts can be found, however many processes
-/// are in between. Unlike [`VARIABLE`] it claims nothing, so a command may well keep it.
+/// The name of the variable that marks every process that a worker starts, at any depth, so that it
+/// can be found. Unlike [`VARIABLE`] it does not make a process a worker, so a command may keep it.
 pub(crate) const MARK_VARIABLE: &str = "DYNO_RUN_MARK";
 
-/// Which worker of which run a process is.
+/// The identity of a worker: its run, and its index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The primary's process id.
     pub(crate) primary: u32,
-    /// The run's random number.
+    /// The run's random number, which its `Hello` repeats.
     pub(crate) nonce: u64,
-    /// The worker's index.
+    /// The worker's index, from 0.
     pub(crate) worker: u32,
     /// The benchmark's name.
     pub(crate) benchmark: String,
 }
 
 impl Identity {
-    /// The mark of the processes that this worker starts.
+    /// Returns the mark of the processes that this worker starts.
     pub(crate) fn mark(&self) -> String {
         format!("{}{}", run_mark(self.nonce), self.worker)
     }
 }
 
-/// What the marks of all workers of a run begin with.
+/// Returns the prefix that the marks of all workers of a run have.
 pub(crate) fn run_mark(nonce: u64) -> String {
     format!("{nonce:016x}.")
 }
@@ -50,7 +50,7 @@ impl fmt::Display for Identity {
     }
 }
 
-/// The text is no identity.
+/// An error for a text that is not an [`Identity`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -69,14 +69,14 @@ impl FromStr for Identity {
     }
 }
 
-/// What the environment says that this process is.
+/// The role of this process, as its environment claims it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// Nothing: it may be a primary.
+    /// No claim: the process may be a primary.
     None,
-    /// A worker, and everything about it is true.
+    /// A worker, whose parent and standard input are as they must be.
     Worker(Identity),
-    /// A worker, but it can't be; why not.
+    /// A worker, but that can't be true; the message names the reason and the remedy.
     Refused(String),
 }
 

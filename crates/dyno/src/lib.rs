@@ -1,17 +1,18 @@
-//! What users import: a benchmark, the processes that run it, and what is said of it.
+//! The library that users import: a benchmark, the processes that run it, and the reports on it.
 //!
 #![doc = include_str!("../README.md")]
 //!
 //! # This crate
 //!
 //! - [`bench`](bench()): one benchmark, from its declaration to its result.
-//! - [`task`](mod@task): what it runs.
-//! - [`parameters`]: what is set where, and how it is checked.
-//! - `worker`: one process that runs the task. It meets the primary only in messages.
-//! - [`primary`]: the process that issues, observes and decides; [`primary::verdict`] says how.
-//! - [`report`]: what is said of a run; [`Summary`] is its result as data.
+//! - [`task`](mod@task): the code that it runs.
+//! - [`parameters`]: the settings of a run, from code, environment and flags, and their checks.
+//! - `worker`: a process that runs the task. It shares only messages with the primary.
+//! - [`primary`]: the process that issues cycles, observes and decides; [`primary::verdict`] has
+//!   the rules.
+//! - [`report`]: the output of a run; [`Summary`] is its result as data.
 //!
-//! Only `bench`, `task` and what stands below are met by most users.
+//! Most users need only `bench`, `task` and the items below.
 
 mod bench;
 mod harness;
@@ -60,7 +61,7 @@ pub use report::Summary;
 pub use report::plot;
 pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, task};
 
-// The documentation's own programs compile, or the doctests fail.
+// The doctests fail if a program in the documentation does not compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/recipes.md")]
 mod recipes {}

@@ -1,4 +1,6 @@
-//! How a benchmark ends: an exit code from `main`, an error from `.run()`.
+//! The outcome of a benchmark: an exit code from `main`, or an error from `.run()`.
+//!
+//! The verdict itself is in [`crate::primary::verdict`]: this file knows only its code.
 
 #[cfg(feature = "cli")]
 use std::process::{ExitCode, Termination};
@@ -6,7 +8,7 @@ use std::process::{ExitCode, Termination};
 use crate::parameters::SettingsError;
 use crate::primary::StartError;
 
-/// What `main` returns: the verdict as an exit code.
+/// The verdict as an exit code, for `main` to return.
 #[cfg(feature = "cli")]
 #[must_use = "return it from `main`: it is the exit code"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,11 +19,11 @@ pub struct Outcome {
 #[cfg(feature = "cli")]
 impl Outcome {
     pub(crate) fn new(code: i32) -> Self {
-        // Every code of ours fits; what does not is an error.
+        // Every code of dyno fits; any other becomes 255.
         Self { code: u8::try_from(code).unwrap_or(u8::MAX) }
     }
 
-    /// The exit code.
+    /// Returns the exit code.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         self.code
@@ -35,14 +37,14 @@ impl Termination for Outcome {
     }
 }
 
-/// Why a benchmark was not run.
+/// The reason why a benchmark was not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting can't be taken.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The task's parameters are no struct that serde can name the fields of.
+    /// The task's parameters are not a struct with named fields, or serde can't read them back.
     #[error("invalid task parameters: {0}")]
     Parameters(String),
     /// This process is a worker of another benchmark, which was not declared before this one ran.
@@ -51,27 +53,27 @@ pub enum Error {
          every benchmark of a program before the first one runs"
     )]
     WorkerOfAnother {
-        /// What it is a worker of.
+        /// The benchmark that this process is a worker of.
         benchmark: String,
-        /// What was to run instead.
+        /// The benchmark that ran first in this process.
         ran: String,
     },
-    /// Another task of this program has the name, and the workers would run that one.
+    /// Another task of this program has the same name, and the workers would run that task.
     #[error(
         "the name `{benchmark}` is taken: this program declares another task under it, which its \
          workers would run; give each `dyno::bench` a name of its own"
     )]
     NameTaken {
-        /// The name.
+        /// The name that both tasks have.
         benchmark: String,
     },
-    /// Inside a test, this program can't be its own workers' program.
+    /// This program is a test, so that it can't be the program of its workers.
     #[error(
         "running this program again would run its tests: name a worker program whose `main` \
          declares `{benchmark}` too, by `.worker_exe(path)`"
     )]
     WorkerExeNeeded {
-        /// The benchmark.
+        /// The benchmark that a worker program has to declare.
         benchmark: String,
     },
     /// Called inside an event loop, which would be blocked for the whole run.
@@ -80,7 +82,7 @@ pub enum Error {
          plain `fn main`, or declare and run it in a thread of its own by `std::thread::spawn`"
     )]
     InsideRuntime,
-    /// Nothing could be started.
+    /// The run could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
 }

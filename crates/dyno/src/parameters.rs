@@ -1,11 +1,11 @@
-//! What was said about a run, in layers, and the plan that follows from it.
+//! The settings of a run, in layers, and the plan that follows from them.
 //!
-//! Three layers say it: the benchmark's code, the environment (`DYNO_RATE=5k`), and flags
-//! (`--rate 5k`); the later one wins. All three say it as text, so that there is one reading and
-//! one refusal of each value; a refusal is one line that names the input as it was given, and the
-//! way out.
+//! There are three layers: the benchmark's code, the environment (`DYNO_RATE=5k`), and flags
+//! (`--rate 5k`); a later layer overrides an earlier one. All three hold text, so that each value
+//! has one parser and one error. An error is one line with the input as it was given, and the
+//! remedy.
 //!
-//! Nothing here starts anything or reads a command line: [`Settings::plan`] is pure.
+//! Nothing here starts a process or reads a command line: [`Settings::plan`] is pure.
 
 mod setting;
 mod task;
@@ -27,27 +27,27 @@ use crate::primary::plan::{
     RATE_DEFAULT, Rate, WARMUP_DEFAULT, thousands,
 };
 
-/// The variable that sets task parameters: `DYNO_PARAM="n=35 url=redis://localhost"`.
+/// The name of the variable that sets task parameters: `DYNO_PARAM="n=35 url=redis://localhost"`.
 pub const PARAMETER_VARIABLE: &str = "DYNO_PARAM";
-/// Descriptors that a worker takes in the primary: its socket, stdout, stderr and pidfd, and one
-/// to spare for the moment of spawning.
+/// The descriptors that one worker needs in the primary: its socket, stdout, stderr and pidfd, and
+/// one more while it is started.
 const DESCRIPTORS_PER_WORKER: u64 = 5;
-/// Descriptors of the primary itself: its own three, the poll set, signals, timers, and the files
-/// of the run's folder.
+/// The descriptors that the primary itself needs: its standard streams, the poll set, signals,
+/// timers, and the files of the run's folder.
 const DESCRIPTORS_OF_PRIMARY: u64 = 32;
 
-/// Who said something: the later one is heard.
+/// The layer that a setting comes from. A later layer overrides an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// The benchmark's code: `.rate(50)`.
     Code,
-    /// A variable: `DYNO_RATE=50`.
+    /// A variable of the environment: `DYNO_RATE=50`.
     Environment,
-    /// A flag: `--rate 50`.
+    /// A flag of the command line: `--rate 50`.
     Flag,
 }
 
-/// A value as it was given.
+/// A value as it was given, not yet parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Said {
     text: String,
@@ -55,7 +55,7 @@ struct Said {
 }
 
 impl Said {
-    /// The input, as the user would find it again.
+    /// Returns the input as the user wrote it: a call, a variable or a flag.
     fn of(&self, setting: Setting) -> String {
         match self.source {
             Source::Code => format!(".{}({})", setting.flag().replace('-', "_"), self.text),
@@ -65,41 +65,41 @@ impl Said {
     }
 }
 
-/// What was said about a run; all of it may be unsaid.
+/// The settings of a run as text; each of them may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     said: BTreeMap<Setting, Said>,
-    /// `name=value`, in the order in which they were given.
+    /// The task parameters, each as `name=value`, in the given order.
     parameters: Vec<Said>,
 }
 
 impl Settings {
-    /// Says a setting in the benchmark's code.
+    /// Sets a setting from the benchmark's code.
     pub fn set(&mut self, setting: Setting, value: impl fmt::Display) {
         self.say(setting, value.to_string(), Source::Code);
     }
 
-    /// Says a span of time in the benchmark's code.
+    /// Sets a span of time from the benchmark's code.
     pub fn set_duration(&mut self, setting: Setting, duration: Duration) {
         self.set(setting, humantime::format_duration(duration));
     }
 
-    /// Says a setting, as text.
+    /// Sets a setting from its text, and replaces a former one of any layer.
     pub fn say(&mut self, setting: Setting, text: String, source: Source) {
         self.said.insert(setting, Said { text, source });
     }
 
-    /// Says a task parameter: `name=value`.
+    /// Adds a task parameter: `name=value`.
     pub fn say_parameter(&mut self, pair: String, source: Source) {
         self.parameters.push(Said { text: pair, source });
     }
 
-    /// What the environment says, as `lookup` finds its variables.
+    /// Reads the settings of the environment; `lookup` returns the value of a variable.
     #[must_use]
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut settings = Self::default();
         for setting in Setting::ALL {
-            // An empty variable is how a script leaves one out.
+            // A script can leave a setting out by an empty variable.
             if let Some(text) = lookup(&setting.variable())
                 && !text.trim().is_empty()
             {
@@ -113,13 +113,13 @@ impl Settings {
         settings
     }
 
-    /// What was said of a setting.
+    /// Returns the text of a setting; `None` if it was not set.
     #[must_use]
     pub fn text(&self, setting: Setting) -> Option<&str> {
         self.said.get(&setting).map(|said| said.text.as_str())
     }
 
-    /// These settings, and over them those of a later layer.
+    /// Returns these settings, overridden by those of a later layer.
     #[must_use]
     pub fn layered_with(mut self, later: Self) -> Self {
         self.said.extend(later.said);
@@ -127,7 +127,7 @@ impl Settings {
         self
     }
 
-    /// The same, with nothing said of these settings.
+    /// Returns these settings without those in `unsaid`.
     #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn without(mut self, unsaid: &[Setting]) -> Self {
@@ -135,10 +135,10 @@ impl Settings {
         self
     }
 
-    /// The plan that follows from all that was said, with the defaults for what was not.
+    /// Returns the plan that follows from the settings, with a default for each that is missing.
     ///
     /// # Errors
-    /// For the first input that can't be taken, by name, with the way out.
+    /// If an input is invalid: the error names the first one, and the remedy.
     pub fn plan(
         &self,
         benchmark: &str,
@@ -183,7 +183,7 @@ impl Settings {
             .map_err(|remedy| SettingsError { input: said.of(setting), remedy })
     }
 
-    /// The input as it was given; where nothing was, as the default would be.
+    /// Returns the input as it was given; if it is missing, the flag that would give the default.
     fn input(&self, setting: Setting) -> String {
         let default =
             || Said { text: setting.default_text().unwrap_or_default(), source: Source::Flag };
@@ -213,7 +213,7 @@ impl Settings {
         })
     }
 
-    /// Refuses a window in which no cycle would be due.
+    /// Refuses a window that is too short for one cycle.
     fn check_cycles(&self, plan: &Plan) -> Result<(), SettingsError> {
         let (Some(due), Some(rate)) = (plan.cycles_due(), plan.rate.per_second()) else {
             return Ok(());
@@ -221,9 +221,9 @@ impl Settings {
         if due >= 1.0 {
             return Ok(());
         }
-        // Rounded up to what is pleasant to type, and enough: the rate is at least 0.1.
+        // Rounded up to whole seconds, which are easy to type: at most ten, at a rate of 0.1.
         let enough = Duration::from_secs((1.0 / rate).ceil() as u64);
-        // Whichever was said is the one to blame; the rate if both or none were.
+        // The setting to name: the rate if it was given, or else the duration.
         let setting =
             if self.text(Setting::Rate).is_some() { Setting::Rate } else { Setting::Duration };
         Err(SettingsError {
@@ -252,7 +252,8 @@ impl Settings {
                 .map_err(|error| SettingsError { input: input(said), remedy: error.to_string() })?;
         }
         let Err(error) = set.check() else { return Ok(set.into_map()) };
-        // The whole does not decode: name the one that alone breaks the defaults, if there is one.
+        // All parameters together do not decode: name the first one that does not decode even with
+        // the defaults of the others, if there is such a one.
         let breaks = |said: &&Said| {
             let mut alone = task.clone();
             alone.set_pair(&said.text).and_then(|()| alone.check()).is_err()
@@ -264,30 +265,31 @@ impl Settings {
     }
 }
 
-/// An input that can't be taken, and the way out.
+/// An invalid input, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{input}: {remedy}")]
 #[non_exhaustive]
 pub struct SettingsError {
     /// The input as it was given: a flag, a variable, or a call in the benchmark's code.
     pub input: String,
-    /// What would be taken instead.
+    /// A sentence on the values that are allowed.
     pub remedy: String,
 }
 
-/// What a plan takes from the machine that it is made on.
+/// The properties of the machine that a plan depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
-    /// Processes that can run at once.
+    /// The number of processes that can run at once; the default number of workers.
     pub parallelism: u32,
-    /// How many files this process may have open.
+    /// The number of files that this process may have open.
     pub descriptors: u64,
-    /// The seed, where none is given.
+    /// The seed of a run for which no seed is set.
     pub seed: u64,
 }
 
 impl Machine {
-    /// This machine, now. The limit of open files is the soft one: what holds for this process.
+    /// Reads the properties of this machine. The limit of open files is the soft one, which is the
+    /// one that applies to this process.
     #[must_use]
     pub fn here() -> Self {
         let parallelism = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -295,7 +297,7 @@ impl Machine {
         Self {
             parallelism: u32::try_from(parallelism).unwrap_or(u32::MAX),
             descriptors,
-            // 32 bits of nanoseconds: unlike in each run, and short enough to type again.
+            // 32 bits: different in each run, and short enough to type again.
             seed: u64::from(clock::wall().subsec_nanos()) ^ (clock::wall().as_secs() & 0xffff_ffff),
         }
     }

@@ -1,21 +1,21 @@
-//! How late something is that comes again and again: a worker's probe, the primary's beat.
+//! The lateness of a periodic event: a worker's probe, or the primary's beat.
 //!
-//! Every period that was missed is late by itself, so that a block of 200 ms at a period of 10 ms
-//! shows as 200, 190, 180 and so on: what a periodic event would have met, without coordinated
-//! omission.
+//! Each missed period is late by itself, so that a block of 200 ms at a period of 10 ms is recorded
+//! as 200, 190, 180 and so on. Those are the delays of events that keep to their times, without
+//! coordinated omission.
 
 use std::time::Duration;
 
 use dyno_bus::Time;
 
-/// The most missed periods that are told at once: of a longer block (a stopped process) the longest
-/// lags are kept and the rest would say nothing new.
+/// The most missed periods that are reported at once. Of a longer block, such as that of a stopped
+/// process, the longest lags are kept: the others would add no information.
 const MISSED_MAX: u64 = 10_000;
 
-// The primary records them in the thread that collects them: it must never have to wait.
+// The primary records lags in the thread that collects them, so a record must never have to wait.
 const _: () = assert!(MISSED_MAX + 1_000 < dyno_emitter::RECORDER_SLOTS as u64);
 
-/// When the next of them is due, and how far apart they are.
+/// The next due time of a periodic event, and its period.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Periods {
     next: Time,
@@ -23,22 +23,23 @@ pub(crate) struct Periods {
 }
 
 impl Periods {
-    /// The first is due at `first`.
+    /// Creates periods whose first due time is `first`.
     pub(crate) fn new(first: Time, period_ns: u64) -> Self {
         Self { next: first, period_ns: period_ns.max(1) }
     }
 
-    /// When the next is due.
+    /// Returns the due time of the next period.
     pub(crate) fn next(&self) -> Time {
         self.next
     }
 
-    /// How far apart they are.
+    /// Returns the time between two due times.
     pub(crate) fn period(&self) -> Duration {
         Duration::from_nanos(self.period_ns)
     }
 
-    /// How late each is that is due by `now`, the longest lag first.
+    /// Passes all periods that are due by `now`, and returns the lag of each in nanoseconds, the
+    /// longest first; at most [`MISSED_MAX`].
     pub(crate) fn late(&mut self, now: Time) -> impl Iterator<Item = u64> + use<> {
         let Self { next: first, period_ns } = *self;
         let passed = if now >= first { now.nanos_since(first) / period_ns + 1 } else { 0 };

@@ -1,19 +1,21 @@
-//! The processes of this machine, as `/proc` shows them. Elsewhere than on Linux none is seen.
+//! The processes of this machine, read from `/proc`. On systems other than Linux none are found.
+//!
+//! Nothing here sends a signal: the caller decides what to do with a process.
 
 use std::collections::HashSet;
 
 use crate::identity::MARK_VARIABLE;
 
-/// One process.
+/// One process, as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
     pub(crate) session: u32,
-    /// Ended, and not reaped by its parent.
+    /// `true` if it has ended and its parent has not reaped it.
     pub(crate) is_zombie: bool,
-    /// When it started, in the kernel's ticks since boot: it tells two processes that had the same
-    /// id one after the other apart.
+    /// Its start, in the kernel's ticks since boot. It differs between two processes that had the
+    /// same id one after the other.
     started: u64,
 }
 
@@ -44,7 +46,7 @@ impl Process {
         (self.pid, self.started) == (other.pid, other.started)
     }
 
-    /// Returns `true` if its environment has a mark of which `is_wanted` approves.
+    /// Returns `true` if its environment has a mark for which `is_wanted` returns `true`.
     pub(crate) fn is_marked(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
         let environment = std::fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| {
@@ -55,14 +57,14 @@ impl Process {
     }
 }
 
-/// All processes.
+/// Returns all processes; empty if `/proc` can't be read.
 pub(crate) fn all() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(Process::of).collect()
 }
 
-/// Those of `all` that descend from one of `roots`, the roots among them.
+/// Returns the processes in `all` that descend from one of `roots`, and the roots themselves.
 pub(crate) fn descendants(all: &[Process], roots: impl Iterator<Item = u32>) -> Vec<Process> {
     let mut pids: HashSet<u32> = roots.collect();
     loop {

@@ -1,4 +1,4 @@
-//! The bytes on the wire, and what becomes of hostile ones.
+//! The bytes on the wire, and the refusal of hostile ones.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -43,7 +43,7 @@ fn batch() -> Batch {
     }
 }
 
-/// A golden test: if it fails, raise `VERSION` and write the bytes anew.
+/// A golden test: if it fails, raise `VERSION` and update the bytes.
 #[test]
 fn the_bytes_of_each_message_are_what_they_were() {
     assert_eq!(VERSION, 4);
@@ -67,7 +67,7 @@ fn the_bytes_of_each_message_are_what_they_were() {
         0, 0, 0, 0,
     ]);
 
-    // Cut, counts, delivered, late, no age, what was emitted, the harness, the most at once, no timeline.
+    // Cut, counts, delivered, late, no age, emitted, harness, the most at once, no timeline.
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Drained(Drained { cut: Time::from_nanos(9), running_max: 2, ..Drained::default() })), [
         26, 0, 0, 0, 6,
@@ -75,7 +75,7 @@ fn the_bytes_of_each_message_are_what_they_were() {
     ]);
     let timeline = Some(Box::new(Timeline::default()));
     let drained = Report::Drained(Drained { timeline, ..Drained::default() });
-    // Five packed columns of which each begins with a width, and 30 times four numbers of eight bytes.
+    // Packed columns, each with a width before it, and 30 times four numbers of eight bytes.
     let columns = [SLOTS, SLOTS, PARTS, PARTS * BUCKETS].map(|length| length + 1);
     let fixed = 30 * 4 * 8 + 2;
     assert!(frame(&drained).len() > columns.iter().sum::<usize>() + fixed);

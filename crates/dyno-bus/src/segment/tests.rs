@@ -1,4 +1,4 @@
-//! Due times counted against due times walked, and segments that are none.
+//! Due times that are counted against due times that are walked, and segments that are refused.
 
 use proptest::prelude::*;
 

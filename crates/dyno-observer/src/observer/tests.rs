@@ -1,4 +1,4 @@
-//! Whole runs, without a clock: batches in, statistics, snapshots and accounts out.
+//! Whole runs, without a clock: from batches to statistics, snapshots and accounts.
 
 use dyno_bus::Phase;
 use dyno_bus::message::{Column, Counts, Cycles, METRIC_NAME_MAX, METRICS_MAX};
@@ -34,7 +34,7 @@ fn cycles(pairs: &[(u64, u64)]) -> Cycles {
     Cycles { wait, service }
 }
 
-/// A batch of measured cycles that all completed, the first of a process.
+/// Returns the first batch of a process: measured cycles that all completed.
 fn batch(pairs: &[(u64, u64)]) -> Batch {
     let count = pairs.len() as u64;
     let measured = Counts { started: count, completed: count, ..Counts::default() };
@@ -79,7 +79,7 @@ fn a_response_above_the_range_is_clamped_and_counted() {
     assert_eq!(stats(&mut observer, WORKER, "wait").out_of_range, 3);
 }
 
-/// The counts and the sums of those that completed, by name.
+/// Returns the counts and the sums of the metrics of completed cycles, by name.
 fn completed(observer: &Observer) -> Vec<(String, u64, f64)> {
     let of = |metric: MetricStats| {
         let Stats { count, mean, .. } = metric.stats;
@@ -105,7 +105,7 @@ fn failed_cycles_are_in_every_metric_and_known_apart_once_there_are_any() {
         observer.absorb(WORKER, &failing(2, &[(1_000, 30)], &[(9, 90_000)])).unwrap();
         observer.rotate(Time::from_nanos(2), |_| {});
         observer.absorb(WORKER, &failing(3, &[], &[(9, 90_000)])).unwrap();
-        // A worker in which none has failed adds all of its own.
+        // A worker without a failed cycle adds all its cycles.
         observer.absorb(ProcessId::Worker(1), &failing(0, &[(0, 3)], &[])).unwrap();
 
         assert_eq!(stats(&mut observer, WORKER, "service").count, 5);
@@ -340,7 +340,7 @@ fn a_worker_that_died_has_lost_what_it_did_not_account_for() {
     assert_eq!(response.censored, Censored { count: 8, age_min_ns: None });
 }
 
-/// Counts up to the limit, or any at all, so that some batches are believed.
+/// Counts up to the limit, or any number, so that some batches are accepted.
 fn any_count() -> impl Strategy<Value = u64> {
     prop_oneof![0..=COUNT_MAX, any::<u64>()]
 }
@@ -348,7 +348,7 @@ fn any_count() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Each process's own order is kept by its link; between processes any order may happen.
+    /// A link keeps the order of one process's batches; between processes any order may happen.
     #[test]
     fn any_interleaving_of_processes_gives_the_same(
         columns in prop::collection::vec(

@@ -1,4 +1,4 @@
-//! One number per process and metric, and the table that it prints as.
+//! One number per process and metric, which prints as a table.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,16 +10,16 @@ use crate::query::List;
 use crate::query::table::{self, EMPTY};
 use crate::stats::Stat;
 
-/// Which end comes first. An empty cell comes last either way.
+/// The order of sorted rows. An empty cell comes last in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// The smallest.
+    /// The smallest number first.
     Ascending,
-    /// The largest.
+    /// The largest number first.
     Descending,
 }
 
-/// One number of each metric of each process. Prints as a table, a row per process.
+/// One number of each metric of each process. It prints as a table with a row per process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picked {
     stat: Stat,
@@ -40,25 +40,25 @@ impl Picked {
         Self { stat, rows: rows.collect(), labels }
     }
 
-    /// Which number it is.
+    /// Returns the statistic that was picked.
     #[must_use]
     pub const fn stat(&self) -> Stat {
         self.stat
     }
 
-    /// The metrics: the columns.
+    /// Returns the metrics, which are the columns.
     #[must_use]
     pub fn labels(&self) -> &[Label] {
         &self.labels
     }
 
-    /// The processes, each with a number for each metric, or none where it has no such metric or
-    /// the metric has no value.
+    /// Returns the processes, each with a number for each metric. The number is `None` if the
+    /// process lacks the metric, or the metric has too few values for it.
     pub fn rows(&self) -> impl Iterator<Item = (ProcessId, &[Option<f64>])> {
         self.rows.iter().map(|(process, cells)| (*process, &cells[..]))
     }
 
-    /// One cell.
+    /// Returns the number of one metric of one process; `None` if the cell is empty or missing.
     #[must_use]
     pub fn cell(&self, process: ProcessId, metric: &str) -> Option<f64> {
         let column = self.column(metric)?;
@@ -66,8 +66,8 @@ impl Picked {
         cells[column]
     }
 
-    /// The rows in the order of one metric. Rows that are equal in it stay as they were, and all
-    /// do where it is no column.
+    /// Sorts the rows by one metric. Rows with equal numbers keep their order; so do all rows if
+    /// the metric is not a column.
     #[must_use]
     pub fn sort_by(mut self, metric: &str, order: Order) -> Self {
         if let Some(column) = self.column(metric) {

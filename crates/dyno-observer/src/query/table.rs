@@ -1,15 +1,15 @@
 //! Aligned plain text: the first column to the left, numbers to the right, two spaces between.
 //!
-//! No colours and no borders: it goes to terminals, files and assertions alike.
+//! No colours and no borders, because the same text goes to terminals, files and assertions.
 
 use std::fmt;
 
 use crate::process::ProcessId;
 
-/// What stands in a cell that has no number.
+/// The text of a cell without a number.
 pub(super) const EMPTY: &str = "–";
 
-/// A row's label: a worker's index is enough where all rows are workers but one.
+/// Returns a row's label. A worker's index is enough, since all rows but one are workers.
 pub(super) fn row_label(process: ProcessId) -> String {
     match process {
         ProcessId::Primary => "primary".to_owned(),
@@ -17,7 +17,7 @@ pub(super) fn row_label(process: ProcessId) -> String {
     }
 }
 
-/// Writes lines of equally many cells.
+/// Writes lines, each with the same number of cells.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, lines: &[Vec<String>]) -> fmt::Result {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let length =

@@ -1,4 +1,4 @@
-//! Lists as users read them.
+//! Lists, tables and plots, as users read them.
 
 use dyno_bus::message::{Batch, Column, Cycles, Declare};
 use dyno_bus::segment::{Arrivals, PerPhase};
@@ -10,7 +10,7 @@ use crate::Observer;
 const RATE: Pace = Pace::Open { rate: 1.0, arrivals: Arrivals::Uniform };
 const PRIMARY: ProcessId = ProcessId::Primary;
 
-/// A primary that has issued 1,200, and three workers of which the last has nothing to show.
+/// Returns a primary that has issued 1,200 cycles, and three workers; the last one has no values.
 fn observer() -> Observer {
     let mut observer = Observer::new(RATE);
     observer.begin(Time::from_nanos(1_000));
@@ -30,7 +30,7 @@ fn declare(observer: &mut Observer, process: ProcessId, name: &str, unit: Unit) 
     observer.declare(process, &Declare { metric: 0, name: name.into(), unit }).unwrap();
 }
 
-/// The second batch of each process, an interval later.
+/// Sends the second batch of each process, an interval later.
 fn fill(observer: &mut Observer, sequence: u64) {
     let column =
         |value| Column { metric: 0, phase: Phase::Measured, values: vec![value * (sequence + 1)] };

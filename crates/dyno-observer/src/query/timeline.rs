@@ -1,4 +1,4 @@
-//! One number of each metric over time: from the snapshots, to what a plot draws.
+//! One number of each metric over time, from the snapshots to the points of a plot.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,8 @@ pub struct History {
     list: List,
 }
 
-/// One number of each metric of each process over time. Prints as a table, a row per snapshot.
+/// One number of each metric of each process over time. It prints as a table with a row per
+/// snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
     stat: Stat,
@@ -28,11 +29,11 @@ pub struct Timeline {
 /// One metric of one process over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// Whose.
+    /// The process that recorded the metric.
     pub process: ProcessId,
-    /// Which metric, and what the points' values count.
+    /// The metric's name, and the unit of the points' values.
     pub label: Label,
-    /// In order of time. A snapshot without a value of the metric gives none.
+    /// The points in order of time. A snapshot that lacks the number has no point.
     pub points: Vec<Point>,
 }
 
@@ -41,16 +42,16 @@ pub struct Line {
 pub struct Point {
     /// The end of its interval, in nanoseconds since the measured window began.
     pub at_ns: u64,
-    /// The number.
+    /// The number, in the unit of its line's label.
     pub value: f64,
 }
 
-/// One metric over time, a line for each process that has it: a plot.
+/// One metric over time, with a line for each process that has it. It is drawn as one plot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// Which metric, and what the points' values count.
+    /// The metric's name, and the unit of the points' values.
     pub label: Label,
-    /// In ascending order of process.
+    /// One line per process, in ascending order.
     pub lines: Vec<Line>,
 }
 
@@ -59,13 +60,14 @@ impl History {
         Self { list }
     }
 
-    /// One number of each interval: how the metric went.
+    /// Returns one number of each interval: the course of the metric.
     #[must_use]
     pub fn of(&self, stat: Stat) -> Timeline {
         self.timeline(stat, |snapshot| snapshot.interval)
     }
 
-    /// One number of the whole up to the end of each interval: how the result came about.
+    /// Returns one number of the whole run up to the end of each interval: the course of the
+    /// result.
     #[must_use]
     pub fn so_far(&self, stat: Stat) -> Timeline {
         self.timeline(stat, |snapshot| snapshot.so_far)
@@ -93,20 +95,20 @@ impl History {
 }
 
 impl Timeline {
-    /// Which number it is.
+    /// Returns the statistic that was picked.
     #[must_use]
     pub const fn stat(&self) -> Stat {
         self.stat
     }
 
-    /// A line for each metric of each process, by metric, then by process.
+    /// Returns a line for each metric of each process, by metric, then by process.
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
     }
 
-    /// By metric: one plot each, with a line for each process. A metric that no process has
-    /// makes none.
+    /// Groups the lines by metric: one plot each, with a line for each process. A metric that no
+    /// process has makes no plot.
     #[must_use]
     pub fn group(self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();

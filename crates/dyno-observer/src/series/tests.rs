@@ -1,4 +1,4 @@
-//! A series against the sorted values themselves.
+//! The statistics of a series, compared with those of the sorted values themselves.
 
 use proptest::prelude::*;
 
@@ -20,12 +20,12 @@ const fn is_raw(series: &Series) -> bool {
     matches!(series.values, Values::Raw(_))
 }
 
-/// The statistics by their definitions, from all values at once.
+/// Computes the statistics by their definitions, from all values at once.
 fn by_definition(values: &[u64]) -> Stats {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     let count = values.len();
-    // Above the least: floating-point numbers are exact to small differences of small numbers.
+    // Relative to the least value, because floating-point numbers are more exact when small.
     let above: Vec<_> = values.iter().map(|value| (value - sorted[0]) as f64).collect();
     let mean = above.iter().sum::<f64>() / count as f64;
     let squares = above.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
@@ -52,7 +52,7 @@ fn near(found: f64, expected: f64, tolerance: f64) -> bool {
     (found - expected).abs() <= tolerance * expected.abs().max(1.0)
 }
 
-/// Exact in all but the percentiles, which are within three digits.
+/// Asserts that all statistics are exact but the percentiles, which are within three digits.
 #[track_caller]
 fn assert_agrees(found: Stats, expected: Stats) {
     let exact = |stats: Stats| (stats.count, stats.min, stats.max, stats.last, stats.out_of_range);
@@ -69,7 +69,7 @@ fn assert_agrees(found: Stats, expected: Stats) {
     }
 }
 
-/// Values of the kinds that break estimates: one only, two modes, a heavy tail, the extremes.
+/// Values that break estimates: a single value, two modes, a heavy tail, the extremes.
 fn adversarial() -> impl Strategy<Value = Vec<u64>> {
     let length = 1..2 * RAW_MAX;
     prop_oneof![
@@ -82,7 +82,7 @@ fn adversarial() -> impl Strategy<Value = Vec<u64>> {
     ]
 }
 
-/// A Pareto distribution of shape 1: its mean is infinite.
+/// Returns a value of a Pareto distribution of shape 1, whose mean is infinite.
 fn pareto(uniform: f64) -> u64 {
     ((1_000.0 / (1.0 - uniform)) as u64).min(VALUE_MAX)
 }

@@ -1,4 +1,4 @@
-//! The identity holds, or is broken by name.
+//! The accounting identity, which holds or is a named error.
 
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ fn only_a_worker_that_died_has_lost_anything() {
 #[test]
 fn the_warm_up_has_an_account_of_its_own() {
     let counts = per_phase([5, 0, 0, 0, 0]);
-    // As many in all, but a measured one was taken for one of the warm-up.
+    // The total is right, but a measured cycle was counted as one of the warm-up.
     let error = Account::drained(0, PerPhase { warmup: 1, measured: 6 }, counts);
     assert!(matches!(error, Err(TallyError::Identity { phase: Phase::Warmup, .. })));
 }

@@ -1,55 +1,55 @@
-//! The settings by name: their flags, their variables, and their defaults as they would be written.
+//! The settings by name: their flags, their variables, and their defaults as a user writes them.
 //!
-//! One list, from which the environment is read, the command line is built, and the documentation
-//! is tested.
+//! It is the only list of them: the environment is read by it, the command line is built from it,
+//! and the documentation is tested against it.
 
 use super::value;
 use crate::primary::plan::{
     DURATION_DEFAULT, Deadlines, MAX_FAILED_DEFAULT, RATE_DEFAULT, WARMUP_DEFAULT,
 };
 
-/// What the text of a setting is when the number of workers, or the limit of the backlog, is to
-/// follow from the machine or the plan.
+/// The text of a setting that follows from the machine (the number of workers) or from the plan
+/// (the limit of the backlog).
 pub const AUTO: &str = "auto";
-/// Everything about a run that can be set, beside the task's own parameters.
+/// A setting of a run. The task's parameters are not among these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
-    /// How often a cycle is due: `50`, `1.5k`, `max`.
+    /// The cycles per second over all workers: `50`, `1.5k`, `max`.
     Rate,
-    /// The measured window.
+    /// The length of the measured window.
     Duration,
-    /// The warm-up before it.
+    /// The length of the warm-up before the window.
     Warmup,
-    /// How many worker processes: a number or `auto`.
+    /// The number of worker processes, or `auto`.
     Workers,
-    /// `uniform` or `poisson`.
+    /// The distribution of due times: `uniform` or `poisson`.
     Arrivals,
-    /// Of the random streams.
+    /// The seed of the random streams.
     Seed,
-    /// `sleep` or `spin`.
+    /// The method of waiting for a due time: `sleep` or `spin`.
     Pacing,
-    /// Cycles in flight per worker.
+    /// The most cycles in flight per worker.
     InFlight,
     /// The limit of the backlog: a number or `auto`.
     MaxBacklog,
-    /// `stop`, `skip` or `queue`.
+    /// The policy for a backlog at its limit: `stop`, `skip` or `queue`.
     OnBacklog,
-    /// A number or a percentage.
+    /// The most cycles that may fail: a number or a percentage.
     MaxFailed,
-    /// Spans that become metrics.
+    /// The targets whose spans become metrics.
     Spans,
-    /// For every worker to be ready.
+    /// The time for all workers to become ready.
     StartDeadline,
-    /// For running cycles to end.
+    /// The time for running cycles to end.
     DrainDeadline,
-    /// For the workers' `after`.
+    /// The time for the workers' `after`.
     AfterDeadline,
-    /// Between being asked to end and being killed.
+    /// The time that a worker has to exit before it is killed.
     KillGrace,
 }
 
 impl Setting {
-    /// All of them, in the order of the documentation.
+    /// All settings, in the order of the documentation.
     pub const ALL: [Self; 16] = [
         Self::Rate,
         Self::Duration,
@@ -69,7 +69,7 @@ impl Setting {
         Self::KillGrace,
     ];
 
-    /// The flag's long name, without its dashes.
+    /// Returns the flag's long name, without its dashes.
     #[must_use]
     pub const fn flag(self) -> &'static str {
         match self {
@@ -92,14 +92,14 @@ impl Setting {
         }
     }
 
-    /// The variable that sets it: `DYNO_MAX_BACKLOG`.
+    /// Returns the name of the variable that sets it, such as `DYNO_MAX_BACKLOG`.
     #[must_use]
     pub fn variable(self) -> String {
         format!("DYNO_{}", self.flag().replace('-', "_").to_uppercase())
     }
 
-    /// What it is when nobody says anything, as it would be written; `None` where nothing stands
-    /// for that: a seed is drawn, cycles in flight are unlimited.
+    /// Returns the default as a user would write it; `None` if no text means it: a seed is drawn,
+    /// cycles in flight are unlimited, and no targets of spans are added.
     #[must_use]
     pub fn default_text(self) -> Option<String> {
         let time = |duration| humantime::format_duration(duration).to_string();
@@ -121,7 +121,7 @@ impl Setting {
         }
     }
 
-    /// The words that it may be, if it is one of a few.
+    /// Returns the names that can be chosen; empty if any other text is a value.
     #[must_use]
     pub fn choices(self) -> Vec<&'static str> {
         match self {

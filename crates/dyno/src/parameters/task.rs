@@ -1,26 +1,26 @@
-//! The task's own parameters: the user's struct, as a JSON object whose values are the defaults.
+//! The parameters of the task: the user's struct, as a JSON object whose values are the defaults.
 //!
-//! `-P n=35` sets one. A value is read as the type that the default has, so that what the code
-//! says is what a shell may say; names that the struct lacks are refused.
+//! `-P n=35` sets one. The text is parsed as the type of the default, so that the code decides
+//! which values a shell may set. Names that the struct lacks are refused.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The furthest that a name may be from what was typed to be offered instead.
+/// The largest difference, in letters, between the typed name and one that is suggested.
 const NEAREST_DISTANCE_MAX: usize = 3;
 
 /// The parameters of a task, with the values that they have so far.
 #[derive(Debug, Clone)]
 pub struct TaskParameters {
     values: Map<String, Value>,
-    /// What they were in the code: whatever has been set since, these say the types.
+    /// The values in the code. They decide the types, even after a value has been set.
     defaults: Map<String, Value>,
-    /// Whether values make the user's type.
+    /// Decodes values as the user's type; the error is the type's message.
     decode: fn(&Map<String, Value>) -> Result<(), String>,
 }
 
-/// A task without parameters.
+/// The parameters of a task that has none.
 impl Default for TaskParameters {
     fn default() -> Self {
         Self { values: Map::new(), defaults: Map::new(), decode: |_| Ok(()) }
@@ -28,7 +28,7 @@ impl Default for TaskParameters {
 }
 
 impl TaskParameters {
-    /// The fields of `defaults`.
+    /// Creates parameters from the fields of `defaults`.
     ///
     /// ```
     /// # use dyno::parameters::TaskParameters;
@@ -45,7 +45,7 @@ impl TaskParameters {
     /// ```
     ///
     /// # Errors
-    /// If `P` is no struct, or does not decode from what it encodes to.
+    /// If `P` is not a struct with named fields, or does not decode from its own encoding.
     pub fn of<P: Serialize + DeserializeOwned>(defaults: &P) -> Result<Self, ParameterError> {
         let values = match serde_json::to_value(defaults) {
             Ok(Value::Object(values)) => values,
@@ -62,28 +62,28 @@ impl TaskParameters {
         Ok(parameters)
     }
 
-    /// The names and their values so far, in the order of their names.
+    /// Returns the names and their current values, in the order of the names.
     #[must_use]
     pub fn values(&self) -> &Map<String, Value> {
         &self.values
     }
 
-    /// The same, for a [`Plan`](crate::primary::plan::Plan).
+    /// Returns the names and their current values, for a [`Plan`](crate::primary::plan::Plan).
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
         self.values
     }
 
-    /// The same parameters with these values.
+    /// Returns the same parameters with other values.
     #[must_use]
     pub(crate) fn with_values(&self, values: Map<String, Value>) -> Self {
         Self { values, ..self.clone() }
     }
 
-    /// Sets a parameter from text, which is read as its default's type.
+    /// Sets a parameter from text, which is parsed as the type of its default.
     ///
     /// # Errors
-    /// If there is no such parameter, or the text is not of its type.
+    /// If the task has no parameter of this name, or the text is not a value of its type.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), ParameterError> {
         let Some(default) = self.defaults.get(name) else {
             let near = nearest(name, self.defaults.keys().map(String::as_str));
@@ -96,7 +96,7 @@ impl TaskParameters {
         let wrong = |wanted| ParameterError::Type { name: name.to_owned(), wanted };
         let value = match default {
             Value::Number(number) if number.is_f64() => {
-                // A float's default is one, so that what replaces it must be too.
+                // The default is a float, so the new value must be a float too.
                 let float = text.parse().ok().and_then(serde_json::Number::from_f64);
                 Value::Number(float.ok_or(wrong("a number"))?)
             }
@@ -118,8 +118,8 @@ impl TaskParameters {
         Ok(())
     }
 
-    /// The value of an option that is none by default: nothing is known of its type but what the
-    /// whole struct makes of it. It is JSON where the struct takes that, else a string.
+    /// Returns the value for an `Option` whose default is `None`. Its type can be found only by
+    /// decoding the whole struct: the text is JSON if the struct accepts that, or else a string.
     fn of_option(&self, name: &str, text: &str) -> Value {
         let taken = |value: &Value| {
             let mut values = self.defaults.clone();
@@ -132,16 +132,16 @@ impl TaskParameters {
     /// Sets a parameter from `name=value`.
     ///
     /// # Errors
-    /// As [`set`](Self::set), or if there is no `=`.
+    /// Those of [`set`](Self::set), or if the text lacks a `=`.
     pub fn set_pair(&mut self, pair: &str) -> Result<(), ParameterError> {
         let (name, text) = pair.split_once('=').ok_or(ParameterError::NoPair)?;
         self.set(name.trim(), text)
     }
 
-    /// Whether the values make the user's type.
+    /// Checks that the values decode as the user's type.
     ///
     /// # Errors
-    /// If they don't, as the type itself says.
+    /// If they don't, with the type's own message.
     pub fn check(&self) -> Result<(), ParameterError> {
         (self.decode)(&self.values).map_err(|reason| ParameterError::Decode { reason })
     }
@@ -151,46 +151,46 @@ fn json(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-/// A task parameter that can't be taken.
+/// An invalid task parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterError {
     /// The task's type has no such field.
     #[error("{}", unknown(name, nearest.as_deref(), known))]
     Unknown {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
-        /// What there is.
+        /// The names of all parameters of the task.
         known: Vec<String>,
-        /// What may have been meant.
+        /// The name that may have been meant, if one is similar.
         nearest: Option<String>,
     },
-    /// The text is not of the default's type.
+    /// The text is not a value of the default's type.
     #[error("{name} is {wanted}")]
     Type {
-        /// The parameter.
+        /// The parameter's name.
         name: String,
-        /// What it is.
+        /// The type of its default, such as `a whole number`.
         wanted: &'static str,
     },
-    /// No name and value.
+    /// The text is not a name and a value with a `=` between them.
     #[error("a parameter is given as name=value")]
     NoPair,
-    /// The values don't make the task's type.
+    /// The values don't decode as the task's type.
     #[error("{reason}")]
     Decode {
-        /// What the type says.
+        /// The message of the type's decoder.
         reason: String,
     },
-    /// A task's parameters are named.
+    /// The parameters' type is not a struct, so that its values have no names.
     #[error("the parameters {name} are not a struct: only named fields can be set")]
     NoStruct {
-        /// The type.
+        /// The name of the type, with its path.
         name: &'static str,
     },
 }
 
-/// Why an unknown name is refused, with the names that there are.
+/// Returns the message for an unknown name, with the names of all parameters.
 fn unknown(name: &str, nearest: Option<&str>, known: &[String]) -> String {
     let nearest = nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest:?}?"));
     match known {
@@ -201,20 +201,21 @@ fn unknown(name: &str, nearest: Option<&str>, known: &[String]) -> String {
     }
 }
 
-/// The name that is nearest to what was typed, if one is near.
+/// Returns the name that is most similar to the typed one; `None` if no name is similar.
 pub(crate) fn nearest<'a>(
     typed: &str,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let near = names.into_iter().map(|name| (distance(typed, name), name));
-    // Far enough to be another word altogether: more than half of what was typed.
+    // A name that differs in more than half of the typed letters is another word.
     let near = near.filter(|(distance, _)| {
         *distance <= NEAREST_DISTANCE_MAX && *distance * 2 <= typed.chars().count().max(2)
     });
     near.min().map(|(_, name)| name)
 }
 
-/// How many letters must be added, removed or replaced (Levenshtein, 1965), by one row at a time.
+/// Returns the number of letters to add, remove or replace (Levenshtein, 1965). It keeps one row of
+/// the table at a time.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

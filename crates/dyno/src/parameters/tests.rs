@@ -1,4 +1,4 @@
-//! Layers, limits, and the line that each refused input gets.
+//! The layers of settings, their limits, and the error line of each refused input.
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ fn rates_are_read_as_people_write_them() {
 #[test]
 fn a_rate_out_of_range_is_refused_with_the_range() {
     let bad = ["0", "-5", "NaN", "inf", "-inf", "fast", "", "0.05", "1000001", "1.1M", "5m", "k"];
-    // A comma may be a decimal one, and neither it nor `_` stands anywhere but between digits.
+    // A comma may be a decimal one; both it and `_` are allowed only between digits.
     let bad =
         bad.into_iter().chain(["1,5", "1,00", "1000,000", "_1", "1_", "1_k", "1__0", "0.1,000"]);
     for text in bad {

@@ -1,7 +1,7 @@
-//! Values as people write them: `1.5k`, `250ms`, `1%`, `auto`.
+//! The parsers of values as people write them: `1.5k`, `250ms`, `1%`, `auto`.
 //!
-//! Each reading returns the value or, as its error, what would be taken: the caller knows what
-//! the input was and who gave it.
+//! Each parser returns the value or, as its error, a description of the allowed values. The caller
+//! adds the input and its source, which are not known here.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ use crate::primary::plan::{
     pacing_name, thousands,
 };
 
-/// A value, or what would be taken.
+/// A value, or a description of the allowed values.
 type Reading<T> = Result<T, String>;
 
-/// The spreads of due times by name, the default first.
+/// The distributions of due times by name, the default first.
 pub(super) const ARRIVALS: [(&str, Arrivals); 2] = [
     (arrivals_name(Arrivals::Uniform), Arrivals::Uniform),
     (arrivals_name(Arrivals::Poisson), Arrivals::Poisson),
 ];
-/// The ways to wait by name, the default first.
+/// The methods of waiting by name, the default first.
 pub(super) const PACING: [(&str, Pacing); 2] =
     [(pacing_name(Pacing::Sleep), Pacing::Sleep), (pacing_name(Pacing::Spin), Pacing::Spin)];
-/// The policies by name, the default first.
+/// The policies for a backlog at its limit by name, the default first.
 pub(super) const ON_BACKLOG: [(&str, OnBacklog); 3] = [
     (OnBacklog::Stop.name(), OnBacklog::Stop),
     (OnBacklog::Skip.name(), OnBacklog::Skip),
     (OnBacklog::Queue.name(), OnBacklog::Queue),
 ];
-/// The most cycles in flight per worker: each takes memory of its own in the worker.
+/// The most cycles in flight per worker: each takes some memory in the worker.
 const IN_FLIGHT_MAX: u64 = 1_000_000;
 
 pub(super) fn rate(text: &str) -> Reading<Rate> {
     if text.eq_ignore_ascii_case("max") {
         return Ok(Rate::Max);
     }
-    // As reports print a rate.
+    // Reports print a rate with `/s`, so that it can be copied from them.
     match number(text.strip_suffix("/s").unwrap_or(text)) {
         Some(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Ok(Rate::PerSecond(rate)),
         _ => Err(format!(
@@ -47,7 +47,7 @@ pub(super) fn rate(text: &str) -> Reading<Rate> {
     }
 }
 
-/// Targets of spans.
+/// Parses the targets whose spans become metrics.
 #[cfg(feature = "tracing")]
 pub(super) fn spans(text: &str) -> Reading<String> {
     dyno_emitter::layer::check_filter(text).map_err(|error| {
@@ -56,7 +56,7 @@ pub(super) fn spans(text: &str) -> Reading<String> {
     Ok(text.to_owned())
 }
 
-/// Without the feature `tracing` there are no spans.
+/// Accepts only an empty text, since spans need the feature `tracing`.
 #[cfg(not(feature = "tracing"))]
 pub(super) fn spans(text: &str) -> Reading<String> {
     if text.trim().is_empty() {
@@ -65,12 +65,12 @@ pub(super) fn spans(text: &str) -> Reading<String> {
     Err("spans need dyno's feature `tracing`, without which this was built".into())
 }
 
-/// A span of time above zero.
+/// Parses a span of time above zero.
 pub(super) fn span(text: &str) -> Reading<Duration> {
     span_from(text, Duration::from_nanos(1), "above zero")
 }
 
-/// A span of time that may be zero.
+/// Parses a span of time that may be zero.
 pub(super) fn span_or_none(text: &str) -> Reading<Duration> {
     span_from(text, Duration::ZERO, "of zero or more")
 }
@@ -88,7 +88,7 @@ fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
     }
 }
 
-/// A number of workers; `None` for as many as the machine runs at once.
+/// Parses a number of workers; `None` for `auto`, which is as many as the machine runs at once.
 pub(super) fn workers(text: &str) -> Reading<Option<u32>> {
     if text.eq_ignore_ascii_case(AUTO) {
         return Ok(None);
@@ -98,7 +98,7 @@ pub(super) fn workers(text: &str) -> Reading<Option<u32>> {
     Ok(Some(u32::try_from(workers).unwrap_or(u32::MAX)))
 }
 
-/// A limit of the backlog; `None` for the plan's own rule.
+/// Parses a limit of the backlog; `None` for `auto`, where the plan sets the limit.
 pub(super) fn count_or_auto(text: &str) -> Reading<Option<u64>> {
     if text.eq_ignore_ascii_case(AUTO) {
         return Ok(None);
@@ -129,7 +129,7 @@ pub(super) fn max_failed(text: &str) -> Reading<MaxFailed> {
     read.ok_or("it is a number of cycles, like 0 or 20, or a share, like 0.5%".to_owned())
 }
 
-/// The highest seed: many readers of JSON have no integers, and know no larger number exactly.
+/// The highest seed: many readers of JSON have only floats, which are not exact above it.
 const SEED_MAX: u64 = (1 << 53) - 1;
 
 pub(super) fn seed(text: &str) -> Reading<u64> {
@@ -150,7 +150,7 @@ pub(super) fn on_backlog(text: &str) -> Reading<OnBacklog> {
     choice(text, &ON_BACKLOG)
 }
 
-/// The words of a choice.
+/// Returns the names of the choices, in their order.
 pub(super) fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
     choices.iter().map(|(name, _)| *name).collect()
 }
@@ -162,16 +162,17 @@ fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Reading<T> {
         .ok_or_else(|| format!("it is one of {}", names(choices).join(", ")))
 }
 
-/// A whole number within a range.
+/// Parses a whole number from `least` to `most`.
 fn count(text: &str, least: u64, most: u64) -> Option<u64> {
-    // Read as it is where that is possible: a float is exact to 2^53 only.
+    // Parsed as an integer if possible, because a float is exact only up to 2^53.
     let count = ungrouped(text).and_then(|digits| digits.parse().ok()).or_else(|| {
         number(text).filter(|number| number.fract() == 0.0 && *number >= 0.0).map(|n| n as u64)
     })?;
     (least..=most).contains(&count).then_some(count)
 }
 
-/// A finite number, with the suffixes `k`, `K` and `M`. A lowercase `m` is none: it is a thousandth.
+/// Parses a finite number, with the suffixes `k`, `K` and `M`. A lowercase `m` is refused, because
+/// it means a thousandth.
 fn number(text: &str) -> Option<f64> {
     let (digits, factor) = match text.strip_suffix(['k', 'K', 'M']) {
         Some(digits) if text.ends_with('M') => (digits, 1e6),
@@ -179,13 +180,14 @@ fn number(text: &str) -> Option<f64> {
         None => (text, 1.0),
     };
     let digits = ungrouped(digits.trim_end())?;
-    // Digits only: `inf` and `nan` are numbers to the parser.
+    // The characters are checked, because `parse` also accepts `inf` and `nan`.
     let plain = digits.chars().all(|digit| digit.is_ascii_digit() || ".-+e".contains(digit));
     digits.parse::<f64>().ok().filter(|number| plain && number.is_finite()).map(|n| n * factor)
 }
 
-/// Digits without what groups them: `1_000`, as in code, and `1,000`, as reports print it. A comma
-/// that is not followed by three digits may be a decimal one: `1,5` is refused.
+/// Removes the separators between groups of digits: `1_000`, as in code, and `1,000`, as reports
+/// print it. Returns `None` for a comma that is not followed by three digits, since it may be a
+/// decimal one: `1,5` is refused.
 pub(super) fn ungrouped(text: &str) -> Option<String> {
     let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let whole = text.split_once('.').map_or(text, |(whole, _)| whole);

@@ -1,4 +1,4 @@
-//! Typing by defaults, and refusals that name what there is.
+//! The types of parameters, which follow from the defaults, and errors that list the known names.
 
 use serde::Deserialize;
 
@@ -47,7 +47,7 @@ fn a_value_has_the_type_of_its_default() {
 #[test]
 fn an_option_takes_json_where_its_type_does_and_text_elsewhere() {
     let mut set = parameters();
-    // Said twice, as two layers may: the default's type still holds.
+    // Set twice, as two layers may do: the type is still that of the default.
     for pair in ["label=7", "label=35", "limit=9", "limit=35"] {
         set.set_pair(pair).unwrap();
     }
