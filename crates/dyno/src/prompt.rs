@@ -45,8 +45,7 @@ pub(crate) enum PromptError {
     Terminal(#[from] io::Error),
 }
 
-/// Reads the parameters of a benchmark from the terminal. `said` holds the settings of all layers
-/// so far.
+/// Reads the parameters of a benchmark from the terminal, and offers those of all layers so far.
 pub(crate) fn ask(
     benchmark: &str,
     said: &Settings,

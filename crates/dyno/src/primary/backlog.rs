@@ -73,7 +73,7 @@ impl Samples {
 pub struct Totals {
     /// Cycles due so far.
     pub issued: PerPhase<u64>,
-    /// Cycles that ended well so far.
+    /// Cycles that completed so far.
     pub completed: PerPhase<u64>,
     /// Cycles that failed so far.
     pub failed: PerPhase<u64>,

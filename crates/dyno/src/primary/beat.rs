@@ -179,8 +179,8 @@ impl Beat {
         })));
     }
 
-    /// Returns the instant after which the next beat does work of this period. It is half a beat
-    /// early: after a late beat, the beat that is meant comes a little less than `period` later.
+    /// Returns the instant from which the next work of this period is due, half a beat early: after
+    /// a late beat, the right beat comes a little less than `period` later.
     fn after(&self, now: Time, period: Duration) -> Time {
         now + period.saturating_sub(self.beats.period() / 2)
     }

@@ -47,8 +47,8 @@ const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about 
 /// The most process ids that the warning about left processes names.
 const PIDS_NAMED: usize = 5;
 
-/// The number of sources that are watched for each worker; the token of one is `worker * SOURCES +
-/// source`.
+/// The number of sources that are watched for each worker. The token of a source is
+/// `worker * SOURCES + source`.
 const SOURCES: usize = 4;
 const LINK: usize = 0;
 const STDOUT: usize = 1;

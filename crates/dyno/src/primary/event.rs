@@ -21,7 +21,7 @@ pub(super) enum Event {
     HookFailed { worker: u32, hook: Hook, message: String },
     /// A worker sent its account.
     Drained { worker: u32, drained: Drained },
-    /// That account was compared with the primary's own counts; on a mismatch, with the difference.
+    /// That account was compared with the primary's own counts; an error names the difference.
     Verified { worker: u32, result: Result<(), String> },
     /// A worker sent its last message.
     Bye { worker: u32, bye: Bye },

@@ -20,7 +20,7 @@ pub struct Launch {
     /// Its command line, beginning with its name. If it is empty, the workers get the program's
     /// name alone.
     pub worker_line: Vec<OsString>,
-    /// The ownership of this process.
+    /// The extent to which the run may change this process.
     pub reach: Reach,
     /// The handle that steers the run.
     pub remote: Remote,

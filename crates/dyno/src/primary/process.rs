@@ -28,7 +28,8 @@ use crate::identity::{Identity, MARK_VARIABLE, VARIABLE};
 const READ_SIZE: usize = 16 * 1024;
 /// The size of a pipe, in bytes, where the system does not report it.
 const PIPE_SIZE: usize = 64 * 1024;
-/// The longest line of a worker's output, in bytes; a longer one is cut into several.
+/// The number of bytes from which a line without an end is passed on: a longer line becomes
+/// several.
 const LINE_MAX: usize = 8 * 1024;
 /// The number of last lines on standard error that are shown when a worker dies.
 const TAIL_LINES: usize = 5;

@@ -108,9 +108,9 @@ pub struct Run {
     pub warnings: Vec<String>,
     /// The outcomes of all cycles.
     pub account: Account,
-    /// Cycles that ended well inside the measured window.
+    /// Cycles that completed inside the measured window.
     pub delivered: u64,
-    /// Cycles that ended well after the measured window's end, while draining.
+    /// Cycles that completed after the measured window's end, while draining.
     pub late: u64,
     /// The backlog over the window.
     pub backlog: BacklogSummary,
@@ -155,7 +155,7 @@ pub struct WorkerEnd {
     pub index: u32,
     /// Its process id; `None` if it never started.
     pub pid: Option<u32>,
-    /// The end of its process; `None` if it never started.
+    /// The end of its process; `None` if it never started, or if it was given up without an end.
     pub exit: Option<Exit>,
 }
 

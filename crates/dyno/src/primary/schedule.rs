@@ -213,6 +213,9 @@ impl Schedule {
             counted += walk.due.total() + cursor.pass(segment.t0).total();
             highest = highest.max(cursor.index());
         }
+        // Uniform indices are dealt out without gaps, so the next one is the count. Poisson indices
+        // of a worker leave gaps for the others, so the next one is beyond the highest. In a closed
+        // loop each worker counts on from its own last index.
         segment.first = match segment.pace {
             Pace::Open { arrivals: Arrivals::Uniform, .. } => counted,
             Pace::Open { arrivals: Arrivals::Poisson, .. } => highest,

@@ -275,6 +275,7 @@ impl Primary {
             member.close_deadline(grace);
             return;
         };
+        // A worker ends well only by exit code 0 after its `Bye`. Every other end is a fault.
         if !(member.stage == Stage::Finished && matches!(exit, Exit::Code(0))) {
             self.fault(now, worker, Cause::Died(exit), actions);
         }
@@ -293,6 +294,7 @@ impl Primary {
 
     fn signal(&mut self, now: Time, actions: &mut Vec<Action>) {
         let second = std::mem::replace(&mut self.signalled, true);
+        // The user wants the end now: all workers are killed, and none of these ends is a fault.
         if second {
             self.enter(Phase::Killing, actions);
             self.deadline = Time::NEVER;
@@ -435,12 +437,14 @@ impl Primary {
         let passed = now >= self.deadline;
         let phase = self.phase;
         if passed {
-            // A start that took too long becomes a drain, and its deadline has passed already.
+            // A start that took too long becomes a drain. Its deadline counts from now.
             self.deadline = if phase == Phase::Starting { now } else { Time::NEVER };
         }
         for worker in 0..self.plan.workers {
             let member = self.member(worker);
             let overdue = now >= member.next_deadline();
+            // A worker that is being killed can only be given up. Any other that is late is named
+            // and killed.
             let cause = match (phase, member.stage) {
                 (_, Stage::Gone) => continue,
                 _ if member.killed => {

@@ -107,7 +107,7 @@ pub struct Evidence {
     pub planned: Duration,
     /// The outcomes of the cycles due in the window.
     pub cycles: WindowCounts,
-    /// Cycles of either phase that ended well inside the window.
+    /// Cycles of either phase that completed inside the window.
     pub delivered: u64,
     /// The failed or abandoned cycles that are allowed.
     pub max_failed: MaxFailed,
@@ -205,6 +205,7 @@ pub struct Judgement {
 pub fn judge(evidence: &Evidence) -> Judgement {
     let mut findings = Vec::new();
     let mut warnings = Vec::new();
+    // Each check adds its findings; the greatest verdict among them wins.
     errors(evidence, &mut findings);
     interruption(evidence, &mut findings);
     harness(evidence, &mut findings, &mut warnings);

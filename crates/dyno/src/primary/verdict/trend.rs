@@ -39,7 +39,7 @@ const RETURNS: f64 = -3.1;
 const RETURNS_LEVEL: f64 = -2.86;
 /// The same for a backlog that has not risen at all: the test's 10 % point.
 const RETURNS_FALLEN: f64 = -2.57;
-/// The least rise, as a share of the cycles due, that differs from rounding.
+/// The least sure rise, as a share of the cycles due, that counts: a smaller one may be rounding.
 const RISE_MIN: f64 = 0.002;
 /// The fewest cycles whose backlog shows anything by its path.
 const CYCLES_MIN: f64 = 100.0;
@@ -48,7 +48,7 @@ const CYCLES_MIN: f64 = 100.0;
 const LAST: usize = PARTS / 3;
 const RISE_AT_END: f64 = 0.005;
 /// The standard errors that must lie between capacity and the load of each of several workers by
-/// itself. It applies only if the error is below the share `ALONE_ERROR` of the mean: a worker's
+/// itself. They count only if the error is below the share `ALONE_ERROR` of the mean: a worker's
 /// few cycles of uneven service have a larger error, and would leave every second run unclear.
 const ALONE: f64 = 0.5;
 const ALONE_ERROR: f64 = 0.08;
@@ -269,6 +269,7 @@ impl Window<'_> {
         let path = &beyond.path;
         let tenths: [f64; 10] = block_means(path);
         let walk = walk_slope(&block_means::<20>(path), Z999, beyond.error);
+        // A backlog that grew is overload if it surely rises, and unclear if chance may explain it.
         if self.grew && tenths[9] - tenths[0] > self.allowed {
             return if walk.low() > 0.0 {
                 Trend::Overloaded

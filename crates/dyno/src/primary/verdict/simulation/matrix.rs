@@ -21,7 +21,7 @@ const INFINITE_SERVICES: [f64; 7] = [0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 4.0];
 const WINDOWS: [(f64, f64); 5] =
     [(50.0, 5.0), (400.0, 5.0), (50.0, 40.0), (1_000.0, 30.0), (50.0, 600.0)];
 
-/// The unclear runs of a cell that are run again for the suggested duration, at most.
+/// The most unclear runs of a cell that are run again for the duration that they suggest.
 const AGAIN_MAX: u32 = 5;
 /// The largest window that is tried for such a run, in cycles.
 const AGAIN_CYCLES_MAX: f64 = 60_000.0;
