@@ -7,8 +7,8 @@
 //!                                 [record]: observer, backlog, errors ──▶ [run] ──▶ [verdict]
 //! ```
 //!
-//! The state machine is pure and the driver has all the effects; the record keeps what comes. It
-//! prints nothing: whoever called gets [`Update`]s while it runs and a [`Run`] at the end.
+//! The state machine is pure, the driver has all the effects, and the record keeps what arrives.
+//! The primary prints nothing: its caller gets [`Update`]s while it runs and a [`Run`] at the end.
 
 pub mod event;
 pub mod plan;
@@ -48,7 +48,7 @@ pub(crate) use signal::{ENDING, let_file_limit_be_an_error};
 
 #[cfg(test)]
 pub(crate) mod tests {
-    //! What the tests of several modules need.
+    //! The plan that the tests of several modules share.
 
     use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! `--prompt`: asks for each parameter on the terminal, before anything is started.
+//! `--prompt`: reads each parameter from the terminal, before anything is started.
 //!
-//! What flags, the environment and the code say is offered, and each answer is checked by the
-//! reading that a flag gets: a refusal is the same line here as there. The questions that are
-//! rarely answered otherwise (the seed, pacing, deadlines) stay flags.
+//! Each question offers the value from flags, the environment and the code. Each answer is checked
+//! by the code that reads a flag, so that a refusal is the same line here as there. Settings that
+//! are rarely changed (the seed, pacing, deadlines) stay flags.
 //!
-//! It refuses to ask where nobody could answer, and a Ctrl-C starts nothing.
+//! A prompt without a terminal is refused, and a Ctrl-C starts nothing.
 
 mod line;
 mod terminal;
@@ -15,7 +15,8 @@ use self::terminal::Terminal;
 use crate::parameters::{Machine, Setting, Settings, SettingsError, Source, TaskParameters};
 use crate::report::{print_error, redacted};
 
-/// What is asked for, in this order: a duration is refused if it is too short for the rate.
+/// The settings with a question, in this order: a duration is refused if it is too short for the
+/// rate.
 const ASKED: [Setting; 8] = [
     Setting::Rate,
     Setting::Duration,
@@ -26,24 +27,25 @@ const ASKED: [Setting; 8] = [
     Setting::OnBacklog,
     Setting::MaxFailed,
 ];
-/// A window in which a cycle is due at any rate: the rate is asked for before the duration.
+/// A window long enough for a cycle at any rate. It replaces the duration, whose question
+/// comes after the rate's.
 const LONG_ENOUGH: &str = "1h";
 
-/// Why the questions have no answers.
+/// The reason why the questions have no answers.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PromptError {
     #[error("--prompt: it needs a terminal to ask on; leave it out, and give flags")]
     NoTerminal,
     #[error("interrupted: nothing was started")]
     Interrupted { signal: i32 },
-    /// Something that is not asked for can't be taken.
+    /// A setting that has no question is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("--prompt: the terminal can't be read: {0}")]
     Terminal(#[from] io::Error),
 }
 
-/// Asks for the parameters of a benchmark. `said` is what all layers say so far.
+/// Reads the parameters of a benchmark from the terminal, and offers those of all layers so far.
 pub(crate) fn ask(
     benchmark: &str,
     said: &Settings,
@@ -63,24 +65,24 @@ pub(crate) fn ask(
     Ok(interview.answers)
 }
 
-/// What a question is about.
+/// The setting or the parameter that a question is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Subject {
     Setting(Setting),
     Parameter(String),
 }
 
-/// What is asked, and what is offered as the answer.
+/// A question, and the value that it offers as the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Question {
     subject: Subject,
     text: String,
-    /// Empty where nothing is said: then no answer leaves it so.
+    /// The value that an empty answer takes; if it is empty too, the setting stays unset.
     offered: String,
 }
 
 impl Question {
-    /// What stands before the answer.
+    /// Returns the text before the answer, with the offered value in brackets.
     fn label(&self) -> String {
         match redacted(&self.offered) {
             offered if offered.is_empty() => self.text.clone(),
@@ -94,14 +96,14 @@ struct Interview<'a> {
     benchmark: &'a str,
     said: &'a Settings,
     task: &'a TaskParameters,
-    /// The task's values as they are offered.
+    /// The task's parameters with the values that are offered.
     offered: serde_json::Map<String, serde_json::Value>,
     machine: Machine,
     answers: Settings,
 }
 
 impl<'a> Interview<'a> {
-    /// Refuses what no answer could mend: the settings that are not asked for.
+    /// Creates the interview. Refuses settings that no answer could fix, as they have no question.
     fn new(
         benchmark: &'a str,
         said: &'a Settings,
@@ -112,7 +114,7 @@ impl<'a> Interview<'a> {
         Ok(Self { benchmark, said, task, offered, machine, answers: Settings::default() })
     }
 
-    /// All of them: dyno's own, then the task's.
+    /// Returns all questions: dyno's settings first, then the task's parameters.
     fn questions(&self) -> Vec<Question> {
         let settings = ASKED.into_iter().map(|setting| {
             let said = self.said.text(setting).map(str::to_owned);
@@ -134,8 +136,8 @@ impl<'a> Interview<'a> {
         settings.chain(parameters).collect()
     }
 
-    /// The answers so far with this one, or why it is refused. What is not answered yet is left
-    /// to its own question.
+    /// Returns the answers so far with this one added, or the reason why it is refused. Settings
+    /// without an answer yet are left to their own questions.
     fn check(&self, question: &Question, answer: &str) -> Result<Settings, SettingsError> {
         let mut answers = self.answers.clone();
         match &question.subject {
@@ -153,7 +155,7 @@ impl<'a> Interview<'a> {
         Ok(answers)
     }
 
-    /// Keeps an answer.
+    /// Keeps an answer, or returns the reason why it is refused.
     fn take(&mut self, question: &Question, answer: &str) -> Result<(), SettingsError> {
         self.answers = self.check(question, answer)?;
         Ok(())

@@ -1,9 +1,10 @@
-//! Whole runs, simulated: both state machines and the protocol, over a simulated clock and link.
+//! Simulated whole runs: both state machines and the protocol, over a simulated clock and link.
 //!
-//! A seed makes a plan, workers, and what befalls them; a run of it takes well under a
-//! millisecond. What is real: the state machines, the schedule, the pace, leases and cuts, frames
-//! and codec, the record with the observer and its accounts. What is modelled: the loop, the bus
-//! thread, the driver, processes. Then all that must hold for any run is checked.
+//! A seed makes a plan, workers, and the faults that they meet; a run of it takes well under a
+//! millisecond. The real parts are the state machines, the schedule, the pace, leases and cuts,
+//! frames and codec, and the record with the observer and its accounts. The loop, the bus thread,
+//! the driver and processes are modelled. At the end of each run, the rules that hold for any run
+//! are checked.
 //!
 //! A failing seed is printed and replays exactly, with a trace:
 //! `DYNO_SIM_SEED=17 cargo test -p dyno-bench simulation -- --nocapture`.
@@ -23,32 +24,32 @@ use crate::primary::Exit;
 use crate::primary::simulated::{Asked, Effect, NONCE, SimulatedPrimary};
 use crate::worker::simulated::SimulatedWorker;
 
-/// Seeds that are run where nothing else is asked for.
+/// The number of seeds that are run by default.
 const SEEDS: u64 = 2_000;
-/// Events of one run: beyond, something goes round in circles.
+/// The most events of one run: beyond this number it makes no progress.
 const EVENTS_MAX: u64 = 200_000;
-/// When runs begin.
+/// The instant at which every run begins.
 const BEGIN: Time = Time::from_nanos(1_000_000_000);
 
-/// A worker's process.
+/// The process of one worker.
 struct Host {
     worker: Option<SimulatedWorker>,
     bus_at: Time,
     loop_at: Time,
-    /// It stands still until then.
+    /// The instant until which the process is frozen.
     frozen_until: Time,
     was_frozen: bool,
-    /// The kernel keeps it when it is killed.
+    /// `true` if the kernel keeps the process when it is killed.
     stays: bool,
     exit: Option<Exit>,
     ended_at: Time,
-    /// When the primary hears of its end.
+    /// The instant at which the primary notices its end.
     exit_seen_at: Time,
     was_killed: bool,
-    /// An end that it came to though it should not have.
+    /// The exit that a shock forced on it.
     crashed: Option<Exit>,
     closed: bool,
-    /// What outlives it of its socket.
+    /// The ends of its socket that outlive it, in processes that it started.
     leaked: Vec<Box<dyn std::any::Any>>,
 }
 
@@ -66,7 +67,7 @@ struct World {
     trace: bool,
 }
 
-/// What is next.
+/// The next event of the simulation, in order of precedence at the same instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     Shock,
@@ -115,7 +116,7 @@ impl World {
         }
     }
 
-    /// Runs to the end.
+    /// Runs the world until the primary is done.
     fn run(&mut self) {
         let limit = self.limit();
         let effects = self.primary.begin(self.now);
@@ -123,6 +124,7 @@ impl World {
         let mut events = 0;
         while !self.primary.is_done() {
             let (at, turn) = self.next();
+            // The clock moves to the earliest event, and never back.
             self.now = self.now.max(at);
             events += 1;
             assert!(events < EVENTS_MAX, "it goes round in circles");
@@ -152,7 +154,7 @@ impl World {
         next
     }
 
-    /// The latest end that the deadlines allow.
+    /// Returns the latest end that the deadlines allow.
     fn limit(&self) -> Time {
         let plan = &self.scenario.plan;
         let deadlines = plan.deadlines;
@@ -215,7 +217,7 @@ impl World {
         }
     }
 
-    /// A worker's process ends.
+    /// Ends the process of a worker.
     fn end(&mut self, host: usize, exit: Exit) {
         self.say(|| format!("worker {host} ends: {exit:?}"));
         let leaks = self.scenario.leaks;
@@ -229,16 +231,17 @@ impl World {
         {
             host.leaked.push(Box::new(link));
         }
-        // The end of the file may be seen first.
+        // The primary may notice the end of the file before it notices the exit.
         self.primary_at = self.primary_at.min(self.now + self.chance.delay());
     }
 
-    /// The primary hears of a process's end, at times before it has read what the worker sent.
+    /// Shows the end of a process to the primary, at times before it has read what the worker sent.
     fn see_exit(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         host.exit_seen_at = Time::NEVER;
         let exit = host.exit.expect("it ended");
-        // Where something else holds the socket, there is no end of the file to wait for.
+        // After an early exit the primary waits for the end of the file, which never comes if
+        // another process holds the socket.
         let early = host.leaked.is_empty() && self.chance.one_in(3);
         self.primary.exited(index as u32, exit, early);
         self.primary_at = self.now;
@@ -313,7 +316,7 @@ impl World {
         let host = &mut self.hosts[index];
         let worker = host.worker.as_mut().expect("it lives");
         let (at, told) = worker.turn_loop(self.now, &mut self.chance);
-        // A timer fires late.
+        // A timer fires late, by up to 100 µs.
         host.loop_at = at + self.chance.micros(0, 100);
         if told {
             host.bus_at = host.bus_at.min(self.now + self.chance.delay());
@@ -321,7 +324,7 @@ impl World {
     }
 }
 
-/// Says which seed it was, where a check fails.
+/// Prints the seed if a check fails.
 struct Named(u64);
 
 impl Drop for Named {

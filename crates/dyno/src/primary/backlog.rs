@@ -1,4 +1,4 @@
-//! The backlog, from what the workers last said: cycles due and not ended. Pure.
+//! The backlog, from the latest counts of all workers: cycles due and not ended. Pure.
 
 use dyno_bus::Time;
 use dyno_bus::message::Counts;
@@ -7,7 +7,7 @@ use dyno_bus::segment::PerPhase;
 /// The backlog at one instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BacklogSample {
-    /// When.
+    /// The instant of this sample.
     pub at: Time,
     /// Cycles due that have not begun.
     pub waiting: u64,
@@ -16,7 +16,7 @@ pub struct BacklogSample {
 }
 
 impl BacklogSample {
-    /// Waiting and running together.
+    /// Returns the waiting and the running cycles together.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.waiting + self.running
@@ -30,7 +30,7 @@ const SAMPLES_MAX: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     kept: Vec<BacklogSample>,
-    /// One of two to the power of this is kept.
+    /// The exponent of the thinning: of 2^`thinned` samples, one is kept.
     thinned: u32,
     seen: u64,
     max: u64,
@@ -52,34 +52,34 @@ impl Samples {
         self.last = sample;
     }
 
-    /// Those that are kept.
+    /// Returns the samples that are kept, in order.
     pub(super) fn kept(&self) -> &[BacklogSample] {
         &self.kept
     }
 
-    /// The largest backlog of all samples.
+    /// Returns the largest backlog of all samples.
     pub(super) fn max(&self) -> u64 {
         self.max
     }
 
-    /// The newest sample; an empty one before any.
+    /// Returns the newest sample; an empty one before the first.
     pub(super) fn last(&self) -> BacklogSample {
         self.last
     }
 }
 
-/// What all workers together have been issued and have ended.
+/// The cycles of all workers together, issued and ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Cycles due.
+    /// Cycles due so far.
     pub issued: PerPhase<u64>,
-    /// Cycles that ended well.
+    /// Cycles that completed so far.
     pub completed: PerPhase<u64>,
-    /// Cycles that failed.
+    /// Cycles that failed so far.
     pub failed: PerPhase<u64>,
 }
 
-/// The latest of each worker.
+/// The latest counts of each worker, and their sums.
 #[derive(Debug)]
 pub(super) struct Backlog {
     workers: Vec<Latest>,
@@ -106,8 +106,9 @@ impl Backlog {
         }
     }
 
-    /// A worker's counts at an instant by which so many cycles had become due to it. In a closed
-    /// loop nothing is due by the clock: what has begun was due.
+    /// Replaces a worker's counts by those of an instant, with the cycles `due` to it by then:
+    /// `None` in a closed loop, where no cycle is due by the clock and those that have begun count
+    /// as due.
     pub(super) fn update(
         &mut self,
         worker: u32,
@@ -134,12 +135,12 @@ impl Backlog {
         }
     }
 
-    /// The latest of all workers together.
+    /// Returns the backlog of all workers together, from their latest counts.
     pub(super) fn sample(&self, at: Time) -> BacklogSample {
         BacklogSample { at, waiting: self.waiting, running: self.running }
     }
 
-    /// What all workers have been issued and have ended.
+    /// Returns the cycles that all workers were issued and have ended.
     pub(super) fn totals(&self) -> Totals {
         self.totals
     }

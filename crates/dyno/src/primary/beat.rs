@@ -1,7 +1,7 @@
-//! The primary's beat: what it does again and again while cycles run.
+//! The beat of the primary: the work that it repeats while cycles run.
 //!
-//! At each beat it records its own gauges and how late the beat is, samples the backlog, and, in
-//! longer periods, rotates the observer's interval and tells the sink how things stand.
+//! At each beat it records its own gauges and how late the beat is, and samples the backlog. In
+//! longer periods it rotates the observer's interval and sends the sink the state of the run.
 
 use std::time::Duration;
 
@@ -16,42 +16,44 @@ use super::record::Record;
 use super::run::{Sink, Tick, Update};
 use crate::periods::Periods;
 
-/// Samples of the backlog over the window, where beats may be as close: five to a tenth, enough to
-/// see a trend.
+/// The samples of the backlog in a window that is long enough for them: five in each tenth, enough
+/// to see a trend.
 pub(super) const SAMPLES: u32 = 50;
-/// The shortest and the longest beat: the live view moves by them.
+/// The shortest and the longest beat; the live view moves with the beats.
 const BEAT_MIN: Duration = Duration::from_millis(5);
 const BEAT_MAX: Duration = Duration::from_millis(250);
-/// No interval is shorter than this: it would hold too few values.
+/// The shortest interval: a shorter one would hold too few values.
 const ROTATION_MIN: Duration = Duration::from_millis(100);
 
-/// Between two beats: samples of the backlog are as close as the plan's length asks for. A closed loop
-/// has no backlog, and its task need not share the machine with more beats than intervals ask for.
+/// Returns the time between two beats. In an open loop it is short enough for the plan's samples of
+/// the backlog. A closed loop has no backlog, and its task need not share the machine with more
+/// beats than intervals need.
 pub(super) fn period(plan: &Plan) -> Duration {
     let longest = match plan.rate {
         Rate::PerSecond(_) => (plan.duration / SAMPLES).clamp(BEAT_MIN, BEAT_MAX),
         Rate::Max => BEAT_MAX,
     };
-    // As many as an interval has at least, and none that is left over.
+    // The fewest beats that fill an interval exactly, each no longer than `longest`.
     let interval = clock::nanos(interval(plan.duration));
     Duration::from_nanos(interval.div_ceil(interval.div_ceil(clock::nanos(longest))))
 }
 
-/// How long an interval is at least: a window has no more than snapshots are kept.
+/// Returns the least length of an interval: a window has no more intervals than snapshots are kept.
 fn interval(window: Duration) -> Duration {
     (window / SNAPSHOTS_MAX as u32).max(ROTATION_MIN)
 }
 
-/// How long an interval is, in whole beats.
+/// Returns the length of an interval, rounded up to whole beats.
 fn rotation(window: Duration, beat: Duration) -> Duration {
-    // Beats are 5 ms at least: a window of 24 hours is 7 thousand of the longest.
+    // The quotient is small: beats are at least 5 ms, and an interval of a window of 24 hours is 7
+    // thousand of the longest beats.
     beat * interval(window).as_nanos().div_ceil(beat.as_nanos()) as u32
 }
 
-/// When what is due.
+/// The times of beats, rotations and ticks, and the primary's own bus.
 pub(super) struct Beat {
     own: OwnBus,
-    /// Metrics of the primary's that the observer refused.
+    /// The numbers of the primary's metrics that the observer refused.
     refused: Vec<u32>,
     beats: Periods,
     rotation: Duration,
@@ -63,7 +65,7 @@ pub(super) struct Beat {
 }
 
 impl Beat {
-    /// `poke` asks for a [`publish`](Self::publish), from any thread.
+    /// Creates the beat of a plan. `poke` requests a [`publish`](Self::publish), from any thread.
     pub(super) fn new(
         plan: &Plan,
         now: Time,
@@ -83,24 +85,25 @@ impl Beat {
         }
     }
 
-    /// When [`beat`](Self::beat) is due.
+    /// Returns the instant at which [`beat`](Self::beat) is due.
     pub(super) fn next(&self) -> Time {
         self.beats.next()
     }
 
-    /// The first cycle is due then.
+    /// Sets the first due time of the run; later calls change nothing.
     pub(super) fn begin(&mut self, t0: Time) {
         self.t0.get_or_insert(t0);
     }
 
-    /// The measured window begins.
+    /// Begins the measured window at `at`.
     pub(super) fn begin_window(&mut self, at: Time) {
         self.own.set_phase(Window::Measured);
-        // Of the beats, which do not begin with the window, the first that is no shorter after it.
+        // Beats do not begin with the window: the first interval ends with the first beat that is
+        // at least a whole rotation after the window's start.
         self.next_rotation = at + self.rotation;
     }
 
-    /// Does what is due at `now`; whether the backlog passed its limit.
+    /// Does the work that is due at `now`. Returns `true` if the backlog passed its limit.
     pub(super) fn beat(
         &mut self,
         now: Time,
@@ -131,7 +134,7 @@ impl Beat {
         record.point(self.elapsed(now), now);
     }
 
-    /// The last word of the primary's own emitter, verified as everyone's.
+    /// Closes the primary's own emitter, and verifies its counts as those of every worker.
     pub(super) fn close(
         mut self,
         now: Time,
@@ -161,7 +164,7 @@ impl Beat {
         self.publish(now, record);
     }
 
-    /// Takes in what this process has recorded.
+    /// Publishes the values that this process has recorded, and adds them to the record.
     pub(super) fn publish(&mut self, now: Time, record: &mut Record) {
         self.own.publish(now, |report| absorb(record, &mut self.refused, report));
     }
@@ -176,7 +179,8 @@ impl Beat {
         })));
     }
 
-    /// The beat nearest to that: after one that was late, the next would be a little early.
+    /// Returns the instant from which the next work of this period is due, half a beat early: after
+    /// a late beat, the right beat comes a little less than `period` later.
     fn after(&self, now: Time, period: Duration) -> Time {
         now + period.saturating_sub(self.beats.period() / 2)
     }
@@ -186,12 +190,13 @@ impl Beat {
     }
 }
 
-/// What the primary says of itself is believed, or a bug of ours.
+/// Adds a report of the primary's own emitter to the record. It is believed: apart from a user's
+/// metric that clashes, a refusal is a bug in dyno.
 fn absorb(record: &mut Record, refused: &mut Vec<u32>, report: Report) {
     match report {
         Report::Declare(declare) => {
-            // The user's own name may be known from the workers with another unit: then it is
-            // told as they declared it, and these values are left out with a warning.
+            // The workers may have declared a user's metric with another unit. Then it keeps their
+            // unit, and the primary's values are left out with a warning.
             if let Err(error) = record.observer.declare(ProcessId::Primary, &declare) {
                 record.warn(&error.to_string());
                 refused.push(declare.metric);
@@ -276,7 +281,7 @@ mod tests {
         let mut beat = Beat::new(&plan, begun, None, || {});
         beat.begin(begun);
         beat.begin_window(begun);
-        // Twice: what the first has recorded must have gone.
+        // Twice: the values that the first beat recorded must have left the ring.
         for weeks in [1, 2] {
             let late = begun + Duration::from_secs(weeks * 7 * 24 * 60 * 60);
             beat.beat(late, Phase::Measuring, &mut record, &mut Deaf);
@@ -302,7 +307,7 @@ mod tests {
             let columns = vec![column(0), column(1), column(2)];
             Report::Batch(Batch { sequence, columns, ..Batch::default() })
         };
-        // `wait` is made of cycles: nobody may declare it.
+        // `wait` is made from cycles: no process may declare it.
         for report in [
             declare(0, "issued", Unit::None),
             declare(1, "wait", Unit::Bytes),

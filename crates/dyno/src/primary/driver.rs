@@ -1,8 +1,9 @@
 //! The driver: turns sources into events and performs actions, nothing else.
 //!
-//! One thread, one poll over the workers' sockets, their output, their ends, signals, and the
-//! caller's remote. Every source is read until it has nothing more, a busy worker only so far that
-//! the others are served too. What a worker sent is read to its end before its exit is judged.
+//! One thread and one poll serve the workers' sockets, their output, their ends, signals, and the
+//! caller's remote. Every source is read until it is empty, but a busy worker only for a bounded
+//! turn, so that the others are served too. A worker's messages are read to the end before its exit
+//! is judged.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -35,32 +36,33 @@ use crate::identity::Identity;
 
 mod read;
 
-/// Waking so much later than asked for means that this process stood still: no worker is to
-/// blame for that time.
+/// A delay of a wake beyond which this process is taken to have stood still: no worker is to blame
+/// for that time.
 const STALL_MIN: Duration = Duration::from_millis(100);
 
-/// What a debug build is told, each time.
+/// The warning at the start of each run of a debug build.
 const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about the code that users \
                            run; build with --release";
 
-/// So many processes that were left behind are named.
+/// The most process ids that the warning about left processes names.
 const PIDS_NAMED: usize = 5;
 
-/// What is watched of each worker; its token is `worker * SOURCES + source`.
+/// The number of sources that are watched for each worker. The token of a source is
+/// `worker * SOURCES + source`.
 const SOURCES: usize = 4;
 const LINK: usize = 0;
 const STDOUT: usize = 1;
 const STDERR: usize = 2;
 const EXIT: usize = 3;
-/// Tokens of what is not a worker's.
+/// The token of the signals' pipes.
 const SIGNALS: Token = Token(usize::MAX);
-/// Another thread has something to say, or a value that does not fit its ring.
+/// The token of the waker: another thread has a request, or values that no longer fit its ring.
 const WOKEN: Token = Token(usize::MAX - 1);
 
-/// Runs the plan to its end, whatever becomes of it.
+/// Runs the plan to its end, in success and in failure.
 ///
 /// # Errors
-/// Only if nothing could be started. Everything later is part of the [`Run`].
+/// Only if nothing could be started. Every later failure is part of the [`Run`].
 pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
     let mut driver = Driver::new(launch, sink)?;
     if cfg!(debug_assertions) {
@@ -85,7 +87,7 @@ struct Driver<'a> {
     beat: Beat,
     faults: Faults,
     processes: Vec<Option<Process>>,
-    /// Sources that had more than their turn allowed.
+    /// Sources that had more to read than one turn allows.
     unread: Vec<Token>,
     poll: Poll,
     events: Events,
@@ -95,12 +97,12 @@ struct Driver<'a> {
     begun: Time,
     cpu_begun: Duration,
     started_at: Duration,
-    /// The first signal that asked for the end.
+    /// The first signal that requested the end of the run.
     ended_by: Option<i32>,
-    /// When cycles stopped becoming due.
+    /// The instant from which no cycle becomes due any more.
     cut: Option<Time>,
     pauses: Vec<Duration>,
-    /// For how long this process stood still in the measured window.
+    /// The time during which this process stood still in the measured window.
     stood_still: Duration,
 }
 
@@ -112,7 +114,7 @@ impl<'a> Driver<'a> {
         let waker = Arc::new(Waker::new(poll.registry(), WOKEN).map_err(need("poll"))?);
         let known = Arc::downgrade(&waker);
         remote.listen(waker);
-        // A thread that has recorded keeps this beyond the run: not the descriptor.
+        // A thread that has recorded keeps this closure beyond the run, but not the descriptor.
         let poke = move || {
             let _over = known.upgrade().map(|waker| waker.wake());
         };
@@ -132,7 +134,7 @@ impl<'a> Driver<'a> {
         }
         let now = clock::now();
         let mut record = Record::new(&plan);
-        // It has not been heard of before: its name can't be taken.
+        // The observer knows no process yet: it can't refuse this one.
         let _first = record.observer.hello(ProcessId::Primary, std::process::id());
         Ok(Self {
             state: Primary::new(plan.clone(), nonce, start_of(&plan)),
@@ -161,12 +163,13 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Sleeps until something happens, and sees to it.
+    /// Sleeps until something happens or is due, then handles all of it.
     fn turn(&mut self) {
         let now = clock::now();
         let wake_at = self.state.next_tick().min(self.beat.next());
+        // A source that is not read to its end makes no new event: don't sleep on it.
         let timeout = if self.unread.is_empty() { wake_at - now } else { Duration::ZERO };
-        // EINTR is a wake for nothing; any other error shows in what follows.
+        // EINTR is a wake without a reason; any other error shows in the calls below.
         let _woken = self.poll.poll(&mut self.events, Some(timeout));
         let late = clock::now() - wake_at.max(now);
         if late > STALL_MIN {
@@ -175,28 +178,31 @@ impl<'a> Driver<'a> {
             }
             self.step(Event::Stalled(late));
         }
-        // Before any worker's end: a signal of the terminal also reaches workers that have no session
-        // of their own yet.
+        // Signals come before any worker's end: a signal from the terminal also reaches workers
+        // that have not begun their own session yet.
         self.signals();
         let mut tokens = std::mem::take(&mut self.unread);
         tokens.extend(self.events.iter().map(mio::event::Event::token));
         for token in tokens {
             match token {
-                // They have been read.
+                // These pipes were read above.
                 SIGNALS => {}
-                // What else it may be for is taken below.
+                // A remote's request may be another reason for this wake; it is taken below.
                 WOKEN => self.beat.publish(clock::now(), &mut self.record),
                 Token(token) => self.serve((token / SOURCES) as u32, token % SOURCES),
             }
         }
-        // Some of it was asked before there was anyone to wake, or anything to change.
+        // This is not tied to `WOKEN`: a request may have come before the waker was set, or before
+        // the run could act on it.
         for event in self.remote.take(self.state.phase()) {
             self.step(event);
         }
         let now = clock::now();
+        // Reaps orphans, but never a worker: its exit is judged in `serve`.
         if let Some(orphans) = &mut self.orphans {
             orphans.reap(now, self.processes.iter().flatten().map(Process::pid));
         }
+        // Deadlines are judged after the reading, so that what has arrived is not late.
         if now >= self.state.next_tick() {
             self.step(Event::Tick);
         }
@@ -222,7 +228,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Stops the workers, then this process; once it goes on, so do they.
+    /// Stops the workers, then this process, and continues the workers once it is continued.
     fn pause(&mut self) {
         let Some(signals) = &self.signals else { return };
         let before = clock::now();
@@ -240,7 +246,7 @@ impl<'a> Driver<'a> {
         self.processes[worker as usize].as_mut()
     }
 
-    /// Feeds an event to the state machine, and performs what it asks for.
+    /// Feeds an event to the state machine, and performs the actions that it returns.
     fn step(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
@@ -250,7 +256,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Performs an action; the event that it leads to at once, if any.
+    /// Performs an action. Returns the event that follows from it at once, if any.
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Spawn(worker) => return self.spawn(worker),
@@ -361,7 +367,7 @@ impl<'a> Driver<'a> {
         self.sink.update(Update::Entered(phase));
     }
 
-    /// Everything is over: the last measurements, the account, the verdict.
+    /// Ends the run: sweeps orphans, closes the primary's own emitter, and makes the result.
     fn finish(mut self) -> Run {
         let now = clock::now();
         let workers = self.processes.iter().flatten().map(Process::pid);
@@ -402,7 +408,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// What the user is told of processes that were killed at the end.
+/// Returns the warning about processes that were killed at the end of the run.
 fn left_behind(pids: &[u32]) -> Option<String> {
     match pids {
         [] => None,
@@ -423,7 +429,7 @@ const fn token(worker: u32, source: usize) -> Token {
     Token(worker as usize * SOURCES + source)
 }
 
-/// Processor time of this process.
+/// Returns the processor time of this process.
 fn cpu_time() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID)
         .map_or(Duration::ZERO, Duration::from)

@@ -1,26 +1,26 @@
-//! Why a run could not be started. What goes wrong later is part of its result.
+//! The reasons why a run could not be started. Later failures are part of the run's result.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Nothing was started.
+/// A failure before anything was started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The worker program can't be used.
     #[error("the worker program `{}` can't be used: {source}", path.display())]
     WorkerExe {
-        /// What `.worker_exe(…)` or the system said.
+        /// The path given to `.worker_exe(…)`, or this program's own.
         path: PathBuf,
-        /// What the kernel says.
+        /// The reason that the kernel gives.
         source: io::Error,
     },
-    /// The primary's own means are missing.
+    /// A system call that the primary itself needs has failed.
     #[error("the primary can't {what}: {source}")]
     Primary {
-        /// What it needs.
+        /// The action that failed: the rest of "the primary can't …".
         what: &'static str,
-        /// What the kernel says.
+        /// The reason that the kernel gives.
         source: io::Error,
     },
 }

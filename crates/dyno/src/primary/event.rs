@@ -1,4 +1,4 @@
-//! All that can happen to a primary, and all that it can then ask for.
+//! The events that can happen to a primary, and the actions that it can answer with.
 
 use dyno_bus::Segment;
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
 
-/// All that can wake the primary's state machine.
+/// An event that can wake the primary's state machine.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Event {
     /// The run begins.
     Begin,
     /// A worker's process could not be started.
     SpawnFailed { worker: u32, error: String },
-    /// A worker said who it is.
+    /// A worker sent its number and the run's nonce.
     Hello { worker: u32, hello: Hello },
     /// A worker's `before` is done.
     Ready { worker: u32 },
     /// A worker's hook failed.
     HookFailed { worker: u32, hook: Hook, message: String },
-    /// A worker gave its account.
+    /// A worker sent its account.
     Drained { worker: u32, drained: Drained },
-    /// That account agrees with ours, or how it does not.
+    /// That account was compared with the primary's own counts; an error names the difference.
     Verified { worker: u32, result: Result<(), String> },
-    /// A worker said its last words.
+    /// A worker sent its last message.
     Bye { worker: u32, bye: Bye },
-    /// What a worker sent can't be true.
+    /// A worker sent a message that can't be true.
     Broken { worker: u32, error: String },
     /// A worker's socket has been read to its end.
     Closed { worker: u32 },
@@ -39,38 +39,39 @@ pub(super) enum Event {
     Stop,
     /// The caller asks for another rate.
     Rate(f64),
-    /// This process stood still for so long, and perhaps its workers too.
+    /// This process stood still for this time, and perhaps its workers did too.
     Stalled(Duration),
-    /// Time passed, and all that had come by then has been told.
+    /// A deadline may have passed; messages that arrived before it are handled already.
     Tick,
 }
 
-/// What the driver must do.
+/// An action that the driver must perform.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Action {
     /// Start this worker's process.
     Spawn(u32),
     /// Send a command to a worker.
     Send(u32, Command),
-    /// Compare a worker's account with what was issued to it and what has come from it. In a
-    /// closed loop, `None`, what it says that it began was issued.
+    /// Compare a worker's account with the cycles issued to it and the records received from it. If
+    /// `issued` is `None`, in a closed loop, the cycles that it reports as begun count as issued.
     Verify { worker: u32, drained: Drained, issued: Option<PerPhase<u64>> },
-    /// Compare a worker's last count with what has come from it.
+    /// Compare a worker's final count of values with the values received from it.
     VerifyBye { worker: u32, bye: Bye },
-    /// A worker is gone that gave no account: what it was issued and did not report is lost. In a
-    /// closed loop, `None`, that is what it had begun.
+    /// Close the account of a worker that is gone and gave none: the cycles that were issued to it
+    /// and not reported are lost. If `issued` is `None`, in a closed loop, those that it had begun
+    /// count as issued.
     WriteOff { worker: u32, issued: Option<PerPhase<u64>> },
     /// Kill a worker's process group.
     Kill(u32),
-    /// Something went wrong that the user must know.
+    /// Report a fault to the user.
     Fault(Fault),
-    /// The plan begins, or goes on: for whoever draws it.
+    /// Note a segment of the plan, which begins or continues the plan.
     Planned(Segment),
-    /// The run has come to this phase.
+    /// Note that the run has entered this phase.
     Enter(Phase),
 }
 
-/// Where a run stands.
+/// A phase of a run; phases follow each other in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Workers are started and get ready.
@@ -81,7 +82,7 @@ pub enum Phase {
     Measuring,
     /// No cycle becomes due any more; those that are due end.
     Draining,
-    /// All accounts are given: the workers' `after`.
+    /// All accounts are given; the workers run `after`.
     Finishing,
     /// Everything is killed.
     Killing,
@@ -103,12 +104,12 @@ impl std::fmt::Display for Phase {
     }
 }
 
-/// How a process ended.
+/// The end of a process, as the kernel reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// With this code.
+    /// It exited with this code.
     Code(i32),
-    /// By this signal.
+    /// It was killed by this signal.
     Signal(i32),
 }
 
@@ -128,12 +129,12 @@ impl std::fmt::Display for Exit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) worker: u32,
-    /// In which phase of the run.
+    /// The run's phase when it went wrong.
     pub(super) phase: Phase,
     pub(super) cause: Cause,
 }
 
-/// What went wrong.
+/// The cause of a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     /// Its process could not be started.
@@ -142,18 +143,18 @@ pub(super) enum Cause {
     StartDeadline,
     /// Its hook failed.
     Hook(Hook, String),
-    /// It ended before it had said its last words.
+    /// It ended before it had sent its `Bye`.
     Died(Exit),
-    /// It closed its socket and lives on, and is killed.
+    /// It closed its socket, stayed alive, and is killed.
     ClosedEarly,
     /// It did not give its account in time, and is killed.
     DrainDeadline,
     /// Its `after` did not end in time, and it is killed.
     AfterDeadline,
-    /// It said its last words and lives on, and is killed: its data is whole.
+    /// It sent its `Bye`, stayed alive, and is killed: its data is whole.
     LateExit,
-    /// What it sent can't be true, and it is killed.
+    /// It sent a message that can't be true, and is killed.
     Broken(String),
-    /// Its account does not agree with ours.
+    /// Its account does not agree with the primary's counts.
     Accounting(String),
 }

@@ -1,11 +1,11 @@
-//! What went wrong, in one sentence each: worker, pid, phase, cause, last words. Pure.
+//! Faults as sentences: worker, pid, phase, cause, last lines on stderr. Pure.
 
 use dyno_bus::message::Hook;
 
 use super::event::{Cause, Exit, Fault};
 use super::plan::Deadlines;
 
-/// The faults of a run, alike ones told once.
+/// The faults of a run; equal ones of several workers are one sentence.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     told: Vec<Told>,
@@ -15,29 +15,29 @@ pub(super) struct Faults {
 struct Told {
     cause: Cause,
     sentence: String,
-    /// How many more workers met the same.
+    /// The number of other workers with the same fault.
     more: u32,
 }
 
-/// A worker as a fault names it.
+/// The process id and output that a fault's sentence quotes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Named<'a> {
     pub(super) pid: Option<u32>,
-    /// The last lines of its standard error.
+    /// The last lines of the worker's standard error.
     pub(super) tail: &'a [String],
 }
 
-/// What is said of a fault when it comes.
+/// The sentence about a fault, at the moment when it comes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
-    /// It makes the run an error.
+    /// The fault makes the run an error.
     Fault(String),
-    /// It takes nothing from the result.
+    /// The fault leaves the result whole.
     Warning(String),
 }
 
 impl Faults {
-    /// Takes a fault; what to say of it, unless another worker met the same before.
+    /// Adds a fault. Returns its sentence, unless another worker had the same fault before.
     pub(super) fn add(
         &mut self,
         fault: Fault,
@@ -47,7 +47,8 @@ impl Faults {
         if fault.cause == Cause::LateExit {
             return Some(Said::Warning(describe(&fault, named, deadlines)));
         }
-        // What fails alike in every worker is one fault: a server that can't be reached, a limit.
+        // A fault of the same cause in every worker is one fault: a server that can't be reached, a
+        // limit.
         let is_common = matches!(fault.cause, Cause::Hook(..) | Cause::Spawn(_));
         let alike = |told: &&mut Told| is_common && told.cause == fault.cause;
         if let Some(told) = self.told.iter_mut().find(alike) {
@@ -60,7 +61,7 @@ impl Faults {
         Some(Said::Fault(sentence))
     }
 
-    /// All of them, a sentence each.
+    /// Returns one sentence for each fault.
     pub(super) fn sentences(&self) -> Vec<String> {
         let count = |told: &Told| match told.more {
             0 => told.sentence.clone(),

@@ -1,4 +1,4 @@
-//! What a run is given, and what it tells its workers of it.
+//! The input of a run, and the messages that its workers get from it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,49 +11,52 @@ use super::beat;
 use super::plan::{OnBacklog, Plan, Rate};
 use super::remote::Remote;
 
-/// All that a run needs beside its plan.
+/// All that a run needs in addition to its plan.
 pub struct Launch {
-    /// What to do.
+    /// The plan to follow.
     pub plan: Plan,
     /// The workers' program.
     pub worker_exe: PathBuf,
-    /// Its command line, its name first; where it is empty, its name alone.
+    /// Its command line, beginning with its name. If it is empty, the workers get the program's
+    /// name alone.
     pub worker_line: Vec<OsString>,
-    /// Whether this process is ours.
+    /// The extent to which the run may change this process.
     pub reach: Reach,
-    /// By which the run can be steered.
+    /// The handle that steers the run.
     pub remote: Remote,
 }
 
-/// How far a run may reach into the process that it runs in.
+/// The extent to which a run may change the process that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// It is ours: signals are taken over and orphans adopted.
+    /// The process is ours: signals are taken over and orphans adopted.
     Process,
-    /// It is someone else's: nothing of it is touched.
+    /// The process is someone else's: nothing in it is changed.
     Guest,
 }
 
-/// A number that no other run has: it tells this run's processes from all others.
+/// Returns a number that no other run has. It tells this run's processes from all others.
 pub(super) fn nonce() -> u64 {
     use std::hash::{BuildHasher, RandomState};
 
-    // The standard library's own source of randomness.
+    // The standard library's own source of randomness needs no dependency.
     RandomState::new().hash_one((std::process::id(), clock::now()))
 }
 
-/// The period of each loop-lag probe of a few workers. A prime of milliseconds, for rates are round:
-/// a probe that keeps step with the cycles always meets the same part of them.
+/// The period of each loop-lag probe if there are few workers. It is a prime of milliseconds
+/// because rates are round: a probe that keeps step with the cycles always meets the same part of
+/// them.
 const PROBE_PERIOD: Duration = Duration::from_millis(31);
-/// So many probes fire a hundred times a second together. Where there are more each fires less often.
+/// The most workers whose probes have this period: together they fire about a hundred times a
+/// second. With more workers, each fires less often.
 const PROBES: u32 = 3;
-/// The workers together send so often at most, unless their rings fill before; each no more often
-/// than the primary beats.
+/// The least time between two batches of all workers together, on average, unless their rings fill
+/// before. No worker sends more often than the primary beats.
 const FLUSH_PERIOD: Duration = Duration::from_millis(10);
-/// The longest that a worker keeps what it has.
+/// The longest time that a worker keeps values before it sends them.
 const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
 
-/// What every worker is told of the plan.
+/// Returns the part of the plan that every worker gets at its start.
 pub(super) fn start_of(plan: &Plan) -> Start {
     let flush = (FLUSH_PERIOD * plan.workers).clamp(beat::period(plan), FLUSH_PERIOD_MAX);
     Start {
@@ -70,12 +73,13 @@ pub(super) fn start_of(plan: &Plan) -> Start {
     }
 }
 
-/// The task's parameters as every worker gets them: a JSON object.
+/// Returns the task's parameters as every worker gets them: a JSON object.
 pub(crate) fn parameters_of(plan: &Plan) -> String {
     serde_json::Value::Object(plan.task.clone()).to_string()
 }
 
-/// What one worker skips by, if it does: its share of the limit.
+/// Returns one worker's share of the limit at which cycles are skipped; `None` if the plan skips
+/// none.
 pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogMax> {
     let limit = plan.backlog_limit(0, 0).filter(|_| plan.on_backlog == OnBacklog::Skip)?;
     let share = |limit: u64| limit.div_ceil(plan.workers.into());
@@ -86,7 +90,8 @@ pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogMax> {
     })
 }
 
-/// The length of the window that workers keep a timeline of: none in a closed loop.
+/// Returns the length of the window for the workers' timelines, in nanoseconds; 0 in a closed
+/// loop, which keeps none.
 pub(super) fn window_ns(plan: &Plan) -> u64 {
     match plan.rate {
         Rate::PerSecond(_) => clock::nanos(plan.duration),

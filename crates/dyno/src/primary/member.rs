@@ -1,4 +1,4 @@
-//! One worker, as the primary sees it.
+//! One worker, as the primary sees it: its stage and its deadline.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use dyno_bus::Time;
 
 use super::event::Exit;
 
-/// How far a worker has come; each stage follows those before it.
+/// The stages of a worker; each follows those before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// Its process is started.
     #[default]
     Spawned,
-    /// It said `Hello` and was told to start.
+    /// It sent `Hello` and was sent `Start`.
     Greeted,
     /// Its `before` is done: it waits for the plan, runs cycles, or drains.
     Ready,
@@ -22,9 +22,9 @@ pub(super) enum Stage {
     Drained,
     /// It may run `after`.
     Acked,
-    /// Its hook failed: its last words follow.
+    /// Its hook failed; its `Bye` follows.
     HookFailed,
-    /// It said its last words.
+    /// It sent its `Bye`.
     Finished,
     /// Its socket is read to the end and its process reaped.
     Gone,
@@ -46,23 +46,23 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// What is known of a worker.
+/// The primary's knowledge of one worker.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) stage: Stage,
-    /// Its socket has been read to the end.
+    /// `true` once its socket has been read to the end.
     pub(super) closed: bool,
-    /// Its process has ended and been reaped.
+    /// The exit of its process, once it has ended and been reaped.
     pub(super) exited: Option<Exit>,
-    /// It is to be told to drain, once it is ready.
+    /// `true` while it still has to be sent `Drain`, once it is ready.
     pub(super) drain_wanted: bool,
-    /// When it was told to; never, if it was not.
+    /// The instant at which it was sent `Drain`; `NEVER` before.
     pub(super) drain_sent: Time,
-    /// What is wrong with it has been said, or need not be.
+    /// `true` once its fault has been reported, or needs no report.
     pub(super) faulted: bool,
-    /// It has been killed.
+    /// `true` once it has been killed.
     pub(super) killed: bool,
-    /// When it is killed, or if it has been, given up.
+    /// The instant at which it is killed or, if it has been killed already, given up.
     deadline: Time,
 }
 
@@ -82,58 +82,59 @@ impl Default for Member {
 }
 
 impl Member {
-    /// Nothing of it is left.
+    /// Returns `true` if its socket and its process have ended, or it was given up.
     pub(super) fn gone(&self) -> bool {
         self.stage == Stage::Gone
     }
 
-    /// When patience with it ends, if ever.
+    /// Returns the instant at which it is killed or given up; `NEVER` if it has no deadline.
     pub(super) fn next_deadline(&self) -> Time {
         self.deadline
     }
 
-    /// It said its last words, and has until then to exit.
+    /// Notes that it sent its `Bye`; it must exit before `deadline`.
     pub(super) fn finish(&mut self, deadline: Time) {
         self.stage = Stage::Finished;
         self.deadline = deadline;
     }
 
-    /// Its hook failed, and it has until then to say its last words.
+    /// Notes that its hook failed; it must send its `Bye` before `deadline`.
     pub(super) fn fail(&mut self, deadline: Time) {
         self.stage = Stage::HookFailed;
         self.deadline = deadline;
     }
 
-    /// It closed its socket, and has until then to exit.
+    /// Notes that its socket or its process has ended. If only the socket has, the process must
+    /// exit before `deadline`.
     pub(super) fn close_deadline(&mut self, deadline: Time) {
         if self.exited.is_some() || self.gone() {
-            // There is no process to wait for: only what it sent is still to be read, if that. One
-            // that was given up is not waited for again.
+            // The process has ended, and only its socket may still be read; or the worker was given
+            // up, and is not waited for again.
             self.deadline = Time::NEVER;
         } else if self.closed && self.deadline == Time::NEVER {
             self.deadline = deadline;
         }
     }
 
-    /// It is killed, and has until then to be gone.
+    /// Notes that it is killed; it must be gone before `deadline`.
     pub(super) fn expect_end(&mut self, deadline: Time) {
         self.deadline = deadline;
     }
 
-    /// It has until then at most, if anything of it is left.
+    /// Brings its deadline forward to `deadline`, unless it is gone.
     pub(super) fn hurry(&mut self, deadline: Time) {
         if !self.gone() {
             self.deadline = self.deadline.min(deadline);
         }
     }
 
-    /// It has so much longer.
+    /// Extends its deadline by `span`.
     pub(super) fn put_off(&mut self, span: Duration) {
         self.deadline = self.deadline + span;
     }
 
-    /// Nothing of it is left. Whether its cycles are accounted for: it gave its account, or it
-    /// never had a cycle.
+    /// Notes that it is gone. Returns `true` if its cycles are accounted for: it gave its account,
+    /// or it never had a cycle.
     #[must_use]
     pub(super) fn go(&mut self) -> bool {
         self.deadline = Time::NEVER;

@@ -1,8 +1,8 @@
-//! The primary as a process like the others: it emits, and its bus is in memory.
+//! The primary as an emitter: it records like a worker, but its bus is in memory.
 //!
-//! What the driver knows of the run (`issued`, `completed`, `backlog`, `uptime`) and how late its
-//! own loop is (`loop_lag`) goes the way of every measurement: an emitter, a batch, a link, the
-//! observer. The user's own values of this process come along.
+//! The driver's knowledge of the run (`issued`, `completed`, `backlog`, `uptime`) and the lag of
+//! its own loop (`loop_lag`) take the way of every measurement: an emitter, a batch, a link, the
+//! observer. Values that the user records in this process take it too.
 
 use dyno_bus::local::{self, Local};
 use dyno_bus::message::{Batch, Command, Emitted, Harness, Report};
@@ -13,7 +13,7 @@ use dyno_emitter::{Emitter, Installed, Recorder};
 /// The primary's emitter and both ends of its link.
 pub(super) struct OwnBus {
     emitter: Emitter,
-    /// Another run in this process may have the user's handles.
+    /// `None` if another run in this process has the user's handles.
     _installed: Option<Installed>,
     recorder: Recorder,
     numbers: Numbers,
@@ -30,7 +30,7 @@ struct Numbers {
     loop_lag: u32,
 }
 
-/// What the driver knows of the run at one moment.
+/// The driver's knowledge of the run at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gauges {
     pub(super) issued: u64,
@@ -40,7 +40,8 @@ pub(super) struct Gauges {
 }
 
 impl OwnBus {
-    /// `poke` asks for a [`publish`](Self::publish), from a thread whose ring fills.
+    /// Creates the emitter and the link. `poke` requests a [`publish`](Self::publish), from a
+    /// thread whose ring fills.
     pub(super) fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
         let mut emitter = Emitter::new(poke);
         let numbers = Numbers {
@@ -62,12 +63,12 @@ impl OwnBus {
         }
     }
 
-    /// What is recorded from now on is of this phase.
+    /// Sets the phase of all values that are recorded from now on.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.emitter.set_phase(phase);
     }
 
-    /// Records how the run stands.
+    /// Records the state of the run.
     pub(super) fn gauges(&self, gauges: Gauges) {
         self.recorder.record(self.numbers.issued, gauges.issued);
         self.recorder.record(self.numbers.completed, gauges.completed);
@@ -75,18 +76,18 @@ impl OwnBus {
         self.recorder.record(self.numbers.uptime, gauges.uptime_ns);
     }
 
-    /// Records how late the driver's loop is.
+    /// Records how late the driver's loop is, in nanoseconds.
     pub(super) fn loop_lag(&self, lag_ns: u64) {
         self.recorder.record(self.numbers.loop_lag, lag_ns);
     }
 
-    /// Publishes what was recorded; hands over what arrives.
+    /// Publishes all recorded values, and passes on each report that arrives.
     pub(super) fn publish(&mut self, now: Time, mut take: impl FnMut(Report)) {
         loop {
             let mut declares = Vec::new();
             let collected = self.emitter.collect(&mut self.batch, &mut declares);
             self.batch.as_of = now;
-            // Nothing is leased to it.
+            // No cycle is leased to the primary: only its stalls count.
             self.batch.harness =
                 Harness { stall_ns: self.emitter.stalled_ns(), ..Harness::default() };
             let mut reports: Vec<_> = declares.into_iter().map(Report::Declare).collect();
@@ -104,7 +105,7 @@ impl OwnBus {
         }
     }
 
-    /// Rejects what is recorded from now on; all that was emitted.
+    /// Rejects every later value and publishes the rest. Returns the count of all that was emitted.
     pub(super) fn close(&mut self, now: Time, take: impl FnMut(Report)) -> Emitted {
         self.emitter.close();
         self.publish(now, take);
@@ -112,7 +113,7 @@ impl OwnBus {
     }
 
     fn transfer(&mut self, take: &mut impl FnMut(Report)) {
-        // The pipe in memory holds less than a frame may: both ends move in turn.
+        // The pipe in memory holds less than the largest frame: both ends move in turn.
         while self.sender.queued() > 0 {
             self.sender.flush().expect("both ends are ours");
             while let Ok(Received::Message(report)) = self.receiver.receive() {
@@ -164,7 +165,7 @@ mod tests {
             stall_ns = batch.harness.stall_ns;
         };
         while !recording.is_finished() {
-            // Not longer: it may have ended since.
+            // The wait is bounded: the thread may have ended since the check.
             let _poked = poked.recv_timeout(Duration::from_millis(1));
             own.publish(Time::from_nanos(5), &mut take);
         }

@@ -1,9 +1,9 @@
-//! What a run is to do: validated, complete, and the same for all who read it.
+//! The plan of a run: validated, complete, and the same for all who read it.
 //!
 //! A [`Plan`] exists only if everything in it has been checked, so that nothing is started for a
 //! run that could not have worked. [`Settings::plan`](crate::parameters::Settings::plan) makes it
-//! of what was said; this file holds what it is, the defaults where nothing was said, and how it
-//! reads to people.
+//! from the settings; this file holds the plan itself, the defaults of settings that are missing,
+//! and how it reads to people.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,76 +12,82 @@ pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
 
-/// The rate unless one is given: low enough for a first run of most tasks to pass, high enough for
-/// 250 cycles in the default window.
+/// The default rate, in cycles per second: low enough for a first run of most tasks to pass, high
+/// enough for 250 cycles in the default window.
 pub const RATE_DEFAULT: f64 = 50.0;
 /// The lowest rate: a cycle in ten seconds. Below it, a window holds too few cycles to judge.
 pub const RATE_MIN: f64 = 0.1;
-/// The measured window: long enough to tell 5 % over capacity from none, short enough to wait for.
+/// The default window: long enough to tell 5 % over capacity from none, short enough to wait for.
 pub const DURATION_DEFAULT: Duration = Duration::from_secs(5);
-/// The longest window, warm-up or deadline: a soak test of a month. More is a slip of the unit.
+/// The longest window, warm-up or deadline: a soak test of a month. A longer one is a mistake in
+/// the unit.
 pub const DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// The warm-up: connections, caches and allocators settle well within it.
+/// The default warm-up: connections, caches and allocators settle well within it.
 pub const WARMUP_DEFAULT: Duration = Duration::from_secs(1);
-/// How much later than planned a backlog means that the rate is not held: by then a client would
-/// have waited two seconds, and most have given up.
+/// The delay at which a backlog shows that the rate is not held: a client would have waited two
+/// seconds by then, and most clients have given up.
 pub const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
-/// The least limit of the backlog: at low rates two seconds' worth is a handful of cycles, which
-/// one slow cycle piles up.
+/// The least limit of the backlog, in cycles: at low rates two seconds' worth is a handful of
+/// cycles, which one slow cycle piles up.
 pub const BACKLOG_LIMIT_MIN: u64 = 100;
-/// The least limit in long windows, in roots of the cycles due × workers: a queue that is held wanders
-/// as far as a random walk does, and each worker has one.
+/// The least limit in long windows, as a multiple of √(cycles due × workers): a queue that is held
+/// wanders as far as a random walk does, and each worker has one.
 pub const BACKLOG_LIMIT_ROOTS: f64 = 5.0;
-/// Failed cycles that a run may have: none, since a task that fails measures its error path.
+/// The default limit of failed cycles: none, since a task that fails measures its error path.
 pub const MAX_FAILED_DEFAULT: MaxFailed = MaxFailed::Count(0);
-/// Cycles in flight per worker of a closed loop: one client that waits for each answer.
+/// The default number of cycles in flight per worker of a closed loop: one client that waits for
+/// each answer.
 pub const IN_FLIGHT_DEFAULT: u32 = 1;
-/// For every worker to be ready: a cold start of a large program, with a database to connect to.
+/// The default time for every worker to become ready: a cold start of a large program, with a
+/// database to connect to.
 pub const START_DEADLINE: Duration = Duration::from_secs(10);
-/// For running cycles to end: longer than the timeouts that most clients set.
+/// The default time for running cycles to end: longer than the timeouts that most clients set.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
-/// For the workers' `after`: as long as for the drain, since it closes what the cycles used.
+/// The default time for the workers' `after`: the same as for the drain, since it closes what the
+/// cycles used.
 pub const AFTER_DEADLINE: Duration = Duration::from_secs(5);
-/// Between being asked to end and being killed: with it, a second signal ends a run in a second.
+/// The default time between the request to end and the kill: short enough for a second signal to
+/// end a run within a second.
 pub const KILL_GRACE: Duration = Duration::from_millis(500);
 
-/// Everything that decides what a run does, defaults included.
+/// All settings that decide what a run does, defaults included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The benchmark's name.
     pub benchmark: String,
-    /// How often a cycle is due.
+    /// The rate at which cycles become due.
     pub rate: Rate,
-    /// The measured window's length.
+    /// The length of the measured window.
     pub duration: Duration,
-    /// The warm-up before it, at the same rate.
+    /// The length of the warm-up before the window, at the same rate.
     pub warmup: Duration,
-    /// How many worker processes.
+    /// The number of worker processes; at least 1.
     pub workers: u32,
-    /// How due times are spread.
+    /// The spread of due times.
     pub arrivals: Arrivals,
-    /// Of the random streams; printed, so that a run can be repeated.
+    /// The seed of the random streams; printed, so that a run can be repeated.
     pub seed: u64,
-    /// How workers wait for due times.
+    /// The method of waiting for due times: sleep or spin.
     pub pacing: Pacing,
-    /// The backlog beyond which `on_backlog` acts; `None` takes [`Plan::backlog_limit`]'s rule.
+    /// The backlog beyond which `on_backlog` acts; `None` for the rule of [`Plan::backlog_limit`].
     pub max_backlog: Option<u64>,
-    /// What then happens.
+    /// The reaction to a backlog beyond its limit.
     pub on_backlog: OnBacklog,
-    /// How many failed or abandoned cycles a run may have.
+    /// The failed and abandoned cycles that a run may have.
     pub max_failed: MaxFailed,
-    /// Cycles in flight per worker: of a closed loop (1 if unset), or the most of an open one.
+    /// The cycles in flight per worker: exactly this many in a closed loop (1 if unset), at most
+    /// this many in an open one.
     pub in_flight: Option<u32>,
-    /// How long what may take.
+    /// The time limits of the phases.
     pub deadlines: Deadlines,
-    /// Spans that become metrics beside the benchmark's own; may be empty.
+    /// Spans that become metrics in addition to the benchmark's own; may be empty.
     pub spans: String,
-    /// The task's own parameters.
+    /// The parameters of the task itself.
     pub task: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Plan {
-    /// What makes its cycles due.
+    /// Returns the rule for the due times of the plan's cycles.
     #[must_use]
     pub fn pace(&self) -> Pace {
         match self.rate {
@@ -90,14 +96,15 @@ impl Plan {
         }
     }
 
-    /// The backlog beyond which [`on_backlog`](Self::on_backlog) acts, given how many cycles waited
-    /// and ran when the warm-up ended. A closed loop has none.
+    /// Returns the backlog beyond which [`on_backlog`](Self::on_backlog) acts, given how many
+    /// cycles waited and ran when the warm-up ended; `None` for a closed loop.
     ///
-    /// As asked for, or else above that level: of waiting cycles [`BACKLOG_LIMIT`]'s worth, at least
-    /// [`BACKLOG_LIMIT_MIN`], and at least [`BACKLOG_LIMIT_ROOTS`] × √(cycles due × workers); of
-    /// all cycles as many more as come due until the drain's deadline. A slow async task has rate ×
-    /// service cycles in flight by Little's law, and one that takes longer than the drain allows fails
-    /// anyway.
+    /// A limit set by `max_backlog` is taken as it is. Otherwise the limit is above the level at
+    /// the warm-up's end. Waiting cycles may grow by [`BACKLOG_LIMIT`]'s worth, by
+    /// [`BACKLOG_LIMIT_MIN`], or by [`BACKLOG_LIMIT_ROOTS`] × √(cycles due × workers), if that is
+    /// most. All cycles may grow by as many more as come due until the drain's deadline: a slow
+    /// async task has rate × service cycles in flight by Little's law, and one that takes longer
+    /// than the drain allows fails anyway.
     #[must_use]
     pub fn backlog_limit(&self, waiting: u64, running: u64) -> Option<BacklogLimit> {
         if let (Some(most), Rate::PerSecond(_)) = (self.max_backlog, self.rate) {
@@ -110,7 +117,7 @@ impl Plan {
         })
     }
 
-    /// The default limit, above a level of none.
+    /// Returns the default limit, above a level of zero.
     fn backlog_room(&self) -> Option<BacklogLimit> {
         let rate = self.rate.per_second()?;
         let roots = BACKLOG_LIMIT_ROOTS * (self.cycles_due()? * f64::from(self.workers)).sqrt();
@@ -120,14 +127,14 @@ impl Plan {
         Some(BacklogLimit { waiting, total: waiting + running })
     }
 
-    /// How many cycles are due in the measured window; for Poisson arrivals, on average. A closed
-    /// loop owes none.
+    /// Returns the number of cycles that are due in the measured window; for Poisson arrivals, on
+    /// average. `None` for a closed loop, which owes none.
     #[must_use]
     pub fn cycles_due(&self) -> Option<f64> {
         Some(self.rate.per_second()? * self.duration.as_secs_f64())
     }
 
-    /// What the plan says, as rows of a name and a value, in the order of reading.
+    /// Returns the plan as rows of a name and a value, in the order of reading.
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let time = |duration| humantime::format_duration(duration).to_string();
@@ -155,7 +162,7 @@ impl Plan {
         rows
     }
 
-    /// Each row as one text, then each of the task's own parameters.
+    /// Returns each row as one text, followed by each parameter of the task.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
@@ -164,7 +171,7 @@ impl Plan {
     }
 }
 
-/// The words in one line.
+/// All rows in one line, separated by ` · `.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words().join(" · "))
@@ -174,9 +181,9 @@ impl fmt::Display for Plan {
 /// The most cycles that may be due and not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BacklogLimit {
-    /// Of those that have not begun.
+    /// The limit of cycles that have not begun.
     pub waiting: u64,
-    /// Of all.
+    /// The limit of all cycles, waiting and running.
     pub total: u64,
 }
 
@@ -188,17 +195,17 @@ impl BacklogLimit {
     }
 }
 
-/// How often a cycle is due.
+/// The rate at which cycles become due.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rate {
-    /// So many a second, over all workers: an open loop.
+    /// An open loop: this many cycles per second, over all workers.
     PerSecond(f64),
-    /// As often as they end: a closed loop.
+    /// A closed loop: a cycle is due whenever another one ends.
     Max,
 }
 
 impl Rate {
-    /// Cycles per second; `None` for a closed loop, which has no rate of its own.
+    /// Returns the cycles per second; `None` for a closed loop, whose rate follows from its task.
     #[must_use]
     pub const fn per_second(self) -> Option<f64> {
         match self {
@@ -215,14 +222,14 @@ impl fmt::Display for Rate {
             Self::PerSecond(rate) if rate.fract() == 0.0 => {
                 write!(f, "{}/s", thousands(rate as u64))
             }
-            // A rate that was computed may be no short decimal.
+            // A computed rate may have no short decimal form.
             Self::PerSecond(rate) => write!(f, "{}/s", (rate * 1e3).round() / 1e3),
             Self::Max => f.write_str("max"),
         }
     }
 }
 
-/// What happens when the backlog passes its limit.
+/// The reaction to a backlog that passes its limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnBacklog {
     /// The run stops and is unsustained.
@@ -235,7 +242,7 @@ pub enum OnBacklog {
 }
 
 impl OnBacklog {
-    /// The policy's name in flags and files.
+    /// Returns the policy's name in flags and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -252,17 +259,17 @@ impl fmt::Display for OnBacklog {
     }
 }
 
-/// How many failed or abandoned cycles a run may have and still be sustained.
+/// The failed and abandoned cycles that a run may have and still be sustained.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailed {
-    /// So many.
+    /// At most this many cycles.
     Count(u64),
-    /// Such a share of the measured cycles, from 0 to 1.
+    /// At most this share of the measured cycles, from 0 to 1.
     Share(f64),
 }
 
 impl MaxFailed {
-    /// Whether so many failed cycles, of so many issued, are more than allowed.
+    /// Returns `true` if this many failed cycles, of this many issued, are more than allowed.
     #[must_use]
     pub fn is_passed_by(self, failed: u64, issued: u64) -> bool {
         match self {
@@ -272,27 +279,27 @@ impl MaxFailed {
     }
 }
 
-/// `12` or `1.5%`, as it is written in the flag.
+/// `12` or `1.5%`, in the form of the flag.
 impl fmt::Display for MaxFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(most) => write!(f, "{most}"),
-            // Rounded to a millionth of a percent: the quotient need not be a short decimal.
+            // Rounded to a millionth of a percent: the quotient may have no short decimal form.
             Self::Share(most) => write!(f, "{}%", (most * 1e8).round() / 1e6),
         }
     }
 }
 
-/// How long what may take before it is ended.
+/// The time limits of a run's phases; what is not over then is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// From spawning until every worker is ready.
     pub start: Duration,
     /// From the cut until running cycles have ended.
     pub drain: Duration,
-    /// For the workers' `after`.
+    /// From the acknowledgement of all accounts until the workers' `after` has ended.
     pub after: Duration,
-    /// Between being asked to end and being killed.
+    /// From the request to end until the kill.
     pub kill_grace: Duration,
 }
 
@@ -307,7 +314,7 @@ impl Default for Deadlines {
     }
 }
 
-/// The name of a spread of due times in flags and files.
+/// Returns the name of a spread of due times in flags and files.
 #[must_use]
 pub const fn arrivals_name(arrivals: Arrivals) -> &'static str {
     match arrivals {
@@ -316,7 +323,7 @@ pub const fn arrivals_name(arrivals: Arrivals) -> &'static str {
     }
 }
 
-/// The name of a way to wait in flags and files.
+/// Returns the name of a way to wait in flags and files.
 #[must_use]
 pub const fn pacing_name(pacing: Pacing) -> &'static str {
     match pacing {
@@ -325,7 +332,7 @@ pub const fn pacing_name(pacing: Pacing) -> &'static str {
     }
 }
 
-/// A count as people read it: `1,234,567`.
+/// Returns a count as people read it: `1,234,567`.
 pub(crate) fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);

@@ -1,8 +1,8 @@
 //! A worker's process as the primary holds it: spawn, streams, signals, reaping.
 //!
-//! Its socket is its standard input, so that nothing has to be done between fork and exec. It
-//! begins a session of its own as soon as it knows that it is a worker: signals of the terminal do
-//! not reach it, and killing its process group takes its children along. Only a process that has
+//! The worker's socket is its standard input, so that no code has to run between fork and exec. The
+//! worker begins its own session as soon as it knows that it is a worker: signals of the terminal
+//! do not reach it, and killing its process group kills its children too. Only a process that has
 //! not been reaped is signalled.
 
 use std::collections::VecDeque;
@@ -24,29 +24,30 @@ use super::event::Exit;
 use super::run::Stream;
 use crate::identity::{Identity, MARK_VARIABLE, VARIABLE};
 
-/// How much of a worker's output is read at once, at most: all that there is, if it is less.
+/// The most bytes of a worker's output that one read returns.
 const READ_SIZE: usize = 16 * 1024;
-/// What a pipe holds where the system does not say.
+/// The size of a pipe, in bytes, where the system does not report it.
 const PIPE_SIZE: usize = 64 * 1024;
-/// A longer line of it is cut into several.
+/// The number of bytes from which a line without an end is passed on: a longer line becomes
+/// several.
 const LINE_MAX: usize = 8 * 1024;
-/// How many of the last lines on standard error are told when a worker dies.
+/// The number of last lines on standard error that are shown when a worker dies.
 const TAIL_LINES: usize = 5;
 
-/// A worker's process.
+/// A worker's process, with its socket and its output.
 pub(super) struct Process {
     child: Child,
     pub(super) link: Link<UnixStream, Report, Command>,
-    /// Something waits in the link for room in the socket.
+    /// `true` while the link holds bytes that the socket has no room for.
     pub(super) waits: bool,
     pub(super) stdout: Lines,
     pub(super) stderr: Lines,
     /// Readable once the process has ended.
     pub(super) exit_watch: ExitWatch,
     pub(super) exit: Option<Exit>,
-    /// Its link has been read to the end, or is not to be read any more.
+    /// `true` once its link has been read to the end, or must not be read any more.
     pub(super) closed: bool,
-    /// Its end is known, and its output has been read to the end.
+    /// `true` once its end is known and its output has been read to the end.
     pub(super) judged: bool,
     tail: VecDeque<String>,
 }
@@ -91,12 +92,12 @@ impl Process {
         })
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it writes.
+    /// Returns one of its output streams.
     pub(super) fn output(&mut self, stream: Stream) -> &mut Lines {
         match stream {
             Stream::Stdout => &mut self.stdout,
@@ -109,16 +110,16 @@ impl Process {
         if self.exit.is_some() {
             return;
         }
-        // Ids of processes fit an `i32`. The group exists once the worker has its session; until
-        // then the worker is in the group of this process.
+        // A process id fits an `i32`. The group exists once the worker has begun its session; until
+        // then the worker is in the group of this process, and is signalled alone.
         let id = Pid::from_raw(self.pid().cast_signed());
         if killpg(id, signal).is_err() {
             let _gone = kill(id, signal);
         }
     }
 
-    /// Reaps it if it has ended; `Some` once. What is left of its group is killed first: while it
-    /// is not reaped its id, which is the group's, can be nobody else's.
+    /// Reaps it if it has ended; returns `Some` once. The rest of its group is killed first: until
+    /// it is reaped, its id, which is also the group's, can't pass to another process.
     pub(super) fn reap(&mut self) -> Option<Exit> {
         if self.exit.is_some() || !wait_for_end(self.pid(), Wait::Not) {
             return None;
@@ -133,7 +134,7 @@ impl Process {
         Some(exit)
     }
 
-    /// Keeps a line of its standard error for when it dies.
+    /// Keeps a line of its standard error, to be shown if it dies.
     pub(super) fn remember(&mut self, line: &str) {
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
@@ -141,13 +142,13 @@ impl Process {
         self.tail.push_back(line.to_owned());
     }
 
-    /// The last lines of its standard error.
+    /// Returns the last lines of its standard error.
     pub(super) fn tail(&self) -> impl Iterator<Item = &str> {
         self.tail.iter().map(String::as_str)
     }
 }
 
-/// Why no process could be started, and what to do.
+/// Returns the reason why no process could be started, and a remedy if one is known.
 fn spawn_error(error: &io::Error) -> String {
     let remedy = match error.raw_os_error() {
         Some(libc::EAGAIN) => "; raise the limit of processes (`ulimit -u`) or lower --workers",
@@ -160,12 +161,13 @@ fn spawn_error(error: &io::Error) -> String {
     format!("{error}{remedy}")
 }
 
-/// Tells when a process has ended, without reaping it.
+/// A watch on the end of a process, which does not reap it.
 #[derive(Debug)]
 pub(super) enum ExitWatch {
     /// A descriptor of the process itself.
     Pidfd(OwnedFd),
-    /// The end of a pipe that a thread closes; where the kernel has no such descriptors.
+    /// One end of a socket pair, where the kernel has no such descriptors: a thread that waits for
+    /// the process closes the other end.
     Waiter(UnixStream),
 }
 
@@ -178,7 +180,8 @@ impl ExitWatch {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         std::thread::Builder::new().name(format!("dyno-wait-{pid}")).spawn(move || {
-            // Returns as soon as it can be reaped, and leaves that to the driver.
+            // This returns as soon as the process can be reaped, and leaves the reaping to the
+            // driver.
             let _ended = wait_for_end(pid, Wait::UntilEnded);
             drop(theirs);
         })?;
@@ -201,7 +204,7 @@ enum Wait {
     UntilEnded,
 }
 
-/// Whether a child can be reaped; it is left as it is.
+/// Returns `true` if a child has ended, with or without waiting for it. It is not reaped here.
 fn wait_for_end(pid: u32, wait: Wait) -> bool {
     use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
@@ -211,7 +214,7 @@ fn wait_for_end(pid: u32, wait: Wait) -> bool {
         match waitid(Id::Pid(Pid::from_raw(pid.cast_signed())), flags) {
             Ok(WaitStatus::StillAlive) => return false,
             Err(nix::errno::Errno::EINTR) => {}
-            // Somebody else has reaped it: it has ended, however it did.
+            // An error means that another thread has reaped it: it has ended all the same.
             Ok(_) | Err(_) => return true,
         }
     }
@@ -222,15 +225,15 @@ fn wait_for_end(pid: u32, wait: Wait) -> bool {
 fn pidfd_open(pid: u32) -> Option<OwnedFd> {
     use std::os::fd::FromRawFd;
 
-    // SAFETY: the call takes no pointers; it is a child of ours that has not been reaped, so the
-    // id is its own. The descriptor is closed on exec.
+    // SAFETY: the call takes no pointers; `pid` is a child of this process that has not been
+    // reaped, so the id has not passed to another process. The descriptor is closed on exec.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-    // SAFETY: the kernel has just made it for us.
+    // SAFETY: the kernel has just created it for this call.
     Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The lines of a worker's output, as they come.
+/// A worker's output, split into lines as it arrives.
 #[derive(Debug)]
 pub(super) struct Lines {
     source: PipeReader,
@@ -245,7 +248,7 @@ impl Lines {
         Ok(Self { source, partial: Vec::new() })
     }
 
-    /// How many reads take all that is there, and find the end if it follows.
+    /// Returns the number of reads that empty a full pipe, and find its end if it is closed.
     pub(super) fn reads_max(&self) -> usize {
         #[cfg(target_os = "linux")]
         let size =
@@ -255,7 +258,8 @@ impl Lines {
         size.div_ceil(READ_SIZE) + 1
     }
 
-    /// The lines that are whole; reads once. `false` once nothing is left for now.
+    /// Reads once, and passes on each line that is complete. Returns `false` if nothing is left to
+    /// read for now.
     pub(super) fn read(&mut self, mut take: impl FnMut(String)) -> bool {
         let mut buffer = [0; READ_SIZE];
         match self.source.read(&mut buffer) {
@@ -285,7 +289,7 @@ impl AsRawFd for Lines {
     }
 }
 
-/// A line without its end, whatever its bytes.
+/// Returns a line as text, without its line ending; invalid bytes are replaced.
 fn text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()

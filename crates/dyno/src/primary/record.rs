@@ -1,6 +1,6 @@
-//! What is kept of a run: measurements, the backlog, errors, troubles. No I/O, no clock.
+//! The record of a run: measurements, the backlog, errors, troubles. No I/O, no clock.
 //!
-//! The driver puts in what comes; [`Record::finish`] makes the run's result of it.
+//! The driver adds what arrives; [`Record::finish`] turns it into the run's result.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,21 +17,21 @@ use super::schedule::Dues;
 use super::verdict::course::Course;
 use super::verdict::{Evidence, LimitPassed, Pauses, StoodStill, WindowCounts, judge};
 
-/// What is known of a run so far.
+/// All that is known of a run so far.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) observer: Observer,
     backlog: Backlog,
-    /// Over the measured window.
+    /// The backlog at each beat of the measured window.
     samples: Samples,
     /// The backlog beyond which the plan's policy acts; known when the window begins.
     limit: Option<BacklogLimit>,
     passed: Option<LimitPassed>,
-    /// Of the workers that have given their account.
+    /// The sum over the workers that have given their account.
     course: Course,
     errors: HashMap<String, ErrorGroup>,
     series: Vec<Point>,
-    /// What the series holds so far.
+    /// The totals up to the last point of the series.
     in_series: Totals,
     delivered: u64,
     /// The most cycles that one worker ran at once.
@@ -40,19 +40,19 @@ pub(super) struct Record {
     warnings: Vec<String>,
 }
 
-/// What the driver knows beside the record when a run is over.
+/// The facts that the driver adds to the record when a run is over.
 pub(super) struct Ending {
     pub(super) plan: Plan,
     pub(super) started_at: Duration,
     pub(super) elapsed: Duration,
     /// From the window's first instant to the plan's end or the early stop.
     pub(super) window: Option<(Time, Time)>,
-    /// What was due when; `None` if the plan never began.
+    /// The number of cycles due in each slot; `None` if the plan never began.
     pub(super) dues: Option<Dues>,
     pub(super) faults: Vec<String>,
     pub(super) signal: Option<i32>,
     pub(super) pauses: Vec<Duration>,
-    /// For how long the primary itself stood still while cycles were measured.
+    /// The time for which the primary itself stood still while cycles were measured.
     pub(super) stood_still: Duration,
     pub(super) cpu_share: f64,
     pub(super) workers: Vec<WorkerEnd>,
@@ -77,7 +77,8 @@ impl Record {
         }
     }
 
-    /// A worker's batch, with how many cycles were due to it by then; `None` in a closed loop.
+    /// Adds a worker's batch. `due` is the number of cycles that were due to it by then; `None` in
+    /// a closed loop.
     pub(super) fn absorb(
         &mut self,
         worker: u32,
@@ -95,7 +96,7 @@ impl Record {
     }
 
     fn error(&mut self, message: String, count: u64, first_cycle: u64) {
-        // Each worker keeps as many apart; so does their sum.
+        // Each worker keeps this many messages apart; so does their sum.
         let full = self.errors.len() >= ERRORS_MAX && !self.errors.contains_key(&message);
         let message = if full { "(other errors)".into() } else { message };
         let new = ErrorGroup { message: message.clone(), count: 0, first_cycle };
@@ -104,8 +105,8 @@ impl Record {
         group.first_cycle = group.first_cycle.min(first_cycle);
     }
 
-    /// Verifies a worker's account against what was issued to it and what has come. In a closed
-    /// loop, that is what it says that it began.
+    /// Verifies a worker's account against the cycles issued to it and the records received from
+    /// it. In a closed loop, the cycles that it reports as begun count as issued.
     pub(super) fn verify(
         &mut self,
         worker: u32,
@@ -114,7 +115,8 @@ impl Record {
     ) -> Result<(), TallyError> {
         let owed = issued.unwrap_or_else(|| begun(&drained.counts));
         if let Err(error) = self.observer.drained(worker, owed, drained) {
-            // Nothing of it is believed but what came before, and what did not come is lost.
+            // Only what came before this account is believed; cycles without a known outcome are
+            // lost.
             return self.write_off(worker, issued).and(Err(error));
         }
         self.delivered += drained.delivered;
@@ -127,9 +129,9 @@ impl Record {
         Ok(())
     }
 
-    /// Closes the account of a worker that gave none that is true. In a closed loop it owed what
-    /// it had begun; in an open one no less than what it is known to have disposed of: it may have
-    /// heard of an early stop later than the stop was sent.
+    /// Closes the account of a worker whose account is missing or wrong. In a closed loop it owed
+    /// the cycles that it had begun. In an open loop it owed at least the cycles that it reported:
+    /// it may have received an early stop later than the stop was sent.
     pub(super) fn write_off(
         &mut self,
         worker: u32,
@@ -148,14 +150,14 @@ impl Record {
         self.observer.died(worker, owed).map(|_| ())
     }
 
-    /// The measured window begins at this level of backlog.
+    /// Begins the measured window, and sets the limit above the backlog at this instant.
     pub(super) fn begin_window(&mut self, at: Time, plan: &Plan) {
         self.observer.begin(at);
         let level = self.backlog.sample(at);
         self.limit = plan.backlog_limit(level.waiting, level.running);
     }
 
-    /// Takes a sample of the backlog; whether it passed its limit for the first time.
+    /// Takes a sample of the backlog. Returns `true` if it passed its limit for the first time.
     pub(super) fn sample(&mut self, at: Time) -> bool {
         let sample = self.backlog.sample(at);
         self.samples.push(sample);
@@ -167,12 +169,12 @@ impl Record {
         passed
     }
 
-    /// The backlog as the workers last said.
+    /// Returns the backlog, from the workers' latest counts.
     pub(super) fn backlog(&self, at: Time) -> BacklogSample {
         self.backlog.sample(at)
     }
 
-    /// What has been issued and has ended so far.
+    /// Returns the cycles issued and ended so far.
     pub(super) fn totals(&self) -> Totals {
         self.backlog.totals()
     }
@@ -192,7 +194,7 @@ impl Record {
         self.in_series = totals;
     }
 
-    /// Something that the user should know; `true` the first time.
+    /// Adds a warning for the user. Returns `true` if it is new.
     pub(super) fn warn(&mut self, warning: &str) -> bool {
         let new = !self.warnings.iter().any(|known| known == warning);
         if new {
@@ -201,7 +203,7 @@ impl Record {
         new
     }
 
-    /// The run's result.
+    /// Judges the run, and returns its result.
     pub(super) fn finish(self, ending: Ending) -> Run {
         let account = self.observer.accounts();
         let counts = account.counts.measured;
@@ -215,9 +217,9 @@ impl Record {
             lost: account.lost.measured,
         };
         let troubles = self.troubles();
-        // Of the worker that waited longest: in all, which holds the time between cycles.
+        // The waits of the worker that waited longest, those between cycles included.
         let stall_ns_max = troubles.longest(|of| of.stall_ns.saturating_add(of.stall_between_ns));
-        // The rest is the longest that times are wrong by, in whichever worker that is.
+        // The difference of these two is the longest error of measured times, in any worker.
         let stall_between_ns_max = stall_ns_max - troubles.longest(|of| of.stall_ns);
         let Harness { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
         let stood_still = self.stood_still(ending.stood_still);
@@ -284,7 +286,7 @@ impl Record {
         }
     }
 
-    /// The processes that got no processor time for a while, the longest first.
+    /// Returns the processes that got no processor time for a while, the longest first.
     fn stood_still(&self, primary: Duration) -> Vec<StoodStill> {
         let of = |process| {
             let harness = self.observer.progress(process).unwrap_or_default().harness;
@@ -303,7 +305,7 @@ impl Record {
         all
     }
 
-    /// The harness's own troubles, as each process last told them.
+    /// Returns the harness's own troubles, from each process's latest report.
     fn troubles(&self) -> Troubles {
         let of = |(process, _)| self.observer.progress(process).unwrap_or_default().harness;
         let each: Vec<Harness> = self.observer.processes().map(of).collect();
@@ -324,13 +326,14 @@ struct Troubles {
 }
 
 impl Troubles {
-    /// The most of one process.
+    /// Returns the largest value among all processes.
     fn longest(&self, ns: impl Fn(&Harness) -> u64) -> u64 {
         self.each.iter().map(ns).max().unwrap_or(0)
     }
 }
 
-/// The cycles that were a worker's own by its counts, of each phase.
+/// Returns the cycles that a worker's counts show as its own, in each phase: started, skipped or
+/// unstarted.
 fn begun(counts: &PerPhase<Counts>) -> PerPhase<u64> {
     let of = |counts: &Counts| {
         counts.started.saturating_add(counts.skipped).saturating_add(counts.unstarted)
@@ -339,7 +342,7 @@ fn begun(counts: &PerPhase<Counts>) -> PerPhase<u64> {
 }
 
 impl Run {
-    /// A run of which nothing was started, because of this.
+    /// Returns a run that could not start anything, because of `fault`.
     pub(crate) fn never_begun(plan: Plan, fault: String) -> Self {
         Record::new(&plan).finish(Ending {
             plan,

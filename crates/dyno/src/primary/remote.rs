@@ -1,4 +1,4 @@
-//! Steers a run from another thread: an early end, another rate.
+//! The remote: requests from other threads for an early end or another rate.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,8 @@ use mio::Waker;
 
 use super::event::{Event, Phase};
 
-/// Steers a run from another thread. What is asked before the run begins is done once it has.
+/// A handle that steers a run from another thread. Requests made before the run begins are handled
+/// once it has begun.
 #[derive(Debug, Clone, Default)]
 pub struct Remote(Arc<Mutex<Shared>>);
 
@@ -17,13 +18,14 @@ struct Shared {
 }
 
 impl Remote {
-    /// Ends the run early: cycles that run may end, nothing starts, the result is partial.
+    /// Ends the run early: running cycles may end, none starts, and the result is partial.
     pub fn stop(&self) {
         self.ask(Event::Stop);
     }
 
-    /// Goes on at another rate, in cycles per second, from beyond every lease: a second from now
-    /// at most. Without effect in a closed loop, near the plan's end, or out of range.
+    /// Continues at another rate, in cycles per second, from the end of the last lease: in a second
+    /// at most. Has no effect in a closed loop, near the plan's end, or if the rate is out of
+    /// range.
     pub fn set_rate(&self, rate: f64) {
         if (super::plan::RATE_MIN..=dyno_bus::segment::RATE_MAX).contains(&rate) {
             self.ask(Event::Rate(rate));
@@ -34,17 +36,18 @@ impl Remote {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         shared.asked.push(event);
         if let Some(waker) = &shared.waker {
-            // A run whose queue is gone is over.
+            // A wake fails only when the run and its queue are gone.
             let _over = waker.wake();
         }
     }
 
-    /// The run listens from now on.
+    /// Sets the waker of the run, which receives requests from now on.
     pub(super) fn listen(&self, waker: Arc<Waker>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).waker = Some(waker);
     }
 
-    /// What was asked since the last call; another rate only once there is one.
+    /// Returns the requests since the last call. A new rate is kept back until the workers have
+    /// started.
     pub(super) fn take(&self, phase: Phase) -> Vec<Event> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_early = |event: &Event| phase == Phase::Starting && matches!(event, Event::Rate(_));

@@ -1,4 +1,4 @@
-//! What a primary tells while it runs, and what it knows at the end.
+//! The results of a primary: its updates during the run, and the whole at the end.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use super::event::{Exit, Phase};
 use super::plan::Plan;
 use super::verdict::Judgement;
 
-/// Who hears of a run while it goes on.
+/// A receiver of a run's updates.
 ///
-/// All methods are called on the thread that drives the run: they hand over and return.
+/// All methods are called on the thread that drives the run: they must hand over and return.
 pub trait Sink {
-    /// How often it wants a [`Tick`]; `None` for never.
+    /// Returns the time between two [`Tick`]s; `None` for no ticks.
     fn tick_period(&self) -> Option<Duration>;
 
-    /// Something happened.
+    /// Receives one update.
     fn update(&mut self, update: Update);
 
-    /// An interval of one metric of one process is over; its histogram can be had here and
-    /// nowhere else.
+    /// Receives the end of an interval of one metric of one process. Its histogram can be read here
+    /// and nowhere else.
     fn interval(&mut self, interval: &Interval<'_>);
 
-    /// There are no more intervals that end at `at`.
+    /// Receives the end of all intervals that end at `at`: no other follows.
     fn rotated(&mut self, at: Time);
 }
 
@@ -33,42 +33,42 @@ pub trait Sink {
 pub enum Update {
     /// The run has come to this phase.
     Entered(Phase),
-    /// How it stands.
+    /// The state of the run, in the period that the sink requested.
     Tick(Box<Tick>),
     /// A line that a worker wrote.
     Line {
-        /// Its index.
+        /// The worker's index, from 0.
         worker: u32,
-        /// To which of its streams.
+        /// The stream that it was written to.
         stream: Stream,
-        /// Without its end.
+        /// The text, without its line ending.
         text: String,
     },
-    /// Something that the user should know.
+    /// A warning, which takes nothing from the result.
     Warning(String),
-    /// Something that went wrong: one sentence with worker, pid, phase and cause.
+    /// A fault, in one sentence with worker, pid, phase and cause.
     Fault(String),
 }
 
 /// A worker's output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
+    /// The worker's standard output.
     Stdout,
-    /// Standard error.
+    /// The worker's standard error.
     Stderr,
 }
 
-/// How a run stands.
+/// The state of a run at one instant.
 #[derive(Debug, Clone)]
 pub struct Tick {
-    /// Where it is.
+    /// The phase of the run.
     pub phase: Phase,
-    /// Since its first due time; zero before that.
+    /// Time since the run's first due time; zero before that.
     pub elapsed: Duration,
     /// Cycles issued and ended so far.
     pub totals: Totals,
-    /// The backlog now.
+    /// The backlog at this instant.
     pub backlog: BacklogSample,
     /// All processes with their metrics.
     pub list: List,
@@ -77,13 +77,13 @@ pub struct Tick {
 /// One point of the run's time series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Since the run's first due time.
+    /// Time since the run's first due time.
     pub t: Duration,
     /// Cycles issued since the point before, warm-up included.
     pub issued: u64,
     /// Cycles completed since the point before.
     pub completed: u64,
-    /// The backlog then.
+    /// The backlog at this point.
     pub backlog: u64,
     /// Statistics of the interval that ends here, over all workers. The observer's own snapshots
     /// are thinned out where a run lasts longer than its plan.
@@ -93,81 +93,81 @@ pub struct Point {
 /// All that a primary knows of a run that is over.
 #[derive(Debug)]
 pub struct Run {
-    /// What it was to do.
+    /// The plan that the run followed.
     pub plan: Plan,
-    /// Wall time of its begin, since the Unix epoch.
+    /// Wall time of the run's begin, since the Unix epoch.
     pub started_at: Duration,
-    /// From its begin to its end.
+    /// Time from the run's begin to its end.
     pub elapsed: Duration,
-    /// The measured window: from its first instant to the plan's end or the early stop. Zero if
-    /// it never began.
+    /// The length of the measured window: from its first instant to the plan's end or the early
+    /// stop. Zero if it never began.
     pub window: Duration,
-    /// Verdict, reasons, hint.
+    /// The verdict with its reasons and a hint.
     pub judgement: Judgement,
-    /// What should be known beside the verdict.
+    /// Facts that the user should know in addition to the verdict, one sentence each.
     pub warnings: Vec<String>,
-    /// What became of all cycles.
+    /// The outcomes of all cycles.
     pub account: Account,
-    /// Cycles that ended well inside the measured window.
+    /// Cycles that completed inside the measured window.
     pub delivered: u64,
-    /// Cycles that ended well after the measured window's end, while draining.
+    /// Cycles that completed after the measured window's end, while draining.
     pub late: u64,
     /// The backlog over the window.
     pub backlog: BacklogSummary,
     /// Failed cycles by message, most frequent first.
     pub errors: Vec<ErrorGroup>,
-    /// Each worker.
+    /// The workers, by index.
     pub workers: Vec<WorkerEnd>,
-    /// Over the whole run.
+    /// The points of the whole run, warm-up included.
     pub series: Vec<Point>,
-    /// The harness's own troubles.
+    /// The cost and the troubles of the harness itself.
     pub harness: HarnessSummary,
-    /// Histograms and snapshots.
+    /// The histograms and snapshots of all metrics.
     pub observer: Observer,
 }
 
 /// The backlog over the measured window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BacklogSummary {
-    /// At its begin: inherited from the warm-up.
+    /// At the window's begin: inherited from the warm-up.
     pub start: u64,
-    /// The most.
+    /// The largest backlog of all samples.
     pub max: u64,
-    /// At its end.
+    /// At the window's end.
     pub end: BacklogSample,
 }
 
 /// Failed cycles with one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorGroup {
-    /// What the task said, or its panic.
+    /// The task's error message, or the message of its panic.
     pub message: String,
-    /// How many.
+    /// The number of failed cycles with this message.
     pub count: u64,
-    /// The lowest index among them.
+    /// The lowest index among these cycles.
     pub first_cycle: u64,
 }
 
 /// A worker at the run's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerEnd {
-    /// Its index.
+    /// The worker's index, from 0.
     pub index: u32,
     /// Its process id; `None` if it never started.
     pub pid: Option<u32>,
-    /// How it ended; `None` if it never started.
+    /// The end of its process; `None` if it never started, or if it was given up without an end.
     pub exit: Option<Exit>,
 }
 
-/// What the harness itself cost.
+/// The cost of the harness itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HarnessSummary {
     /// Measured cycles that came due while no lease covered them.
     pub unleased: u64,
-    /// For how long recording threads waited for the bus.
+    /// The time for which recording threads waited for the bus, over all processes.
     pub bus_stall: Duration,
     /// The processor time of the primary over the run, as a share of one core.
     pub cpu_share: f64,
-    /// How long the run was stopped (Ctrl-Z), each time.
+    /// The length of each time that the run was stopped (Ctrl-Z).
     pub pauses: Vec<Duration>,
 }

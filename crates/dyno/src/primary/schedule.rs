@@ -1,7 +1,7 @@
-//! The plan in time: segments, leases, and how many cycles each worker owes. Pure.
+//! The plan in time: segments, leases, and the number of cycles that each worker owes. Pure.
 //!
-//! The schedule walks every worker's share itself, so that what was issued is known by the
-//! primary's own arithmetic and not by what a worker says.
+//! The schedule walks every worker's share itself, so that the number of issued cycles comes from
+//! the primary's own arithmetic and not from a worker's report.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use dyno_bus::{Cursor, Phase, Segment, Time};
 
 use super::plan::Plan;
 
-/// How far ahead a lease reaches: a primary that stalls for less harms nothing.
+/// The time that a lease reaches ahead: a primary that stalls for less harms nothing.
 pub(super) const LEASE: Duration = Duration::from_secs(1);
-/// How often it is extended.
+/// The time between two extensions of the lease.
 pub(super) const LEASE_PERIOD: Duration = Duration::from_millis(250);
-/// Between the last worker's `Ready` and the first due time, so that all have the plan by then.
+/// The time between the last worker's `Ready` and the first due time, so that all workers have the
+/// plan by then.
 const LEAD: Duration = Duration::from_millis(1);
-/// More of it for each worker that has to be told.
+/// An addition to `LEAD` for each worker that the plan is sent to.
 const LEAD_PER_WORKER: Duration = Duration::from_micros(20);
 
 /// The segments of a run, from its first due time on.
@@ -27,38 +28,39 @@ pub(super) struct Schedule {
     segments: Vec<Segment>,
     /// The end of the plan.
     end: Time,
-    /// When the measured window begins.
+    /// The instant at which the measured window begins.
     measured_from: Time,
-    /// The furthest lease that was given.
+    /// The end of the furthest lease that was given.
     until: Time,
     next_lease: Time,
-    /// No due time beyond it is counted: the plan's end, or when an early stop was sent.
+    /// The instant beyond which no due time is counted: the plan's end, or the early stop.
     cap: Time,
     walks: Vec<Walk>,
     grid: Grid,
-    /// Cycles counted so far by the slot in which they were due, after those due before any slot.
+    /// Cycles counted so far: first those due before any slot, then those of each slot.
     slots: [u64; 1 + 2 * SLOTS],
 }
 
-/// One worker's share, as far as it has been counted.
+/// One worker's share of the cycles, as far as it has been counted.
 #[derive(Debug)]
 struct Walk {
     cursor: Cursor,
     due: PerPhase<u64>,
-    /// Where the walk is among the slots.
+    /// The index in `slots` of the instant that the walk has reached.
     slot: usize,
 }
 
-/// When the cycles that have been counted were due.
+/// The cycles that have been counted, by when they were due.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Dues {
-    /// Those due more than a window's length before the window.
+    /// Cycles due more than a window's length before the window.
     pub(super) earlier: u64,
-    /// By slot: of one window's length before the window, then of the window.
+    /// Cycles due in each slot: first those of one window's length before the window, then those of
+    /// the window.
     pub(super) slots: Vec<u64>,
-    /// How many slots of the window its timeline's cohort takes.
+    /// The number of the window's slots that belong to its timeline's cohort.
     pub(super) cohort_slots: usize,
-    /// The cycles that the plan asks for in the whole window, on average.
+    /// The cycles that the plan requests in the whole window, on average.
     pub(super) asked: f64,
 }
 
@@ -69,8 +71,9 @@ impl Default for Dues {
 }
 
 impl Walk {
-    /// Counts what becomes due before `time`.
+    /// Counts the cycles that become due before `time`. Returns all cycles counted so far.
     fn pass(&mut self, time: Time, grid: &Grid, slots: &mut [u64]) -> PerPhase<u64> {
+        // The slots are passed one by one: the last has no end but `time`.
         while let Some(slot) = slots.get_mut(self.slot) {
             let last = self.slot == 2 * SLOTS;
             let end = if last { time } else { grid.slot_start(self.slot).min(time) };
@@ -87,7 +90,7 @@ impl Walk {
 }
 
 impl Schedule {
-    /// The schedule of a plan whose workers are all ready at `now`.
+    /// Creates the schedule of a plan whose workers are all ready at `now`.
     pub(super) fn new(plan: &Plan, now: Time) -> Self {
         let t0 = now + LEAD + LEAD_PER_WORKER * plan.workers;
         let measured_from = t0 + plan.warmup;
@@ -117,28 +120,28 @@ impl Schedule {
         schedule
     }
 
-    /// All segments so far, in order.
+    /// Returns all segments so far, in order.
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
-    /// The end of the plan.
+    /// Returns the end of the plan.
     pub(super) fn end(&self) -> Time {
         self.end
     }
 
-    /// When the measured window begins.
+    /// Returns the instant at which the measured window begins.
     pub(super) fn measured_from(&self) -> Time {
         self.measured_from
     }
 
-    /// When [`lease`](Self::lease) has something to give.
+    /// Returns the instant at which [`lease`](Self::lease) gives the next lease.
     pub(super) fn next_lease(&self) -> Time {
         self.next_lease
     }
 
-    /// The next lease, if it is time for one. It never passes the end of the plan, and the one
-    /// that reaches it is the last.
+    /// Returns the next lease, if it is time for one. A lease never passes the end of the plan, and
+    /// the one that reaches it is the last.
     pub(super) fn lease(&mut self, now: Time) -> Option<Lease> {
         if now < self.next_lease {
             return None;
@@ -149,8 +152,8 @@ impl Schedule {
         Some(Lease { until: self.until, last })
     }
 
-    /// The plan goes on at another rate, from beyond every lease that was given. `None` if it is
-    /// too late for that, or the loop is closed.
+    /// Continues the plan at another rate, from the end of the furthest lease that was given.
+    /// Returns the new segment; `None` if it is too late for one, or if the loop is closed.
     pub(super) fn change_rate(&mut self, rate: f64, now: Time) -> Option<Segment> {
         let from = self.until.max(now).max(self.measured_from);
         let last = *self.segments.last()?;
@@ -162,25 +165,27 @@ impl Schedule {
         Some(self.append(Segment { t0: from.max(last.t0 + Duration::from_nanos(1)), pace, ..last }))
     }
 
-    /// An early stop is sent now: what becomes due later is not counted.
+    /// Notes that an early stop is sent at `now`: cycles that become due later are not counted.
     pub(super) fn stop(&mut self, now: Time) {
         self.cap = self.cap.min(now);
         self.next_lease = Time::NEVER;
     }
 
-    /// How many cycles have become due to a worker by `as_of`, which may not go back.
+    /// Returns the number of cycles that have become due to a worker by `as_of`, which must not go
+    /// back.
     pub(super) fn due(&mut self, worker: u32, as_of: Time) -> PerPhase<u64> {
         let walk = &mut self.walks[worker as usize];
         walk.pass(as_of.min(self.cap), &self.grid, &mut self.slots)
     }
 
-    /// How many cycles were due to a worker before its cut, which no stop of ours came after.
+    /// Returns the number of cycles that were due to a worker before its cut; the cut is never
+    /// before an early stop.
     pub(super) fn issued(&mut self, worker: u32, cut: Time) -> PerPhase<u64> {
         let walk = &mut self.walks[worker as usize];
         walk.pass(cut.min(self.end), &self.grid, &mut self.slots)
     }
 
-    /// When the cycles that have been counted so far were due.
+    /// Returns the cycles counted so far, by when they were due.
     pub(super) fn dues(&self) -> Dues {
         let starts = self.segments.iter().map(|segment| segment.t0);
         let ends = starts.skip(1).chain([self.end]);
@@ -199,7 +204,7 @@ impl Schedule {
         }
     }
 
-    /// Appends a segment, with the first index that no earlier cycle can have.
+    /// Appends a segment, with the lowest index that no earlier cycle can have.
     fn append(&mut self, mut segment: Segment) -> Segment {
         let mut counted: u64 = 0;
         let mut highest: u64 = 0;
@@ -208,6 +213,9 @@ impl Schedule {
             counted += walk.due.total() + cursor.pass(segment.t0).total();
             highest = highest.max(cursor.index());
         }
+        // Uniform indices are dealt out without gaps, so the next one is the count. Poisson indices
+        // of a worker leave gaps for the others, so the next one is beyond the highest. In a closed
+        // loop each worker counts on from its own last index.
         segment.first = match segment.pace {
             Pace::Open { arrivals: Arrivals::Uniform, .. } => counted,
             Pace::Open { arrivals: Arrivals::Poisson, .. } => highest,
@@ -266,7 +274,7 @@ mod tests {
             assert_eq!(all, total(&mut once, 3).total());
             assert!((dues.asked - 2_400.0).abs() < 1e-6 && dues.cohort_slots == 0);
             if arrivals == Arrivals::Uniform {
-                // Two seconds before the first slot, then 5 s ÷ 240 at 480/s.
+                // Two seconds before the first slot; in a slot, 5 s ÷ 240 at 480/s.
                 assert_eq!(dues.earlier, 960);
                 assert!(dues.slots.iter().all(|due| (9..=11).contains(due)), "{dues:?}");
             }

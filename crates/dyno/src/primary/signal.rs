@@ -1,10 +1,10 @@
-//! Signals of a primary that owns its process, turned into events.
+//! Signals of a primary that owns its process, turned into requests.
 //!
-//! Each signal writes to a pipe of its own, so that two of a kind count as two. A signal that the
+//! Each signal writes to its own pipe, so that two of a kind count as two. A signal that the
 //! launcher had set to be ignored (`nohup`, a background job) stays ignored; one that it had
-//! blocked is unblocked. Between the run's end and the process's the result is written: the first
-//! signal that finds it there is not to lose it, and the next one ends the process as if nothing
-//! had been registered. In someone else's process nothing here is used.
+//! blocked is unblocked. Between the end of the run and the end of the process the result is
+//! written. The first signal in that time must not lose the result; the next one ends the process
+//! as if no handler had been registered. In someone else's process nothing here is used.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -16,54 +16,55 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::{emulate_default_handler, pipe, unregister};
 use signal_hook::{SigId, flag};
 
-/// The signals that ask for the end.
+/// The signals that request the end of the run.
 pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
-/// Lets a write beyond the limit of a file's size (`ulimit -f`) be an error like any other; by
-/// default its signal ends the process. Workers, which are executed, keep the default.
+/// Turns a write beyond the limit of a file's size (`ulimit -f`) into an ordinary error; by default
+/// its signal ends the process. Workers keep the default: executing a program resets handlers.
 #[cfg(feature = "cli")]
 pub(crate) fn let_file_limit_be_an_error() {
-    // Nobody asks whether it came. Where it can't be registered, the default holds.
+    // The flag is never read: the handler alone replaces the default, which stays if this fails.
     let _registered = flag::register(libc::SIGXFSZ, Arc::default());
 }
 
-/// What the run before this one left registered.
+/// The handlers that the previous run left registered.
 static LEFT: Mutex<Vec<SigId>> = Mutex::new(Vec::new());
 
 /// The signals of this process, for as long as it is a primary.
 #[derive(Debug)]
 pub(super) struct Signals {
     sources: Vec<Source>,
-    /// What a signal does by default is what it does: once the run is over.
+    /// `true` once the run is over and a signal has requested the end: a signal then takes its
+    /// default action, which ends the process.
     ending_is_default: Arc<AtomicBool>,
     pausing_is_default: Arc<AtomicBool>,
-    /// One that asks for the end has come.
+    /// `true` once a signal has requested the end.
     was_asked: bool,
 }
 
-/// One signal.
+/// One signal with its pipe and its handlers.
 #[derive(Debug)]
 struct Source {
     number: i32,
-    /// Has a byte for each time that it came.
+    /// Holds one byte for each time that the signal came.
     pipe: UnixStream,
-    /// What writes into the pipe.
+    /// The handler that writes into the pipe.
     writer: SigId,
-    /// What does the default, once that is wanted.
+    /// The handler that takes the default action, once its flag is set.
     fallback: SigId,
 }
 
-/// What a signal asks for.
+/// A request that a signal makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The end; this signal did.
+    /// The end of the run, requested by this signal.
     End(i32),
     /// A pause, until the process is continued.
     Pause,
 }
 
 impl Signals {
-    /// Takes over the signals of this process.
+    /// Takes over the signals of this process, except those that it ignores.
     pub(super) fn take_over() -> io::Result<Self> {
         let ignored = ignored_signals();
         let is_ignored = |number: i32| ignored & (1 << (number - 1)) != 0;
@@ -87,7 +88,7 @@ impl Signals {
                 SIGTSTP => &signals.pausing_is_default,
                 _ => &signals.ending_is_default,
             };
-            // First in line, so that it is done before anything else is.
+            // It is registered first, so that it runs before every other handler of this signal.
             let fallback = flag::register_conditional_default(number, Arc::clone(is_default))?;
             let writer = pipe::register(number, theirs)?;
             signals.sources.push(Source { number, pipe: ours, writer, fallback });
@@ -97,12 +98,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// What to wait for.
+    /// Returns the pipes to poll.
     pub(super) fn sources(&self) -> impl Iterator<Item = &UnixStream> {
         self.sources.iter().map(|source| &source.pipe)
     }
 
-    /// The signals since the last call.
+    /// Returns the requests since the last call.
     pub(super) fn read(&mut self) -> Vec<Asked> {
         let mut asked = Vec::new();
         for Source { number, pipe, .. } in &mut self.sources {
@@ -124,7 +125,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        // One that came too late for the run has asked all the same.
+        // A signal that came too late for the run still counts as a request.
         let _too_late = self.read();
         self.pausing_is_default.store(true, Ordering::SeqCst);
         self.ending_is_default.store(self.was_asked, Ordering::SeqCst);
@@ -133,7 +134,8 @@ impl Drop for Signals {
             unregister(source.writer);
             left.push(source.fallback);
             if source.number != SIGTSTP {
-                // The first one from now on asks; what the next one does is the default.
+                // The first signal from now on sets the flag; the next one takes the default
+                // action.
                 let is_default = Arc::clone(&self.ending_is_default);
                 left.extend(flag::register(source.number, is_default));
             }
@@ -145,17 +147,19 @@ fn left() -> MutexGuard<'static, Vec<SigId>> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The signals that this process ignores, a bit each; none where the system does not tell.
+/// Returns the signals that this process ignores, one bit each; 0 where the system does not report
+/// them.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// With `SIGCHLD` ignored, the kernel reaps children by itself and their exit status is lost.
+/// Restores the default of `SIGCHLD`: if it is ignored, the kernel reaps children by itself and
+/// their exit status is lost.
 #[expect(unsafe_code, reason = "nothing safe sets a signal's disposition")]
 fn restore_child_signal() {
-    // SAFETY: `SIG_DFL` is no handler of ours; the call takes no pointers.
+    // SAFETY: `SIG_DFL` is not a handler of this program; the call takes no pointers.
     unsafe {
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
     }

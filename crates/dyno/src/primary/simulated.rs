@@ -1,8 +1,8 @@
 //! A primary without processes, for the simulation of whole runs.
 //!
-//! Its state machine and its record are the real ones, and so is the codec; the rest is a model of
-//! [`super::driver`] that is told the time. What only an operating system can do comes out as an
-//! [`Effect`].
+//! Its state machine, its record and the codec are the real ones. The rest is a model of
+//! [`super::driver`] that gets the time as an argument. Actions that only an operating system can
+//! perform come out as [`Effect`]s.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,24 +22,24 @@ use super::state::Primary;
 use super::verdict::Verdict;
 use crate::simulation::chance::{Chance, Wire};
 
-/// How long a killed process may take to be gone.
+/// The time that a killed process has until it must be gone.
 pub(crate) const REAP_DEADLINE: Duration = super::state::REAP_DEADLINE;
-/// The run that all workers are of.
+/// The nonce of every simulated run.
 pub(crate) const NONCE: u64 = 77;
-/// Between two samples of the backlog, and two rotations.
+/// The time between two samples of the backlog, and between two rotations.
 const BEAT: Duration = Duration::from_millis(90);
-/// Waking so much later than asked for means that the process stood still.
+/// A delay of a wake beyond which this process is taken to have stood still.
 const STALL_MIN: Duration = Duration::from_millis(100);
 
-/// What is asked of the world.
+/// An action that the simulated world performs.
 pub(crate) enum Effect {
-    /// A worker begins to live, at the other end of this.
+    /// Starts a worker at the other end of this wire.
     Spawn(u32, Local),
-    /// A worker is killed.
+    /// Kills a worker.
     Kill(u32),
 }
 
-/// What the world does to a run.
+/// A request that the simulated world makes of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Asked {
     Signal,
@@ -51,34 +51,34 @@ pub(crate) enum Asked {
 struct Peer {
     link: Link<Wire, Report, Command>,
     closed: bool,
-    /// How its process ended, and whether that is seen before its last words are.
+    /// The exit of its process; `true` if it is noticed before its last messages are read.
     exit: Option<(Exit, bool)>,
 }
 
-/// A primary.
+/// A primary whose processes and clock are simulated.
 pub(crate) struct SimulatedPrimary {
     plan: Plan,
     state: Primary,
     record: Record,
     peers: Vec<Option<Peer>>,
-    /// Bytes that each wire holds at most.
+    /// The most bytes that each wire holds.
     capacity: usize,
     spawn_fails: Option<u32>,
     begun: Time,
     cut: Option<Time>,
     beat_next: Time,
-    /// When it asked to be turned.
+    /// The instant at which it requested its next turn.
     wake_at: Time,
     unread: bool,
     asked: VecDeque<Asked>,
     signals: u32,
     effects: Vec<Effect>,
     told: Faults,
-    /// What went wrong, by worker and cause.
+    /// The faults so far, by worker and cause.
     pub(crate) faults: Vec<(u32, String)>,
-    /// All segments of the plan.
+    /// All segments of the plan so far.
     pub(crate) segments: Vec<Segment>,
-    /// The first early stop, or the plan's end.
+    /// The instant of the first early stop, or of the plan's end.
     pub(crate) stopped: Option<Time>,
 }
 
@@ -115,32 +115,32 @@ impl SimulatedPrimary {
         self.state.phase() == Phase::Done
     }
 
-    /// Bytes that have crossed a worker's wire.
+    /// Returns the number of bytes that have crossed a worker's wire.
     pub(crate) fn moved(&self, worker: u32) -> u64 {
         self.peers[worker as usize].as_ref().map_or(0, |peer| peer.link.stream().moved())
     }
 
-    /// Something happens that the next turn will see.
+    /// Adds a request, which the next turn handles.
     pub(crate) fn ask(&mut self, asked: Asked) {
         self.asked.push_back(asked);
     }
 
-    /// A worker's process has ended; the next turn will see it, `early` before it has read what
-    /// the worker sent.
+    /// Notes that a worker's process has ended. The next turn handles it; if `early`, before it
+    /// reads what the worker sent.
     pub(crate) fn exited(&mut self, worker: u32, exit: Exit, early: bool) {
         if let Some(peer) = &mut self.peers[worker as usize] {
             peer.exit = Some((exit, early));
         }
     }
 
-    /// When it wants to be turned, if nothing happens before.
+    /// Returns the instant at which it needs its next turn, if nothing happens before.
     pub(crate) fn wake_at(&mut self, now: Time, chance: &mut Chance) -> Time {
         let timer = self.state.next_tick().min(self.beat_next);
         self.wake_at = if self.unread { timer.min(now + chance.delay()) } else { timer };
         self.wake_at
     }
 
-    /// Does all that there is to do.
+    /// Does all work that is due. Returns the effects that follow.
     pub(crate) fn turn(&mut self, now: Time, chance: &mut Chance) -> Vec<Effect> {
         self.unread = false;
         let late = now - self.wake_at;
@@ -185,7 +185,7 @@ impl SimulatedPrimary {
             self.read(now, worker, usize::MAX);
             return;
         }
-        // All that it sent has arrived.
+        // A process has ended: all that it sent has arrived, and is read to the end.
         while !self.closed(worker) {
             self.read(now, worker, usize::MAX);
             let Some(peer) = &self.peers[worker as usize] else { return };
@@ -215,7 +215,7 @@ impl SimulatedPrimary {
                     self.unread |= peer.link.stream().is_held() || peer.link.queued() > 0;
                     return;
                 }
-                // What a dead worker had begun to write is no message.
+                // A dead worker's half-written message is not an error.
                 Ok(Received::Closed) | Err(LinkError::Truncated { .. }) => {
                     return self.close(now, worker);
                 }
@@ -356,19 +356,19 @@ impl SimulatedPrimary {
         }
     }
 
-    /// What is known of a worker's cycles: the closed account, and what it last said.
+    /// Returns the knowledge of a worker's cycles: its closed account, and its latest progress.
     pub(crate) fn account(&self, worker: u32) -> Option<(Option<Account>, Progress)> {
         let progress = self.record.observer.progress(ProcessId::Worker(worker))?;
         Some((self.record.observer.account(worker), progress))
     }
 
-    /// Records of ended cycles that have come from a worker.
+    /// Returns the number of records of ended cycles that have arrived from a worker.
     pub(crate) fn received(&self, worker: u32) -> PerPhase<u64> {
         let received = self.record.observer.received(ProcessId::Worker(worker));
         received.map_or_else(PerPhase::default, |received| received.cycles)
     }
 
-    /// The verdict on the run, and the account of all workers together.
+    /// Returns the verdict on the run, and the account of all workers together.
     pub(crate) fn finish(self, now: Time) -> (Verdict, Account) {
         let from = self.state.schedule().map(super::schedule::Schedule::measured_from);
         let window = from.zip(self.cut).filter(|(from, cut)| cut > from);

@@ -17,9 +17,9 @@
 //!   only then is its end judged.
 //! - The first fault ends the run at once; the other workers drain and run `after`.
 //! - No worker's `after` begins before the last cycle of all workers is over.
-//! - Every wait has a deadline, whose end kills by name; what even that does not end is left to
-//!   the kernel. Deadlines are judged at a tick, when all that has come is read, and the time in
-//!   which this process itself stood still counts for none of them.
+//! - Every wait has a deadline. When it passes, the workers that are late are named and killed; a
+//!   process that survives even that is left to the kernel. Deadlines are judged at a tick, after
+//!   the reading. The time for which this process itself stood still counts for no deadline.
 
 use std::time::Duration;
 
@@ -32,12 +32,13 @@ use super::member::{Member, Stage};
 use super::plan::{Plan, Rate};
 use super::schedule::Schedule;
 
-/// How long a killed process may take to be gone: a kernel that frees much memory takes a while.
+/// The time that a killed process has until it must be gone: a kernel that frees much memory takes
+/// a while.
 pub(super) const REAP_DEADLINE: Duration = Duration::from_secs(5);
-/// The same after the second signal, by which everything is over within a second.
+/// The same after the second signal, which ends everything within a second.
 const REAP_DEADLINE_KILLING: Duration = Duration::from_millis(500);
 
-/// A run's state.
+/// The state of a run: its phase, and the stage of each worker.
 #[derive(Debug)]
 pub(super) struct Primary {
     plan: Plan,
@@ -45,16 +46,17 @@ pub(super) struct Primary {
     start: Start,
     phase: Phase,
     members: Vec<Member>,
-    /// Made when all are ready.
+    /// `None` until all workers are ready.
     schedule: Option<Schedule>,
-    /// The deadline of the present phase: of `Starting`, `Draining` and `Finishing`.
+    /// The deadline of the present phase: of `Starting`, `Draining` or `Finishing`, in other phases
+    /// never.
     deadline: Time,
-    /// A signal has asked for the end: the next one kills.
+    /// `true` once a signal has requested the end: the next one kills.
     signalled: bool,
 }
 
 impl Primary {
-    /// A run that has not begun. `start` is what every worker is told.
+    /// Creates a run that has not begun. `start` is the message that every worker gets.
     pub(super) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
         let members = (0..plan.workers).map(|_| Member::default()).collect();
         Self {
@@ -69,17 +71,18 @@ impl Primary {
         }
     }
 
-    /// Where the run stands.
+    /// Returns the present phase of the run.
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// The plan in time, once all workers are ready.
+    /// Returns the plan in time, once all workers are ready.
     pub(super) fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
     }
 
-    /// How many cycles have become due to a worker by `as_of`; `None` in a closed loop.
+    /// Returns the number of cycles that have become due to a worker by `as_of`; `None` in a closed
+    /// loop.
     pub(super) fn due(&mut self, worker: u32, as_of: Time) -> Option<PerPhase<u64>> {
         match (self.plan.rate, &mut self.schedule) {
             (Rate::Max, _) => None,
@@ -88,7 +91,7 @@ impl Primary {
         }
     }
 
-    /// When a `Tick` has something to do.
+    /// Returns the instant at which the next `Tick` is needed.
     pub(super) fn next_tick(&self) -> Time {
         let members = self.members.iter().map(Member::next_deadline);
         let schedule = match (&self.schedule, self.phase) {
@@ -101,7 +104,7 @@ impl Primary {
         members.min().unwrap_or(Time::NEVER).min(self.deadline).min(schedule)
     }
 
-    /// Takes one event.
+    /// Handles one event. Returns the actions that follow, in the order to perform them.
     #[must_use]
     pub(super) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -200,7 +203,8 @@ impl Primary {
         }
     }
 
-    /// Whether a worker's message is legal at its stage; breaks with the worker if not.
+    /// Returns `true` if a worker's message is legal at its stage; otherwise breaks with the
+    /// worker.
     fn expect(
         &mut self,
         now: Time,
@@ -221,7 +225,7 @@ impl Primary {
         if !self.expect(now, worker, Stage::Ready, "Drained", actions) {
             return;
         }
-        // The plan's end needs no word; any other cut follows ours.
+        // The plan's end needs no command; every other cut follows our `Drain`.
         let end = self.schedule.as_ref().map_or(Time::NEVER, Schedule::end);
         if drained.cut < end.min(self.member(worker).drain_sent) {
             return self.broken(now, worker, "it drained before it was asked to".into(), actions);
@@ -235,13 +239,14 @@ impl Primary {
         actions.push(Action::Verify { worker, drained, issued });
     }
 
-    /// What a worker sent can't be true: nothing more is believed of it.
+    /// Breaks with a worker whose message can't be true: it is named and killed.
     fn broken(&mut self, now: Time, worker: u32, error: String, actions: &mut Vec<Action>) {
         self.fault(now, worker, Cause::Broken(error), actions);
         self.kill(now, worker, actions);
     }
 
-    /// Names what went wrong with a worker, once, and ends the run early.
+    /// Reports a worker's fault, unless it has one already, and ends the run early. A late exit
+    /// ends nothing: the worker's data is whole.
     fn fault(&mut self, now: Time, worker: u32, cause: Cause, actions: &mut Vec<Action>) {
         let phase = self.phase;
         let late = cause == Cause::LateExit;
@@ -255,14 +260,14 @@ impl Primary {
 
     fn kill(&mut self, now: Time, worker: u32, actions: &mut Vec<Action>) {
         let member = self.member(worker);
-        // A process that is reaped is no longer ours to signal.
+        // Once a process is reaped, its id may be another process's.
         if member.exited.is_none() && !std::mem::replace(&mut member.killed, true) {
             member.expect_end(now + REAP_DEADLINE);
             actions.push(Action::Kill(worker));
         }
     }
 
-    /// A worker's socket or process has ended; once both have, its end is judged.
+    /// Notes that a worker's socket or process has ended. Once both have, its end is judged.
     fn lost_sight(&mut self, now: Time, worker: u32, actions: &mut Vec<Action>) {
         let grace = now + self.plan.deadlines.kill_grace;
         let member = self.member(worker);
@@ -270,16 +275,18 @@ impl Primary {
             member.close_deadline(grace);
             return;
         };
+        // A worker ends well only by exit code 0 after its `Bye`. Every other end is a fault.
         if !(member.stage == Stage::Finished && matches!(exit, Exit::Code(0))) {
             self.fault(now, worker, Cause::Died(exit), actions);
         }
         self.part_with(now, worker, actions);
     }
 
-    /// Nothing more comes of a worker: if it gave no account, it is written off.
+    /// Gives a worker up as gone. If it gave no account, it is written off.
     fn part_with(&mut self, now: Time, worker: u32, actions: &mut Vec<Action>) {
         if !self.member(worker).go() {
-            // All that became due until the run is stopped, which is now at the latest.
+            // It owes every cycle that became due until the run is stopped, which is now at the
+            // latest.
             let issued = self.due(worker, now);
             actions.push(Action::WriteOff { worker, issued });
         }
@@ -287,6 +294,7 @@ impl Primary {
 
     fn signal(&mut self, now: Time, actions: &mut Vec<Action>) {
         let second = std::mem::replace(&mut self.signalled, true);
+        // The user wants the end now: all workers are killed, and none of these ends is a fault.
         if second {
             self.enter(Phase::Killing, actions);
             self.deadline = Time::NEVER;
@@ -298,7 +306,7 @@ impl Primary {
             return;
         }
         if self.phase == Phase::Starting {
-            // A worker that still gets ready may take long: nothing of it is worth waiting for.
+            // A worker that is not ready may take long, and has no cycle to wait for.
             for worker in 0..self.plan.workers {
                 if self.member(worker).stage < Stage::Ready {
                     self.member(worker).faulted = true;
@@ -309,7 +317,7 @@ impl Primary {
         self.stop(now, actions);
     }
 
-    /// Ends the run early: nothing starts once the workers have heard of it.
+    /// Ends the run early: no cycle starts once the workers have received the command to drain.
     fn stop(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.phase >= Phase::Draining {
             return;
@@ -317,8 +325,8 @@ impl Primary {
         if let Some(schedule) = &mut self.schedule {
             schedule.stop(now);
         }
-        // Before the plan has begun there is nothing to drain: what counts is the start's
-        // deadline, for the workers that still get ready.
+        // Before the plan has begun there is nothing to drain: the deadline of the start stays, for
+        // the workers that still get ready.
         let over = match self.phase {
             Phase::Starting => self.deadline,
             _ => now + self.plan.deadlines.drain,
@@ -345,7 +353,7 @@ impl Primary {
         }
     }
 
-    /// What follows from where all workers stand, and from the time.
+    /// Does what follows from the stages of all workers, and from the time.
     fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.phase == Phase::Starting
             && self.members.iter().all(|member| member.stage == Stage::Ready)
@@ -395,13 +403,14 @@ impl Primary {
             self.enter(Phase::Measuring, actions);
         }
         if self.phase == Phase::Measuring && now >= end {
-            // Not from the end: if this comes late, so did the last lease.
+            // The deadline counts from now, not from the plan's end: if this tick is late, so was
+            // the last lease.
             self.deadline = now + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
             self.enter(Phase::Draining, actions);
         }
     }
 
-    /// Asks for the accounts that are not asked for yet; once all are given, lets `after` run.
+    /// Requests the accounts that are still missing. Once all are given, lets `after` run.
     fn drain(&mut self, now: Time, actions: &mut Vec<Action>) {
         for (worker, member) in self.members.iter_mut().enumerate() {
             if member.drain_wanted && member.stage == Stage::Ready {
@@ -416,7 +425,7 @@ impl Primary {
         self.enter(Phase::Finishing, actions);
         self.deadline = now + self.plan.deadlines.after;
         for (worker, member) in self.members.iter_mut().enumerate() {
-            // No hook is asked of a process that is being killed.
+            // A process that is being killed runs no hook.
             if member.stage == Stage::Drained && !member.killed {
                 member.stage = Stage::Acked;
                 actions.push(Action::Send(worker as u32, Command::Ack));
@@ -428,12 +437,14 @@ impl Primary {
         let passed = now >= self.deadline;
         let phase = self.phase;
         if passed {
-            // A start that took too long becomes a drain, whose deadline counts from now.
+            // A start that took too long becomes a drain. Its deadline counts from now.
             self.deadline = if phase == Phase::Starting { now } else { Time::NEVER };
         }
         for worker in 0..self.plan.workers {
             let member = self.member(worker);
             let overdue = now >= member.next_deadline();
+            // A worker that is being killed can only be given up. Any other that is late is named
+            // and killed.
             let cause = match (phase, member.stage) {
                 (_, Stage::Gone) => continue,
                 _ if member.killed => {

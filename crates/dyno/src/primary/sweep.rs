@@ -1,14 +1,15 @@
-//! Orphans: what the processes that workers started left behind.
+//! Orphans: processes that outlive the process of a worker that started them.
 //!
-//! A primary that owns its process adopts the orphans of its workers. One that ends while the run
-//! goes on is reaped within a moment, or a task that leaves a process behind in each cycle would
-//! use up the process ids. One that lives at the run's end is killed.
+//! A primary that owns its process adopts the orphans of its workers. An orphan that ends during
+//! the run is reaped within a moment: otherwise a task that leaves a process behind in each cycle
+//! would use up the process ids. An orphan that is alive at the run's end is killed.
 //!
 //! A process is the run's if it carries the run's mark in its environment, or if the primary has
-//! adopted it since the first worker was started. It is the user's, and left alone, if it was there
-//! before, descends from a process that was, or is in the session of one: a server that `.before`
-//! has started in the background stays until `.after` stops it. So is what shares the session of
-//! the primary itself, as what other threads of the program start: each worker has another one.
+//! adopted it since the first worker was started. A process is the user's, and left alone, if it
+//! existed before the first worker, descends from a process that did, or is in the session of one:
+//! a server that `.before` has started in the background stays until `.after` stops it. Processes
+//! in the primary's own session are the user's too, for example those that other threads of the
+//! program start: each worker has a different session.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -22,20 +23,20 @@ use nix::unistd::Pid;
 use crate::identity::run_mark;
 use crate::processes::{self, Process};
 
-/// How often what has ended is reaped.
+/// The time between two calls that reap ended orphans.
 const REAP_PERIOD: Duration = Duration::from_millis(100);
-/// Killing a process makes its children ours: so many generations of them are looked for.
+/// The most generations of orphans that are looked for: killing a process makes its children ours.
 const GENERATIONS_MAX: usize = 64;
 
 /// The orphans of one run.
 #[derive(Debug)]
 pub(super) struct Orphans {
-    /// What the marks of the run begin with.
+    /// The beginning of every mark of the run.
     mark: String,
     own: u32,
-    /// The processes that were there before the first worker.
+    /// The user's processes: those that existed before the first worker, without this one.
     users: Vec<Process>,
-    /// Their sessions, and this process's.
+    /// The sessions of these processes, and this process's session.
     users_sessions: HashSet<u32>,
     next_reap: Time,
 }
@@ -44,7 +45,7 @@ impl Orphans {
     /// Lets this process adopt the orphans of its children, before the first worker is started.
     ///
     /// # Errors
-    /// If the kernel refuses.
+    /// If the kernel refuses to make this process a subreaper.
     pub(super) fn adopt(nonce: u64) -> std::io::Result<Self> {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
@@ -68,8 +69,8 @@ impl Orphans {
         };
         while let Some(pid) = ended_child(None) {
             if !is_reaped(pid) {
-                // One that is not ours hides the others from that call: most orphans are in the
-                // group of the worker that started them.
+                // A child that is not ours hides the others from that call, so each worker's group
+                // is searched too: most orphans are in the group of the worker that started them.
                 for group in &workers {
                     while ended_child(Some(*group)).is_some_and(is_reaped) {}
                 }
@@ -78,10 +79,10 @@ impl Orphans {
         }
     }
 
-    /// Kills and reaps what is left once all workers have ended; the ids of what was alive. What
-    /// was killed with its worker's group is not among them.
+    /// Kills and reaps all orphans that are left once every worker has ended. Returns the ids of
+    /// those that were alive, without those that were killed with their worker's group.
     pub(super) fn sweep(&self, workers: impl Iterator<Item = u32>) -> Vec<u32> {
-        // All of a group have been sent SIGKILL: this waits for no more than the kernel.
+        // Every process of these groups has been sent SIGKILL: this waits for the kernel only.
         workers.for_each(|group| while wait_for(Pid::from_raw(-group.cast_signed())) {});
         let mut killed = Vec::new();
         for _ in 0..GENERATIONS_MAX {
@@ -100,7 +101,7 @@ impl Orphans {
                 let pid = Pid::from_raw(process.pid.cast_signed());
                 if !process.is_zombie {
                     killed.push(process.pid);
-                    // Its id can't have passed to another: it is our child, and not reaped.
+                    // Its id can't have passed to another process: it is our child, and not reaped.
                     let _gone = kill(pid, Signal::SIGKILL);
                 }
                 wait_for(pid);
@@ -111,7 +112,7 @@ impl Orphans {
         killed
     }
 
-    /// The user's processes among all.
+    /// Returns the ids of the user's processes among `all`.
     fn users_of(&self, all: &[Process]) -> HashSet<u32> {
         let below = processes::descendants(all, std::iter::once(self.own));
         let roots = below.iter().filter(|one| one.pid != self.own && self.is_users(one));
@@ -125,15 +126,15 @@ impl Orphans {
     }
 }
 
-/// The id of a child that has ended and is not reaped, in this process group if one is given.
+/// Returns the id of a child that has ended and is not reaped, in process group `group` if given.
 fn ended_child(group: Option<u32>) -> Option<u32> {
     let id = group.map_or(Id::All, |group| Id::PGid(Pid::from_raw(group.cast_signed())));
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-    // That no child is there is no error here.
+    // It is not an error here if no child exists.
     waitid(id, flags).ok()?.pid().map(|pid| pid.as_raw().cast_unsigned())
 }
 
-/// Reaps a child, or one of a group. Returns `false` if there is none.
+/// Reaps a child, or one of a group. Returns `false` if no such child exists.
 fn wait_for(id: Pid) -> bool {
     matches!(waitpid(id, None), Ok(_) | Err(Errno::EINTR))
 }

@@ -1,8 +1,7 @@
-//! The verdict: what a run's evidence proves, why, and what to try next.
+//! The verdict: what a run's evidence proves, with reasons and a hint.
 //!
-//! Pure: [`judge`] reads an [`Evidence`] and nothing else, so that every verdict can be tested
-//! without a process. Whether the rate was held is decided in [`trend`]; `docs/verdicts.md` says
-//! the same for users.
+//! Pure: [`judge`] reads an [`Evidence`] only, so that every verdict can be tested without a
+//! process. The decision on the rate is made in [`trend`]; `docs/verdicts.md` explains it to users.
 
 mod bounds;
 pub mod course;
@@ -19,25 +18,27 @@ use self::trend::{Assessment, Trend};
 use super::backlog::BacklogSample;
 use super::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
-/// The share of cycles that may come due without a lease before the harness itself was what was
+/// The largest share of cycles that may come due without a lease. Above it the harness itself was
 /// measured: one in a thousand moves no percentile below p99.9.
 pub const UNLEASED_SHARE_MAX: f64 = 0.001;
-/// The share of the window for which the bus may hold up recording threads: above it, the task's
-/// own times are wrong by as much.
+/// The largest share of the window for which the bus may hold up recording threads: above it, the
+/// task's own times are wrong by this much.
 pub const STALL_SHARE_MAX: f64 = 0.01;
-/// The share of the window for which the run may have been stopped by a signal.
+/// The largest share of the window for which the run may have been stopped by a signal.
 pub const PAUSE_SHARE_MAX: f64 = 0.01;
-/// What an exit code of a run ended by a signal is counted from, as shells do.
+/// The base of the exit code of a run that a signal ended, as shells have it: the signal's number
+/// is added.
 const SIGNAL_EXIT: i32 = 128;
 
-/// What a run proves. Ordered by precedence: of several that hold, the greatest is the verdict.
+/// The result that a run proves, in order of precedence: if several hold, the greatest is the
+/// verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// A closed loop, which asks for no rate: every cycle completed.
+    /// A closed loop, which requests no rate: every cycle completed.
     Completed,
     /// The backlog stayed bounded and every cycle completed.
     Sustained,
-    /// The window does not tell whether the rate is held.
+    /// The window does not show whether the rate is held.
     Inconclusive,
     /// More cycles failed or were abandoned than allowed.
     Failed,
@@ -47,7 +48,7 @@ pub enum Verdict {
     Invalid,
     /// A signal ended the run.
     Interrupted {
-        /// Its number.
+        /// The signal's number.
         signal: i32,
     },
     /// A worker, a hook or the accounting failed.
@@ -55,7 +56,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The code that the primary exits with. Code 2 is left to what was refused before the start.
+    /// Returns the exit code of the primary. Code 2 is left to refusals before the start.
     #[must_use]
     pub const fn exit_code(self) -> i32 {
         match self {
@@ -69,7 +70,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict's name.
+    /// Returns the verdict's name in files and output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -91,117 +92,120 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// All that a verdict rests on. Counts and samples are of the measured window only.
+/// The facts that a verdict rests on. Counts and samples are of the measured window only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// The rate asked for; [`Rate::Max`] is the closed loop, which has no backlog to judge.
+    /// The requested rate; [`Rate::Max`] is the closed loop, which has no backlog to judge.
     pub rate: Rate,
-    /// For how long cycles had been issued when the window began.
+    /// The time for which cycles had been issued when the window began.
     pub warmup: Duration,
-    /// When the window began.
+    /// The instant at which the window began.
     pub start: Time,
     /// The window's length as it was run: shorter than planned if the run was cut.
     pub window: Duration,
     /// The window's length as it was planned.
     pub planned: Duration,
-    /// What became of the cycles due in the window.
+    /// The outcomes of the cycles due in the window.
     pub cycles: WindowCounts,
-    /// Cycles of either phase that ended well inside the window.
+    /// Cycles of either phase that completed inside the window.
     pub delivered: u64,
-    /// How many failed or abandoned ones are allowed.
+    /// The failed or abandoned cycles that are allowed.
     pub max_failed: MaxFailed,
-    /// The cycles that the rate asks for in the planned window.
+    /// The cycles that the rate requests in the planned window.
     pub asked: f64,
-    /// What was due and what had ended, slot by slot.
+    /// The cycles that were due and that had ended, slot by slot.
     pub course: Course,
-    /// The backlog over the window, as it was sampled while the run went on.
+    /// The backlog over the window, as it was sampled during the run.
     pub backlog: Vec<BacklogSample>,
-    /// What happens at the backlog's limit.
+    /// The reaction to a backlog at its limit.
     pub on_backlog: OnBacklog,
     /// The first time that the backlog passed its limit, warm-up excluded.
     pub passed: Option<LimitPassed>,
     /// Cycles that came due while no lease covered them.
     pub unleased: u64,
-    /// For how long recording threads waited for the bus, in the worker where that was longest.
+    /// Nanoseconds that recording threads waited for the bus, in the worker where they waited most.
     pub bus_stall_ns: u64,
-    /// How much of that the loop waited between two cycles, which is in no cycle's service.
+    /// The part of that time which the loop waited between two cycles, and which no cycle's service
+    /// includes.
     pub bus_stall_between_ns: u64,
     /// The most cycles that one worker ran at once.
     pub running_max: u64,
     /// The processes that got no processor time for a while, the longest first.
     pub stood_still: Vec<StoodStill>,
-    /// For how long, and how often, the run was stopped by a signal and resumed.
+    /// The stops of the run by a signal from which it resumed.
     pub pauses: Pauses,
-    /// Workers that died, hooks that failed, accounts that don't add up: a sentence each.
+    /// Dead workers, failed hooks and accounts that don't add up, one sentence each.
     pub errors: Vec<String>,
-    /// The signal that ended the run, if one did.
+    /// The signal that ended the run, if any.
     pub signal: Option<i32>,
 }
 
-/// What became of the cycles due in the window.
+/// The outcomes of the cycles due in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WindowCounts {
-    /// Due before the cut: the sum of all the others.
+    /// Due before the cut: the sum of all other counts.
     pub issued: u64,
-    /// Ended well.
+    /// Ended without an error or a panic.
     pub completed: u64,
     /// Ended with an error or a panic.
     pub failed: u64,
-    /// Never begun, by the policy `skip`.
+    /// Never begun, because of the policy `skip`.
     pub skipped: u64,
     /// Due before the cut and never begun.
     pub unstarted: u64,
     /// Begun and dropped at the drain deadline.
     pub abandoned: u64,
-    /// Of a worker that died.
+    /// Issued to a worker that died, and not reported.
     pub lost: u64,
 }
 
-/// The backlog beyond its limit.
+/// A backlog beyond its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitPassed {
     /// The first sample beyond it.
     pub sample: BacklogSample,
-    /// What it might have been.
+    /// The limit at that time.
     pub limit: BacklogLimit,
 }
 
 /// A process that got no processor time for a while: it was stopped, or the machine was busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoodStill {
-    /// The worker; `None` is the primary.
+    /// The worker's index; `None` for the primary.
     pub worker: Option<u32>,
-    /// For how long, in all.
+    /// The sum of all times that it stood still.
     pub total: Duration,
 }
 
-/// Stops by a signal that the run came back from.
+/// The stops of a run by a signal, each followed by a resumption.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pauses {
-    /// How often.
+    /// The number of stops.
     pub count: u64,
-    /// For how long in all.
+    /// The length of all stops together.
     pub total: Duration,
 }
 
-/// A verdict with its grounds.
+/// A verdict with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// What the run proves.
+    /// The result that the run proves.
     pub verdict: Verdict,
-    /// Why, a sentence each: first those of the verdict, then those that it takes precedence over.
+    /// The reasons, one sentence each: first those of the verdict, then those of the verdicts that
+    /// it takes precedence over.
     pub reasons: Vec<String>,
-    /// What does not change the verdict and should be known when reading it.
+    /// Facts that do not change the verdict and matter to its readers, one sentence each.
     pub warnings: Vec<String>,
-    /// What to try next.
+    /// The next step to try.
     pub hint: String,
 }
 
-/// What the evidence proves.
+/// Returns the verdict on the evidence, with its reasons.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Judgement {
     let mut findings = Vec::new();
     let mut warnings = Vec::new();
+    // Each check adds its findings; the greatest verdict among them wins.
     errors(evidence, &mut findings);
     interruption(evidence, &mut findings);
     harness(evidence, &mut findings, &mut warnings);
@@ -211,7 +215,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     if findings.is_empty() {
         findings.push(success(evidence, &assessment));
     }
-    // Stable: findings of one verdict stay in the order in which they were made.
+    // The sort is stable: findings of the same verdict stay in the order of the checks above.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
     let hint = findings[0].hint.clone();
     let verdict = findings[0].verdict;
@@ -224,7 +228,7 @@ fn broke_off(evidence: &Evidence) -> bool {
     !evidence.errors.is_empty() || evidence.signal.is_some()
 }
 
-/// One thing that the evidence shows.
+/// A fact in the evidence that leads to a verdict.
 struct Finding {
     verdict: Verdict,
     reason: String,
@@ -237,8 +241,8 @@ fn errors(evidence: &Evidence, findings: &mut Vec<Finding>) {
         reason: error.clone(),
         hint: reason::AFTER_ERROR.to_owned(),
     }));
-    // A loss that nobody explained must not pass for a result. What a second signal kills explains
-    // itself.
+    // An unexplained loss must not pass for a result. A loss by a kill after a second signal
+    // explains itself.
     let is_explained = !evidence.errors.is_empty() || evidence.signal.is_some();
     if evidence.cycles.lost > 0 && !is_explained {
         findings.push(Finding {
@@ -268,8 +272,8 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     if evidence.unleased as f64 > UNLEASED_SHARE_MAX * evidence.cycles.issued as f64 {
         invalid(reason::unleased(evidence), reason::AFTER_UNLEASED);
     }
-    // What passes between two cycles of a closed loop costs throughput, and makes no time wrong, unless
-    // other cycles run meanwhile. In an open loop it delays the next ones.
+    // Waits between two cycles of a closed loop cost throughput and make no time wrong, unless
+    // other cycles run at that time. In an open loop they delay the next cycles.
     let is_harmless = evidence.rate == Rate::Max && evidence.running_max <= 1;
     let between_ns = if is_harmless { evidence.bus_stall_between_ns } else { 0 };
     let is_long = |stall_ns: u64| stall_ns as f64 > STALL_SHARE_MAX * window * 1e9;
@@ -283,7 +287,7 @@ fn harness(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<
     } else if evidence.pauses.count > 0 {
         warnings.push(reason::paused(evidence));
     }
-    // A pause of the whole run has been reported.
+    // If the whole run was paused, that has been reported above.
     if evidence.pauses.count == 0 && !evidence.stood_still.is_empty() {
         warnings.push(reason::stood_still(evidence));
     }
@@ -312,7 +316,7 @@ fn backlog(
     if evidence.cycles.skipped > 0 {
         unsustained(reason::skipped(evidence));
     }
-    // A window that was cut has no last tenth: its end is the cut's.
+    // A window that was cut has no last tenth to compare: it ends where the run was stopped.
     if evidence.passed.is_some() && evidence.on_backlog == OnBacklog::Stop {
         return;
     }
@@ -320,7 +324,7 @@ fn backlog(
     match assessment.trend {
         Trend::Held => {}
         Trend::Overloaded => unsustained(reason::overloaded(assessment)),
-        // A run that broke off early has said why.
+        // A run that broke off early has its reason already.
         Trend::Unclear(_) if broke_off(evidence) => {}
         Trend::Unclear(doubt) => findings.push(Finding {
             verdict: Verdict::Inconclusive,
@@ -328,8 +332,8 @@ fn backlog(
             hint: reason::longer(evidence, assessment, doubt),
         }),
     }
-    // Where a run is cut, cycles are due that nobody lets begin; at its planned end, all of them
-    // had the whole drain deadline to. A queue that long is no proof of overload by itself.
+    // If a run is cut, some due cycles are not allowed to begin. At its planned end all of them had
+    // the whole drain deadline to begin in. A queue that long does not prove overload by itself.
     if evidence.cycles.unstarted > 0 && evidence.window >= evidence.planned {
         findings.push(Finding {
             verdict: if is_overloaded { Verdict::Unsustained } else { Verdict::Inconclusive },

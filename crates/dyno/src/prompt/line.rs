@@ -1,21 +1,21 @@
-//! A line that is being written, and the part of it that fits into a row. Pure.
+//! A line of text that is being edited, and the part of it that fits into a row. Pure.
 //!
-//! It is never broken: what does not fit is scrolled out of sight. So a question takes one row,
-//! however long its answer becomes, and replacing it leaves nothing behind.
+//! The line is never broken: the rest is scrolled out of sight. So a question takes one row with an
+//! answer of any length, and replacing it leaves nothing behind.
 
 use console::{Key, measure_text_width};
 
-/// The share of a row that shows what follows the cursor, if anything does.
+/// The share of a row for the text after the cursor, if any, as a divisor of its width.
 const AHEAD: usize = 4;
 
-/// The text so far, and where in it one writes.
+/// The text so far, and the position of the cursor in it.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     text: Vec<char>,
     cursor: usize,
 }
 
-/// What a key did.
+/// The effect of a key on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pressed {
     Changed,
@@ -23,11 +23,11 @@ pub(super) enum Pressed {
     Interrupted,
 }
 
-/// What a row shows of a line.
+/// The part of a line that a row shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shown {
     pub(super) text: String,
-    /// In which column of the text the cursor stands.
+    /// The column of the cursor in this text.
     pub(super) cursor: usize,
 }
 
@@ -51,7 +51,7 @@ impl Line {
             Key::ArrowRight => self.cursor = self.text.len().min(self.cursor + 1),
             Key::Home => self.cursor = 0,
             Key::End => self.cursor = self.text.len(),
-            // Any other key means nothing here.
+            // Any other key has no effect here.
             _ => {}
         }
         Pressed::Changed
@@ -61,10 +61,10 @@ impl Line {
         self.text.iter().collect()
     }
 
-    /// The part around the cursor that fits into so many columns, the cursor included.
+    /// Returns the part around the cursor that fits into this many columns, the cursor included.
     pub(super) fn shown(&self, columns: usize) -> Shown {
         let (before, after) = self.text.split_at(self.cursor);
-        // The cursor takes a column of its own where it stands behind the text.
+        // Behind the text the cursor takes one more column.
         let room = columns.saturating_sub(1);
         let ahead = fitting(after.iter(), room / AHEAD).len();
         let ahead_width = width(&after[..ahead]);
@@ -76,7 +76,7 @@ impl Line {
     }
 }
 
-/// As many of the first as fit into so many columns.
+/// Returns the first characters, as many as fit into this many columns.
 fn fitting<'a>(text: impl Iterator<Item = &'a char>, columns: usize) -> Vec<&'a char> {
     let mut taken = 0;
     text.take_while(|c| {

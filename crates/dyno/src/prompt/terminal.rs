@@ -1,8 +1,8 @@
-//! The terminal that questions are asked on: one row for each, drawn anew with each key.
+//! The terminal of the questions: one row for each, redrawn with each key.
 //!
-//! Keys are ours from the first question to the last, so that what is typed ahead or pasted is not
-//! echoed by the kernel between two of them. A signal that would end the process is caught
-//! meanwhile: whoever kills it gets the terminal back as it was.
+//! The terminal is in our mode from the first question to the last, so that the kernel does not
+//! echo what is typed ahead or pasted between two of them. A signal that would end the process is
+//! caught in this time, and the terminal is restored before the process ends.
 
 use std::io;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use super::{PromptError, Question};
 use crate::primary::ENDING;
 use crate::report::{redacted, reflows};
 
-/// Columns that are kept for the answer, however long the question is.
+/// The number of columns that are kept for the answer, with a question of any length.
 const ANSWER_MIN: usize = 16;
-/// The terminal's width where it does not say how wide it is.
+/// The terminal's width, in columns, where it does not report one.
 const COLUMNS: u16 = 80;
 
-/// Where questions are asked; as it was once this is dropped.
+/// The terminal of the questions; its mode is restored when this is dropped.
 pub(super) struct Terminal {
     term: Term,
     before: Termios,
     signals: Signals,
-    /// In which column the cursor was left in the row of a question.
+    /// The column of the cursor in the row of the question, when it was last drawn.
     cursor: usize,
-    /// How wide the terminal was then.
+    /// The terminal's width in columns at that time.
     columns: usize,
 }
 
@@ -49,7 +49,7 @@ impl Terminal {
         Ok(self.term.write_line(line)?)
     }
 
-    /// The answer to a question, which stays on the terminal, refused or not.
+    /// Reads the answer to a question. It stays on the terminal, refused or not.
     pub(super) fn ask(&mut self, question: &Question) -> Result<String, PromptError> {
         let mut line = Line::default();
         loop {
@@ -61,7 +61,7 @@ impl Terminal {
             }
         }
         let answer = match line.text() {
-            // Taken as it is: what is shown of it may lack a password.
+            // The offered value itself is taken: the shown one may lack a password.
             text if text.is_empty() => question.offered.clone(),
             text => text,
         };
@@ -76,14 +76,14 @@ impl Terminal {
             return self.interrupted(signal);
         }
         let key = self.term.read_key_raw()?;
-        // A signal wakes the reading as a Ctrl-C does.
+        // A signal interrupts the reading just as a Ctrl-C does.
         match self.signals.caught() {
             Some(signal) => self.interrupted(signal),
             None => Ok(line.press(&key)),
         }
     }
 
-    /// What is said next stands on a line of its own.
+    /// Ends the row of the question, so that the next output begins a new line.
     fn interrupted<T>(&self, signal: i32) -> Result<T, PromptError> {
         let _left = self.say("");
         Err(PromptError::Interrupted { signal })
@@ -108,7 +108,8 @@ impl Terminal {
         self.term.write_str(&format!("{begin}{beginning}{text}\r\x1b[{to}C"))
     }
 
-    /// Clears the row of the question: the rows, if the terminal has become narrower.
+    /// Returns the text that clears the row of the question: its rows, if the terminal has become
+    /// narrower.
     fn begin(&self) -> String {
         let columns = self.columns();
         if columns == self.columns {
@@ -122,12 +123,12 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // One that is gone has nothing to give back.
+        // If the terminal is gone, its mode can't and need not be restored.
         let _gone = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
     }
 }
 
-/// Signals that end a process, noted instead.
+/// Handlers of the signals that end a process, which note the signal instead.
 struct Signals {
     ids: Vec<SigId>,
     caught: Arc<AtomicUsize>,

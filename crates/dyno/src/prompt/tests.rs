@@ -1,4 +1,4 @@
-//! Which questions are asked, what is offered, and which answers are refused.
+//! The questions, the values that they offer, and the answers that they refuse.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn task() -> TaskParameters {
     TaskParameters::of(&Parameters { n: 30, note: None, url: "a b".into() }).unwrap()
 }
 
-/// What the code and the flags say.
+/// Returns the settings from the code and the flags.
 fn said() -> Settings {
     let mut said = Settings::default();
     said.set(Setting::Rate, 80);
@@ -24,7 +24,7 @@ fn said() -> Settings {
     said
 }
 
-/// Answers all questions: with these where they are about them, else with what is offered.
+/// Answers every question: with the given answer if there is one, else with the offered value.
 fn answered(said: &Settings, answers: &[(&str, &str)]) -> Result<Settings, String> {
     let task = task();
     let mut interview =

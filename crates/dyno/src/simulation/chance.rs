@@ -1,4 +1,4 @@
-//! All randomness of a simulation, from one seed; and a wire on which it falls.
+//! The randomness of a simulation, from one seed; and a wire whose bytes depend on it.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dyno_bus::local::Local;
 
-/// `SplitMix64`: small, seedable, the same on every machine.
+/// The generator `SplitMix64`: small, seedable, the same on every machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 
@@ -23,12 +23,12 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// From `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    /// True once in so many times.
+    /// Returns `true` once in this many times, on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
     }
@@ -41,7 +41,7 @@ impl Chance {
         choices[self.between(0, choices.len() as u64 - 1) as usize]
     }
 
-    /// How long a wake or a message is under way: mostly short, at times long.
+    /// Returns the time that a wake or a message takes: mostly short, at times long.
     pub(crate) fn delay(&mut self) -> Duration {
         match self.between(0, 49) {
             0 => self.micros(200, 20_000),
@@ -51,17 +51,17 @@ impl Chance {
     }
 }
 
-/// One end of an in-memory stream whose bytes come in pieces, at times cut off or spoilt.
+/// One end of an in-memory stream whose bytes come in pieces, at times cut off or corrupt.
 #[derive(Debug)]
 pub(crate) struct Wire {
     local: Local,
-    /// Bytes that have arrived for this turn.
+    /// The number of bytes that can still be read in this turn.
     arrived: Cell<usize>,
-    /// Bytes that will still be written, ever.
+    /// The number of bytes that can still be written, ever.
     writable: Cell<usize>,
-    /// So many of the bytes that are written next are spoilt.
+    /// The number of bytes, of those written next, that become corrupt.
     spoilt: Cell<usize>,
-    /// Bytes read and written so far.
+    /// The number of bytes read and written so far.
     moved: Cell<u64>,
 }
 
@@ -76,28 +76,28 @@ impl Wire {
         }
     }
 
-    /// A turn begins: so many bytes can be read in it.
+    /// Begins a turn, with a random number of bytes that can be read in it.
     pub(crate) fn turn(&self, chance: &mut Chance) {
         let some = chance.between(1, 100) as usize;
         self.arrived.set(if chance.one_in(4) { some } else { usize::MAX });
     }
 
-    /// Whether the turn ended before all that may be there was read.
+    /// Returns `true` if the turn's bytes are used up, so that more may be there to read.
     pub(crate) fn is_held(&self) -> bool {
         self.arrived.get() == 0
     }
 
-    /// Bytes read and written so far.
+    /// Returns the number of bytes read and written so far.
     pub(crate) fn moved(&self) -> u64 {
         self.moved.get()
     }
 
-    /// Only so many bytes are still written.
+    /// Cuts the wire after this many more bytes are written.
     pub(crate) fn cut_after(&self, bytes: usize) {
         self.writable.set(bytes);
     }
 
-    /// What is written next begins with a length that is none.
+    /// Corrupts the length of the next frame.
     pub(crate) fn spoil(&self) {
         self.spoilt.set(4);
     }

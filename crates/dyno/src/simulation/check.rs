@@ -1,4 +1,4 @@
-//! What must hold for every run, whatever befell it.
+//! The rules that hold for every run, with every fault.
 
 use dyno_bus::message::Counts;
 use dyno_bus::segment::{Arrivals, PerPhase, Share};
@@ -10,7 +10,7 @@ use crate::primary::plan::Rate;
 use crate::primary::verdict::Verdict;
 use crate::worker::simulated::{Leaves, Run};
 
-/// A worker runs `after`: the cycles of all others are over, and it is alive.
+/// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
 pub(super) fn after_begins(world: &World, index: usize) {
     let own = &world.hosts[index];
     assert!(!own.was_killed && own.exit.is_none(), "`after` never runs in a killed worker");
@@ -21,7 +21,7 @@ pub(super) fn after_begins(world: &World, index: usize) {
     }
 }
 
-/// The run has ended.
+/// Checks a run that has ended.
 pub(super) fn ended(world: World) {
     blames(&world);
     let expected = Expected::new(&world);
@@ -40,7 +40,7 @@ pub(super) fn ended(world: World) {
     assert_eq!(started.len(), count, "no index is given to two cycles");
 
     let now = world.now;
-    // Who exits late has said all: that takes nothing from the result.
+    // A worker that exits late has sent all its data: that takes nothing from the result.
     let faults = world.primary.faults.iter().filter(|(_, cause)| cause != "LateExit").count();
     let (stopped, signals) = (world.primary.stopped, world.signals);
     let (verdict, account) = world.primary.finish(now);
@@ -62,11 +62,11 @@ pub(super) fn ended(world: World) {
     }
 }
 
-/// What the plan alone says.
+/// The facts that follow from the plan alone.
 struct Expected {
     end: Time,
     issued: Option<PerPhase<u64>>,
-    /// The plan did not stay as it was.
+    /// `true` if the plan was changed during the run.
     changed: bool,
     all_end: bool,
 }
@@ -102,7 +102,7 @@ impl Expected {
     }
 }
 
-/// Each fault is named, of the worker that had it, and no other worker is blamed.
+/// Checks that each fault is named, for the worker that had it, and that no other worker is blamed.
 fn blames(world: &World) {
     for (index, host) in world.hosts.iter().enumerate() {
         let causes = causes(world, index);
@@ -129,7 +129,7 @@ fn blames(world: &World) {
     }
 }
 
-/// How the faults that a worker had may be named.
+/// Returns the causes that may be named for the faults of a worker, by their beginnings.
 fn causes(world: &World, index: usize) -> Vec<&'static str> {
     let host = &world.hosts[index];
     let behaviour = &world.scenario.workers[index];
@@ -169,7 +169,7 @@ fn causes(world: &World, index: usize) -> Vec<&'static str> {
     causes
 }
 
-/// A worker's account agrees with what it did, or says exactly what is not known.
+/// Checks that a worker's account agrees with what it did, or counts exactly the rest as lost.
 fn worker(world: &World, index: usize) {
     let Some(worker) = &world.hosts[index].worker else { return };
     let Some((account, progress)) = world.primary.account(index as u32) else {
@@ -225,7 +225,8 @@ fn is_at_most(some: Counts, all: Counts) -> bool {
         && some.abandoned <= all.abandoned
 }
 
-/// What was issued to a worker is what came due to it, by another walk over the plan.
+/// Checks the cycles issued to a worker against those that became due to it, by another walk over
+/// the plan.
 fn issued(world: &World, index: usize, issued: PerPhase<u64>) {
     let worker = world.hosts[index].worker.as_ref().expect("it lived");
     let share = Share { worker: index as u32, workers: world.scenario.plan.workers };

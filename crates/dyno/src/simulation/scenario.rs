@@ -1,4 +1,4 @@
-//! What a seed makes of a run: its plan, its workers' behaviour, and what befalls them.
+//! The scenario of a seed: a plan, the workers' behaviour, and the shocks during the run.
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ use crate::worker::simulated::{Behaviour, Leaves, Lie, Run};
 
 /// The most cycles that a plan makes due: enough for every rule, few enough for many runs.
 const CYCLES_MAX: f64 = 60.0;
-/// The longest that a frozen process stands still.
+/// The longest freeze of a process, in milliseconds.
 const FREEZE_MAX_MS: u64 = 3_000;
 
-/// A run as it will be.
+/// A run that is to be simulated.
 #[derive(Debug)]
 pub(super) struct Scenario {
     pub(super) plan: Plan,
     pub(super) workers: Vec<Behaviour>,
-    /// From the run's begin, in order.
+    /// The shocks, by their time since the run's begin.
     pub(super) shocks: Vec<(Duration, Shock)>,
-    /// Bytes that each wire holds at most.
+    /// The most bytes that each wire holds.
     pub(super) capacity: usize,
     pub(super) spawn_fails: Option<u32>,
-    /// This worker's process stays when it is killed: the kernel holds it.
+    /// The worker whose process stays when it is killed, since the kernel holds it.
     pub(super) unkillable: Option<u32>,
-    /// The workers' sockets outlive them in processes that they started.
+    /// `true` if the workers' sockets outlive them, in processes that they started.
     pub(super) leaks: bool,
-    /// The workers are fast enough for every cycle to end well within the drain.
+    /// `true` if the workers are fast enough for every cycle to end well within the drain.
     pub(super) is_light: bool,
 }
 
-/// Something that befalls a run.
+/// An event from outside that a run must survive.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shock {
-    /// A worker's process ends.
+    /// The process of a worker ends.
     Crash(u32, Exit),
-    /// A worker closes its socket and lives on.
+    /// A worker closes its socket and stays alive.
     Close(u32),
-    /// A worker stands still.
+    /// The process of a worker is frozen for a time.
     Freeze(u32, Duration),
-    /// The primary stands still.
+    /// The primary is frozen for a time.
     FreezePrimary(Duration),
-    /// Someone asks the primary for something.
+    /// The primary gets a request.
     Ask(Asked),
 }
 
@@ -80,13 +80,13 @@ impl Scenario {
         scenario
     }
 
-    /// From the run's begin, up to a little after its planned end.
+    /// Returns a time since the run's begin, up to a little after the planned end.
     fn moment(&self, chance: &mut Chance) -> Duration {
         let whole = self.plan.warmup + self.plan.duration + Duration::from_millis(400);
         chance.micros(0, whole.as_micros() as u64)
     }
 
-    /// What a caller may ask of a run at any time.
+    /// Adds requests that a caller may make at any time.
     fn steer(&mut self, chance: &mut Chance) {
         for _ in 0..chance.between(1, 3) {
             let rate = chance.between(1, 100) as f64;
@@ -102,7 +102,7 @@ impl Scenario {
         }
     }
 
-    /// What should not happen.
+    /// Adds a fault that should not happen.
     fn trouble(&mut self, chance: &mut Chance) {
         let index = chance.between(0, u64::from(self.plan.workers) - 1) as u32;
         let at = self.moment(chance);
@@ -158,7 +158,7 @@ fn plan(chance: &mut Chance) -> Plan {
 }
 
 fn behaviour(chance: &mut Chance, plan: &Plan, is_light: bool) -> Behaviour {
-    // A closed loop is slow enough not to run too many cycles.
+    // In a closed loop cycles are long enough not to become too many.
     let share = plan.rate.per_second().map_or(0.04, |rate| f64::from(plan.workers) / rate);
     let service = Duration::from_secs_f64(share * if is_light { 0.5 } else { 2.0 });
     let service = service.min(Duration::from_millis(if is_light { 50 } else { 300 }));

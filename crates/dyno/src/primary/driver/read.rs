@@ -1,5 +1,5 @@
-//! What comes from workers: each source is read until it has nothing more, a busy one only so far
-//! that the others are served too.
+//! The reading of workers' sources: each is read until it is empty, but a busy one only for a
+//! bounded turn, so that the others are served too.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,9 +15,9 @@ use crate::primary::event::Event;
 use crate::primary::process::Process;
 use crate::primary::run::{Stream, Update};
 
-/// Frames of one worker that are read before the others have their turn.
+/// The most frames of one worker that are read before the others have their turn.
 const FRAMES_PER_TURN: usize = 32;
-/// Reads of one worker's output, likewise.
+/// The most reads of one stream of a worker's output before the others have their turn.
 const READS_PER_TURN: usize = 8;
 
 impl Driver<'_> {
@@ -35,14 +35,14 @@ impl Driver<'_> {
         for _ in 0..frames_max {
             let process = self.processes[worker as usize].as_mut();
             let Some(process) = process.filter(|process| !process.closed) else { return };
-            // What could not be written before may be taken by now.
+            // The socket may by now have room for what could not be written before.
             if let Err(error) = flushed(process, self.poll.registry(), worker) {
                 return self.break_with(worker, error);
             }
             match process.link.receive() {
                 Ok(Received::Message(report)) => self.report(worker, report),
                 Ok(Received::NotYet) => return,
-                // What a dead worker had begun to write is no message: its end tells the cause.
+                // A dead worker's half-written message is not an error: its exit tells the cause.
                 Ok(Received::Closed) | Err(LinkError::Truncated { .. }) => {
                     return self.close(worker);
                 }
@@ -52,7 +52,7 @@ impl Driver<'_> {
         self.unread.push(token(worker, LINK));
     }
 
-    /// Nothing more is read of a worker.
+    /// Ends the reading of a worker's socket, once.
     fn close(&mut self, worker: u32) {
         if let Some(process) = self.process(worker).filter(|process| !process.closed) {
             process.closed = true;
@@ -60,7 +60,7 @@ impl Driver<'_> {
         }
     }
 
-    /// What a worker sent can't be true: nothing more is believed of it.
+    /// Breaks with a worker whose message can't be true: nothing more is read from it.
     fn break_with(&mut self, worker: u32, error: String) {
         self.step(Event::Broken { worker, error });
         self.close(worker);
@@ -98,8 +98,8 @@ impl Driver<'_> {
     fn read_output(&mut self, worker: u32, source: usize) {
         let process = self.processes[worker as usize].as_mut();
         let Some(process) = process.filter(|process| !process.judged) else { return };
-        // Of a worker that has ended all that its pipe holds, and no more: others may have the pipe
-        // too, and write for ever.
+        // If the worker has ended, only what its pipe holds now is read: other processes may have
+        // the pipe too, and write for ever.
         let ended = process.exit.is_some();
         let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
         let output = process.output(stream);
@@ -117,13 +117,14 @@ impl Driver<'_> {
         }
     }
 
-    /// A process has ended: what it sent and wrote is read to the end, then it is judged.
+    /// Handles the end of a process: reads all that it sent and wrote, then has its exit judged.
     fn judge(&mut self, worker: u32) {
         let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
         self.read_link(worker, usize::MAX);
         self.read_output(worker, STDOUT);
         self.read_output(worker, STDERR);
-        // A grandchild may hold the pipes and the socket open: nothing of the worker's can follow.
+        // A grandchild may hold the pipes and the socket open, but nothing from the worker can
+        // follow.
         if let Some(process) = self.process(worker) {
             process.judged = true;
         }
@@ -132,10 +133,11 @@ impl Driver<'_> {
     }
 }
 
-/// Writes what waits for a worker, as far as it takes it. One that is gone shows in what is read.
+/// Writes what is queued for a worker, as far as its socket has room. A worker that is gone is
+/// noticed when it is read.
 ///
-/// Room in its socket is watched for while something waits, and only then: each command that a
-/// worker reads makes some, and would wake us for nothing.
+/// Room in the socket is watched only while something is queued: each command that a worker reads
+/// makes some, and would wake this process without a reason.
 pub(super) fn flushed(
     process: &mut Process,
     registry: &Registry,
@@ -155,7 +157,7 @@ pub(super) fn flushed(
     registry.reregister(&mut SourceFd(&fd), token(worker, LINK), interest).map_err(unwatched)
 }
 
-/// Why a source's worker can't be used.
+/// Returns the reason why a worker whose source can't be watched is unusable.
 pub(super) fn unwatched(error: io::Error) -> String {
     format!("it can't be watched: {error}")
 }

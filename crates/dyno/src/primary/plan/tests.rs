@@ -1,4 +1,4 @@
-//! How a plan reads, and the limit of its backlog.
+//! The text of a plan, and the limit of its backlog.
 
 use super::*;
 

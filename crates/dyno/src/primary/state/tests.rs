@@ -1,4 +1,4 @@
-//! The primary's rules, one by one, and what holds whatever happens. Whole runs are in
+//! The primary's rules, one by one, and those that hold in every order of events. Whole runs are in
 //! [`simulation`](crate::simulation).
 
 use dyno_bus::message::{Bye, Counts, Pacing};
@@ -35,7 +35,7 @@ fn hello(worker: u32) -> Event {
     Event::Hello { worker, hello: Hello { version: VERSION, worker, nonce: NONCE, pid: 9 } }
 }
 
-/// A run whose two workers are ready at 10 ms.
+/// Returns a run whose two workers are ready at 10 ms, and its actions then.
 fn ready() -> (Primary, Vec<Action>) {
     let mut primary = Primary::new(plan(), NONCE, start());
     assert_eq!(primary.step(at(0), Event::Begin), [Action::Spawn(0), Action::Spawn(1)]);
@@ -48,7 +48,7 @@ fn ready() -> (Primary, Vec<Action>) {
     (primary, begun)
 }
 
-/// The same, in the measured window.
+/// Returns such a run in the measured window.
 fn measuring() -> Primary {
     let (mut primary, _) = ready();
     let entered = primary.step(at(1_100), Event::Tick);
@@ -360,7 +360,7 @@ fn who_is_gone_wakes_nobody() {
     assert_eq!(primary.next_tick(), at(7_001), "the other's `after`");
 }
 
-/// All that can happen to a run of two workers, likely or not.
+/// Generates every event of a run of two workers, likely or not.
 fn anything() -> impl Strategy<Value = Event> {
     let worker = 0u32..2;
     let of_worker = worker.prop_flat_map(|worker| {
@@ -404,11 +404,11 @@ proptest! {
             now += later;
             log.extend(primary.step(at(now), event));
         }
-        // Then nobody says anything any more: the deadlines end it.
+        // From now on no worker sends anything: the deadlines end the run.
         for _ in 0..100 {
             for worker in 0..2 {
                 if primary.members[worker as usize].exited.is_some() {
-                    // What a process that is gone has sent can be read to its end.
+                    // The socket of a process that is gone can be read to its end.
                     log.extend(primary.step(at(now), Event::Closed { worker }));
                 }
             }

@@ -1,7 +1,8 @@
-//! Confidence bounds of slopes, and the unit-root test. Pure statistics: it knows nothing of cycles.
+//! Confidence bounds of slopes, and the unit-root test. Pure statistics, without any notion of
+//! cycles.
 //!
-//! Each function takes a path, which is a series of values that are evenly spread over a window, and
-//! says by how much it rises from the window's start to its end, or what it behaves like.
+//! Each function takes a path: a series of values that are evenly spread over a window. It returns
+//! the rise of the path from the window's start to its end, or a figure of its behaviour.
 
 /// Standard normal deviates of one-sided probabilities.
 pub(super) const Z99: f64 = 2.326;
@@ -17,19 +18,19 @@ pub(super) struct Slope {
 }
 
 impl Slope {
-    /// The lower bound.
+    /// Returns the lower bound.
     pub(super) fn low(self) -> f64 {
         self.mean - self.margin
     }
 
-    /// The upper bound.
+    /// Returns the upper bound.
     pub(super) fn high(self) -> f64 {
         self.mean + self.margin
     }
 }
 
-/// Student's t for so many degrees of freedom, from the normal deviate of the same probability.
-/// An expansion by Cornish and Fisher (Abramowitz and Stegun, 26.7.5).
+/// Returns Student's t for this many degrees of freedom, from the normal deviate of the same
+/// probability. An expansion by Cornish and Fisher (Abramowitz and Stegun, 26.7.5).
 pub(super) fn student(freedom: f64, z: f64) -> f64 {
     let (z3, z5, z7) = (z.powi(3), z.powi(5), z.powi(7));
     z + (z3 + z) / (4.0 * freedom)
@@ -37,7 +38,7 @@ pub(super) fn student(freedom: f64, z: f64) -> f64 {
         + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * freedom.powi(3))
 }
 
-/// The mean and the standard deviation of a sample.
+/// Returns the mean and the standard deviation of a sample.
 pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
@@ -45,8 +46,8 @@ pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (count - 1.0).max(1.0)).sqrt())
 }
 
-/// The slope of a path, were it a random walk with drift: the error is that of its steps. `error` is
-/// the standard error of something else that the slope rests on.
+/// Returns the slope of a path, on the assumption that it is a random walk with drift: its error is
+/// that of its steps. `error` is the standard error of another figure that the slope depends on.
 pub(super) fn walk_slope(path: &[f64], z: f64, error: f64) -> Slope {
     let count = path.len() as f64;
     let steps: Vec<_> = path.windows(2).map(|pair| (pair[1] - pair[0]) * count).collect();
@@ -56,7 +57,8 @@ pub(super) fn walk_slope(path: &[f64], z: f64, error: f64) -> Slope {
     Slope { mean, margin: margin.hypot(z * error) }
 }
 
-/// The slope of a path, were it a line with independent noise: ordinary least squares.
+/// Returns the slope of a path, on the assumption that it is a line with independent noise:
+/// ordinary least squares.
 pub(super) fn line_slope(path: &[f64], z: f64) -> Slope {
     let count = path.len() as f64;
     let at = |index: usize| (index as f64 + 0.5) / count - 0.5;
@@ -69,12 +71,12 @@ pub(super) fn line_slope(path: &[f64], z: f64) -> Slope {
     Slope { mean: slope, margin }
 }
 
-/// The means of `count` blocks of a path, as even as its length allows.
+/// Returns the means of `COUNT` blocks of a path, whose lengths are as even as possible.
 pub(super) fn block_means<const COUNT: usize>(path: &[f64]) -> [f64; COUNT] {
     blocks(path, |block| block.iter().sum::<f64>() / block.len() as f64)
 }
 
-/// A figure of each of `COUNT` blocks of a path, which is at least as long.
+/// Returns a figure for each of `COUNT` blocks of a path, which has at least `COUNT` values.
 pub(super) fn blocks<T, const COUNT: usize>(
     path: &[T],
     figure: impl Fn(&[T]) -> f64,
@@ -85,7 +87,7 @@ pub(super) fn blocks<T, const COUNT: usize>(
     })
 }
 
-/// The value below which this share of the values is, interpolated.
+/// Returns the value below which this share of the values is, interpolated.
 pub(super) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -95,10 +97,10 @@ pub(super) fn quantile(values: &[f64], share: f64) -> f64 {
     sorted[low] + (sorted[high] - sorted[low]) * fraction
 }
 
-/// The statistic of the test of Dickey and Fuller (1979), with a constant and two lags: whether a path
-/// returns to a level or wanders as a random walk does. Its null hypothesis is the walk, which it
-/// rejects where the statistic is far below zero: −2.86 is its 5 % point, −3.43 its 1 % point.
-/// Zero where a path is too short or too even to tell.
+/// Returns the statistic of the test of Dickey and Fuller (1979), with a constant and two lags. It
+/// shows whether a path returns to a level or wanders as a random walk does. Its null hypothesis is
+/// the walk, which it rejects if the statistic is far below zero: −2.86 is its 5 % point, −3.43 its
+/// 1 % point. Zero if a path is too short or too even to tell.
 pub(super) fn dickey_fuller(path: &[f64]) -> f64 {
     const LAGS: usize = 2;
     const TERMS: usize = LAGS + 2;
@@ -106,7 +108,7 @@ pub(super) fn dickey_fuller(path: &[f64]) -> f64 {
     if steps.len() < 4 * TERMS {
         return 0.0;
     }
-    // Each step by the level before it and the two steps before it.
+    // The regression of each step on the level before it and the two steps before it.
     let rows = (LAGS..steps.len()).map(|step| {
         let terms: [f64; TERMS] = [1.0, path[step], steps[step - 1], steps[step - 2]];
         (terms, steps[step])
@@ -133,7 +135,7 @@ pub(super) fn dickey_fuller(path: &[f64]) -> f64 {
     if error > 0.0 { coefficients[1] / error } else { 0.0 }
 }
 
-/// The inverse of a symmetric matrix, by elimination; `None` if it has none.
+/// Returns the inverse of a symmetric matrix, by elimination; `None` if the matrix is singular.
 fn inverted<const N: usize>(mut matrix: [[f64; N]; N]) -> Option<[[f64; N]; N]> {
     let mut inverse: [[f64; N]; N] =
         std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));

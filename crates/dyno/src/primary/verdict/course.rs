@@ -1,11 +1,12 @@
-//! The course of a run: what was due and what had ended, slot by slot, and what follows from it.
+//! The course of a run: the cycles that were due and that had ended, slot by slot, and figures of
+//! them.
 //!
-//! A backlog rises for two reasons. Either the rate is not held, or cycles take long and the run is
-//! young: until the first cycles end, the number in flight rises in any system. The run's earliest
-//! cycles, its *cohort*, tell the two apart. No queue was in front of them, so they show how long a
-//! cycle takes by itself: the share of them still in flight at each age. From it follows the backlog
-//! of the same arrivals in a system that holds the rate. What the backlog has *beyond* that comes
-//! from overload or from chance. No order of service is assumed, since only cycles are counted.
+//! A backlog rises for two reasons: the rate is not held, or cycles take long and the run is young.
+//! Until the first cycles end, the number in flight rises in any system. The run's earliest cycles,
+//! its *cohort*, tell the two apart. No queue was in front of them, so they show how long a cycle
+//! takes by itself: the share of them still in flight at each age. This gives the backlog of the
+//! same arrivals in a system that holds the rate. The part of the backlog *beyond* that comes from
+//! overload or from chance. No order of service is assumed, since cycles are only counted.
 
 use std::time::Duration;
 
@@ -15,32 +16,32 @@ use super::bounds;
 
 /// The shortest part of a window that can be judged, in slots: each block must have two.
 const SLOTS_MIN: usize = 60;
-/// Cycles must be short against the window for the cohort to tell how long they take: three of four
-/// end within this share of it.
+/// The largest share of the window within which three of four cycles of the cohort may end: only if
+/// cycles are short against the window can the cohort show how long they take.
 const LONG_SHARE: f64 = 0.25;
 
-/// What was due and what had ended over the course of a run.
+/// The cycles that were due and that had ended over the course of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
     /// Cycles due before the slots of `due`.
     pub due_earlier: u64,
-    /// Cycles due in each slot: first those of one window's length before the window, then the
-    /// window's own.
+    /// Cycles due in each slot: first those of one window's length before the window, then those of
+    /// the window.
     pub due: Vec<u64>,
-    /// How many slots of the window belong to the cohort; if none, the warm-up is the cohort.
+    /// The number of the window's slots that belong to the cohort; if 0, the warm-up is the cohort.
     pub cohort_slots: usize,
-    /// What became of the cycles, of all workers together.
+    /// The outcomes of the cycles, of all workers together.
     pub timeline: Timeline,
-    /// How busy each worker was.
+    /// The service of each worker.
     pub workers: Vec<Busy>,
 }
 
-/// How busy one worker was with the cycles due in the window.
+/// The service of one worker: how busy it was with the cycles due in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Busy {
-    /// The cycles that ended.
+    /// The number of cycles that ended.
     pub cycles: u64,
-    /// Their service, in windows.
+    /// The moments of their service, in windows.
     pub service: Moments,
     /// The most cycles that ran at once, warm-up included.
     pub running_max: u64,
@@ -75,7 +76,7 @@ impl Course {
         self.workers.iter().all(|worker| worker.running_max <= 1)
     }
 
-    /// The backlog at the end of each of the first `slots` slots of the window.
+    /// Returns the backlog at the end of each of the first `slots` slots of the window.
     #[must_use]
     pub fn backlog(&self, slots: usize) -> Vec<f64> {
         let (before, window) = self.due.split_at(SLOTS);
@@ -84,26 +85,27 @@ impl Course {
         let changes = window.iter().zip(&self.timeline.ended).take(slots);
         let path = changes.map(|(due, ended)| {
             backlog += *due as f64 - *ended as f64;
-            // A cycle's end is known to a quarter of a slot only.
+            // The end of a cycle is known to a quarter of a slot only.
             backlog.max(0.0)
         });
         path.collect()
     }
 
-    /// The service of the cycles due in each of `COUNT` blocks of the window's first `parts` parts,
-    /// on average, in windows.
+    /// Returns the mean service of the cycles due in each of `COUNT` blocks of the window's first
+    /// `parts` parts, in windows.
     pub(super) fn service<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
         let all = self.part_rows(parts, |part| self.timeline.part_service[part].sum);
         self.means(&all)
     }
 
-    /// The mean response of the cycles due in each block, in windows.
+    /// Returns the mean response of the cycles due in each block, in windows.
     pub(super) fn response<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
         let all = self.part_rows(parts, |part| self.timeline.part_response[part]);
         self.means(&all)
     }
 
-    /// The mean response of the cycles due in each part, in windows; where none was, as before.
+    /// Returns the mean response of the cycles due in each part, in windows; if none was due, that
+    /// of the part before.
     pub(super) fn response_of_parts(&self, parts: usize) -> Vec<f64> {
         let mut last = 0.0;
         let rows = self.part_rows(parts, |part| self.timeline.part_response[part]);
@@ -116,12 +118,12 @@ impl Course {
         means.collect()
     }
 
-    /// The cycles and a sum of each part.
+    /// Returns the number of cycles and a sum for each part.
     fn part_rows(&self, parts: usize, sum: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
         (0..parts).map(|part| (self.timeline.part_cycles[part] as f64, sum(part))).collect()
     }
 
-    /// The mean of each block; that of all where a block has no cycle.
+    /// Returns the mean of each block; for a block without cycles, the mean of all.
     fn means<const COUNT: usize>(&self, parts: &[(f64, f64)]) -> [f64; COUNT] {
         let mean = |block: &[(f64, f64)]| {
             let (cycles, sum) = block
@@ -133,7 +135,7 @@ impl Course {
         bounds::blocks(parts, |block| mean(block).unwrap_or(all))
     }
 
-    /// The lower quartile of the response of the cycles due in each block, in windows.
+    /// Returns the lower quartile of the response of the cycles due in each block, in windows.
     pub(super) fn response_quartile<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
         let rows: Vec<_> = self.timeline.part_buckets.chunks(BUCKETS).take(parts).collect();
         let all = quartile(&rows).unwrap_or(0.0);
@@ -141,7 +143,8 @@ impl Course {
     }
 }
 
-/// The lower quartile of what is counted in these rows of buckets, interpolated within its bucket.
+/// Returns the lower quartile of the values counted in these rows of buckets, interpolated within
+/// its bucket; `None` if the rows are empty.
 fn quartile(rows: &[&[u64]]) -> Option<f64> {
     let in_bucket = |bucket: usize| rows.iter().map(|row| row[bucket]).sum::<u64>();
     let count: u64 = (0..BUCKETS).map(in_bucket).sum();
@@ -159,7 +162,7 @@ fn quartile(rows: &[&[u64]]) -> Option<f64> {
     None
 }
 
-/// The slots and parts of a window that were run, where it was cut short.
+/// The slots and parts of a window that were run, if it was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) slots: usize,
@@ -167,8 +170,8 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// The extent of a window that was run for `run` of its planned length; `None` if that is too
-    /// short to judge.
+    /// Returns the extent of a window that was run for `run` of its planned length; `None` if that
+    /// is too short to judge.
     pub(super) fn of(run: Duration, planned: Duration) -> Option<Self> {
         let share = (run.as_secs_f64() / planned.as_secs_f64()).min(1.0);
         let slots = (share * SLOTS as f64 + 1e-6) as usize;
@@ -176,49 +179,53 @@ impl Extent {
         (slots >= SLOTS_MIN && parts >= 10).then_some(Self { slots, parts })
     }
 
-    /// The share of the planned window.
+    /// Returns the extent as a share of the planned window.
     pub(super) fn share(self) -> f64 {
         self.slots as f64 / SLOTS as f64
     }
 }
 
-/// The backlog less what fills up.
+/// The backlog without the part that fills up in any system.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Beyond {
-    /// At the end of each slot, in cycles.
+    /// The rest of the backlog at the end of each slot, in cycles.
     pub(super) path: Vec<f64>,
-    /// The standard error of its rise, as far as the cohort's own chance makes one.
+    /// The standard error of its rise, as far as it comes from the cohort's own chance.
     pub(super) error: f64,
-    /// What the cohort says of how long a cycle takes.
+    /// The cohort that shows how long a cycle takes.
     pub(super) cohort: Cohort,
 }
 
-/// How long the run's earliest cycles took.
+/// The time that the run's earliest cycles took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Cohort {
-    /// The share of the window within which three of four had ended.
+    /// The share of the window within which three of four cycles had ended.
     pub(super) quartile: f64,
-    /// The share of the window for which each was watched.
+    /// The share of the window for which each cycle was watched.
     pub(super) watched: f64,
-    /// Returns `true` if all of them had ended while they were watched.
+    /// `true` if all of them had ended while they were watched.
     pub(super) ended: bool,
 }
 
 impl Cohort {
-    /// Returns `true` if they tell how long a cycle takes.
+    /// Returns `true` if the cohort shows how long a cycle takes.
     pub(super) fn is_known(self) -> bool {
         self.ended && self.quartile < LONG_SHARE
     }
 }
 
 impl Beyond {
-    /// Of a course, a backlog that follows from it, and a warm-up of so many windows.
+    /// Subtracts from `backlog`, which follows from `course`, the part that fills up. `warmup` is
+    /// in windows, `asked` is the number of cycles that the rate requests.
     pub(super) fn of(course: &Course, backlog: &[f64], warmup: f64, asked: f64) -> Self {
         let slots = backlog.len();
+        // The cohort: cycles due within one window's length before the window, or in its first
+        // slots.
         let last = SLOTS + course.cohort_slots.min(slots / 2);
-        // Of the first slot's cycles some were due before it.
+        // Some of the first slot's cycles were due before it.
         let size: u64 = course.due[1..last].iter().sum();
         let watched = slots - (last - SLOTS);
+        // S(u), the share of the cohort that is still in flight at each age u.
         let mut left = size as f64;
         let alive: Vec<_> = course.timeline.ages[..watched.min(SLOTS)]
             .iter()
@@ -228,6 +235,8 @@ impl Beyond {
             })
             .collect();
         let at_age = |age: usize| alive[age.min(alive.len() - 1)];
+        // What fills up in a system that holds the rate: of the cycles due in each slot so far, the
+        // share that S has at their age.
         let path = backlog.iter().enumerate().map(|(slot, backlog)| {
             let until = SLOTS + slot;
             let filled: f64 =
@@ -250,8 +259,8 @@ impl Beyond {
     }
 }
 
-/// The standard error of how much more fills up from the window's start to its end, for each cycle
-/// due in the window: a cycle adds to the rise for as long as it outlasts the warm-up.
+/// Returns the standard error of the part that fills up between the window's start and its end, for
+/// each cycle due in the window: a cycle adds to the rise for as long as it outlasts the warm-up.
 fn rise_error(ages: &[u64], size: u64, slots: usize, warmup: f64) -> f64 {
     let rise = |age: f64| age.clamp(warmup, warmup.max(1.0)) - warmup;
     let ended: u64 = ages.iter().sum();

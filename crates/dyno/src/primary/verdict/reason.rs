@@ -1,4 +1,4 @@
-//! The sentences of a verdict: why, with numbers, and what to try next.
+//! The sentences of a verdict: its reasons, with numbers, and the next step to try.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ pub(super) const AFTER_STALL: &str =
     "record fewer values per cycle, or lower the --rate: the bus holds up the task";
 pub(super) const AFTER_PAUSE: &str = "run again without stopping it";
 
-/// How many processes that stood still are named.
+/// The most processes that a sentence about standing still names.
 const STILL_LISTED: usize = 3;
-/// How far below the rate that was delivered the next try may begin: queues are short at 90 %.
+/// The next rate to try, as a share of the rate that was delivered: queues are short at 90 %.
 const NEXT_RATE_SHARE: f64 = 0.9;
-/// A longer try than this is not suggested.
+/// The longest duration that a hint suggests.
 const LONGEST_TRY: Duration = Duration::from_secs(60 * 60);
-/// How far above the rate that was held.
+/// The next rate to try, as a multiple of the rate that was held.
 const NEXT_RATE_FACTOR: f64 = 2.0;
 
 pub(super) fn sustained(evidence: &Evidence, assessment: &Assessment) -> String {
@@ -45,12 +45,12 @@ pub(super) fn sustained(evidence: &Evidence, assessment: &Assessment) -> String 
     )
 }
 
-/// How busy workers were that run one cycle at a time.
+/// Returns how busy the workers of a run with one cycle at a time were, as a clause.
 fn busy(load: Bounds) -> String {
     format!("workers were busy for {} of the time", share(load))
 }
 
-/// `83 %`, `83 to 91 %` or `less than 1 %`.
+/// Returns bounds as a share: `83 %`, `83 to 91 %` or `less than 1 %`.
 fn share(bounds: Bounds) -> String {
     let (low, high) = ((bounds.low * 100.0).round(), (bounds.high * 100.0).round());
     if high < 1.0 {
@@ -71,7 +71,7 @@ pub(super) fn completed(evidence: &Evidence) -> String {
     )
 }
 
-/// What became of the cycles of a run that went well.
+/// Returns the outcomes of the cycles of a run that went well, as a clause.
 fn fate(evidence: &Evidence) -> String {
     let counts = &evidence.cycles;
     let failed = counts.failed + counts.abandoned;
@@ -122,7 +122,7 @@ pub(super) fn unstarted(evidence: &Evidence) -> String {
     )
 }
 
-/// After a drain whose deadline came first.
+/// Returns the hint after a drain that its deadline cut.
 pub(super) fn drain_longer(evidence: &Evidence) -> String {
     let rate = lower_rate(evidence);
     format!("{rate}; or give the backlog longer to drain: --drain-deadline 1m")
@@ -145,7 +145,7 @@ pub(super) fn overloaded(assessment: &Assessment) -> String {
     }
 }
 
-/// Why the window does not tell.
+/// Returns the reason why the window does not show whether the rate is held.
 pub(super) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt) -> String {
     let due = thousands(evidence.cycles.issued);
     match doubt.kind {
@@ -179,8 +179,8 @@ pub(super) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt
     }
 }
 
-/// How to find out: a window that is expected to tell, or, where that is too long, that the rate is
-/// at capacity.
+/// Returns the hint after an unclear run: a duration that is expected to make it clear or, if that
+/// is too long, the message that the rate is at capacity.
 pub(super) fn longer(evidence: &Evidence, assessment: &Assessment, doubt: Doubt) -> String {
     let duration = evidence.window.as_secs_f64() * doubt.factor;
     if duration > LONGEST_TRY.as_secs_f64() {
@@ -195,7 +195,7 @@ pub(super) fn longer(evidence: &Evidence, assessment: &Assessment, doubt: Doubt)
     format!("try --duration {}", round_duration(duration))
 }
 
-/// A number of seconds, rounded up to two digits or so.
+/// Returns this number of seconds, rounded up to about two digits.
 fn round_duration(seconds: f64) -> humantime::FormattedDuration {
     let step = match seconds {
         ..60.0 => 1.0,
@@ -243,7 +243,7 @@ pub(super) fn stalled(evidence: &Evidence) -> String {
     )
 }
 
-/// What stalls between the cycles of a closed loop cost.
+/// Returns the warning about waits between the cycles of a closed loop, with their cost.
 pub(super) fn stalled_between(evidence: &Evidence) -> String {
     let stall = Duration::from_nanos(evidence.bus_stall_between_ns);
     let lost = stall.as_secs_f64() / evidence.window.as_secs_f64();
@@ -335,11 +335,11 @@ pub(super) fn some_rate(evidence: &Evidence) -> String {
     }
 }
 
-/// A rate somewhat below what the task delivered, if that is one that can be asked for.
+/// Returns a rate somewhat below the one that the task delivered; `None` if it is out of range.
 fn next_below(evidence: &Evidence) -> Option<f64> {
     let delivered = evidence.delivered as f64 / evidence.window.as_secs_f64();
     let below = match evidence.rate {
-        // What the warm-up left behind may bring it above what was asked for.
+        // Cycles left behind by the warm-up may bring it above the requested rate.
         Rate::PerSecond(rate) => delivered.min(rate),
         Rate::Max => delivered,
     };
@@ -347,14 +347,14 @@ fn next_below(evidence: &Evidence) -> Option<f64> {
     (RATE_MIN..=RATE_MAX).contains(&rate).then_some(rate)
 }
 
-/// A number cut to its two leading digits.
+/// Returns a number cut to its two leading digits.
 fn two_digits(number: f64) -> f64 {
     if number <= 0.0 || !number.is_finite() {
         return 0.0;
     }
     let exponent = number.log10().floor() as i32 - 1;
     let digits = (number / 10_f64.powi(exponent) + 1e-9).floor();
-    // Divided where that is exact, so that 0.45 does not become 0.45000000000000001.
+    // Division is exact here: 0.45 does not become 0.45000000000000001.
     if exponent < 0 { digits / 10_f64.powi(-exponent) } else { digits * 10_f64.powi(exponent) }
 }
 
@@ -363,7 +363,7 @@ fn cycles(count: u64) -> String {
     format!("{} {noun}", thousands(count))
 }
 
-/// One decimal, and thousands apart.
+/// Returns a number with at most one decimal, and its thousands grouped.
 fn decimal(number: f64) -> String {
     let tenths = (number.abs() * 10.0).round() as u64;
     let sign = if number < 0.0 && tenths > 0 { "-" } else { "" };
@@ -377,7 +377,7 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
-/// A span of time to three digits or so: `1.25s`, `430ms`.
+/// Returns a span of time to about three digits: `1.25s`, `430ms`.
 fn seconds(span: Duration) -> String {
     if span >= Duration::from_secs(60) {
         humantime::format_duration(Duration::from_secs(span.as_secs())).to_string()

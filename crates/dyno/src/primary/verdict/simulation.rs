@@ -1,8 +1,8 @@
-//! Systems of every kind, simulated, to prove the rule of [`super::trend`] on them.
+//! Simulated systems of every kind, which prove the rule of [`super::trend`].
 //!
 //! A simulated run is a list of cycles with their due times, starts and ends. It goes through the
 //! code that a worker runs: the same timeline, the same samples, the same judgement. Every run is
-//! repeatable: nothing but its seed is random.
+//! repeatable: only its seed makes it random.
 
 mod matrix;
 mod queue;
@@ -21,13 +21,14 @@ use crate::primary::beat;
 use crate::primary::plan::{MaxFailed, OnBacklog, Plan, Rate};
 use crate::primary::tests::plan;
 
-/// The window's first instant, on the simulated clock: warm-ups fit before it.
+/// The window's first instant on the simulated clock, which leaves room for the warm-up.
 const START: Duration = Duration::from_secs(10_000);
-/// Samples of the backlog over the window, each in the middle of its part, where beats fall on average.
+/// The number of samples of the backlog over the window; each is in the middle of its part, where
+/// beats fall on average.
 const SAMPLES: u32 = beat::SAMPLES;
 
-/// A system, and the load on it. The drain has no deadline: the rule is asked before that fails the
-/// cycles that take longer.
+/// A system, and the load on it. The drain has no deadline: the rule is tested before a deadline
+/// fails the cycles that take longer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct System {
     pub(super) kind: Kind,
@@ -35,21 +36,22 @@ pub(super) struct System {
     pub(super) poisson: bool,
     /// Cycles per second.
     pub(super) rate: f64,
-    /// In seconds.
+    /// The length of the warm-up, in seconds.
     pub(super) warmup: f64,
-    /// In seconds.
+    /// The length of the window, in seconds.
     pub(super) window: f64,
-    /// The rate as a share of the system's capacity; a slowing system's is that at the window's end.
+    /// The rate as a share of the system's capacity; for a slowing system, of its capacity at the
+    /// window's end.
     pub(super) load: f64,
 }
 
-/// Who serves the cycles, and in which order.
+/// The servers of the cycles, and the order of service.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
-    /// Sync tasks: each worker has a queue of its own.
+    /// Sync tasks: each worker has its own queue.
     Sync {
         workers: u32,
-        /// The first worker takes a fifth longer than the others, and is at `load`.
+        /// `true` if the first worker is at `load` and takes a fifth longer than the others.
         uneven: bool,
     },
     /// Async tasks of two workers that share this many permits, first come first served.
@@ -58,20 +60,20 @@ pub(super) enum Kind {
     LastFirst,
     /// One server whose speed all cycles in flight share.
     Sharing,
-    /// Async tasks that nothing limits: `load` is the service in seconds.
+    /// Async tasks without any limit: `load` is the service in seconds.
     Infinite,
 }
 
-/// How long a cycle takes.
+/// The distribution of the time that a cycle takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Service {
     Constant,
     Exponential,
     /// Hyper-exponential with balanced means: its squared coefficient of variation is 4.
     Hyper,
-    /// Of shape 2.5.
+    /// Pareto of shape 2.5.
     Pareto,
-    /// Of the sum of four exponential stages.
+    /// The sum of four exponential stages.
     Erlang,
     /// Nine of ten cycles take a tenth as long as the others.
     Bimodal,
@@ -79,26 +81,27 @@ pub(super) enum Service {
     LogNormal,
     /// Constant, but nothing runs for 200 ms of each two seconds.
     Stalls,
-    /// Constant, and slower by 1 % of it each second.
+    /// Constant, but slower by 1 % of it each second.
     Slows,
-    /// Exponential, and after four fifths of the window nothing runs any more.
+    /// Exponential, but nothing runs after four fifths of the window.
     Stops,
-    /// Two of five cycles are answered by a cache at once, the others take an exponential time.
+    /// Two of five cycles are answered by a cache at once; the others take an exponential time.
     Cached,
 }
 
-/// What the verdict makes of a run.
+/// The verdict on a simulated run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Held,
     Unclear,
     Overloaded,
-    /// As overloaded, by the backlog's limit alone.
+    /// Overloaded, because the backlog passed its limit.
     Limit,
 }
 
 impl System {
-    /// Runs it and judges it.
+    /// Runs the system and judges the run. Returns the answer, and the duration that the hint
+    /// suggests, in seconds.
     pub(super) fn answer(&self, seed: u64) -> (Answer, Option<f64>) {
         let evidence = self.evidence(seed);
         let judgement = judge(&evidence);
@@ -120,7 +123,7 @@ impl System {
         (answer, longer)
     }
 
-    /// What a run of it shows.
+    /// Returns the evidence of one run.
     pub(super) fn evidence(&self, seed: u64) -> Evidence {
         let cycles = queue::run(self, &mut Random::new(seed));
         let at = |seconds: f64| {
@@ -182,7 +185,7 @@ impl System {
         }
     }
 
-    /// How many workers the cycles are dealt to.
+    /// Returns the number of workers that share the cycles.
     pub(super) fn workers(&self) -> u32 {
         match self.kind {
             Kind::Sync { workers, .. } => workers,
@@ -191,14 +194,14 @@ impl System {
     }
 }
 
-/// The most cycles of a worker that ran at once.
+/// Returns the most cycles of a worker that ran at once.
 fn running_max(cycles: &[Ran], worker: u32) -> u64 {
     let mut changes: Vec<_> = cycles
         .iter()
         .filter(|cycle| cycle.worker == worker)
         .flat_map(|cycle| [(cycle.start, 1), (cycle.end, -1)])
         .collect();
-    // Where one ends as the next starts, the end comes first.
+    // If one cycle ends as the next starts, the end comes first.
     changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut running = 0_i64;
     let levels = changes.iter().map(|(_, change)| {
@@ -208,7 +211,7 @@ fn running_max(cycles: &[Ran], worker: u32) -> u64 {
     levels.max().unwrap_or(0) as u64
 }
 
-/// The backlog in the middle of each of [`SAMPLES`] parts of the window.
+/// Returns the backlog in the middle of each of [`SAMPLES`] parts of the window.
 fn samples(cycles: &[Ran], window: f64) -> Vec<BacklogSample> {
     let sorted = |time: fn(&Ran) -> f64| {
         let mut times: Vec<_> = cycles.iter().map(time).collect();
@@ -231,7 +234,8 @@ fn samples(cycles: &[Ran], window: f64) -> Vec<BacklogSample> {
         .collect()
 }
 
-/// Whether the default limit stops the run.
+/// Returns the first sample beyond the default limit, which stops the run; `None` if all are within
+/// it.
 fn backlog_limit(plan: &Plan, cycles: &[Ran], samples: &[BacklogSample]) -> Option<LimitPassed> {
     let before = |time: f64| time < 0.0;
     let count =

@@ -7,8 +7,9 @@ use super::*;
 
 const START: Time = Time::from_nanos(1_000_000_000);
 
-/// 50/s for five seconds after one, where a cycle takes so many milliseconds by when it is due, in
-/// seconds from the window's start. `running_max` is what each of two workers says.
+/// Returns the course of 50/s for five seconds, after one of warm-up. `took` gives the milliseconds
+/// that a cycle takes by its due time, in seconds from the window's start. `running_max` is the
+/// report of each of the two workers.
 fn course(running_max: u64, took: impl Fn(f64) -> f64) -> Course {
     let grid = Grid::new(Time::ZERO, START, Duration::from_secs(5));
     let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
@@ -24,7 +25,7 @@ fn course(running_max: u64, took: impl Fn(f64) -> f64) -> Course {
     course
 }
 
-/// A run at 50/s for five seconds in which all went well.
+/// Returns the evidence of a run at 50/s for five seconds that went well.
 fn evidence() -> Evidence {
     let at = |tenth: u64| Time::from_nanos(START.as_nanos() + tenth * 500_000_000 + 1);
     Evidence {
@@ -142,7 +143,7 @@ fn cycles_that_never_began_prove_overload_only_beside_a_backlog_that_grew() {
     let grew = Evidence { course: course(150, |due| 20.0 + 500.0 * due.max(0.0)), ..unstarted };
     assert_eq!(judge(&grew).verdict, Verdict::Unsustained);
     assert_eq!(judge(&grew).reasons.len(), 2);
-    // Of a run that was cut, nobody let them begin.
+    // If a run was cut, these cycles were not allowed to begin.
     let cut = Evidence { window: Duration::from_secs(4), ..evidence() };
     assert_eq!(judge(&Evidence { cycles: grew.cycles, ..cut }).verdict, Verdict::Sustained);
 }
@@ -162,7 +163,7 @@ fn a_backlog_that_grew_is_unsustained() {
 #[test]
 fn workers_that_are_busy_for_more_than_all_of_the_time_are_named() {
     let overloaded = Evidence { course: course(1, |_| 44.0), ..evidence() };
-    // Nothing waits in the timeline of this test: a serial worker whose backlog did not grow.
+    // No cycle waits in this test's timeline: a serial worker whose backlog did not grow.
     assert_eq!(judge(&overloaded).verdict, Verdict::Inconclusive);
     assert_eq!(
         judge(&overloaded).reasons,
@@ -214,7 +215,7 @@ fn a_closed_loop_loses_throughput_to_stalls_between_cycles_and_nothing_else() {
           wrong by it, but about 1.27 % more cycles could have run"
         ]
     );
-    // Inside cycles, or while others ran, it is in their service.
+    // A wait inside cycles, or while others ran, is part of their service.
     let inside = Evidence { bus_stall_between_ns: 10_000_000, ..closed.clone() };
     assert_eq!(judge(&inside).verdict, Verdict::Invalid);
     let overlapping = Evidence { running_max: 2, ..closed.clone() };
@@ -371,7 +372,7 @@ fn growth_that_may_be_chance_is_inconclusive_with_a_duration_that_would_tell() {
 
 #[test]
 fn a_harness_that_takes_more_than_the_task_is_overload_and_a_stall_at_the_end_is_not() {
-    // Serial workers that are busy for a tenth of the time by their service, and fall behind.
+    // Serial workers whose service fills a tenth of the time, and which fall behind.
     let late = |wait: fn(f64) -> f64| {
         let mut late = Evidence { course: course(1, |_| 4.0), ..evidence() };
         let path = course(1, move |due| 4.0 + wait(due));

@@ -1,4 +1,4 @@
-//! Whether a rate was held: the rule that answers three ways.
+//! The rule that decides whether a rate was held, with three answers.
 //!
 //! ```text
 //!   did a worker ever run two cycles at once?
@@ -10,7 +10,7 @@
 //!   nothing is sure ─▶ unclear, with the duration that would tell
 //! ```
 //!
-//! *Held* and *overloaded* are each said on evidence only. `docs/design/0001-verdict-rule.md` has the
+//! *Held* and *overloaded* each need evidence. `docs/design/0001-verdict-rule.md` has the
 //! reasoning, and the share of wrong answers in simulation.
 
 use dyno_bus::timeline::PARTS;
@@ -22,72 +22,73 @@ use super::bounds::{
 };
 use super::course::{Beyond, Busy, Cohort, Course, Extent};
 
-/// The share of the cycles due by which a backlog may grow and still be called bounded.
+/// The growth of a backlog that still counts as bounded, as a share of the cycles due.
 const GROWTH_SHARE: f64 = 0.01;
-/// The cycles by which it may grow however few are due: of so few, each is a step.
+/// The least growth, in cycles, that counts: if few cycles are due, a single one is a large share.
 const GROWTH_MIN: f64 = 3.0;
-/// The excess of the load that a rate that is held must be shown not to have: of a window of `n`
-/// cycles as much as `EXCESS_ROOTS / √n`, which is about what its own arrivals make by chance, within
-/// these bounds.
+/// The excess of the load that a rate must be shown not to have before it counts as held. For a
+/// window of `n` cycles it is `EXCESS_ROOTS / √n`, about as much as its own arrivals make by
+/// chance, within the bounds below.
 const EXCESS_ROOTS: f64 = 1.34;
 const EXCESS_MIN: f64 = 0.012;
 const EXCESS_MAX: f64 = 0.03;
 /// The statistic of the unit-root test below which a backlog returns to its level: 2.5 % of random
 /// walks are below it.
 const RETURNS: f64 = -3.1;
-/// The same for a backlog that has not risen either: its 5 % point.
+/// The same for a backlog that has not risen by more than is allowed: the test's 5 % point.
 const RETURNS_LEVEL: f64 = -2.86;
-/// The same for one that has not risen at all: its 10 % point.
+/// The same for a backlog that has not risen at all: the test's 10 % point.
 const RETURNS_FALLEN: f64 = -2.57;
-/// The rise, as a share of the cycles due, that a backlog must surely have to be told from rounding.
+/// The least sure rise, as a share of the cycles due, that counts: a smaller one may be rounding.
 const RISE_MIN: f64 = 0.002;
-/// Fewer cycles than these tell nothing by the path of their backlog.
+/// The fewest cycles whose backlog shows anything by its path.
 const CYCLES_MIN: f64 = 100.0;
-/// The last third of the window, in parts, and the rise of the response over it, for each window, above
-/// which a system gets slower towards the end.
+/// The length of the last third of the window, in parts; and the rise of the response in that
+/// third, per window, above which a system gets slower towards the end.
 const LAST: usize = PARTS / 3;
 const RISE_AT_END: f64 = 0.005;
-/// Standard errors by which each of several workers must seem to be below capacity by itself, where
-/// that error is no more than a share of [`ALONE_ERROR`]. A worker's few cycles of uneven service have
-/// a larger one, and would leave every second run unclear.
+/// The standard errors that must lie between capacity and the load of each of several workers by
+/// itself. They count only if the error is below the share `ALONE_ERROR` of the mean: a worker's
+/// few cycles of uneven service have a larger error, and would leave every second run unclear.
 const ALONE: f64 = 0.5;
 const ALONE_ERROR: f64 = 0.08;
-/// A mean load below this is far from capacity, whatever its bound, if there are as many cycles: of
-/// 50 exponential services at capacity the mean is below 0.4 of it in 1 of 80 million runs, and of 50
-/// hyper-exponential ones (cv² = 4) in 1 of 5,000.
+/// A mean load below this is far from capacity, even if its bounds are wide, if there are at least
+/// `FAR_CYCLES_MIN` cycles. Of 50 exponential services at capacity the mean is below 0.4 of it in 1
+/// of 80 million runs, and of 50 hyper-exponential ones (cv² = 4) in 1 of 5,000.
 const FAR: f64 = 0.4;
 const FAR_CYCLES_MIN: f64 = 50.0;
-/// A load below this leaves room: a backlog that grows all the same has another cause than service.
+/// A load below this leaves room: if the backlog grows all the same, service is not the cause.
 const ROOM: f64 = 0.8;
 
-/// What the backlog did over the window.
+/// The answer on the rate, from the load and the backlog over the window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Trend {
     /// The rate was held.
     Held,
     /// The rate was not held.
     Overloaded,
-    /// The window does not tell.
+    /// The window does not show whether the rate was held.
     Unclear(Doubt),
 }
 
-/// Why a window does not tell.
+/// The reason why a window gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Doubt {
-    /// What stands in the way.
+    /// The obstacle to an answer.
     pub kind: DoubtKind,
-    /// How many times as long a window would tell, by the errors of this one.
+    /// The length of a window that would give one, as a multiple of this one, by the errors of this
+    /// one.
     pub factor: f64,
 }
 
-/// What stands in the way of an answer.
+/// An obstacle to an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum DoubtKind {
     /// The window was cut, or has too few cycles.
     FewCycles,
     /// Cycles take so long that the window shows few of them end.
     LongCycles {
-        /// The share of the window within which three of four of the earliest had ended.
+        /// The share of the window within which three of four of the earliest cycles had ended.
         quartile: f64,
     },
     /// The load of the workers may be below or above 1.
@@ -96,27 +97,28 @@ pub enum DoubtKind {
     Chance,
 }
 
-/// What the evidence says of the load and the backlog.
+/// The evidence on the load and the backlog, with the answer that follows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
-    /// What follows.
+    /// The answer on the rate.
     pub trend: Trend,
-    /// Bounds of the load, as a share of capacity, where they are known.
+    /// Bounds of the load, as a share of capacity; `None` if cycles overlap, which leaves it
+    /// unknown.
     pub load: Option<Bounds>,
     /// The mean backlog of the window's first tenth.
     pub first: f64,
     /// The mean backlog of its last tenth.
     pub last: f64,
-    /// The growth that is allowed between the two.
+    /// The growth that is allowed between these two.
     pub allowed: f64,
 }
 
-/// Where a figure lies, surely.
+/// The sure bounds of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// The least that it may be.
+    /// The least that the figure may be.
     pub low: f64,
-    /// The most.
+    /// The most that the figure may be.
     pub high: f64,
 }
 
@@ -158,33 +160,33 @@ impl Assessment {
         Self { trend, load: None, first: backlog, last: backlog, allowed: GROWTH_MIN }
     }
 
-    /// How many cycles the backlog grew by; negative where it shrank.
+    /// Returns the number of cycles that the backlog grew by; negative if it shrank.
     #[must_use]
     pub fn growth(&self) -> f64 {
         self.last - self.first
     }
 }
 
-/// What is judged: the part of the window that was run.
+/// The part of the window that was run, which is judged.
 struct Window<'a> {
     course: &'a Course,
     extent: Extent,
     /// The warm-up's length, in windows.
     warmup: f64,
-    /// The cycles that the rate asks for.
+    /// The cycles that the rate requests in this part.
     asked: f64,
     allowed: f64,
-    /// The backlog's last tenth is beyond its first by more than is allowed.
+    /// `true` if the backlog's last tenth is beyond its first by more than is allowed.
     grew: bool,
 }
 
 /// The load of workers that run one cycle at a time.
 struct Load {
-    /// Of all workers together.
+    /// The load of all workers together.
     all: Estimate,
-    /// Some worker by itself is surely above capacity.
+    /// `true` if a worker by itself is surely above capacity.
     above: bool,
-    /// Each worker by itself seems to be below capacity.
+    /// `true` if each worker by itself seems to be below capacity.
     each_below: bool,
 }
 
@@ -197,9 +199,10 @@ struct Estimate {
 }
 
 impl Window<'_> {
-    /// The load: rate × mean service ÷ workers. Its error is that of the cycles, with the skew of
-    /// their sum (Johnson, 1978), or that of ten blocks, since cycles may depend on each other: the
-    /// wider of the two. A load that moves over the window is taken where it ends.
+    /// Returns the load: rate × mean service ÷ workers. Its error is the wider of two: that of the
+    /// cycles, with the skew of their sum (Johnson, 1978), and that of ten blocks, since cycles may
+    /// depend on each other. If the load moves over the window, its value at the window's end
+    /// counts.
     fn load(&self) -> Load {
         let workers = self.course.workers.len() as f64;
         let per_window = self.asked / self.extent.share() / workers;
@@ -240,15 +243,15 @@ impl Window<'_> {
         if (load.all.low > 1.0 || load.above) && self.grew {
             return Trend::Overloaded;
         }
-        // What the harness itself takes between two cycles is in no service: a backlog that grows
-        // although there is room says that it is too much.
+        // Time that the harness itself takes between two cycles is in no service. A backlog that
+        // grows although there is room shows that this time is too long.
         let is_slowed = load.all.high.min(load.all.mean * 2.0) < ROOM
             && self.grew
             && self.rises_all_along(backlog);
         if is_slowed {
             return Trend::Overloaded;
         }
-        // A single long cycle among few makes the bound wide, and overload of none.
+        // A single long cycle among few makes the bound wide, but not the load high.
         let is_far = load.all.mean < FAR && self.asked >= FAR_CYCLES_MIN;
         if (load.all.high >= 1.0 && !is_far) || !load.each_below {
             let gap = (1.0 - load.all.mean).abs().max(1e-3);
@@ -266,6 +269,7 @@ impl Window<'_> {
         let path = &beyond.path;
         let tenths: [f64; 10] = block_means(path);
         let walk = walk_slope(&block_means::<20>(path), Z999, beyond.error);
+        // A backlog that grew is overload if it surely rises, and unclear if chance may explain it.
         if self.grew && tenths[9] - tenths[0] > self.allowed {
             return if walk.low() > 0.0 {
                 Trend::Overloaded
@@ -276,23 +280,24 @@ impl Window<'_> {
         if !beyond.cohort.is_known() {
             return self.unclear(&beyond, &[]);
         }
-        // A plan that by chance issued less than its rate says proves less, where the system still
-        // fills up.
+        // If a plan by chance issued fewer cycles than its rate requests, it proves less while the
+        // system still fills up.
         let issued: u64 = self.course.due[self.course.due.len() / 2..].iter().sum();
         let short = if self.grew { (1.0 - issued as f64 / self.asked).max(0.0) } else { 0.0 };
         let excess = (EXCESS_ROOTS / self.asked.sqrt()).clamp(EXCESS_MIN, EXCESS_MAX);
         let bound = excess - short;
-        // Under processor sharing the cycles that stay are the long ones: there are few of them, but
-        // ever more.
+        // Under processor sharing the cycles that stay are the long ones: there are few of them,
+        // but ever more.
         if walk.low() > RISE_MIN * self.asked || self.rises_at_end() {
             return self.unclear(&beyond, &[2.0]);
         }
+        // A queue that is held comes back to its floor; a random walk does not.
         let floor: [f64; 6] = blocks(path, |block| quantile(block, 0.1));
         let floor = walk_slope(&floor, Z9975, beyond.error);
         if floor.high() < bound * self.asked {
             return Trend::Held;
         }
-        // Responses are in planned windows; slopes are over the part that was run.
+        // Responses are in planned windows, but slopes are over the part that was run.
         let share = self.extent.share();
         let parts = self.extent.parts;
         let quartile = walk_slope(&self.course.response_quartile::<6>(parts), Z995, 0.0);
@@ -303,6 +308,8 @@ impl Window<'_> {
         let returns = test < RETURNS
             || (test < RETURNS_LEVEL && rise <= self.allowed)
             || (test < RETURNS_FALLEN && rise <= 0.0);
+        // If the rate is not held, cycles due later wait longer. Some orders of service hide that,
+        // so the unit-root test must agree.
         if response < bound && returns {
             return Trend::Held;
         }
@@ -323,8 +330,8 @@ impl Window<'_> {
         line_slope(last, Z999).low() * scale > RISE_AT_END
     }
 
-    /// Returns `true` if the backlog surely rises, in both halves of the window: what a stall near its
-    /// end leaves is no sign of overload.
+    /// Returns `true` if the backlog surely rises in both halves of the window: the backlog after a
+    /// stall near its end is not a sign of overload.
     fn rises_all_along(&self, backlog: &[f64]) -> bool {
         let path: [f64; 20] = block_means(backlog);
         let rise = |half: &[f64]| half[half.len() - 1] - half[0];
@@ -333,7 +340,8 @@ impl Window<'_> {
         steadily && self.asked >= CYCLES_MIN && walk_slope(&path, Z999, 0.0).low() > 0.0
     }
 
-    /// Unclear, where an answer asks for one of these errors to be smaller by so many times.
+    /// Returns the unclear answer. For a sure one, one of the errors must shrink by its factor in
+    /// `ratios`: the smallest factor sets the duration to try.
     fn unclear(&self, beyond: &Beyond, ratios: &[f64]) -> Trend {
         let Cohort { quartile, watched, ended } = beyond.cohort;
         if !beyond.cohort.is_known() {
@@ -346,13 +354,13 @@ impl Window<'_> {
     }
 }
 
-/// A doubt that a window of `factor` times the length is expected to settle, with something to spare.
+/// Returns a doubt that a window of `factor` times the length is expected to settle, with a margin.
 fn unclear(kind: DoubtKind, factor: f64) -> Trend {
     const SPARE: f64 = 5.0;
     Trend::Unclear(Doubt { kind, factor: (factor * SPARE).max(2.0) })
 }
 
-/// The mean service of a worker, in windows.
+/// Returns the mean service of a worker with its bounds, in windows.
 fn mean_service(busy: &Busy, z: f64) -> Estimate {
     let count = busy.cycles as f64;
     if count < 1.0 {
@@ -360,14 +368,15 @@ fn mean_service(busy: &Busy, z: f64) -> Estimate {
     }
     let mean = busy.service.sum / count;
     if count < 2.0 {
-        // One value says nothing of its error: let that be as much as chance makes of two.
+        // One value shows nothing of its error: the error is taken to be as large as that of two
+        // values.
         return Estimate { low: 0.0, mean, high: mean * (1.0 + student(1.0, z)) };
     }
     let square = busy.service.squares / count;
     let variance = (square - mean * mean).max(0.0) * count / (count - 1.0);
     let deviation = variance.sqrt();
     let third = busy.service.cubes / count - 3.0 * mean * square + 2.0 * mean.powi(3);
-    // A deviation that is lost in the sums' rounding has no skew.
+    // A deviation that is lost in the rounding of the sums has no skew.
     let skew = if deviation > 1e-6 * mean { third / deviation.powi(3) / count.sqrt() } else { 0.0 };
     let error = deviation / count.sqrt();
     let down = student(count - 1.0, z);

@@ -1,6 +1,6 @@
 //! The matrix: systems of every kind, at loads around capacity, over windows of several lengths.
 //!
-//! A small part of it runs with all other tests. The whole of it takes many minutes, prints its tables,
+//! A small part of it runs with all other tests. The whole takes many minutes, prints its tables,
 //! and asserts the same bounds:
 //!
 //! ```sh
@@ -15,15 +15,15 @@ use super::{Answer, Kind, Service, System};
 /// Loads, as shares of capacity.
 const LOADS: [f64; 8] = [0.5, 0.8, 0.9, 0.97, 1.03, 1.1, 1.3, 2.0];
 const HELD_OUT_LOADS: [f64; 6] = [0.6, 0.75, 0.95, 1.05, 1.15, 1.5];
-/// Services in seconds, where nothing limits the cycles.
+/// Services in seconds, for tasks without a limit.
 const INFINITE_SERVICES: [f64; 7] = [0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 4.0];
 /// Rate and window: 250, 2,000, 2,000, 30,000 and 30,000 cycles.
 const WINDOWS: [(f64, f64); 5] =
     [(50.0, 5.0), (400.0, 5.0), (50.0, 40.0), (1_000.0, 30.0), (50.0, 600.0)];
 
-/// Of how many unclear runs of a cell it is tried how long they have to be.
+/// The most unclear runs of a cell that are run again for the duration that they suggest.
 const AGAIN_MAX: u32 = 5;
-/// Windows of more cycles are not tried.
+/// The largest window that is tried for such a run, in cycles.
 const AGAIN_CYCLES_MAX: f64 = 60_000.0;
 
 /// One row of a table: a system at several loads.
@@ -33,7 +33,7 @@ struct Row {
     loads: &'static [f64],
 }
 
-/// How a thousand runs, or fewer, of one cell were answered.
+/// The answers to the runs of one cell: a thousand runs, or fewer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cell {
     runs: u32,
@@ -44,11 +44,11 @@ struct Cell {
     again: Again,
 }
 
-/// Unclear runs that were run again for as long as they said.
+/// Unclear runs that were run again for the duration that they suggested.
 #[derive(Debug, Clone, Copy, Default)]
 struct Again {
     runs: u32,
-    /// Those that told then.
+    /// The runs that gave an answer then.
     told: u32,
 }
 
@@ -58,7 +58,7 @@ impl Cell {
     }
 }
 
-/// Runs a cell.
+/// Runs one cell: a system at one load, with many seeds.
 fn cell(system: System, runs: u32, seed: u64, rerun: bool) -> Cell {
     let mut cell = Cell { runs, ..Cell::default() };
     for run in 0..runs {
@@ -115,7 +115,7 @@ fn run(
     done.into_iter().map(|(_, cells)| cells).collect()
 }
 
-/// The systems of the matrix in one window, with one warm-up.
+/// Returns the systems of the matrix in one window, with one warm-up.
 fn rows(rate: f64, window: f64, warmup: f64) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut add = |kind, service| {
@@ -155,10 +155,11 @@ fn label(system: &System) -> String {
     format!("{kind:<14} {service:<11} {arrivals}")
 }
 
-/// What may be wrong in how many of a thousand runs, in percent: 1 %, and 2.5 standard deviations of it.
+/// The wrong answers that are allowed in a thousand runs, in percent: 1 %, and 2.5 standard
+/// deviations of it.
 const WRONG_MAX: f64 = 1.8;
 
-/// The cells that break a bound, a line each.
+/// Returns the cells that break a bound, one line each.
 fn broken(rows: &[Row], cells: &[Vec<Cell>]) -> Vec<String> {
     let mut broken = Vec::new();
     for (row, cells) in rows.iter().zip(cells) {
@@ -170,7 +171,7 @@ fn broken(rows: &[Row], cells: &[Vec<Cell>]) -> Vec<String> {
                 ("unclear", cell.unclear, unclear_max(&system)),
             ] {
                 let Some(most) = most else { continue };
-                // Of few runs, chance may make as much more.
+                // If there are few runs, chance may add this much.
                 let room = 2.5 * (most * (100.0 - most) / f64::from(cell.runs)).sqrt();
                 let most = if cell.runs >= 1_000 { most } else { most + room };
                 let share = cell.share(count);
@@ -192,20 +193,21 @@ fn degrades(system: &System) -> bool {
     matches!(system.service, Service::Slows | Service::Stops)
 }
 
-/// How many runs of a cell may be called overloaded, in percent, if that is bounded.
+/// Returns the runs of a cell that may be called overloaded, in percent; `None` if that has no
+/// bound.
 fn overloaded_max(system: &System) -> Option<f64> {
     let holds = system.kind == Kind::Infinite || (system.load < 1.0 && !degrades(system));
     holds.then_some(WRONG_MAX)
 }
 
-/// How many runs of a cell may be called held, in percent, if that is bounded.
+/// Returns the runs of a cell that may be called held, in percent; `None` if that has no bound.
 fn held_max(system: &System) -> Option<f64> {
     let cycles = system.rate * system.window;
     if system.service == Service::Stops {
         return Some(WRONG_MAX);
     }
-    // What slows by 1 % a second is judged by its load over the window's second half: in the last
-    // seconds of a long window the backlog has no time to grow.
+    // A system that slows by 1 % a second is judged by its load over the window's second half: in
+    // the last seconds of a long window the backlog has no time to grow.
     let slower = if system.service == Service::Slows { 0.0025 * system.window } else { 0.0 };
     let load = system.load * (1.0 - slower);
     if load < 1.02 || system.kind == Kind::Infinite {
@@ -213,20 +215,22 @@ fn held_max(system: &System) -> Option<f64> {
     }
     let near = load < 1.09;
     match system.kind {
-        // One of several workers is at this load, which its own cycles alone show: of 250 exponential
-        // ones the mean has an error of 6 %, so that it is below 0.97 at 1.03 in 16 % of runs.
+        // One of several workers is at this load, and only its own cycles show that: the mean of
+        // 250 exponential ones has an error of 6 %, so that at 1.03 it is below 0.97 in 16 % of
+        // runs.
         Kind::Sync { uneven: true, .. } if near => None,
-        // Of 31 Pareto cycles the mean is below 1 at 1.1 in most runs: the long ones are missing.
+        // The mean of 31 Pareto cycles is below 1 at 1.1 in most runs: the long ones are missing.
         Kind::Sync { uneven: true, .. }
             if system.service == Service::Pareto && cycles < 1_000.0 =>
         {
             Some(7.0)
         }
-        // Under processor sharing the cycles that stay are the long ones, which are few: at 1.03 the
-        // backlog grows by 0.7 % of the cycles, less than the share that a held rate may have.
+        // Under processor sharing the cycles that stay are the long ones, which are few: at 1.03
+        // the backlog grows by 0.7 % of the cycles, less than the share that a held rate may have.
         Kind::Sharing if system.service == Service::Hyper && near => None,
         Kind::Sharing if system.service == Service::Hyper && cycles < 1_000.0 => Some(7.0),
-        // Two of five cycles pass the pool: of 3 % too many, 1.8 % of all cycles stay.
+        // Two of five cycles pass the pool by: if the rest are 3 % too many, 1.8 % of all cycles
+        // stay.
         Kind::Pool { .. } if near && system.service == Service::Cached => {
             Some(if cycles < 30_000.0 { 9.0 } else { 5.0 })
         }
@@ -235,14 +239,14 @@ fn held_max(system: &System) -> Option<f64> {
     }
 }
 
-/// How many runs of a cell may be unclear, in percent, if that is bounded.
+/// Returns the runs of a cell that may be unclear, in percent; `None` if that has no bound.
 fn unclear_max(system: &System) -> Option<f64> {
     let (load, cycles) = (system.load, system.rate * system.window);
     let (pool, workers) = match system.kind {
         Kind::Pool { permits } => (permits, 1),
         Kind::Sync { uneven: false, workers } => (0, workers),
-        // Poisson arrivals may by chance be fewer than the rate says: then 64 permits at 1.03 of their
-        // capacity make the very same data.
+        // Poisson arrivals may by chance be fewer than the rate says: 64 permits at 1.03 of their
+        // capacity then make the very same data.
         Kind::Infinite => {
             let is_clear = system.service == Service::Constant && !system.poisson;
             return (is_clear && system.window >= 4.0 * load).then_some(5.0);
@@ -253,8 +257,9 @@ fn unclear_max(system: &System) -> Option<f64> {
     if degrades(system) || system.service == Service::Cached {
         return None;
     }
-    // Of eight workers one seems to be above capacity by chance: the mean of its 250 cycles has an error
-    // of 13 %. A rule that looks away says *held* in every fourth run in which one worker is at 1.1.
+    // One of eight workers seems to be above capacity by chance: the mean of its 250 cycles has an
+    // error of 13 %. A rule that ignores this says *held* in every fourth run with one worker at
+    // 1.1.
     let uneven_many = workers >= 8 && system.service == Service::Hyper;
     if cycles < 1_000.0 {
         return match (load, pool) {
@@ -279,13 +284,13 @@ fn unclear_max(system: &System) -> Option<f64> {
     })
 }
 
-/// The runs of a cell that take about as long as any other's.
+/// Returns a number of runs that makes every cell take about the same time.
 fn runs_of(system: &System, most: u32) -> u32 {
     let cycles = system.rate * (system.window + system.warmup);
     (most as f64 * (4_000.0 / cycles).min(1.0)).ceil() as u32
 }
 
-/// Systems that no constant of the rule was chosen by.
+/// Returns systems that were not used to choose any constant of the rule.
 fn held_out(rate: f64, window: f64, warmup: f64) -> Vec<Row> {
     let kinds = [
         Kind::Pool { permits: 2 },
@@ -303,7 +308,7 @@ fn held_out(rate: f64, window: f64, warmup: f64) -> Vec<Row> {
     rows
 }
 
-/// Async tasks that nothing limits, by their service in seconds.
+/// Returns async tasks without any limit, by their service in seconds.
 fn infinite(rate: f64, window: f64, warmup: f64) -> Vec<Row> {
     let services = [Service::Constant, Service::Exponential, Service::Hyper, Service::Pareto];
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-//! Queues: who serves which cycle when.
+//! Queues: the servers of each cycle, and the times at which they serve it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,8 +6,8 @@ use std::collections::BinaryHeap;
 use super::random::Random;
 use super::{Kind, Service, System};
 
-/// A cycle that ran; in seconds from the window's first instant. What never ran or never ended has
-/// infinite times.
+/// A cycle, with times in seconds from the window's first instant. A cycle that never ran or never
+/// ended has infinite times.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ran {
     pub(super) worker: u32,
@@ -16,7 +16,7 @@ pub(super) struct Ran {
     pub(super) end: f64,
 }
 
-/// The cycles of a run, in the order in which they were due.
+/// Runs a system. Returns its cycles, by due time.
 pub(super) fn run(system: &System, random: &mut Random) -> Vec<Ran> {
     let arrivals = arrivals(system, random);
     let workers = system.workers();
@@ -57,7 +57,7 @@ pub(super) fn run(system: &System, random: &mut Random) -> Vec<Ran> {
     cycles
 }
 
-/// When which worker's cycles are due, in order.
+/// Returns the worker and the due time of each cycle, by due time.
 fn arrivals(system: &System, random: &mut Random) -> Vec<(u32, f64)> {
     let workers = system.workers();
     let mut arrivals = Vec::new();
@@ -83,18 +83,18 @@ fn arrivals(system: &System, random: &mut Random) -> Vec<(u32, f64)> {
     arrivals
 }
 
-/// How a system serves.
+/// The way a system serves: the distribution of its services, and its changes over time.
 struct Served {
     kind: Service,
     mean: f64,
     window: f64,
-    /// Of the stalls.
+    /// The begin of one stall, in seconds; the others are whole periods away.
     offset: f64,
 }
 
-/// Nothing runs for so many seconds...
+/// The length of each stall, in seconds: nothing runs.
 const STALL: f64 = 0.2;
-/// ...of each so many.
+/// The time between the begins of two stalls, in seconds.
 const STALL_PERIOD: f64 = 2.0;
 
 impl Served {
@@ -103,7 +103,7 @@ impl Served {
         Self { kind: system.service, mean, window: system.window, offset }
     }
 
-    /// A service of mean `mean`, or the work in one, where the server's speed changes.
+    /// Returns a service of mean `mean`; if the server's speed changes, the work in it.
     fn service(&self, random: &mut Random) -> f64 {
         let mean = self.mean;
         match self.kind {
@@ -129,7 +129,7 @@ impl Served {
         }
     }
 
-    /// When a service that starts then is over.
+    /// Returns the end of a service that begins at `start`.
     fn end(&self, start: f64, service: f64) -> f64 {
         match self.kind {
             Service::Stalls => {
@@ -157,7 +157,7 @@ impl Served {
     }
 }
 
-/// Ordered times.
+/// A time that can be ordered, as a key of a heap.
 #[derive(PartialEq, PartialOrd)]
 struct At(f64);
 
@@ -170,7 +170,7 @@ impl Ord for At {
     }
 }
 
-/// One queue of all workers' cycles, with so many servers.
+/// Serves all workers' cycles from one queue with `permits` servers.
 fn pool(
     arrivals: &[(u32, f64)],
     permits: u32,
@@ -188,13 +188,14 @@ fn pool(
         let Some(Reverse(At(first))) = free.pop() else { continue };
         let end = served.end(due.max(first), service);
         free.push(Reverse(At(end)));
-        // An async cycle runs from its due time on, and waits inside.
+        // An async cycle runs from its due time on, and waits for its permit inside.
         cycles.push(Ran { worker, due, start: due, end });
     }
     cycles
 }
 
-/// One server, no preemption; what has not begun by the drain's end never ends.
+/// Serves the newest cycle first, on one server without preemption. A cycle that has not begun by
+/// the drain's end never ends.
 fn last_first(
     arrivals: &[(u32, f64)],
     system: &System,
@@ -223,7 +224,7 @@ fn last_first(
     cycles
 }
 
-/// One server that all cycles in flight share, in virtual time.
+/// Serves all cycles in flight at once on one server, in virtual time.
 fn sharing(arrivals: &[(u32, f64)], served: &mut Served, random: &mut Random) -> Vec<Ran> {
     let mut cycles: Vec<_> = arrivals
         .iter()

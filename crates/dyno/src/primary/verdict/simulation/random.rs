@@ -6,14 +6,14 @@ pub(super) struct Random(u64);
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Self((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).max(1));
-        // Near seeds begin alike.
+        // Close seeds begin alike: the first numbers are dropped.
         (0..8).for_each(|_| {
             random.uniform();
         });
         random
     }
 
-    /// In (0, 1].
+    /// Returns a uniform number in (0, 1].
     pub(super) fn uniform(&mut self) -> f64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -22,12 +22,12 @@ impl Random {
         (bits + 1) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Of mean 1.
+    /// Returns an exponential number of mean 1.
     pub(super) fn exponential(&mut self) -> f64 {
         -self.uniform().ln()
     }
 
-    /// Of mean 0 and variance 1 (Box and Muller, 1958).
+    /// Returns a normal number of mean 0 and variance 1 (Box and Muller, 1958).
     pub(super) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()

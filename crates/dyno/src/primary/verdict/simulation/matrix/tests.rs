@@ -1,4 +1,4 @@
-//! The matrix, run, printed, and held to its bounds.
+//! The matrix, run, printed, and checked against its bounds.
 
 use super::*;
 
@@ -18,13 +18,13 @@ fn print(rows: &[Row], cells: &[Vec<Cell>], heading: &str) {
     }
 }
 
-/// A table, printed; the cells that break a bound.
+/// Prints a table. Returns the cells that break a bound.
 fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Again; 2]) -> Vec<String> {
     let cells = run(rows, |system| runs_of(system, runs), seed, true);
     print(rows, &cells, heading);
     for (row, cells) in rows.iter().zip(&cells) {
-        // One that nothing limits has no load; and where the last comes first, the newest cycles are as
-        // quick in an overload as ever, so that no window tells it early.
+        // A system without a limit has no load. With the last come served first, the newest cycles
+        // are as quick in an overload as ever, so that no window shows it early.
         let is_judged =
             !matches!(row.system.kind, Kind::Infinite | Kind::LastFirst) && !degrades(&row.system);
         for (&load, cell) in row.loads.iter().zip(cells).filter(|_| is_judged) {
@@ -111,7 +111,7 @@ fn the_whole_matrix() {
         );
     }
     assert_eq!(all, [""; 0], "{} cells break a bound:\n{}", all.len(), all.join("\n"));
-    // Nine of ten is the aim; above capacity it is missed by a little.
+    // The aim is nine of ten; above capacity it is missed by a little.
     let tell = |again: &Again, share| f64::from(again.told) >= share * f64::from(again.runs);
     assert!(tell(&again[0], 0.9) && tell(&again[1], 0.87), "{again:?}");
 }
