@@ -45,7 +45,10 @@ fn slow_async_cycles_are_no_backlog_problem() {
 #[test]
 fn failed_says_how_many_cycles_did_and_how_many_may() {
     let ended = benchmark(MISBEHAVES).args("-P how=error -P at=cycle -P worker=0").run();
-    assert_says(&ended.verdict(3, "failed").reasons[0], &["30 of 60 cycles failed; at most 0 may (--max-failed)"]);
+    assert_says(
+        &ended.verdict(3, "failed").reasons[0],
+        &["30 of 60 cycles failed; at most 0 may (--max-failed)"],
+    );
 }
 
 #[test]

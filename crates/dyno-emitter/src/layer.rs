@@ -99,7 +99,9 @@ pub fn take_notices() -> Vec<String> {
 
 /// Text that filters no spans.
 #[derive(Debug, thiserror::Error)]
-#[error("invalid span filter `{filter}`: {source}; expected targets, such as `my_lib,my_lib::db=info`")]
+#[error(
+    "invalid span filter `{filter}`: {source}; expected targets, such as `my_lib,my_lib::db=info`"
+)]
 #[non_exhaustive]
 pub struct FilterError {
     /// What was given.

@@ -168,7 +168,7 @@ fn a_dependency_in_its_own_table_is_no_hindrance() {
 #[test]
 fn what_is_no_table_is_named() {
     let refused = |text| format!("{:#}", edit(text, &additions()).expect_err("refused"));
-    assert_eq!(refused("bench = 3"), "`bench` is no array of tables, but of type integer");
+    assert_eq!(refused("bench = 3"), "`bench` is not an array of tables but of type integer");
     assert_eq!(
         refused("dev-dependencies = 3"),
         "`dev-dependencies` is not a table but of type integer"

@@ -329,7 +329,9 @@ pub(super) fn higher_rate(rate: f64) -> String {
 pub(super) fn some_rate(evidence: &Evidence) -> String {
     match next_below(evidence) {
         Some(rate) => {
-            format!("a closed loop hides waiting: try --rate {rate} to see whether that rate is sustained")
+            format!(
+                "a closed loop hides waiting: try --rate {rate} to see whether that rate is sustained"
+            )
         }
         None => "a closed loop hides waiting: try a --rate".to_owned(),
     }
