@@ -132,6 +132,7 @@ fn soak(
     let most = (Duration::from_secs(arguments.seconds) + OVERTIME).as_secs();
     let mut is_over = false;
     for second in 0..most {
+        // The end of the terminal's output is the end of the run; until then, sample each second.
         if end.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
             is_over = true;
             break;

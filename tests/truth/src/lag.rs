@@ -18,6 +18,7 @@ pub fn lags(blocks: &[Block], from: u64, until: u64, period: u64, phase: u64) ->
     let mut lags = Vec::new();
     let mut at = from + phase;
     while at < until {
+        // Blocks that have ended by now delay neither this period nor a later one.
         while blocks.next_if(|block| block.until <= at).is_some() {}
         let lag =
             blocks.peek().filter(|block| block.from <= at).map_or(0, |block| block.until - at);

@@ -184,6 +184,7 @@ impl Run {
         let (over, is_over) = channel::<()>();
         let looking = self.memory_every.map(|period| {
             thread::spawn(move || {
+                // Dropping `over` after the run ends this wait, and with it the sampling.
                 let on = || is_over.recv_timeout(period) == Err(RecvTimeoutError::Timeout);
                 std::iter::from_fn(|| on().then(|| machine::memory_bytes("VmRSS")).flatten())
                     .collect()

@@ -82,6 +82,7 @@ impl Track {
         if settled.len() < SAMPLES_MIN {
             return None;
         }
+        // Compare the medians of both ends, so that a peak does not count as growth.
         let length = settled.len().div_ceil(END);
         let (first, last) = (&settled[..length], &settled[settled.len() - length..]);
         Some(Growth {

@@ -149,6 +149,8 @@ fn top_module<'a>(module: &[&'a str], path: &'a str) -> Option<&'a str> {
     match segments.next()? {
         "crate" => segments.next(),
         "super" => {
+            // The first `super` leads to the parent, each further one a module up. At the root, the
+            // next segment names the module.
             let mut above = &module[..module.len() - 1];
             while segments.next_if_eq(&"super").is_some() {
                 above = above.split_last().map_or(above, |(_, above)| above);
@@ -182,15 +184,19 @@ pub(super) fn paths(code: &str) -> Vec<(usize, String)> {
     for (index, line) in code.lines().enumerate() {
         let trimmed = line.trim();
         if open.is_none() && words(trimmed).any(|word| word == "use") && !trimmed.contains("use<") {
+            // A `use` begins. Its tree may go on over several lines, so that it is collected up to
+            // its `;`.
             let tree = trimmed.split_once("use ").map_or("", |(_, tree)| tree);
             open = Some((index + 1, tree.to_owned()));
         } else if let Some((_, tree)) = &mut open {
             tree.push_str(trimmed);
         } else {
+            // Outside of a `use`, each run of names and colons is a path.
             let pieces =
                 line.split(|c| !is_word(c) && c != ':').map(|piece| piece.trim_matches(':'));
             found.extend(pieces.filter(|p| p.contains("::")).map(|p| (index + 1, p.to_owned())));
         }
+        // The tree is complete: its paths all get the line on which the `use` begins.
         if let Some((start, tree)) = open.take_if(|(_, tree)| tree.contains(';')) {
             let mut flat = Vec::new();
             flatten(tree.split(';').next().unwrap_or_default(), "", &mut flat);
@@ -214,6 +220,8 @@ fn flatten(tree: &str, prefix: &str, found: &mut Vec<String>) {
     let (mut depth, mut start) = (0_usize, 0);
     for (at, c) in inner.char_indices() {
         match c {
+            // A part on this level ends here; the recursion takes apart what it has in deeper
+            // braces.
             ',' | '}' if depth == 0 => {
                 if !inner[start..at].trim().is_empty() {
                     flatten(&inner[start..at], &prefix, found);

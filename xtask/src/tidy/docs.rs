@@ -101,6 +101,7 @@ fn shown<'a>(lines: &[&'a str]) -> Vec<Shown<'a>> {
     let mut found = Vec::new();
     for (index, pair) in lines.windows(2).enumerate() {
         let Some(path) = marker(pair[0]) else { continue };
+        // The fence begins right below its marker, and ends at a line of as many backticks.
         let ticks = pair[1].len() - pair[1].trim_start_matches('`').len();
         if ticks < 3 {
             continue;

@@ -89,6 +89,7 @@ fn body(text: &str) -> Option<&str> {
     let (mut braces, mut others) = (0_usize, 0_usize);
     for (at, c) in text.char_indices() {
         match c {
+            // Only before the body: a `;` in parentheses or brackets is part of a type there.
             '(' | '[' if braces == 0 => others += 1,
             ')' | ']' if braces == 0 => others = others.saturating_sub(1),
             ';' if braces == 0 && others == 0 => return None,

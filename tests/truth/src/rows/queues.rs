@@ -99,8 +99,10 @@ impl Replayed {
             let jobs: Vec<_> = told
                 .iter()
                 .map(|told| {
+                    // The earliest start: when it is due, or when the cycle before it has ended.
                     let could = told.note.due.max(before);
                     let late = (told.note.start - could) as f64;
+                    // An idle worker has to wake up first, so that its delay is kept apart.
                     if before <= told.note.due {
                         idle.add(late)
                     } else {

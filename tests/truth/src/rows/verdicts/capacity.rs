@@ -97,9 +97,12 @@ impl System {
                     let ran = system.at(rate).run(program)?;
                     let after = system.capacity(program)?;
                     let mean = f64::midpoint(before, after);
+                    // A run is judged only if both loops agree, so that the capacity during it is
+                    // known.
                     is_judged =
                         (after - before).abs() <= APART * mean && cell.judge(&ran, rate / mean);
                     cell.repeated += usize::from(!is_judged);
+                    // The loop after this run is the one before the next.
                     before = after;
                 }
             }
