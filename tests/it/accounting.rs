@@ -1,4 +1,5 @@
-//! Sums at scale: whatever is emitted is received, whoever ends first.
+//! Tests of sums at scale: every value that is emitted is received, even if the primary stalls or
+//! the run ends early.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use crate::support::{
 
 #[test]
 fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
-    // As fast as two workers can: seven values a cycle beside those that are built in.
+    // As fast as the workers can: each cycle records seven values in addition to those of built-in
+    // metrics.
     let line = "--rate max --in-flight 8 --duration 500ms --workers 3";
     let summary = benchmark(RECORDS).args(line).run().verdict(0, "completed");
     let cycles = summary.cycles.completed;
@@ -25,8 +27,8 @@ fn hundreds_of_thousands_of_values_arrive_without_a_loss() {
 
 #[test]
 fn a_primary_that_does_not_read_loses_nothing() {
-    // Two workers fill socket, queues and rings well before their leases end, and then wait for as long
-    // as the primary is stopped.
+    // Two workers fill their sockets, queues and rings well before their leases end, and then wait
+    // until the primary goes on.
     let line = "--rate max --in-flight 8 --duration 2s --quiet -P wide=5000";
     let running = benchmark(RECORDS).args(line).start();
     let workers = running.until_workers(2);
@@ -38,7 +40,8 @@ fn a_primary_that_does_not_read_loses_nothing() {
     let summary = running.end().verdict(4, "invalid");
     assert_eq!(summary.reasons.len(), 1, "{:?}", summary.reasons);
     assert_says(&summary.reasons[0], &["the bus held up the task for "]);
-    // What they spent 400 ms on was the stall, of which a worker whose lease had ended has none.
+    // Each worker spent its 400 ms of idleness in the stall. A worker whose lease had ended would
+    // report no stall.
     assert!(summary.harness.bus_stall_ns > 2 * 300_000_000, "{summary:#?}");
     assert_eq!(summary.metric("plain").expect("it came").count, summary.cycles.completed);
     assert_eq!((summary.cycles.lost, summary.cycles.failed), (0, 0));
@@ -46,21 +49,21 @@ fn a_primary_that_does_not_read_loses_nothing() {
 
 #[test]
 fn a_bus_that_holds_up_after_spoils_no_window() {
-    // More than its ring and the bus hold, while the primary is stopped.
+    // These are more values than the ring and the bus hold while the primary is stopped.
     let line = "--duration 200ms --workers 1 --quiet -P wide_after=2000000";
     let running = benchmark(RECORDS).args(line).start();
     let stopped = || state_of(running.pid) == State::Stopped;
     until("`after` has stopped the primary", Duration::from_secs(20), stopped);
     until_idle(&running.workers());
     running.signal(Signal::SIGCONT);
-    // So short a window may well be inconclusive.
+    // A window this short may well be inconclusive, so that only `invalid` is excluded.
     let summary = running.end().summary();
     assert_ne!(summary.verdict, "invalid", "{:?}", summary.reasons);
     assert_eq!(summary.metric("wide").expect("it came").count, 2_000_000);
     assert_eq!(summary.harness.bus_stall_ns, 0);
 }
 
-/// Waits until processes have spent nothing for 400 ms.
+/// Waits until the processes have used no processor time for 400 ms.
 fn until_idle(processes: &[u32]) {
     let spent = || processes.iter().map(|one| processor_time(*one)).collect::<Vec<_>>();
     let (mut since, mut before) = (clock::now(), spent());

@@ -1,10 +1,10 @@
-//! What happens at the backlog's limit: `stop`, `skip`, `queue`.
+//! Tests of the policies at the backlog's limit: `stop`, `skip`, `queue`.
 
 use std::time::Duration;
 
 use crate::support::{BEHAVES, assert_says, benchmark};
 
-/// One worker that does 100 cycles a second at most, asked for 400.
+/// The flags of a run whose only worker can do 100 cycles per second, at a rate of 400.
 const OVERLOAD: &str = "-P how=spin -P us=10000 --workers 1 --rate 400 --max-backlog 50";
 
 #[test]
@@ -14,7 +14,7 @@ fn stop_ends_the_run_where_the_backlog_passes_its_limit() {
     assert_says(&summary.reasons[0], &["the backlog passed its limit of 50 cycles", "stopped"]);
     assert!(summary.backlog.max > 50, "{summary:#?}");
     assert!(ended.elapsed < Duration::from_secs(10), "{ended:#?}");
-    // What waited when the run was stopped is accounted for.
+    // The cycles that waited when the run was stopped are accounted for.
     assert!(summary.cycles.unstarted > 0, "{summary:#?}");
 }
 
@@ -34,7 +34,7 @@ fn queue_runs_all_of_them_however_late() {
     let summary = ended.verdict(1, "unsustained");
     assert_eq!((summary.cycles.issued, summary.cycles.completed), (120, 120));
     assert_says(&summary.reasons[0], &["the backlog grew by"]);
-    // It took four times as long as it should have, and the last one waited for the difference.
+    // The run took four times as long as planned, and the last cycle waited for the difference.
     assert!(summary.metric("wait").expect("built in").max >= 850_000_000);
 }
 
@@ -44,6 +44,6 @@ fn a_limit_of_cycles_in_flight_makes_the_others_wait() {
     let summary = benchmark(BEHAVES).args(line).run().summary();
     assert_eq!(summary.cycles.completed, 30);
     assert!(summary.backlog.running_end <= 2, "{summary:#?}");
-    // Two at a time for 50 ms each take 750 ms, of which the plan has 300.
+    // 30 cycles of 50 ms, two at a time, take 750 ms; the plan has 300 ms.
     assert!(summary.metric("wait").expect("built in").max >= 400_000_000);
 }

@@ -1,9 +1,9 @@
-//! Bad input: refused before anything starts, exit 2, in one line that names the input and the way
-//! out.
+//! Tests of bad input: it is refused before anything starts, with exit code 2 and one line that
+//! names the input and the way out.
 
 use crate::support::{BEHAVES, MISBEHAVES, SEVERAL, assert_says, benchmark};
 
-/// A refusal of these flags says all of this.
+/// Asserts that a run with these flags is refused, with all of these texts in the message.
 #[track_caller]
 fn refused(line: &str, says: &[&str]) {
     let ended = benchmark(MISBEHAVES).env("DYNO_LOG", "unused").logged().args(line).run();
@@ -167,7 +167,7 @@ fn a_run_inside_an_event_loop_is_refused() {
     let ended = benchmark(SEVERAL).env("SEVERAL", "inside").run();
     assert_eq!(ended.status.code(), Some(2), "{ended:#?}");
     assert_says(&ended.stderr, &["error: called inside a tokio runtime", "`std::thread::spawn`"]);
-    // The way out that it names is one.
+    // The way out that the message names works.
     let ended = benchmark(SEVERAL).env("SEVERAL", "thread").run();
     assert_eq!(ended.stdout.matches("first: sustained").count(), 1, "{ended:#?}");
 }

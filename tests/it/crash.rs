@@ -1,4 +1,5 @@
-//! Workers that die or break while cycles run: named, at once, and nothing else is lost.
+//! Tests of workers that die or break while cycles run: the run names them at once, and loses
+//! nothing else.
 
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use nix::sys::signal::Signal;
 
 use crate::support::{Ended, MISBEHAVES, assert_says, benchmark, send};
 
-/// Worker 1 dies in its first cycle, of a run that would take 20 s: the error, and the rest of what
-/// is the same for every death.
+/// Runs a benchmark of 20 s whose worker 1 dies in its first cycle, and checks what is the same for
+/// every kind of death. Returns the error, the ended run and its summary.
 #[track_caller]
 fn death(how: &str) -> (String, Ended, Summary) {
     let line = format!("-P how={how} -P at=cycle -P worker=1 --duration 20s --rate 500");
@@ -17,12 +18,12 @@ fn death(how: &str) -> (String, Ended, Summary) {
     assert!(ended.elapsed < Duration::from_secs(10), "at once, not at the end: {ended:#?}");
     let summary = ended.summary();
     let pid = summary.worker(1).expect("it was").pid.expect("it started");
-    // The run may not have noticed yet that it measures.
+    // The phase after this text depends on timing: the primary may not have entered the window yet.
     assert_says(&error, &[&format!("worker 1 (pid {pid}) "), ", while the run was "]);
-    // The other one drained and ran its hook.
+    // The other worker drained and ran its hook.
     assert_eq!((ended.logged("worker 0 after"), ended.logged("worker 1 after")), (1, 0));
     assert_eq!(summary.worker(0).and_then(|worker| worker.exit.clone()), Some(code(0)));
-    // Every cycle of the dead one is accounted for, as lost where nothing was heard of it.
+    // Every cycle of the dead worker is accounted for; a cycle without a report is lost.
     assert!(summary.cycles.lost > 0, "{summary:#?}");
     (error, ended, summary)
 }
@@ -69,7 +70,7 @@ fn a_worker_whose_stack_overflows_is_named_with_its_last_words() {
 #[test]
 fn a_worker_that_dies_inside_a_frame_keeps_the_frames_before_it() {
     let (error, ..) = death("half-frame");
-    // What it died of is what is said; the frame that it tore is a part of that.
+    // The error names the cause of death; the torn frame is only a consequence.
     assert_says(&error, &["was killed by SIGABRT"]);
 }
 
@@ -145,7 +146,7 @@ fn failed_cycles_are_grouped_by_message_and_counted() {
     assert_eq!((summary.warmup.failed, summary.cycles.failed), (20, 60));
     let groups = summary.errors.iter();
     let groups: Vec<_> = groups.map(|e| (&*e.message, e.count, e.first_cycle)).collect();
-    // 20 cycles were of the warm-up: those of the window begin at 20.
+    // 20 cycles belong to the warm-up, so that the first cycle of the window has index 20.
     assert_eq!(groups, [("even trouble", 30, 20), ("odd trouble", 30, 21)]);
 }
 
@@ -184,7 +185,7 @@ fn a_child_of_a_worker_has_no_descriptor_of_the_run() {
     let ended = benchmark(MISBEHAVES).args("-P how=show-descriptors -P at=before").run();
     ended.verdict(0, "sustained");
     assert_says(&ended.stderr, &["[", " 0 -> /dev/null"]);
-    // Neither the bus, nor a timer, nor what the event loop waits on.
+    // Neither the bus, nor a timer, nor the poll that the event loop waits on.
     for kind in ["socket:", "anon_inode:"] {
         assert!(!ended.stderr.contains(kind), "{ended:#?}");
     }

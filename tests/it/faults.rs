@@ -1,8 +1,8 @@
-//! `docs/faults.md` is true: every fault has its row, and every test that it names exists.
+//! Tests of `docs/faults.md`: every fault has its row, and every test that the page names exists.
 
 use std::path::{Path, PathBuf};
 
-/// As many as are known.
+/// The number of known faults, which are numbered from 1.
 const FAULTS: usize = 77;
 
 fn root() -> &'static Path {
@@ -13,7 +13,7 @@ fn page() -> String {
     std::fs::read_to_string(root().join("docs/faults.md")).expect("the page")
 }
 
-/// All Rust files below these folders.
+/// Returns the joined text of all Rust files below these folders.
 fn sources(mut folders: Vec<PathBuf>) -> String {
     let mut text = String::new();
     while let Some(folder) = folders.pop() {
@@ -29,7 +29,7 @@ fn sources(mut folders: Vec<PathBuf>) -> String {
     text
 }
 
-/// The faults, by their numbers.
+/// Returns the rows of the page's tables, each with the number of its fault.
 fn rows(page: &str) -> impl Iterator<Item = (usize, &str)> {
     page.lines().filter_map(|line| {
         let (number, row) = line.strip_prefix("| ")?.split_once(' ')?;

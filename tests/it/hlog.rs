@@ -1,4 +1,5 @@
-//! `metrics.hlog` as others see it: read by Python's `hdrh`, it says what the summary says.
+//! Tests of `metrics.hlog` with an independent reader: Python's `hdrh` reads the same counts and
+//! percentiles as the summary has.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,16 +10,16 @@ use serde::Deserialize;
 
 use crate::support::{BEHAVES, DEADLINE, RECORDS, benchmark, until};
 
-/// A program in Python that adds up a log's intervals.
+/// The path of a Python program that merges a log's intervals.
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/readers/hlog.py");
 
-/// What the log says of all intervals together.
+/// The content of a log, with its intervals merged.
 #[derive(Debug, Deserialize)]
 struct Log {
-    /// In seconds since the Unix epoch.
+    /// The log's start time, in seconds since the Unix epoch.
     start: f64,
     rows: usize,
-    /// By `metric@process`.
+    /// The histograms by their tags, `metric@process`.
     metrics: BTreeMap<String, Histogram>,
 }
 
@@ -33,7 +34,7 @@ struct Histogram {
     p999: u64,
 }
 
-/// Reads a log by a parser that is not ours.
+/// Reads a log with a parser that is not part of dyno.
 #[track_caller]
 fn read(log: &Path) -> Log {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/python");
@@ -63,16 +64,17 @@ fn check(tag: &str, read: &Histogram, metric: &Metric) {
         ("p999", read.p999, metric.p999),
         ("max", read.max, Some(metric.max)),
     ] {
-        // Of few values a histogram has percentiles, and a summary has none.
+        // With few values, a histogram still has percentiles, but a summary omits them.
         let Some(said) = said else { continue };
-        // Three significant digits: a histogram says a value by the bounds of its bucket.
+        // A histogram has three significant digits: it reports a value by the bounds of its bucket.
         assert!(read.abs_diff(said) <= said / 1_000, "{name} of {tag}: {read}, {said} in run.json");
     }
 }
 
 #[test]
 fn another_parser_reads_the_counts_and_percentiles_of_the_summary() {
-    // Every kind of metric, and more values in an interval than are kept as they are.
+    // The first run has every kind of metric; the second, more values in an interval than are
+    // stored exactly.
     for (program, line) in [
         (RECORDS, "--rate 300 --duration 2s --warmup 300ms -P warmup_ms=300"),
         (BEHAVES, "--rate 15k --duration 1s --on-backlog queue"),
@@ -105,7 +107,8 @@ fn another_parser_reads_the_counts_and_percentiles_of_the_summary() {
 
 #[test]
 fn a_killed_primary_leaves_its_rows() {
-    // Nothing is drawn or told meanwhile that they might be written with.
+    // With `--quiet` nothing else is written during the run, so that no other output can flush the
+    // rows.
     let line = "--rate 50 --duration 60s --quiet";
     let running = benchmark(BEHAVES).args(line).start();
     let folder = running.folder();

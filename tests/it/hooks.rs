@@ -1,4 +1,4 @@
-//! Hooks that fail, panic and hang, in the primary and in the workers.
+//! Tests of hooks that fail, panic or hang, in the primary and in the workers.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn a_before_that_hangs_is_killed_at_the_start_deadline_and_named() {
 
 #[test]
 fn no_cycle_runs_before_the_last_worker_is_ready() {
-    // Worker 1 takes its time in `before`; it must be ready before the first cycle of worker 0.
+    // Worker 1 is slow in its `before`; it must be ready before the first cycle of worker 0.
     let ended = benchmark(MISBEHAVES).args("-P how=shout -P at=before -P worker=1").logged().run();
     ended.verdict(0, "sustained");
     let first_cycle = ended.log.find(" cycle ").expect("cycles");
@@ -70,7 +70,7 @@ fn an_after_that_hangs_is_killed_at_its_deadline_and_named() {
         let error = ended.error();
         let parts = ["worker 1 (pid ", "did not end its `after` within 300ms (--after-deadline)"];
         assert_says(&error, &parts);
-        // What was measured is whole all the same.
+        // The measurements are complete nevertheless.
         let summary = ended.summary();
         assert_eq!((summary.cycles.completed, summary.cycles.lost), (summary.cycles.issued, 0));
         assert_eq!(ended.logged("worker 0 after"), 1);

@@ -1,4 +1,5 @@
-//! What a launcher may hand down: ignored and blocked signals, closed descriptors, a limit.
+//! Tests of state that a run inherits from its launcher: ignored and blocked signals, closed
+//! descriptors, limits.
 
 use nix::sys::signal::Signal;
 

@@ -1,5 +1,5 @@
-//! What the kernel does to a run, or does not do for it: memory that is used up, calls that it
-//! lacks or refuses, a tracer that holds a worker.
+//! Tests of faults in the kernel: no memory left, system calls that are missing or fail, a tracer
+//! that holds a worker.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,16 +9,17 @@ use nix::sys::signal::Signal;
 
 use crate::support::{BEHAVES, MISBEHAVES, assert_says, benchmark, send, until};
 
-/// No tracer takes as long to attach or to leave.
+/// The longest wait for a tracer to attach or to end, which takes far less.
 const TRACER_DEADLINE: Duration = Duration::from_secs(10);
-/// Enough for a primary and two workers, and soon used up.
+/// The memory limit in bytes: enough for a primary and two workers, and soon used up.
 const MEMORY_MAX: u64 = 256 << 20;
 
-/// A control group of memory below this process's own, gone with its value.
+/// A control group with a memory limit, below the group of this process; removed when this value is
+/// dropped.
 struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
-    /// `Err` says why there can be none here.
+    /// Creates the group; the error is the reason why it can't be made on this machine.
     fn new() -> Result<Self, String> {
         let groups = std::fs::read_to_string("/proc/self/cgroup").map_err(|e| e.to_string())?;
         let of = |mark: &str| groups.lines().find_map(|line| Some(line.split_once(mark)?.1));
@@ -42,7 +43,7 @@ impl MemoryGroup {
 
 impl Drop for MemoryGroup {
     fn drop(&mut self) {
-        // The kernel may take a moment to see that it is empty.
+        // The kernel may need a moment to notice that the group is empty.
         until("the group is gone", TRACER_DEADLINE, || std::fs::remove_dir(&self.0).is_ok());
     }
 }
@@ -62,18 +63,19 @@ fn a_worker_that_the_kernel_kills_for_its_memory_is_named_with_its_signal() {
     let ended = run.logged().run();
     assert_says(&ended.error(), &["worker 1 (pid ", "was killed by SIGKILL"]);
     assert!(ended.elapsed < Duration::from_secs(15), "{ended:#?}");
-    // The other one drained, and ran its hook.
+    // The other worker drained and ran its hook.
     assert_eq!(ended.logged("worker 0 after"), 1);
 }
 
-/// What starts a program whose calls fail as `fault` says. The tracer stands beside the program,
-/// which has the id and the parent that it would have without.
+/// Returns a launcher that makes system calls of the program fail as `fault` specifies. The tracer
+/// is a separate process, so that the program keeps the id and the parent that it would have
+/// without one.
 fn failing(fault: &str) -> String {
     let call = fault.split(':').next().expect("a call");
     format!("strace -DDD -qq -o trace -e trace={call} -e inject={fault} --")
 }
 
-/// The threads that wait for a process's end.
+/// Counts the threads of a primary that wait for a worker's end.
 fn waiters(pid: u32) -> usize {
     let entries = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("comm")).ok());
@@ -105,7 +107,7 @@ fn a_worker_that_dies_on_a_kernel_without_pidfds_is_named_at_once() {
 #[test]
 fn a_socket_of_the_primary_without_memory_for_a_moment_loses_nothing() {
     let run = benchmark(MISBEHAVES).args("--duration 2s");
-    // The first are Start, Segment and the first leases.
+    // The calls before these send `Start`, `Segment` and the first leases.
     let ended = run.launched_by(&failing("sendto:error=ENOBUFS:when=7..10")).run();
     let cycles = ended.summary().cycles;
     assert_eq!((cycles.issued, cycles.completed), (400, 400), "{ended:#?}");
@@ -121,7 +123,7 @@ fn a_socket_of_the_primary_that_fails_is_named() {
     assert!(ended.elapsed < Duration::from_secs(15), "{:?}", ended.elapsed);
 }
 
-/// Holds a process, and may make its calls fail.
+/// Attaches a tracer to a process; `arguments` may make its system calls fail.
 fn trace(pid: u32, arguments: &[&str]) -> Child {
     let mut tracer = Command::new("strace");
     tracer.args(["-f", "-qq", "-o", "/dev/null", "-p", &pid.to_string()]).args(arguments);
@@ -137,7 +139,7 @@ fn trace(pid: u32, arguments: &[&str]) -> Child {
     tracer
 }
 
-/// Waits for the end of a tracer, which comes with that of what it holds.
+/// Waits for the end of a tracer, which ends with the process that it holds.
 fn wait_for(mut tracer: Child) {
     until("the tracer ends", TRACER_DEADLINE, || tracer.try_wait().is_ok_and(|end| end.is_some()));
 }

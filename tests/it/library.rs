@@ -1,4 +1,4 @@
-//! `.run()`: a benchmark inside of a program that is not its own, such as this test.
+//! Tests of `.run()`: a benchmark inside another program, such as this test.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use dyno::Summary;
 
 use crate::support::{BEHAVES, LIBRARY, State, assert_says, benchmark, state_of};
 
-/// The parameters of the program `behaves`, as this process declares them.
+/// The parameters of the program `behaves`, declared again in this process.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Parameters {
     how: String,
@@ -52,7 +52,7 @@ fn a_worker_program_that_is_not_there_is_said() {
 
 #[test]
 fn a_worker_program_that_declares_another_benchmark_is_an_error() {
-    // One worker: of several, any may be the first that ends.
+    // One worker only: with several, any of them may end first.
     let bench = dyno::bench("stranger", || ()).workers(1).worker_exe(BEHAVES);
     let summary = bench.run().expect("it starts");
     assert_eq!(summary.verdict, "error", "{summary:#?}");
@@ -89,7 +89,8 @@ fn a_program_keeps_its_descriptors_threads_and_signals() {
 fn a_remote_changes_the_rate_while_the_run_goes_on() {
     let bench = behaves().duration(Duration::from_millis(2_500));
     let remote = bench.remote();
-    // Asked for before the run begins, it holds from the end of the first lease, a second later.
+    // A rate that is set before the run begins takes effect at the end of the first lease, a second
+    // later.
     remote.set_rate(1_000.0);
     let summary = bench.run().expect("it starts");
     let issued = summary.cycles.issued;

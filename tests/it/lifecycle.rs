@@ -1,4 +1,4 @@
-//! Runs that go well: what happens in them, how often, in which order, and for how long.
+//! Tests of runs that go well: the number, the order and the duration of their events.
 
 use std::time::Duration;
 
@@ -38,11 +38,13 @@ fn a_cycle_may_spawn_tasks_that_stay_on_the_loop() {
 
 #[test]
 fn timers_fire_however_long_cycles_wait_for_tasks_only() {
-    // Each answer lets the loop go on at once, without a look at timers and sockets between.
+    // Each answer lets the loop go on at once, so that it has no idle moment to check timers and
+    // sockets.
     let line = "-P how=ask -P us=900 --rate max --workers 1 --duration 300ms";
     let summary = benchmark(BEHAVES).args(line).run().verdict(0, "completed");
     let late = summary.metric("late").expect("it came");
-    // Until the timer should fire two begin, or three, and then as many until the next look.
+    // Two or three cycles begin until the timer should fire, and the same number until the loop
+    // checks it.
     assert!(late.count > 10 && late.max <= 8, "{late:#?}");
 }
 
@@ -75,13 +77,14 @@ fn a_task_that_sleeps_50_ms_has_a_mean_service_of_at_least_that() {
     let summary = benchmark(BEHAVES).args("-P how=sleep -P us=50000 --rate 100").run().summary();
     let service = summary.metric("service").expect("it is built in");
     assert!(service.mean >= (50 * MS) as f64 && service.min >= 50 * MS, "{service:?}");
-    // Thirty cycles of 50 ms each in 300 ms: they overlap.
+    // Thirty cycles of 50 ms each in 300 ms must overlap.
     assert_eq!((service.count, summary.cycles.completed), (30, 30));
 }
 
 #[test]
 fn a_sync_task_runs_one_cycle_after_the_other() {
-    // 20 cycles of 10 ms, due within 100 ms to one worker: the last one waits for all the others.
+    // 20 cycles of 10 ms each are due to one worker within 100 ms: the last one waits for all the
+    // others.
     let line = "-P how=spin -P us=10000 --rate 200 --duration 100ms --workers 1 --on-backlog queue";
     let summary = benchmark(BEHAVES).args(line).run().summary();
     let wait = summary.metric("wait").expect("it is built in");
@@ -96,11 +99,12 @@ fn a_loop_that_is_blocked_for_200_ms_shows_it_in_loop_lag() {
     let line = "-P how=spin-once -P us=200000 --workers 1 --duration 500ms --on-backlog queue";
     let summary = benchmark(BEHAVES).args(line).run().summary();
     let lag = summary.metric("loop_lag").expect("it is built in");
-    // Its period is 31 ms: that much of the block had passed, at most, when the first was missed.
+    // The timer's period is 31 ms: at most this much of the block had passed when the first timer
+    // was missed.
     assert!(lag.max >= 169 * MS, "{lag:?}");
-    // Each period that was missed counts: 200, 169, 138 and so on.
+    // Each missed period is recorded: 200, 169, 138 and so on.
     assert!(lag.p90.is_some_and(|p90| p90 >= 90 * MS), "{lag:?}");
-    // What waited meanwhile waited that long, too.
+    // The cycles that waited meanwhile waited that long, too.
     assert!(summary.metric("response").expect("built in").max >= 200 * MS);
 }
 
@@ -152,7 +156,7 @@ fn a_closed_loop_keeps_its_cycles_in_flight_and_completes() {
     let line = "-P how=sleep -P us=10000 --rate max --in-flight 4 --workers 2 --duration 300ms";
     let summary = benchmark(BEHAVES).args(line).run().verdict(0, "completed");
     assert_eq!(summary.rate.asked, None);
-    // Eight at a time for at least 10 ms each: about 30 rounds at most.
+    // Eight cycles at a time, of at least 10 ms each, make about 30 rounds at most.
     let completed = summary.cycles.completed;
     assert!((80..=8 * 31).contains(&completed), "{completed}");
     assert_eq!(summary.metric("wait").map_or(0, |wait| wait.max), 0);
@@ -186,7 +190,7 @@ fn spinning_workers_start_cycles_at_once() {
     let ended = benchmark(BEHAVES).args("--pacing spin --workers 1 --rate 500").run();
     let summary = ended.verdict(0, "sustained");
     assert_eq!(summary.parameters.pacing, "spin");
-    // On a busy machine other processes are in the way of some of them, but not of all.
+    // On a busy machine other processes delay some of them, but not all.
     let wait = summary.metric("wait").expect("it is built in");
     assert!(wait.min < 20_000, "{wait:?}");
 }

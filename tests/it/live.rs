@@ -1,4 +1,5 @@
-//! The live view on a terminal: what is seen of a run, and that no terminal does it harm.
+//! Tests of the live view on a terminal: what it shows of a run, and that no terminal harms the
+//! run.
 
 use dyno_bus::clock;
 use nix::sys::signal::Signal;
@@ -7,20 +8,21 @@ use crate::support::{
     BEHAVES, Benchmark, DEADLINE, DRAWS, MISBEHAVES, Terminal, assert_says, benchmark, send, until,
 };
 
-/// Longer than any test looks at it: a test ends it.
+/// The flags of a run that is longer than any test; the test ends it.
 const LONG: &str = "--duration 60s --on-backlog queue --workers 3 -P how=sleep -P us=2000";
 
-/// Its result goes to a file, so that nothing but the view is on the terminal.
+/// Redirects the result to a file, so that only the view is on the terminal.
 fn to_file(benchmark: Benchmark) -> Benchmark {
     benchmark.launched_by("sh -c").launched_with("exec \"$@\" >result").launched_by("sh")
 }
 
-/// How often rows begin so: more than once if something of an older view is left.
+/// Counts the rows that begin with this text; more than one means that a part of an older view is
+/// left.
 fn rows(screen: &str, beginning: &str) -> usize {
     screen.lines().filter(|row| row.starts_with(beginning)).count()
 }
 
-/// Whether the screen has one view, and all that belongs to it.
+/// Returns `true` if the screen has exactly one view, with all its parts.
 fn is_whole(screen: &str) -> bool {
     let once = ["measuring ", "issued ", "backlog ", "response max ", "worker ", "0 ", "1 ", "2 "];
     let has_sparklines = ["backlog ", "response max "].iter().all(|name| {
@@ -30,7 +32,7 @@ fn is_whole(screen: &str) -> bool {
     once.iter().all(|beginning| rows(screen, beginning) == 1) && has_sparklines
 }
 
-/// Nothing of a view is left.
+/// Asserts that no part of a view is left.
 #[track_caller]
 fn assert_cleared(screen: &str) {
     for beginning in ["measuring", "draining", "issued", "backlog", "response max"] {
@@ -42,8 +44,9 @@ fn summary(terminal: &Terminal) -> dyno::Summary {
     serde_json::from_str(&terminal.read("out/run.json")).expect("a summary")
 }
 
-/// Waits until the view, which has this word once, has been drawn some times more. It takes more
-/// than a second: tmux tells programs of no new width sooner than a quarter after the one before.
+/// Waits until the view, which contains this word once, has been drawn six more times. This takes
+/// more than a second: tmux reports a new width to programs a quarter of a second after the one
+/// before at the earliest.
 #[track_caller]
 fn until_redrawn(terminal: &Terminal, word: &str) {
     let views = || terminal.read("written").matches(word).count();
@@ -86,7 +89,7 @@ fn a_dumb_terminal_gets_plain_lines() {
 fn a_terminal_that_changes_its_width_shows_one_view_and_all_that_was_above_it() {
     for (benchmark, word, view) in [
         (benchmark(BEHAVES).args(LONG), "uptime", is_whole as fn(&str) -> bool),
-        // What the user draws has lines that fit into the wider terminal only.
+        // The user's view has lines that fit in the wider terminal only.
         (benchmark(DRAWS).args("--duration 60s"), "second row", |screen| {
             rows(screen, "begin wide") == 1 && rows(screen, "second row") == 1
         }),
@@ -96,7 +99,7 @@ fn a_terminal_that_changes_its_width_shows_one_view_and_all_that_was_above_it() 
             terminal.resize(columns);
             until_redrawn(&terminal, word);
             let screen = terminal.until_shown("one view", view);
-            // Wherever the terminal has broken it.
+            // Join the rows, because the terminal may have broken the line anywhere.
             let whole = screen.replace('\n', "");
             assert_eq!(whole.matches("max-backlog").count(), 1, "{screen}");
             if cfg!(debug_assertions) {
@@ -141,7 +144,8 @@ fn a_primary_that_is_killed_leaves_a_terminal_that_can_be_used() {
     for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 129), (Signal::SIGKILL, 137)] {
         let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(60, 30);
         terminal.until_shown("a whole view", is_whole);
-        // Not even while it is drawn: nobody could show it again after a SIGKILL.
+        // The cursor is visible even while the view is drawn: after a SIGKILL nobody could show it
+        // again.
         assert_eq!(terminal.told("#{cursor_flag}"), "1");
         assert!(!terminal.read("written").contains("\x1b[?25l"));
         send(terminal.primary(), signal);
@@ -199,7 +203,7 @@ fn no_color_means_none() {
         terminal.keys(&["C-c"]);
         assert_eq!(terminal.end(), 130);
         let written = terminal.read("written");
-        // Colours, and what else makes text look different, end so.
+        // Sequences for colours and other styles end with `m`.
         let styles = written.split("\x1b[").skip(1).filter(|rest| {
             rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
         });
@@ -218,7 +222,7 @@ fn a_view_is_drawn_five_times_a_second_at_most() {
     assert_eq!(terminal.end(), 130);
     let seconds = (clock::now() - begun).as_secs_f64();
     let views = terminal.read("written").matches("uptime").count();
-    // A phase, and each line that is said, draws it anew once more.
+    // A new phase, and each line above the view, causes one more drawing.
     let most = seconds * 5.0 + 12.0;
     assert!((views as f64) < most, "{views} views in {seconds} s");
     assert!(views >= 10, "{views} views in {seconds} s");

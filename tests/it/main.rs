@@ -1,8 +1,9 @@
-//! The real thing: benchmarks as programs, their workers as processes, real signals, a real Redis.
+//! Integration tests with benchmarks as programs, their workers as processes, real signals and a
+//! real Redis server.
 //!
-//! One binary for all of them, because linking costs more than running. Every test starts programs
-//! of `workers/` by [`support`], which waits with deadlines and checks, whatever a test is about,
-//! that nothing is left of a run: no process, no temporary file, no cycle unaccounted for.
+//! All tests are one binary, because linking takes longer than running. Every test starts programs
+//! of `workers/` by [`support`], which waits with deadlines. It also checks after every run that
+//! nothing is left: no process, no temporary file, no cycle unaccounted for.
 
 mod support;
 

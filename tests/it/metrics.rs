@@ -1,4 +1,5 @@
-//! Values that a task records: from any thread, by any means, of the window alone.
+//! Tests of values that a task records: they come from any thread and by any means, and only those
+//! of the window count.
 
 use crate::support::{BEHAVES, MISBEHAVES, RECORDS, assert_says, benchmark};
 
@@ -10,11 +11,11 @@ fn values_come_from_handles_measures_spans_and_threads() {
         assert_eq!(metric.count, 60, "{name}: {metric:?}");
     }
     let of = |name: &str| summary.metric(name).expect("it came").clone();
-    // Two threads, each with one value of every cycle.
+    // Two threads record one value each in every cycle.
     assert_eq!(of("aside").count, 120);
     assert_eq!((of("size").unit.as_str(), of("size").max), ("bytes", 4096));
     assert!(of("block").min >= 200_000, "{:?}", of("block"));
-    // A span lasts as long as those inside of it, at least.
+    // A span lasts at least as long as the spans inside it.
     assert!(of("outer").min >= of("inner").min && of("inner").min >= 100_000);
     assert_eq!(of("block").unit, "ns");
 }
@@ -43,7 +44,7 @@ fn cycles_that_fail_are_in_the_metrics_and_those_that_complete_known_alone() {
     for name in ["service", "response"] {
         assert_eq!(summary.metrics[name].count, completed + failed, "{name}");
         assert_eq!(summary.completed_metrics[name].count, completed, "{name}");
-        // Of the worker in which none failed, it is all.
+        // All completed cycles are those of worker 0, where no cycle failed.
         let worker = &summary.worker(0).expect("it ran").metrics[name];
         assert_eq!(summary.completed_metrics[name].max, worker.max, "{name}");
     }

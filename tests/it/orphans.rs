@@ -1,4 +1,5 @@
-//! Nothing outlives a run: not after its primary is killed, nor what workers started.
+//! Tests that no process outlives a run: not when its primary is killed, and not when a worker
+//! started it.
 
 use std::time::Duration;
 
@@ -136,7 +137,7 @@ fn a_command_that_wants_the_terminal_stops_no_worker() {
     assert!(terminal.read("terminal").starts_with("ended: exit status: "), "{}", terminal.screen());
 }
 
-/// The id of the process that a worker or the primary says that it has left.
+/// Returns the id of the process that a worker or the primary reports to have left behind.
 #[track_caller]
 fn left(stderr: &str) -> u32 {
     let (_, rest) = stderr.split_once("left ").expect("its id");
@@ -145,14 +146,15 @@ fn left(stderr: &str) -> u32 {
 
 #[test]
 fn a_daemon_that_never_stops_writing_holds_nothing_up() {
-    // It has the pipe of a worker that is dead, which is therefore never empty.
+    // It holds the output pipe of a dead worker, which is therefore never empty.
     let line = "-P how=leave-loud-daemon -P at=first-cycle --duration 20s";
     assert_says(&benchmark(MISBEHAVES).args(line).run().error(), &["was killed by SIGABRT"]);
 }
 
 #[test]
 fn a_copy_of_a_worker_that_holds_its_socket_hides_nothing_and_is_gone_with_it() {
-    // The copy holds the socket, the pipes, everything: no end of file comes when the worker ends.
+    // The copy holds the socket and the pipes too: the primary sees no end of file when the worker
+    // ends.
     let line = "-P how=fork -P at=first-cycle";
     let summary = benchmark(MISBEHAVES).args(line).run().verdict(0, "sustained");
     assert_eq!(summary.cycles.completed, 60);

@@ -1,4 +1,4 @@
-//! What a run says, where, and what it does where nobody listens.
+//! Tests of a run's output: its content, where it goes, and runs whose output nobody reads.
 
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Stdio};
@@ -51,7 +51,8 @@ fn on_tick_is_asked_five_times_a_second_and_once_after_the_drain() {
     let (_, rest) = ended.stderr.split_once("asked ").expect("what it made of the end");
     let asked: u32 = rest.split(' ').next().and_then(|asked| asked.parse().ok()).expect("a number");
     assert!((4..=10).contains(&asked), "{asked}");
-    // The two workers' 100 values each, which are known only when all has come.
+    // Each of the two workers recorded 100 values, which is known only after the last value has
+    // come.
     assert_eq!(rest.matches("100").count(), 2, "{rest}");
 }
 
@@ -118,7 +119,7 @@ fn quiet_draws_no_plot_beside_a_result_for_programs() {
 
 #[test]
 fn a_terminal_that_takes_nothing_stops_nothing() {
-    // Its standard error is a pipe that nobody reads, and that a worker fills in no time.
+    // Standard error is a pipe that nobody reads, and that a worker fills at once.
     let script = r#"mkfifo full && exec 3<>full && exec "$0" "$@" 2>&3"#;
     let run = benchmark(MISBEHAVES).args("-P how=shout -P at=first-cycle --on-backlog queue");
     let ended = run.args("--duration 500ms").launched_by("sh -c").launched_with(script).run();

@@ -1,10 +1,10 @@
-//! `--prompt` on a terminal: what is seen of the questions, and what becomes of the answers.
+//! Tests of `--prompt` on a terminal: how the questions are shown, and how the answers are used.
 
 use nix::sys::signal::Signal;
 
 use crate::support::{MISBEHAVES, Terminal, assert_says, benchmark, send};
 
-/// A benchmark that asks; its first question is seen.
+/// Starts a benchmark with `--prompt`, and waits until its first question is shown.
 #[track_caller]
 fn asks(columns: u32) -> Terminal {
     asks_in(columns, 20)
@@ -17,7 +17,7 @@ fn asks_in(columns: u32, rows: u32) -> Terminal {
     terminal
 }
 
-/// Its end, before which nothing was started.
+/// Asserts that the benchmark ends with this code, and that it has started nothing.
 #[track_caller]
 fn assert_interrupted(terminal: &Terminal, code: i32) {
     assert_eq!(terminal.end(), code);
@@ -25,7 +25,7 @@ fn assert_interrupted(terminal: &Terminal, code: i32) {
     assert_eq!(terminal.read("log"), "");
 }
 
-/// The rows of the screen, joined where the terminal broke them.
+/// Joins the rows of the screen, which the terminal may have broken anywhere.
 fn unbroken(screen: &str) -> String {
     screen.replace('\n', "")
 }
@@ -45,7 +45,7 @@ fn a_refusal_wider_than_the_terminal_leaves_nothing_behind() {
     let screen = terminal.until_shows("duration [300ms]:");
     let whole = unbroken(&screen);
     assert_says(&whole, &["rate: 0error: --rate 0:", "rate: 1e9error: --rate 1e9:", "rate: 50"]);
-    // Each sentence once and whole, and no row of a question that is over.
+    // Each sentence is shown once and whole, and no row of an answered question is left.
     assert_eq!(whole.matches("or \"max\"").count(), 2, "{screen}");
     assert!(!screen.contains("rate [200]"), "{screen}");
     terminal.keys(&["C-c"]);
@@ -63,7 +63,7 @@ fn an_answer_longer_than_the_terminal_takes_one_row_and_can_be_changed() {
     let keys = vec!["BSpace"; 119];
     terminal.keys(&keys);
     terminal.until_shown("what is left", |screen| screen.ends_with("\nrate [200]: 12"));
-    // In the middle of it, and at both ends.
+    // Edit in the middle of the answer, and at both ends.
     terminal.keys(&["Left", "5", "Home", "DC", "Right", "Right", "0", "Enter"]);
     terminal.until_shows("\nrate: 520\nduration [300ms]:");
     terminal.keys(&["C-c"]);
@@ -72,7 +72,8 @@ fn an_answer_longer_than_the_terminal_takes_one_row_and_can_be_changed() {
 
 #[test]
 fn a_terminal_that_changes_its_width_shows_each_question_once() {
-    // At the last row: where rows below it are empty, tmux pushes what it breaks out of the screen.
+    // The question is in the last row: if rows below it were empty, tmux would push broken rows off
+    // the screen.
     let terminal = asks_in(100, 4);
     terminal.keys(&["Enter"; 5]);
     terminal.until_shows("max-backlog [auto]:");
@@ -82,7 +83,7 @@ fn a_terminal_that_changes_its_width_shows_each_question_once() {
         terminal.resize(columns);
         terminal.types(key);
         let screen = terminal.until_shown(key, |screen| screen.ends_with(key));
-        // Below the last answer there is nothing but its row. Its label may be cut.
+        // Below the last answer there is only the row of this question, whose label may be cut.
         let whole = unbroken(&screen);
         let row = whole.rsplit("poisson): uniform").next().expect("all that follows");
         assert!(row.starts_with("max-bac") && row.len() <= columns as usize, "{screen}");

@@ -1,4 +1,5 @@
-//! Workers that get the protocol wrong: named and killed, while the others go on to their end.
+//! Tests of workers that break the protocol: they are named and killed, while the others go on to
+//! their end.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ fn impostor(wrong: &str, line: &str) -> Ended {
     ended
 }
 
-/// The error of a run in which worker 1 gets something wrong, and nothing is lost of worker 0.
+/// Runs a benchmark whose worker 1 breaks the protocol, checks that worker 0 ends well, and returns
+/// the error.
 #[track_caller]
 fn error(wrong: &str, line: &str) -> String {
     let ended = impostor(wrong, line);
@@ -27,14 +29,15 @@ fn error(wrong: &str, line: &str) -> String {
 #[test]
 fn an_impostor_that_gets_nothing_wrong_is_a_worker() {
     let summary = impostor("nothing", "--max-failed 100%").summary();
-    // Its account is that it found no time for any cycle.
+    // The impostor reports all its cycles as unstarted.
     assert_eq!((summary.cycles.completed, summary.cycles.unstarted), (30, 30));
     assert_ne!(summary.verdict, "error");
 }
 
 #[test]
 fn a_command_that_no_socket_takes_at_once_arrives() {
-    // This worker says nothing before it has read all of it: nothing else wakes the primary.
+    // This worker sends nothing before it has read the whole command, so that only a writable
+    // socket can wake the primary.
     let summary = impostor("large", "--max-failed 100%").summary();
     assert_eq!((summary.cycles.completed, summary.cycles.unstarted), (30, 30));
 }
@@ -99,7 +102,7 @@ fn a_worker_that_never_gives_its_account_misses_the_drain_deadline() {
 fn a_worker_that_lies_about_its_cycles_is_found_out() {
     let ended = impostor("lies", "");
     assert_says(&ended.error(), &["worker 1 (pid ", "does not add up", "30"]);
-    // What it claims to have completed and never sent is not believed.
+    // Cycles that it claims to have completed, but never sent values of, count as lost.
     assert_eq!((ended.summary().cycles.completed, ended.summary().cycles.lost), (30, 30));
 }
 

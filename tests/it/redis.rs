@@ -1,4 +1,5 @@
-//! The race: counters in Redis, and `after` hooks that disconnect. Exact, every time.
+//! Tests of the race between cycles that count in Redis and `after` hooks that disconnect: the
+//! counts are exact, every time.
 
 use std::time::Duration;
 
@@ -7,11 +8,11 @@ use nix::sys::signal::Signal;
 
 use crate::support::{Benchmark, INCR, Redis, assert_says, benchmark, until};
 
-/// Short runs of each kind: 50 in all.
+/// The number of short runs that go to their end; with those that are stopped, 50 in all.
 const FULL_RUNS: u64 = 20;
 const STOPPED_RUNS: u64 = 30;
 
-/// 4 workers, 10,000 cycles a second, each of which counts.
+/// A benchmark of 4 workers and 10,000 cycles per second; each cycle increments the counter.
 fn incr(redis: &Redis, key: &str) -> Benchmark {
     let line = format!(
         "-P url={} -P key={key} --workers 4 --on-backlog queue --in-flight 32 --quiet",
@@ -62,10 +63,10 @@ fn every_cycle_of_a_run_that_is_stopped_is_counted_once() {
     }
 }
 
-/// When a round is stopped: the same in every run of the test, and spread over 150 ms, which holds
-/// the warm-up's end.
+/// Returns the time after which a round is stopped. It is the same in every run of the test, and
+/// the rounds are spread over 150 ms, which include the warm-up's end.
 fn moment(round: u64) -> Duration {
-    // The golden ratio's multiples are spread evenly, however many there are.
+    // Any number of multiples of the golden ratio is spread evenly.
     let spread = (round as f64 * 0.618_033_988_75).fract();
     Duration::from_millis(150).mul_f64(spread)
 }

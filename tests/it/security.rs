@@ -1,5 +1,5 @@
-//! What a run shows to others: no socket that anyone could connect to, no folder that anyone could
-//! read, and no password of a URL.
+//! Tests of what a run exposes to others: no socket that anyone can connect to, no folder that
+//! anyone can read, and no password of a URL.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -7,14 +7,14 @@ use std::path::Path;
 
 use crate::support::{Ended, MISBEHAVES, assert_says, benchmark, processes_of};
 
-/// In no text but for the places that a test puts it to.
+/// The password in the URLs of these tests: a word that occurs nowhere else.
 const SECRET: &str = "hunter2";
-/// The tables of sockets whose peers may be anyone.
+/// The kernel's tables of sockets that any peer may reach.
 const NETWORK: [&str; 7] = ["tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet"];
-/// Of a Unix socket that listens (`__SO_ACCEPTCON`), in its flags.
+/// The flag of a Unix socket that listens (`__SO_ACCEPTCON`).
 const LISTENS: u64 = 0x1_0000;
 
-/// The sockets that a process has, by their numbers.
+/// Returns the inode numbers of a process's sockets.
 fn sockets_of(pid: u32) -> Vec<u64> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let links = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -25,7 +25,7 @@ fn sockets_of(pid: u32) -> Vec<u64> {
     links.filter_map(|link| number(&link)).collect()
 }
 
-/// The rows of a table of sockets, as words.
+/// Reads the rows of a table of sockets, split into words.
 fn table(name: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
@@ -40,7 +40,7 @@ fn a_run_has_no_socket_that_anyone_could_connect_to() {
     let processes = processes_of(running.pid);
     let sockets: BTreeSet<u64> =
         processes.iter().flat_map(|process| sockets_of(*process)).collect();
-    // A bus for each worker, at both of its ends.
+    // Each worker has a bus with two ends.
     assert!(processes.len() == 3 && sockets.len() >= 4, "{processes:?} {sockets:?}");
     let is_ours = |word: &String| word.parse().is_ok_and(|number| sockets.contains(&number));
     for name in NETWORK {
@@ -59,7 +59,7 @@ fn a_run_has_no_socket_that_anyone_could_connect_to() {
 
 #[test]
 fn a_runs_folder_is_its_owners_alone() {
-    // The folder that is named, and the one that is not.
+    // One run names its folder; the other uses the default.
     let named = benchmark(MISBEHAVES).run();
     let unnamed = benchmark(MISBEHAVES).launched_by("env --unset=DYNO_OUT").run();
     for (ended, path) in [(named, "out"), (unnamed, "dyno-runs/misbehaves/latest")] {
@@ -70,7 +70,7 @@ fn a_runs_folder_is_its_owners_alone() {
     }
 }
 
-/// The text of every file that a run left.
+/// Returns the names and the text of all files that a run left.
 fn files(folder: &Path) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -94,7 +94,8 @@ fn assert_shows_no_secret(ended: &Ended) {
     }
 }
 
-/// Where `url` and `REDIS_URL` have a password, and the log goes to a file too.
+/// Runs a benchmark whose parameter `url` and variable `REDIS_URL` have a password, with one more
+/// log file.
 fn quoting(line: &str) -> Ended {
     let url = format!("redis://user:{SECRET}@127.0.0.1:1/0");
     let run = benchmark(MISBEHAVES).args(line).args(&format!("-P url={url} --log-file more.jsonl"));
@@ -137,7 +138,7 @@ fn no_password_of_a_url_is_in_a_refusal() {
         format!("--rate {url}"),
         format!("--arrivals {url}"),
         format!("--typo {url}"),
-        // No file can be made there.
+        // No file can be made at this path.
         format!("--log-file /proc/{url}"),
     ] {
         let ended = benchmark(MISBEHAVES).args(&line).run();

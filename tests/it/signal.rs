@@ -1,4 +1,4 @@
-//! Signals to the primary: the first one drains, the second one kills, Ctrl-Z pauses.
+//! Tests of signals to the primary: the first one drains, the second one kills, Ctrl-Z pauses.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A run of 20 s in which cycles run by now.
+/// Starts a run of 20 s, and waits until it runs cycles.
 #[track_caller]
 fn long_run() -> Running {
     let running = benchmark(MISBEHAVES).args("--duration 20s").logged().start();
@@ -33,7 +33,7 @@ fn the_first_signal_drains_and_leaves_a_partial_report_with_exact_numbers() {
         let ended = running.end();
         let summary = ended.verdict(code, "interrupted");
         assert_says(&summary.reasons[0], &[signal.as_str(), "ended the run", "of 20s"]);
-        // As many cycles as the task wrote down, and not one more.
+        // Exactly the cycles that the task logged.
         let cycles = summary.cycles;
         assert_eq!(cycles.completed as usize, ended.log.matches(" cycle ").count(), "{signal}");
         assert_eq!((cycles.failed, cycles.abandoned, cycles.lost), (0, 0, 0));
@@ -56,7 +56,7 @@ fn the_second_signal_kills_everything_within_a_second() {
     assert!(code == Some(130) || code == Some(143), "the first to be read counts: {ended:#?}");
     let summary = ended.summary();
     assert_eq!(summary.verdict, "interrupted");
-    // Nothing had come from cycles that hang: what they were is said.
+    // Cycles that hang have reported nothing, so that all of them are counted as lost.
     assert_eq!(summary.cycles.completed, 0);
     assert_eq!(summary.cycles.lost, summary.cycles.issued);
     assert_eq!(ended.log.matches("worker 0 after").count(), 0);
@@ -91,13 +91,13 @@ fn a_signal_while_workers_start_ends_them_within_a_second() {
 
 #[test]
 fn a_signal_at_any_moment_of_the_start_leaves_nothing() {
-    // Each of these lines is written at another moment between the first spawn and the first cycle.
+    // Each of these lines marks a different moment between the first spawn and the first cycle.
     for moment in ["primary before", "worker 0 before", "worker 1 before", " cycle 0"] {
         let running = benchmark(MISBEHAVES).args("--duration 20s").logged().start();
         running.until_log(moment);
         running.signal(Signal::SIGTERM);
         let ended = running.end();
-        // Before the run begins, the signal's default is what happens.
+        // Before the run begins, the signal has its default effect.
         if ended.status.code().is_some() {
             ended.verdict(143, "interrupted");
         }
@@ -131,7 +131,7 @@ fn the_first_signal_after_the_run_is_held_back_and_the_second_is_not() {
     let running = benchmark(MISBEHAVES).args(line).logged().start();
     running.until_log("primary after");
     running.signal(Signal::SIGINT);
-    // The hook never ends, and there may be a result to write after it.
+    // The hook never ends, but dyno can't know that, and there may be a result to write after it.
     until("the first is taken", 5 * SECOND, || !is_pending(running.pid, Signal::SIGINT));
     assert_eq!(state_of(running.pid), State::Alive);
     running.signal(Signal::SIGINT);
@@ -139,7 +139,7 @@ fn the_first_signal_after_the_run_is_held_back_and_the_second_is_not() {
     assert_eq!(ended.status.signal(), Some(Signal::SIGINT as i32), "{ended:#?}");
 }
 
-/// Whether a signal waits to be delivered to a process.
+/// Returns `true` if a signal waits to be delivered to a process.
 fn is_pending(pid: u32, signal: Signal) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let masks = status.lines().filter_map(|line| line.strip_prefix("ShdPnd:"));
@@ -209,7 +209,7 @@ fn a_storm_of_signals_that_mean_nothing_harms_nothing() {
     running.until_log(" cycle 5");
     let workers = running.workers();
     for _ in 0..500 {
-        // Neither is handled: they do nothing but wake what sleeps in the kernel.
+        // Neither signal is handled: they only interrupt system calls that wait.
         for pid in workers.iter().chain([&running.pid]) {
             crate::support::send(*pid, Signal::SIGWINCH);
             crate::support::send(*pid, Signal::SIGCONT);

@@ -1,13 +1,14 @@
-//! What the harness does for each cycle once a run goes its even way.
+//! The test that the harness allocates nothing for a cycle in steady state.
 
 use crate::support::{ALLOCATES, benchmark};
 
-/// What may grow once in thousands of cycles, such as the runtime's list of who has yielded to it: on
-/// a busy machine that happens for the first time in the window.
+/// The largest difference in allocations between two cycles that is allowed. A list such as the
+/// runtime's list of tasks that have yielded may grow once in thousands of cycles: on a busy
+/// machine, for the first time in the window.
 const GROWN_MAX: u64 = 8;
 
-/// Of the loop's own thread, on which cycles run: with the sample of `cpu` and `rss` in it, which is
-/// taken once a second.
+/// Counts the allocations of the loop's thread, which runs the cycles. They include those of the
+/// sample of `cpu` and `rss`, which is taken once a second.
 #[test]
 fn a_cycle_in_steady_state_allocates_nothing() {
     for line in [

@@ -1,6 +1,8 @@
-//! Starts benchmarks, waits for what they do, and checks what they leave behind.
+//! The tools of the tests: they start benchmarks, wait for events, and check what a run leaves
+//! behind.
 //!
-//! Nothing here waits without a deadline, and nothing is taken for done because some time passed.
+//! Nothing here waits without a deadline, and nothing is assumed to be done because some time has
+//! passed.
 
 mod invariants;
 mod server;
@@ -34,21 +36,22 @@ pub(crate) const ALLOCATES: &str = env!("CARGO_BIN_EXE_allocates");
 pub(crate) const DRAWS: &str = env!("CARGO_BIN_EXE_draws");
 pub(crate) const INCR: &str = env!("CARGO_BIN_EXE_incr");
 
-/// No run of a test takes as long, however busy the machine is.
+/// The longest wait; no run of a test takes this long, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// Between two looks at what can't be waited for.
+/// The time between two checks of a condition that can't be waited for.
 const POLL_PERIOD: Duration = Duration::from_millis(2);
 
 /// Waits until `condition` holds.
 ///
 /// # Panics
-/// If it does not within the deadline.
+/// If the condition does not hold within the deadline.
 #[track_caller]
 pub(crate) fn until(what: &str, deadline: Duration, mut condition: impl FnMut() -> bool) {
     let end = clock::now() + deadline;
     while !condition() {
         assert!(clock::now() < end, "not within {deadline:?}: {what}");
-        // Nobody unparks this thread: it is how one looks again without taking a core.
+        // Nobody unparks this thread: parking with a timeout is a way to check again without taking
+        // a core.
         std::thread::park_timeout(POLL_PERIOD);
     }
 }
@@ -58,14 +61,14 @@ pub(crate) struct Benchmark {
     program: &'static str,
     words: Vec<String>,
     variables: BTreeMap<String, String>,
-    /// What starts the program, if not the test.
+    /// The command that starts the program; empty if the test starts it directly.
     launcher: Vec<String>,
     stdout: Stdio,
     folder: TempDir,
 }
 
-/// A benchmark that measures 300 ms without a warm-up on two workers, unless told otherwise, and
-/// prints its summary as JSON.
+/// Creates a benchmark that measures 300 ms without a warm-up on two workers, unless flags change
+/// that, and prints its summary as JSON.
 pub(crate) fn benchmark(program: &'static str) -> Benchmark {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(folder.path().join("tmp")).expect("writable");
@@ -75,7 +78,7 @@ pub(crate) fn benchmark(program: &'static str) -> Benchmark {
         ("DYNO_WORKERS", "2"),
         ("DYNO_FORMAT", "json"),
         ("DYNO_OUT", "out"),
-        // A backtrace of a panic that is meant is noise.
+        // A backtrace of an intended panic is noise.
         ("RUST_BACKTRACE", "0"),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -90,7 +93,7 @@ pub(crate) fn benchmark(program: &'static str) -> Benchmark {
 }
 
 impl Benchmark {
-    /// Flags, separated by spaces.
+    /// Adds flags, separated by spaces.
     pub(crate) fn args(mut self, line: &str) -> Self {
         self.words.extend(line.split_whitespace().map(str::to_owned));
         self
@@ -101,32 +104,31 @@ impl Benchmark {
         self
     }
 
-    /// A program that executes what follows it.
+    /// Adds a launcher: a program that executes the command after it.
     pub(crate) fn launched_by(mut self, line: &str) -> Self {
         self.launcher.extend(line.split_whitespace().map(str::to_owned));
         self
     }
 
-    /// One more word for the launcher, as it is: a shell's script.
+    /// Adds one word to the launcher without splitting it, such as a shell script.
     pub(crate) fn launched_with(mut self, word: &str) -> Self {
         self.launcher.push(word.to_owned());
         self
     }
 
-    /// Lets the task write down its hooks and cycles, for [`Running::until_log`] and
-    /// [`Ended::log`].
+    /// Lets the task log its hooks and cycles, for [`Running::until_log`] and [`Ended::log`].
     pub(crate) fn logged(self) -> Self {
         let log = format!("-P log={}", self.folder.path().join("log").display());
         self.args(&log)
     }
 
-    /// Where standard output goes, if not to the test.
+    /// Redirects standard output, which otherwise the test reads.
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.stdout = stdout.into();
         self
     }
 
-    /// Starts it as the head of a session of its own, by which its processes are known.
+    /// Starts the benchmark as the head of a new session, so that its processes can be found.
     #[track_caller]
     pub(crate) fn start(self) -> Running {
         invariants::adopt_orphans();
@@ -159,7 +161,7 @@ impl Benchmark {
         }
     }
 
-    /// Starts it and waits for its end.
+    /// Starts the benchmark and waits for its end.
     #[track_caller]
     pub(crate) fn run(self) -> Ended {
         self.start().end()
@@ -171,13 +173,13 @@ fn wait_for(mut child: Child) -> Receiver<(ExitStatus, Time)> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let status = child.wait().expect("it is our child");
-        // A test that failed has gone on without it.
+        // The receiver of a failed test is gone.
         let _unheard = sender.send((status, clock::now()));
     });
     receiver
 }
 
-/// A stream of a program, read as it comes.
+/// An output stream of a program, which a thread reads as it comes.
 #[derive(Clone, Default)]
 pub(crate) struct Heard(Arc<(Mutex<Stream>, Condvar)>);
 
@@ -212,7 +214,7 @@ impl Heard {
         String::from_utf8_lossy(&stream.bytes).into_owned()
     }
 
-    /// Waits until the stream satisfies `condition`; whether it does.
+    /// Waits until the stream satisfies `condition`; returns `false` at the deadline.
     fn wait(&self, deadline: Duration, condition: impl Fn(&str, bool) -> bool) -> bool {
         let stream = self.0.0.lock().expect("no reader panics");
         let waiting = |stream: &mut Stream| {
@@ -224,7 +226,7 @@ impl Heard {
     }
 }
 
-/// A benchmark that runs.
+/// A benchmark that is running.
 pub(crate) struct Running {
     pub(crate) pid: u32,
     begun: Time,
@@ -236,14 +238,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Waits until it has said this on standard error, which has the workers' output too.
+    /// Waits until standard error, which has the workers' output too, contains this text.
     #[track_caller]
     pub(crate) fn until_said(&self, text: &str) {
         let said = self.stderr.wait(DEADLINE, |stderr, _| stderr.contains(text));
         assert!(said, "`{text}` was not said: {}", self.stderr.text());
     }
 
-    /// Waits until the task has written this down.
+    /// Waits until the task's log contains this text.
     #[track_caller]
     pub(crate) fn until_log(&self, text: &str) {
         let log = self.folder.path().join("log");
@@ -255,24 +257,24 @@ impl Running {
         send(self.pid, signal);
     }
 
-    /// The processes of its workers, as they are now.
+    /// Returns the ids of the worker processes that exist now.
     pub(crate) fn workers(&self) -> Vec<u32> {
         invariants::children_of(self.pid)
     }
 
-    /// Waits until it has so many workers.
+    /// Waits until there are `count` workers, and returns their process ids.
     #[track_caller]
     pub(crate) fn until_workers(&self, count: usize) -> Vec<u32> {
         until("workers", DEADLINE, || self.workers().len() == count);
         self.workers()
     }
 
-    /// Where its files are, for as long as this is kept.
+    /// Returns the folder of its files, which exists as long as this value.
     pub(crate) fn folder(&self) -> Arc<TempDir> {
         Arc::clone(&self.folder)
     }
 
-    /// Waits for its end, and checks what every end has to be like.
+    /// Waits for its end, and checks the invariants of every run's end.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ended {
         let (status, at) = self.until_ended();
@@ -280,7 +282,7 @@ impl Running {
         self.told(status, at)
     }
 
-    /// Kills it by SIGKILL, and waits until all of its processes are gone; how long that took.
+    /// Kills it by SIGKILL, and waits until all its processes are gone. Returns how long that took.
     #[track_caller]
     pub(crate) fn kill(mut self, deadline: Duration) -> Duration {
         let begun = clock::now();
@@ -302,7 +304,7 @@ impl Running {
     #[track_caller]
     fn told(&self, status: ExitStatus, at: Time) -> Ended {
         for stream in [&self.stdout, &self.stderr] {
-            // What no test hears is over from the start.
+            // A stream that was redirected has no reading thread, and is over from the start.
             let over = Arc::strong_count(&stream.0) == 1 || stream.wait(DEADLINE, |_, over| over);
             assert!(over, "somebody holds its output open: {}", self.stderr.text());
         }
@@ -321,7 +323,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Of a test that failed; one that is reaped is no longer ours to signal.
+        // Only a failed test leaves a process to kill. After it is reaped, its id may belong to
+        // another process.
         if !self.reaped {
             send(self.pid, Signal::SIGKILL);
         }
@@ -329,30 +332,30 @@ impl Drop for Running {
 }
 
 pub(crate) fn send(pid: u32, signal: Signal) {
-    // One that has ended is what a signal is for, too.
+    // It is fine if the process has ended already.
     let _gone = kill(Pid::from_raw(pid.cast_signed()), signal);
 }
 
-/// What a benchmark left: its exit and its words.
+/// The results of a benchmark: its exit status, its output and its files.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) elapsed: Duration,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// What the task wrote down.
+    /// The log that the task wrote; empty without [`Benchmark::logged`].
     pub(crate) log: String,
     folder: Arc<TempDir>,
 }
 
 impl Ended {
-    /// The summary on standard output; checks it against its schema, and its sums.
+    /// Returns the summary on standard output, after a check of its schema and its sums.
     #[track_caller]
     pub(crate) fn summary(&self) -> Summary {
         invariants::check_summary(self)
     }
 
-    /// The summary of a run with this exit code and verdict.
+    /// Returns the summary, after a check that the run has this exit code and verdict.
     #[track_caller]
     pub(crate) fn verdict(&self, code: i32, verdict: &str) -> Summary {
         assert_eq!(self.status.code(), Some(code), "{self:#?}");
@@ -361,18 +364,18 @@ impl Ended {
         summary
     }
 
-    /// The first reason of a run that is an error.
+    /// Returns the first reason of a run, after a check that its verdict is `error`.
     #[track_caller]
     pub(crate) fn error(&self) -> String {
         let summary = self.verdict(5, "error");
         let reason = summary.reasons.first().expect("a reason").clone();
-        // How many more workers met the same is known only in the end.
+        // The number of other workers with the same error is known only after the run.
         let said = reason.split(" (and ").next().unwrap_or_default();
         assert!(self.stderr.contains(said), "said as it happened: {self:#?}");
         reason
     }
 
-    /// The one line of a refusal, before which nothing was started.
+    /// Returns the only line of a refusal, after a check that nothing was started.
     #[track_caller]
     pub(crate) fn refusal(&self) -> &str {
         assert_eq!(self.status.code(), Some(2), "{self:#?}");
@@ -383,24 +386,24 @@ impl Ended {
         line.strip_prefix("error: ").expect("an error")
     }
 
-    /// Where a file is that it left.
+    /// Returns the path of a file in the benchmark's folder.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
-    /// A file that it left.
+    /// Reads a file that the benchmark left.
     #[track_caller]
     pub(crate) fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path(path)).expect("it was left")
     }
 
-    /// How many lines of the log begin so.
+    /// Counts the lines of the log that begin with this text.
     pub(crate) fn logged(&self, beginning: &str) -> usize {
         self.log.lines().filter(|line| line.starts_with(beginning)).count()
     }
 }
 
-/// `text` has all of `parts`, in their order.
+/// Asserts that `text` contains all of `parts`, in their order.
 #[track_caller]
 pub(crate) fn assert_says(text: &str, parts: &[&str]) {
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Every verdict, from a real run: each says why, in a sentence with numbers.
+//! Tests of every verdict, from real runs: each gives its reason in a sentence with numbers.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ fn sustained_says_what_was_held() {
     let summary = benchmark(BEHAVES).run().verdict(0, "sustained");
     let parts = ["60 cycles came due at 200/s over 300ms", "all completed", "stayed bounded"];
     assert_says(&summary.reasons[0], &parts);
-    // The least and the most that a cycle at the window's edge makes of it.
+    // The range allows for cycles at the window's edge, which may end outside of it.
     assert!((193.0..=200.0).contains(&summary.rate.delivered), "{summary:#?}");
 }
 
 #[test]
 fn twice_the_capacity_is_unsustained_every_time() {
     for _ in 0..5 {
-        // 4 ms for each cycle is 250 a second at most for one worker.
+        // With 4 ms for each cycle, one worker can do 250 per second at most.
         let line = "-P how=spin -P us=4000 --workers 1 --rate 500 --duration 500ms";
         let ended = benchmark(BEHAVES).args(line).run();
         assert_says(&ended.verdict(1, "unsustained").reasons[0], &["the backlog"]);
@@ -38,7 +38,7 @@ fn a_cpu_bound_overload_of_all_processors_is_unsustained_and_not_invalid() {
 fn slow_async_cycles_are_no_backlog_problem() {
     let line = "-P how=sleep -P us=200000 --rate 200 --warmup 400ms --duration 1s";
     let summary = benchmark(BEHAVES).args(line).run().verdict(0, "sustained");
-    // Little's law: 200 a second for 200 ms each are 40 at a time.
+    // By Little's law, 200 cycles per second of 200 ms each are 40 at a time.
     assert!((35..=60).contains(&summary.backlog.running_end), "{summary:#?}");
 }
 
@@ -57,7 +57,7 @@ fn a_primary_that_stalls_past_its_leases_is_invalid() {
     running.until_said("first cycle");
     running.signal(Signal::SIGSTOP);
     let stopped = clock::now();
-    // A lease lasts a second: it takes more than that to miss one.
+    // A lease lasts a second, so that only a longer stall misses one.
     until("leases end", Duration::from_secs(5), || {
         clock::now() - stopped > Duration::from_millis(1_600)
     });
@@ -65,7 +65,7 @@ fn a_primary_that_stalls_past_its_leases_is_invalid() {
     let summary = running.end().verdict(4, "invalid");
     assert_says(&summary.reasons[0], &["came due before the primary had leased them"]);
     assert!(summary.harness.unleased > 0, "{summary:#?}");
-    // They were run all the same, late.
+    // The unleased cycles were run nevertheless, only late.
     assert_eq!(summary.cycles.completed, summary.cycles.issued);
     assert_eq!(summary.cycles.issued, 600);
 }

@@ -1,14 +1,16 @@
-//! A workspace of somebody else, whose xtask drives benchmarks by `.run()`: built and run.
+//! The test of a separate workspace, like a user's, whose xtask runs benchmarks by `.run()`: it is
+//! built and run.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The workspace, as a person would find it.
+/// The path of the workspace, as a person would find it.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/workspace");
-/// Where its manifests say that dyno is, from their own folders.
+/// The path of dyno in its manifests, relative to their folders.
 const DYNO: &str = "../../../crates/dyno";
 
-/// Copies what git has of a folder: neither a lock file nor what was built, if a person did so.
+/// Copies the files of a folder that git tracks: without a lock file and a target folder, which are
+/// there if a person has built it.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("writable");
     for entry in from.read_dir().expect("a folder") {
@@ -25,7 +27,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Does what its `cargo xtask` does, but for `--release`: what these tests compiled is used again.
+/// Runs the command behind its `cargo xtask`, but without `--release`, so that the build of these
+/// tests is used again.
 fn xtask(folder: &Path, words: &[&str]) -> Output {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--package", "index-xtask", "--"]).args(words);
@@ -44,7 +47,7 @@ fn xtask(folder: &Path, words: &[&str]) -> Output {
 fn an_xtask_drives_several_benchmarks_at_several_rates_into_one_table() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     copy(Path::new(WORKSPACE), folder.path());
-    // The versions that are here already: nothing is fetched for a test.
+    // The lock file of this repository, so that no other version has to be fetched for a test.
     let lock = PathBuf::from(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock");
     std::fs::copy(lock, folder.path().join("Cargo.lock")).expect("a lock file");
 
@@ -52,7 +55,7 @@ fn an_xtask_drives_several_benchmarks_at_several_rates_into_one_table() {
     let table = String::from_utf8_lossy(&ended.stdout);
     let mut rows = Vec::new();
     let mut all_sustained = true;
-    // A reason is indented.
+    // Indented lines are reasons, not rows.
     for row in table.lines().skip(1).filter(|row| !row.starts_with(' ')) {
         let cells: Vec<_> = row.split_whitespace().collect();
         let delivered: f64 = cells[2].parse().expect("a number");
@@ -62,7 +65,7 @@ fn an_xtask_drives_several_benchmarks_at_several_rates_into_one_table() {
     }
     let all = [("build", "50"), ("build", "200"), ("count", "50"), ("count", "200")];
     assert_eq!(rows, all, "{ended:?}");
-    // Whether they are depends on what else the machine has to do.
+    // On a busy machine, some may not be sustained.
     assert_eq!(ended.status.code(), Some(i32::from(!all_sustained)), "{ended:?}");
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
 

@@ -1,5 +1,5 @@
-# Reads the histogram log that is named, by the package `hdrh`, which knows nothing of dyno, and
-# prints for each of its tags what all of its intervals are together, as one object of JSON.
+# An independent reader of histogram logs: reads the log named on the command line with the package
+# `hdrh`, which knows nothing of dyno, merges the intervals of each tag, and prints one JSON object.
 
 import json
 import sys
@@ -11,13 +11,13 @@ QUANTILES = {"p50": (1, 2), "p90": (9, 10), "p99": (99, 100), "p999": (999, 1000
 
 
 def empty():
-    # As wide as the values that dyno records: whole numbers of 62 bits, to three digits.
+    # The range of values that dyno records: whole numbers of 62 bits, to three digits.
     return HdrHistogram(1, 2**62, 3)
 
 
 def quantile(histogram, numerator, denominator):
-    # The package takes the nearest rank where the log's other readers take the one above, so that
-    # it is asked for a rank, of which nothing is to be rounded.
+    # The package rounds to the nearest rank, where other readers of such logs round up. So it gets
+    # the percentile of a whole rank, which leaves nothing to round.
     count = histogram.get_total_count()
     rank = -(-count * numerator // denominator)
     return histogram.get_value_at_percentile(100 * rank / count)

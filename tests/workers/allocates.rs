@@ -1,5 +1,5 @@
-//! Breaks nothing: each cycle records, as `allocations`, how often the thread that runs it has
-//! allocated so far, which is the worker's loop.
+//! Breaks nothing: each cycle records, as `allocations`, the number of allocations so far on its
+//! thread, which is that of the worker's loop.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// Cycles are suspended once, and woken.
+    /// Each cycle is suspended once and woken at once.
     suspend: bool,
 }
 
@@ -35,13 +35,13 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, with a count for each thread.
+/// The system's allocator, with a count of allocations for each thread.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: all is passed on to the system's allocator as it came. The count is in a constant
+// SAFETY: every call is passed on unchanged to the system's allocator. The count is in a constant
 // thread-local without a destructor, which neither allocates nor ends before its thread does.
 #[expect(unsafe_code, reason = "an allocator can't be written without")]
 unsafe impl GlobalAlloc for Counting {

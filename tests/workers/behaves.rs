@@ -1,7 +1,8 @@
-//! Breaks nothing: a task that takes as long as it is told, in the way that it is told.
+//! Breaks nothing: a task whose duration is set by `-P us=…`, and its way of spending it by
+//! `-P how=…`.
 //!
-//! Each worker says `first cycle` on its standard output when that begins, so that a test can wait
-//! for it.
+//! Each worker prints `first cycle` on standard output when that cycle begins, so that a test can
+//! wait for it.
 
 #![expect(clippy::print_stdout, reason = "what a worker prints is part of what is tested")]
 
@@ -14,29 +15,29 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot::{Sender, channel};
 
-/// How a cycle spends its time.
+/// The way a cycle spends its time.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum How {
-    /// Not at all.
+    /// It returns at once.
     Nothing,
-    /// Asleep, so that others go on.
+    /// It sleeps, so that other cycles go on.
     Sleep,
-    /// The same in a task of its own, which holds what can't leave the loop's thread.
+    /// It sleeps in a spawned task, which holds a value that can't leave the loop's thread.
     SleepInTask,
-    /// Busy, so that none goes on.
+    /// It is busy, so that no other cycle goes on.
     Spin,
-    /// Busy, and then waiting for another task's answer. How many cycles begin while a timer of a
-    /// millisecond should fire is recorded as `late`.
+    /// It is busy, and then waits for another task's answer. The metric `late` records the number
+    /// of cycles that begin until a timer of a millisecond fires.
     Ask,
-    /// Busy in the first cycle of each worker, and not at all in the others.
+    /// The first cycle of each worker is busy; the others return at once.
     SpinOnce,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Parameters {
     how: How,
-    /// For how long.
+    /// The time that a cycle spends, in microseconds.
     us: u64,
 }
 
@@ -93,7 +94,7 @@ impl dyno::Task for Behaves {
 
 async fn answer(mut questions: UnboundedReceiver<Sender<()>>) {
     while let Some(asker) = questions.recv().await {
-        // One that has gone wants no answer.
+        // A cycle that is gone needs no answer.
         let _heard = asker.send(());
     }
 }

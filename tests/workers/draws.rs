@@ -1,6 +1,6 @@
-//! Breaks the view: what its `on_tick` draws is wider than most terminals, or it panics.
+//! Breaks the view: its `on_tick` draws lines wider than most terminals, or panics.
 //!
-//! `DRAWS=panic` makes it panic at once, and `DRAWS=panic-later` once something is drawn.
+//! `DRAWS=panic` makes it panic at once, and `DRAWS=panic-later` after it has drawn something.
 
 struct Draws;
 
@@ -14,7 +14,7 @@ impl dyno::Task for Draws {
     }
 }
 
-/// Ticks before it panics: something is drawn by then.
+/// The number of ticks before it panics: enough for something to be drawn.
 const TICKS: u32 = 3;
 
 fn main() -> dyno::Outcome {

@@ -1,7 +1,7 @@
-//! Breaks the protocol: in its worker 1 it speaks the bus by hand and gets one thing wrong, as the
-//! variable `IMPOSTOR` says. Its other workers are true.
+//! Breaks the protocol: worker 1 speaks the bus by hand and does one thing wrong, which the
+//! variable `IMPOSTOR` names. Its other workers are real ones.
 //!
-//! What it does right, it does as a worker that never finds the time for a cycle.
+//! Apart from that, it acts as a worker that never finds the time for a cycle.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -16,30 +16,30 @@ use dyno_bus::value::Unit;
 use dyno_bus::{Cursor, Link, Received, Time, clock};
 use serde::{Deserialize, Serialize};
 
-/// What it gets wrong.
+/// The one thing that worker 1 does wrong.
 #[derive(Clone, Copy, PartialEq)]
 enum Wrong {
-    /// Nothing.
+    /// It does nothing wrong.
     Nothing,
-    /// It never says `Hello`.
+    /// It never sends `Hello`.
     Silent,
-    /// It dies before it has said `Hello`.
+    /// It dies before it has sent `Hello`.
     Dies,
-    /// It speaks another version.
+    /// It claims another version of the protocol.
     Version,
-    /// It says the nonce of another run.
+    /// It sends the nonce of another run.
     Nonce,
-    /// It says that it is worker 0.
+    /// It claims to be worker 0.
     Index,
-    /// It says `Hello` twice.
+    /// It sends `Hello` twice.
     Twice,
-    /// It says `Ready` before `Hello`.
+    /// It sends `Ready` before `Hello`.
     Early,
     /// It closes the bus and lives on.
     Closes,
-    /// It never gives its account.
+    /// It never sends its account.
     Owes,
-    /// Its account says that it completed all cycles, of which it sent none.
+    /// Its account claims that all cycles completed, but it has sent no values of them.
     Lies,
     /// Its account leaves out the cycles that it did not run.
     Forgets,
@@ -51,7 +51,7 @@ enum Wrong {
     Undeclared,
     /// It declares a metric with a name that is too long.
     LongName,
-    /// It says `Bye` without an account.
+    /// It sends `Bye` without an account.
     ByeEarly,
     /// It dies between its account and `Bye`.
     DiesLate,
@@ -87,11 +87,13 @@ const WRONGS: [(&str, Wrong); 22] = [
     ("exits-7", Wrong::Exits7),
     ("floods", Wrong::Floods),
 ];
-/// Nothing is wrong, and what it is told at first is more than a socket takes at once.
+/// The name of a variant of [`Wrong::Nothing`] whose first command is larger than a socket takes at
+/// once.
 const LARGE: &str = "large";
-/// Four times what a socket takes, and not more than a message may have.
+/// The size of the large parameter in bytes: four times what a socket takes, and within the limit
+/// of a message.
 const BALLAST: usize = 900_000;
-/// Notices of one flood: some megabytes.
+/// The number of notices in a flood, which make up some megabytes.
 const FLOOD: usize = 50_000;
 
 fn main() -> dyno::Outcome {
@@ -103,7 +105,7 @@ fn main() -> dyno::Outcome {
         let nonce = u64::from_str_radix(nonce, 16).expect("a nonce");
         match Impostor::new(wrong, nonce).run() {
             Ok(()) => exit(0),
-            // The primary has killed or left it.
+            // The primary has killed the impostor or closed the bus.
             Err(_gone) => exit(9),
         }
     }
@@ -130,7 +132,7 @@ impl Impostor {
         Self {
             wrong,
             nonce,
-            // Left as it is: it blocks, so that reading waits.
+            // The socket stays in blocking mode, so that reading waits.
             link: Link::new(UnixStream::from(socket)),
             cursor: Cursor::new(Share { worker: 1, workers: 2 }),
             batches: 0,
@@ -156,7 +158,7 @@ impl Impostor {
                 Command::Segment(segment) => self.cursor.push(segment),
                 Command::Lease(lease) if lease.last => self.drained(lease.until)?,
                 Command::Lease(_) => {}
-                // The account of an early stop: cycles due by now were issued.
+                // At an early stop, the account covers the cycles that are due by now.
                 Command::Drain => self.drained(clock::now())?,
                 Command::Ack => return self.last_words(),
             }
@@ -220,13 +222,14 @@ impl Impostor {
         self.send(&Report::Batch(batch))
     }
 
-    /// The account: every cycle is one that found no time.
+    /// Waits for the cut and sends the account, with every cycle as unstarted unless it is to be
+    /// wrong.
     fn drained(&mut self, cut: Time) -> io::Result<()> {
         if self.wrong == Wrong::Owes {
             return Ok(());
         }
         while clock::now() < cut {
-            // Nobody unparks it: the plan's end is what it waits for.
+            // Nobody unparks this thread: it waits for the cut.
             std::thread::park_timeout(cut - clock::now());
         }
         let issued = self.cursor.pass(cut);

@@ -1,8 +1,9 @@
-//! Breaks what it can of the order of things: counts in Redis, and disconnects in `after`.
+//! Breaks the order of cycles and hooks if dyno lets it: its cycles count in Redis, and `after`
+//! disconnects.
 //!
-//! A cycle that runs after its worker's `after` has begun would meet a connection that is closed.
-//! The server is the one at `-P url=…`, the counter the one at `-P key=…`. By `-P say_every=N`, the
-//! worker that comes to a multiple of N says so.
+//! A cycle that runs after its worker's `after` has begun would meet a closed connection.
+//! `-P url=…` names the server, and `-P key=…` the counter. With `-P say_every=N`, a worker prints
+//! a line when its cycle brings the counter to a multiple of N.
 
 #![expect(clippy::print_stdout, reason = "a worker that says something")]
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 struct Parameters {
     url: String,
     key: String,
-    /// Nothing is said at 0.
+    /// The number of cycles from one printed line to the next; 0 for no lines.
     say_every: u64,
 }
 
@@ -28,7 +29,8 @@ impl dyno::Task for Incr {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
         let Parameters { url, key, say_every } = context.parameters::<Parameters>();
         let client = redis::Client::open(url.as_str())?;
-        // An answer that is late is one all the same: what Redis has counted did not fail.
+        // A late answer is still an answer: a cycle that Redis has counted must not fail by a
+        // timeout.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         Ok(Self { connection, key: key.clone(), say_every: *say_every })

@@ -1,7 +1,7 @@
-//! Breaks nothing: calls `.run()` as a library would, and tells what it finds afterwards.
+//! Breaks nothing: calls `.run()` as a library would, and prints what it finds afterwards.
 //!
-//! It runs one benchmark to know how many descriptors and threads this process has then, two at
-//! once, and one more; and says whether what it has is what it had.
+//! It runs one benchmark, and then counts the descriptors and threads of this process. It runs two
+//! benchmarks at once, and one more, and prints whether the counts are the same as before.
 
 #![expect(clippy::print_stdout, reason = "what was found is told to the test")]
 
@@ -28,11 +28,12 @@ fn main() {
     println!("before: {before:?}, after: {after:?}");
 }
 
-/// Of the signals that this process ignores, blocks and handles, those that a program uses: the C
-/// library handles one more of its own from the first thread on.
+/// The mask of the signals that programs use. It leaves out those from 32 on: the C library itself
+/// handles one of them, from the first thread on.
 const STANDARD_SIGNALS: u64 = 0x7fff_ffff;
 
-/// How many descriptors and threads this process has, and what becomes of its signals.
+/// Returns the number of descriptors and of threads of this process, and the signals that it
+/// ignores, blocks and handles.
 fn held() -> (usize, usize, Vec<u64>) {
     let count = |folder| std::fs::read_dir(folder).expect("proc").count();
     let status = std::fs::read_to_string("/proc/self/status").expect("proc");

@@ -1,8 +1,8 @@
-//! Breaks nothing: records values of its own in every way that there is.
+//! Breaks nothing: records values in every possible way.
 //!
-//! Per cycle: one value of `plain`, its size in `size`, a `block` and an `async_block` that are
-//! measured, the spans `outer` and `inner`, and one value of `aside` from each of two threads. In
-//! warm-up cycles `plain` is 1,000,000 rather than 1. Its `on_tick` counts how often it is asked.
+//! Each cycle records one value of `plain`, one of `size` in bytes, a measured `block` and
+//! `async_block`, the spans `outer` and `inner`, and one value of `aside` from each of two threads.
+//! In warm-up cycles `plain` is 1,000,000 rather than 1. The `on_tick` counts its calls.
 
 use std::sync::mpsc::{Sender, channel};
 
@@ -14,15 +14,17 @@ use tracing::instrument;
 
 #[derive(Serialize, Deserialize)]
 struct Parameters {
-    /// How long after the worker's first cycle became due the value of `plain` changes.
+    /// Milliseconds from the due time of the worker's first cycle to the change of the value of
+    /// `plain`.
     warmup_ms: u64,
-    /// A name that is recorded too, if it is not empty.
+    /// The name of one more metric that each cycle records; empty for none.
     name: String,
-    /// A value that no histogram holds is recorded too.
+    /// Each cycle also records values that no histogram can hold.
     odd: bool,
-    /// So many values are recorded too that take all the room a value can.
+    /// The number of further values that each cycle records, each of the largest encoded size.
     wide: u64,
-    /// `after` stops the primary, then records so many.
+    /// The number of such values that `after` records, after it has stopped the primary; 0 for
+    /// neither.
     wide_after: u64,
 }
 

@@ -1,9 +1,10 @@
-//! Breaks the order of declarations, if it is told to: two benchmarks in one program.
+//! Breaks the order of declarations on request: two benchmarks in one program.
 //!
-//! By the variable `SEVERAL`: `first` and `second` are declared, then run in turn; with `late`,
-//! `second` is declared only once `first` has run, and is not met by its own workers; with `inside`
-//! a benchmark is run inside an event loop, with `thread` in another thread; with `twice`, another
-//! task is declared as `first` too; with `again`, `first` is declared again for a second run.
+//! Without the variable `SEVERAL`, `first` and `second` are declared, then run in turn. With
+//! `late`, `second` is declared only after `first` has run, so that its workers don't reach it.
+//! With `inside`, a benchmark runs inside an event loop; with `thread`, in another thread. With
+//! `twice`, another task is declared as `first` too; with `again`, `first` is declared again for a
+//! second run.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what ran is told to the test")]
 

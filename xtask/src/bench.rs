@@ -1,17 +1,17 @@
-//! `cargo xtask bench`: the speed of dyno, by the suite in `benches/suite`; `cargo xtask bench
-//! truth`: what it measures against theory, by `tests/truth`.
+//! `cargo xtask bench`: dyno's speed, measured by the suite in `benches/suite`;
+//! `cargo xtask bench truth`: its measurements compared with theory, by `tests/truth`.
 //!
-//! Each is a program of its own, built optimised: its worker processes are that program again,
-//! and what dyno is compared with stays out of this tool.
+//! Each is a separate program, built optimised. Its worker processes are the same program, and this
+//! tool does not depend on the peers that dyno is compared with.
 
 use anyhow::Result;
 
 use crate::command::{self, cargo};
 
-/// The word that asks for truth rather than speed.
+/// The first argument that selects the truth program rather than the speed suite.
 const TRUTH: &str = "truth";
 
-/// What the suite is asked for; it reads them itself, and says by `--help` what it knows.
+/// Arguments for the suite, which parses them itself and lists them with `--help`.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
@@ -21,11 +21,11 @@ pub(crate) struct Arguments {
     suite: Vec<String>,
 }
 
-/// Builds what is asked for and runs it.
+/// Builds the suite or the truth program and runs it.
 ///
 /// # Errors
-/// If it can't be built, or a row could not be measured. Of the suite, a goal that is missed is a
-/// result; of the truth, a figure that is wrong is an error.
+/// If the program can't be built, or a row could not be measured. In the suite, a goal that is
+/// missed is a result, not an error; in the truth program, a wrong figure is an error.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some((TRUTH, words)) = arguments.suite.split_first().map(|(word, rest)| (&**word, rest))
     {

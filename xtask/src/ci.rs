@@ -10,17 +10,18 @@ use crate::command::{self, cargo, metadata, root, run_quietly};
 use crate::steps::Steps;
 use crate::{deny, tidy};
 
-/// How a reader of the README runs all tests: the very command is a step here.
+/// The README's command for all tests; the same command is a step here.
 const TEST: &str = "cargo xtask test";
-/// A workspace of its own, which the tests build.
+/// The manifest of a separate workspace, which the tests build.
 const SAMPLE: &str = "tests/workspace/Cargo.toml";
-/// Examples run with little more than this: enough for every part of a run to happen, and for a verdict.
+/// The flags that every example runs with: enough for every part of a run to happen, and for a
+/// verdict.
 const EXAMPLE: &str = "--duration 3s --warmup 200ms";
 
-/// Does every step.
+/// Runs every step.
 ///
 /// # Errors
-/// The first step's that fails.
+/// The error of the first step that fails.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::default();
     steps.step("format", || {
@@ -48,7 +49,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Runs the tests as the README says, after a look whether it does say so.
+/// Runs the tests by the README's command, after a check that the README does contain it.
 fn test() -> Result<()> {
     let readme = fs::read_to_string(root().join("README.md")).context("README.md can't be read")?;
     ensure!(

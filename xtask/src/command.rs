@@ -1,5 +1,5 @@
-//! Commands that the tasks start: shown as one would type them, run in the repository's root,
-//! failed by name.
+//! Commands that the tasks start. They are printed as one would type them and run in the
+//! repository's root; an error names the command that failed.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,21 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
 }
 
-/// The cargo that started this task, with a line of arguments that holds no quotes.
+/// Returns a command for the cargo that started this task. `line` is split at white space into
+/// arguments; it can't hold quotes.
 pub(crate) fn cargo(line: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(line.split_whitespace()).current_dir(root());
     command
 }
 
-/// What cargo knows of the workspace, without its dependencies.
+/// Reads cargo's metadata of the workspace, without its dependencies.
 pub(crate) fn metadata() -> anyhow::Result<Metadata> {
     let mut command = MetadataCommand::new();
     command.current_dir(root()).no_deps().exec().context("cargo metadata failed")
 }
 
-/// Shows the command, runs it, and fails unless it exits with 0.
+/// Prints the command, runs it, and fails unless it exits with 0.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let line = line(command);
     println!("$ {line}");
@@ -37,7 +38,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows the command and runs it; what it prints is shown only where it does not exit with 0.
+/// Prints the command and runs it; its output is printed only if it does not exit with 0.
 pub(crate) fn run_quietly(command: &mut Command) -> anyhow::Result<()> {
     let line = line(command);
     println!("$ {line}");
@@ -50,13 +51,13 @@ pub(crate) fn run_quietly(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a program is, by `PATH`.
+/// Looks up a program on `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// The command as one would type it.
+/// Returns the command as one would type it.
 fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());

@@ -1,5 +1,5 @@
-//! `cargo xtask coverage`: which lines the tests run, by `cargo llvm-cov`, as a report that tools
-//! read.
+//! `cargo xtask coverage`: the lines that the tests run, measured by `cargo llvm-cov`, as a report
+//! for tools.
 
 use std::fs;
 use std::process::Command;
@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 use crate::command::{self, metadata, root};
 use crate::tools;
 
-/// Pinned, as every tool that CI builds.
+/// The version of cargo-llvm-cov; pinned, as every tool that CI builds.
 const VERSION: &str = "0.9.1";
 
-/// Writes `coverage/lcov.info` into the target folder. rustup is asked for LLVM's tools where they
-/// are missing.
+/// Writes `coverage/lcov.info` into the target folder. Installs LLVM's tools by rustup if they are
+/// missing.
 ///
 /// # Errors
 /// If a test fails, or cargo-llvm-cov is not there and can't be built.

@@ -7,10 +7,11 @@ use anyhow::Result;
 use crate::command::{self, root};
 use crate::tools;
 
-/// Pinned: a new version may judge differently, and CI is not to change by itself.
+/// The version of cargo-deny; pinned, because a new version may judge differently, and CI must not
+/// change by itself.
 const VERSION: &str = "0.20.2";
 
-/// Checks all that `deny.toml` says.
+/// Checks the workspace by the rules of `deny.toml`.
 ///
 /// # Errors
 /// If a check fails, or cargo-deny is not there and can't be built.
@@ -21,7 +22,8 @@ pub(crate) fn run() -> Result<()> {
         command.args(arguments).current_dir(root());
         command
     };
-    // Without the graphs of who brought a crate twice: a page for each, and `cargo deny` shows them.
+    // Without the graphs that show why a crate occurs twice: each is a page long, and a plain
+    // `cargo deny` prints them.
     let check = ["check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
     command::run(&mut deny(&check))?;
     let fetched = deny(&["fetch", "db"]).output();

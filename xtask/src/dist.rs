@@ -1,11 +1,11 @@
-//! `cargo xtask dist`: what would be published is packaged, and built from its package. Nothing is
-//! uploaded.
+//! `cargo xtask dist`: packages all crates that are published, and builds each from its package.
+//! Nothing is uploaded.
 
 use anyhow::Result;
 
 use crate::command::{self, cargo, metadata};
 
-/// What `cargo package` is given besides.
+/// Further arguments for `cargo package`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Flags for `cargo package`, such as --allow-dirty
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut package = cargo("package --workspace");
     for member in metadata()?.packages {
-        // An empty list of registries is how cargo says `publish = false`.
+        // Cargo represents `publish = false` as an empty list of registries.
         if member.publish.is_some_and(|registries| registries.is_empty()) {
             package.args(["--exclude", member.name.as_str()]);
         }

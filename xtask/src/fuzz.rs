@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: whatever a fuzzer comes up with, fed to what reads bytes and texts of others.
+//! `cargo xtask fuzz`: feeds a fuzzer's inputs to every parser of bytes or text that may come from
+//! elsewhere.
 //!
-//! The targets are files of `tests/fuzz/targets`, which say what must hold. What is built, found and
-//! kept of them is in `target/fuzz`: a corpus that later runs start from, and every finding.
+//! The targets are the files in `tests/fuzz/targets`; each states what must hold. Builds, corpora
+//! and findings are kept in `target/fuzz`: later runs start from the corpus.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,31 +14,32 @@ use dyno_bus::{Time, clock};
 
 use crate::command::{self, find, root};
 
-/// A package of its own, which only cargo-fuzz builds.
+/// The folder of a separate package, which only cargo-fuzz builds.
 const FOLDER: &str = "tests/fuzz";
-/// libFuzzer's last words on how much it did.
+/// The start of the line on which libFuzzer reports, at its end, how often it ran the target.
 const EXECUTIONS: &str = "stat::number_of_executed_units:";
-/// How libFuzzer says where the input is at which it stopped.
+/// The text before the path of the input at which libFuzzer stopped.
 const FINDING: &str = "Test unit written to ";
-/// So much of what it said is shown at a finding: the panic's message and its trace.
+/// The number of lines of libFuzzer's output that are printed at a finding: enough for the panic's
+/// message and its trace.
 const LINES_SHOWN: usize = 60;
 
-/// What is fuzzed, and for how long.
+/// The targets to fuzz, and the time for each.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Targets by name, all unless named
     targets: Vec<String>,
-    /// How long each target runs
+    /// Seconds that each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u64,
 }
 
-/// What came of a target.
+/// The result of fuzzing one target.
 struct Fuzzed {
     target: String,
     executions: u64,
     seconds: f64,
-    /// The inputs that broke what must hold; libFuzzer stops at the first.
+    /// Paths of the inputs that broke an invariant; libFuzzer stops at the first.
     findings: Vec<PathBuf>,
 }
 
@@ -65,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// All targets, in order.
+/// Lists the names of all targets, in order.
 fn targets() -> Result<Vec<String>> {
     let folder = root().join(FOLDER).join("targets");
     let unreadable = || format!("{} can't be read", folder.display());
@@ -78,7 +80,7 @@ fn targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The targets that were asked for, in the order asked.
+/// Returns the requested targets in the order of the command line, or all targets if none is named.
 fn chosen(asked: &[String], known: &[String]) -> Result<Vec<String>> {
     if let Some(unknown) = asked.iter().find(|name| !known.contains(name)) {
         bail!("there is no fuzz target `{unknown}`; there are {}", known.join(", "));
@@ -86,8 +88,8 @@ fn chosen(asked: &[String], known: &[String]) -> Result<Vec<String>> {
     Ok(if asked.is_empty() { known } else { asked }.to_vec())
 }
 
-/// What fuzzing needs beside the toolchain of everything else. Both are large, so that they are
-/// asked for rather than installed unasked.
+/// Checks for a nightly toolchain and cargo-fuzz, which nothing else needs. Both are large, so that
+/// the error tells how to install them, and nothing is installed unasked.
 fn ensure_tools() -> Result<()> {
     ensure!(find("rustup").is_some(), "fuzzing needs rustup, for a nightly toolchain beside yours");
     let nightly = Command::new("rustup").args(["run", "nightly", "rustc", "--version"]).output();
@@ -102,7 +104,7 @@ fn ensure_tools() -> Result<()> {
     Ok(())
 }
 
-/// One target.
+/// Fuzzes one target for `seconds`.
 fn fuzz(target: String, seconds: u64) -> Result<Fuzzed> {
     let folder = folder();
     let corpus = folder.join("corpus").join(&target);
@@ -131,17 +133,19 @@ fn fuzz(target: String, seconds: u64) -> Result<Fuzzed> {
 fn cargo_fuzz(arguments: &[&str]) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo", "fuzz"]).args(arguments).current_dir(root());
-    // Else cargo would go on with the one that started this task, which is no nightly.
+    // Otherwise cargo would use the toolchain that started this task, which is not the nightly one.
     command.env_remove("CARGO").env("CARGO_TARGET_DIR", folder());
     command
 }
 
-/// Where all of it is: not where cargo builds, since a corpus is to be found again.
+/// The folder of builds, corpora and findings. It does not follow `CARGO_TARGET_DIR`, so that a
+/// later run finds the corpus again.
 fn folder() -> PathBuf {
     root().join("target/fuzz")
 }
 
-/// How many executions libFuzzer speaks of, and which inputs it wrote.
+/// Reads, from libFuzzer's output, the number of executions and the paths of the inputs that it
+/// wrote.
 fn read(said: &str) -> (u64, Vec<PathBuf>) {
     let executions = said.lines().find_map(|line| line.strip_prefix(EXECUTIONS));
     let executions = executions.and_then(|number| number.trim().parse().ok());
@@ -150,13 +154,14 @@ fn read(said: &str) -> (u64, Vec<PathBuf>) {
     (executions.unwrap_or_default(), findings.collect())
 }
 
-/// The end of what was said.
+/// Returns the last [`LINES_SHOWN`] lines of libFuzzer's output.
 fn tail(said: &str) -> String {
     let lines: Vec<_> = said.lines().collect();
     lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
 }
 
-/// A row for each target; findings are named from the root, as one would type them.
+/// Formats one row for each target; paths of findings are relative to the root, as one would type
+/// them.
 fn table(all: &[Fuzzed]) -> String {
     let mut table = format!("{:<12}{:>14}{:>9}  findings\n", "target", "executions", "seconds");
     for Fuzzed { target, executions, seconds, findings } in all {

@@ -30,7 +30,7 @@ use clap::Parser;
 enum Task {
     /// Run all tests; a program that they need and that is missing is installed (as root) or named
     Test(test::Arguments),
-    /// Measure dyno's speed beside its peers', into target/bench/
+    /// Measure dyno's speed next to that of its peers, into target/bench/
     Bench(bench::Arguments),
     /// Do all that CI does: format, lints, docs, tests, examples, tidy, licences
     Ci,
@@ -39,11 +39,11 @@ enum Task {
     Tidy(tidy::Arguments),
     /// Measure what the tests cover, into target/coverage/
     Coverage,
-    /// Simulate whole runs, whatever befalls them: what the unit tests do, for many more seeds
+    /// Simulate whole runs with injected faults, as the unit tests do, for many more seeds
     Sim(sim::Arguments),
-    /// Feed what reads bytes and texts of others whatever a fuzzer comes up with
+    /// Fuzz every parser of bytes or text that may come from elsewhere
     Fuzz(fuzz::Arguments),
-    /// Run long and fast, and see that every cycle is counted once and memory does not grow
+    /// Run long and fast; check that every cycle is counted once and that memory does not grow
     Soak(soak::Arguments),
     /// Package each crate that is published, and build it from its package
     Dist(dist::Arguments),
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         Task::Soak(arguments) => soak::run(&arguments),
         Task::Dist(arguments) => dist::run(&arguments),
     };
-    // One line: where in xtask it failed is of no interest to who runs it.
+    // One line, without a backtrace: the user needs the reason, not the place in xtask.
     outcome.map_or_else(
         |error| {
             eprintln!("error: {error:#}");

@@ -1,28 +1,28 @@
-//! `cargo xtask sim`: whole runs, simulated, many more of them than the unit tests have time for.
+//! `cargo xtask sim`: simulates whole runs, many more of them than the unit tests have time for.
 //!
-//! The simulation is a unit test of `dyno-bench`; what it is to do stands in its environment.
+//! The simulation is a unit test of `dyno-bench`; environment variables pass it the seeds.
 
 use anyhow::Result;
 
 use crate::command::{self, cargo};
 
-/// What is simulated.
+/// The seeds of the runs to simulate.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// How many runs, of the seeds from 0 on
+    /// Number of runs, one for each seed from 0 on
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     seeds: u64,
-    /// This seed's run alone, with a trace of it
+    /// Simulate the run of this seed alone, and print a trace of it
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     seed: Option<u64>,
 }
 
-/// Simulates, in a release build whose checks of arithmetic are on.
+/// Runs the simulations in a release build with debug assertions and overflow checks.
 ///
 /// # Errors
-/// If a run does not hold what must hold for all; its seed is printed.
+/// If a run breaks an invariant; its seed is printed.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    // In a folder of its own: with those checks, everything is built anew.
+    // In a separate target folder: with these checks on, everything is built again.
     let mut command =
         cargo("test --release --target-dir target/sim --package dyno-bench --lib simulation::");
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");

@@ -1,9 +1,9 @@
-//! `cargo xtask soak`: a run that is long and fast, and what it leaves: every cycle counted once,
-//! every line of the workers written, and memory that does not grow.
+//! `cargo xtask soak`: a long and fast run. It fails unless every cycle is counted once and memory
+//! does not grow; lines of the workers that are missing from the log are reported.
 //!
-//! The task is that of `tests/workers/incr.rs`, which counts in a Redis of its own. The run has a
-//! terminal, so that the live view is drawn as it is for people, and is looked at from outside:
-//! its memory by `/proc`, its count by Redis. Linux only.
+//! The task is that of `tests/workers/incr.rs`, which increments a counter in a private Redis
+//! server. The run has a terminal, so that the live view is drawn as it is for people. It is
+//! observed from outside: its memory by `/proc`, its number of cycles by Redis. Linux only.
 
 mod memory;
 mod server;
@@ -23,43 +23,44 @@ use crate::command::{self, cargo, find, metadata};
 use memory::{Bound, Memory};
 use server::Server;
 
-/// What is run.
+/// The program that runs.
 const PROGRAM: &str = "incr";
-/// What counts.
+/// The Redis key of the counter that each cycle increments.
 const KEY: &str = "count";
-/// Every so many cycles one of the workers says a line.
+/// The number of cycles after which a worker prints a line.
 const SAY_EVERY: u64 = 1_000;
-/// How such a line begins in the log, where it is a string of JSON.
+/// The start of such a line in the log, where it is a JSON string.
 const LINE: &str = "\"counted ";
-/// How often memory is looked at.
+/// The time between two samples of memory.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Beyond the plan's time: to start, to drain, to clear up.
+/// Time in addition to the plan's: to start, to drain, to clean up.
 const OVERTIME: Duration = Duration::from_secs(60);
-/// So much of what the terminal showed is printed: the result's page, and what stood above it.
+/// The number of bytes of the terminal's output that are printed at a failure: the result's page,
+/// and the lines above it.
 const SHOWN: usize = 8 << 10;
 
-/// How long, and how fast.
+/// The duration, the rate and the bounds of the run.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// How long it runs
+    /// Seconds that it runs
     #[arg(long, value_name = "N", default_value_t = 600)]
     seconds: u64,
     /// Cycles per second over all workers
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     rate: u64,
-    /// Worker processes
+    /// Number of worker processes
     #[arg(long, value_name = "N", default_value_t = 2)]
     workers: u32,
-    /// What a process may grow by once it has settled, in KiB per minute
+    /// Growth that a process may show once it has settled, in KiB per minute
     #[arg(long, value_name = "KIB", default_value_t = 256)]
     growth: u64,
 }
 
-/// Runs it, and says what it left.
+/// Runs the soak, and prints its result.
 ///
 /// # Errors
-/// If counts differ, the rate is not sustained, or memory grows beyond the bound; if what it needs
-/// is missing.
+/// If counts differ, the rate is not sustained, or memory grows beyond the bound; if a program that
+/// it needs is missing.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for (program, package) in [("redis-server", "redis-server"), ("script", "bsdutils")] {
         ensure!(
@@ -71,9 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "build --quiet --release --package dyno-tests --bin {PROGRAM}"
     )))?;
     let program = metadata()?.target_directory.join("release").join(PROGRAM);
-    // As `/proc` names it.
+    // The path as `/proc` names it.
     let program = fs::canonicalize(&program).with_context(|| format!("{program} is not there"))?;
-    // Not in the target folder: a socket's path may have about a hundred bytes only.
+    // Not in the target folder: a socket's path may have only about a hundred bytes.
     let folder = tempfile::tempdir().context("no temporary folder can be made")?;
     let mut server = Server::start(folder.path())?;
     let out = folder.path().join("run");
@@ -97,7 +98,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     bail!("{}", faults.join("; "))
 }
 
-/// The run, in a terminal of its own: what its processes took of memory, and what it drew.
+/// Runs the program in a new terminal. Returns the memory of its processes, and the bytes that it
+/// drew.
 fn soak(
     arguments: &Arguments,
     program: &Path,
@@ -105,7 +107,7 @@ fn soak(
     out: &Path,
 ) -> Result<(Memory, Vec<u8>)> {
     let mut terminal = Command::new("script");
-    // A new terminal has no size, which a live view would have to do with.
+    // A new terminal has no size, and the live view needs one.
     let line = "stty rows 40 cols 120 && exec \"$SOAK_PROGRAM\"";
     terminal.args(["--quiet", "--return", "--command", line, "/dev/null"]);
     terminal.env("SHELL", "/bin/sh").env("SOAK_PROGRAM", program);
@@ -122,7 +124,7 @@ fn soak(
     let reader = thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = drawn.read_to_end(&mut bytes);
-        // Nobody listens where the run took too long.
+        // If the run took too long, the receiver is gone.
         let _unheard = ended.send(());
         read.map(|_| bytes)
     });
@@ -130,6 +132,7 @@ fn soak(
     let most = (Duration::from_secs(arguments.seconds) + OVERTIME).as_secs();
     let mut is_over = false;
     for second in 0..most {
+        // The end of the terminal's output is the end of the run; until then, sample each second.
         if end.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
             is_over = true;
             break;
@@ -142,18 +145,18 @@ fn soak(
     Ok((memory, bytes.context("the terminal can't be read")?))
 }
 
-/// What draws; its end is the run's, by SIGHUP.
+/// The process of the terminal; when it ends, the run gets SIGHUP and ends too.
 struct Terminal(Child);
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has ended, but where the run took too long.
+        // It has ended already, unless the run took too long.
         let _ended = self.0.kill();
         let _ended = self.0.wait();
     }
 }
 
-/// Prints what came of it; what must not be, in words.
+/// Prints the result; returns a message for each thing that is wrong.
 fn report(result: &Value, counted: u64, log: &str, memory: &Memory, bound: &Bound) -> Vec<String> {
     let mut faults = Vec::new();
     let verdict = result["verdict"].as_str().unwrap_or("none");
@@ -185,18 +188,18 @@ fn report(result: &Value, counted: u64, log: &str, memory: &Memory, bound: &Boun
     faults
 }
 
-/// A number of cycles, of the warm-up and of the measured window.
+/// Returns a count of cycles, summed over the warm-up and the measured window.
 fn cycles(result: &Value, name: &str) -> u64 {
     let of = |window: &str| result[window][name].as_u64().unwrap_or_default();
     of("warmup") + of("cycles")
 }
 
-/// Lines of the log that a worker said.
+/// Counts the lines of the log that workers printed.
 fn lines(log: &str) -> u64 {
     log.lines().filter(|line| line.contains(LINE)).count() as u64
 }
 
-/// The end of what was drawn.
+/// Returns the last [`SHOWN`] bytes of the terminal's output.
 fn end_of(drawn: &[u8]) -> String {
     String::from_utf8_lossy(&drawn[drawn.len().saturating_sub(SHOWN)..]).into_owned()
 }

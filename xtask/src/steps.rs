@@ -19,10 +19,10 @@ struct Step {
 }
 
 impl Steps {
-    /// Does the step, and says how long it took.
+    /// Runs the step, and prints how long it took.
     ///
     /// # Errors
-    /// The step's own, with its name.
+    /// The step's error, with the step's name.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
         let start: Time = clock::now();
         let outcome = work();
@@ -35,7 +35,7 @@ impl Steps {
         outcome.with_context(|| format!("step `{name}`"))
     }
 
-    /// All steps once more, below each other, and their sum.
+    /// Returns all steps, one per line, and the sum of their times.
     pub(crate) fn summary(&self) -> String {
         let total = Step { name: "in all".into(), took: self.done.iter().map(|s| s.took).sum() };
         self.done.iter().chain([&total]).map(|step| format!("{step}\n")).collect()

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: unit tests, then doctests, then the integration tests, each shown apart with
+//! `cargo xtask test`: unit tests, then doctests, then the integration tests, each as a step with
 //! its time.
 
 use anyhow::Result;
@@ -8,7 +8,7 @@ use crate::command::{self, cargo, metadata};
 use crate::steps::Steps;
 use crate::tools;
 
-/// What `cargo test` is given besides.
+/// Further arguments for `cargo test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Filters and flags for `cargo test`
@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// As they were typed. A `--` that follows other arguments is still among them; one that comes
-    /// first is not.
+    /// Returns the arguments as they were typed. Clap keeps a `--` that follows other arguments in
+    /// `cargo`, but drops one that comes first, so that it is put back here.
     fn line(&self) -> impl Iterator<Item = &str> {
         let dashes = (!self.program.is_empty()).then_some("--");
         let (cargo, program) = (self.cargo.iter(), self.program.iter());
@@ -32,12 +32,12 @@ impl Arguments {
 /// Runs all tests.
 ///
 /// # Errors
-/// At the first kind of test that fails, and where a tool is missing.
+/// At the first kind of test that fails, or if a tool is missing.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     tools::ensure()?;
     let mut steps = Steps::default();
-    // The same packages each time: another choice would build the dependencies anew with other
-    // features.
+    // The same packages each time: with another choice, cargo would build the dependencies again
+    // with other features.
     let test = |kind: &str| {
         let mut command = cargo("test --quiet --workspace");
         command::run(command.args(kind.split_whitespace()).args(arguments.line()))
@@ -51,8 +51,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The flags that name all integration tests; none where there are none, which cargo calls an
-/// error.
+/// Returns the flags that name all integration tests. Empty if the workspace has none: the caller
+/// then skips the step, because cargo would report an error.
 fn integration(packages: &[Package]) -> String {
     let targets = packages.iter().flat_map(|package| &package.targets);
     let tests = targets.filter(|target| target.kind.contains(&TargetKind::Test));

@@ -1,9 +1,7 @@
-//! `cargo xtask tidy`: what no compiler checks, and what a review would otherwise say again and
-//! again.
+//! `cargo xtask tidy`: rules that no compiler checks, and that reviewers would otherwise repeat.
 //!
-//! Each rule is a pure function of a file's content, in the module of what it looks at. This file
-//! owns the walk over the tree, which rule looks at which file, and what is said about what was
-//! found.
+//! Each rule is a pure function of a file's content, in the module for the kind of file. This file
+//! owns the walk over the tree, the choice of rules for each file, and the report.
 
 mod arrows;
 mod changelog;
@@ -24,21 +22,21 @@ use anyhow::{Context, Result, bail};
 use crate::command::{metadata, root};
 use source::Source;
 
-/// How findings are treated.
+/// The treatment of findings.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Arguments {
-    /// Write what is shown in the docs anew from the files that it comes from
+    /// Rewrite the code that the docs show from the files that it comes from
     #[arg(long)]
     fix: bool,
 }
 
-/// Files that the repository has at its root.
+/// Files that must be in the repository's root.
 const REQUIRED: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
-/// What a rule has to say about a file.
+/// A rule's message about one line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
-    /// From 1.
+    /// The number of the line, counted from 1.
     line: usize,
     message: String,
 }
@@ -51,17 +49,17 @@ impl Finding {
 
 /// A file of the tree.
 struct File {
-    /// From the root, with slashes.
+    /// The path from the repository's root, with slashes.
     path: String,
     content: String,
 }
 
-/// All that was found.
+/// The findings and notes of all files.
 #[derive(Default)]
 struct Report {
-    /// `path:line: message`, and what fails the task.
+    /// Each as `path:line: message`; one is enough to fail the task.
     findings: Vec<String>,
-    /// The same for what misses an aim without breaking a limit.
+    /// In the same form, lengths that miss an aim without breaking a limit.
     notes: Vec<String>,
 }
 
@@ -77,10 +75,10 @@ impl Report {
     }
 }
 
-/// Checks the tree; with `--fix`, first writes anew what the docs show of other files.
+/// Checks the tree; with `--fix`, first updates the code that the docs show of other files.
 ///
 /// # Errors
-/// If anything was found, or a file can't be read.
+/// If there is a finding, or a file can't be read.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut files = Vec::new();
     walk(root(), "", &mut files)?;
@@ -119,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// Every rule that looks at one file alone, on that file.
+/// Applies every rule that needs one file alone.
 fn check(file: &File, report: &mut Report) {
     let File { path, content } = file;
     report.add(path, text::check(path, content));
@@ -150,7 +148,7 @@ fn check(file: &File, report: &mut Report) {
     }
 }
 
-/// Writes anew what the docs show of other files.
+/// Updates the code that documents show of other files.
 fn fix(files: &mut [File]) -> Result<()> {
     for file in files.iter_mut().filter(|file| file.path.ends_with(".md")) {
         let fresh = docs::refreshed(&file.content, read);
@@ -164,13 +162,13 @@ fn fix(files: &mut [File]) -> Result<()> {
     Ok(())
 }
 
-/// The content of a file that a document shows.
+/// Reads a file that a document shows; `None` if it can't be read.
 fn read(path: &str) -> Option<String> {
     fs::read_to_string(root().join(path)).ok()
 }
 
-/// Collects the text files below a folder, in order. What is built, or is git's, is no part of the
-/// tree; links are skipped, because what they name is there itself.
+/// Collects the text files below a folder, in order. Skips build output, saved runs and git's
+/// files; skips links too, because their targets are in the tree themselves.
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     let unreadable = || format!("{} can't be read", folder.display());
     let entries = fs::read_dir(folder).with_context(unreadable)?;

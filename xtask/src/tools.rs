@@ -1,8 +1,9 @@
-//! Programs that the tasks need and that the Rust toolchain does not bring.
+//! Programs that the tasks need and that the Rust toolchain does not include.
 //!
-//! What the tests need (a real Redis server, a real terminal, system calls that fail, a reader of
-//! histogram logs that is not ours) is installed by apt for root where it is missing; everyone else is
-//! told the command. What cargo or pip can get is put once, for anyone, into the target folder.
+//! The tests need a real Redis server, a real terminal, system calls that fail, and an independent
+//! reader of histogram logs. For root, apt installs what is missing; for everyone else, the error
+//! names the command. Packages of cargo and pip are installed once, for any user, into the target
+//! folder.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{cargo, find, metadata, root, run};
 
-/// A program, and the Debian package that has it.
+/// Each program, and the Debian package that contains it.
 const TOOLS: [(&str, &str); 5] = [
     ("redis-server", "redis-server"),
     ("strace", "strace"),
@@ -19,20 +20,20 @@ const TOOLS: [(&str, &str); 5] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
 ];
-/// What reads a histogram log in Python, with the module by which it is known. Pinned: another
-/// version may read otherwise, and a test is not to change by itself.
+/// The Python package that reads histogram logs, and the module that shows that it is installed.
+/// Pinned: another version may read differently, and a test must not change by itself.
 const PYTHON: (&str, &str) = ("hdrhistogram==0.10.3", "hdrh.log");
 
-/// Makes sure that all that the tests need is there.
+/// Makes sure that all tools of the tests are installed.
 ///
 /// # Errors
-/// Where one is missing and can't be installed here: the error says the command.
+/// If a tool is missing and can't be installed here; the error names the command that installs it.
 pub(crate) fn ensure() -> Result<()> {
     programs()?;
     python()
 }
 
-/// The programs.
+/// Installs the missing [`TOOLS`] by apt, if the user is root.
 fn programs() -> Result<()> {
     let packages = missing(|program| find(program).is_some());
     if packages.is_empty() {
@@ -52,11 +53,11 @@ fn programs() -> Result<()> {
     run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&packages))
 }
 
-/// The package for Python, in `target/python`: beside what is the user's own, and without a virtual
-/// environment, for which some systems lack a part.
+/// Installs the package for Python in `target/python`: apart from the user's packages, and without
+/// a virtual environment, since some systems lack a part of what that needs.
 fn python() -> Result<()> {
     let (package, module) = PYTHON;
-    // Not where cargo builds, which is another folder for every way to run the tests.
+    // Not cargo's target folder, which differs between the ways to run the tests.
     let folder = root().join("target/python");
     let is_there = || {
         let import = ["-c", &format!("import {module}")];
@@ -66,13 +67,13 @@ fn python() -> Result<()> {
     if is_there() {
         return Ok(());
     }
-    // For where no wheel fits the machine's Python.
+    // The advice for machines whose Python no wheel fits.
     let hint = "if pip had to compile it, that needs a C compiler and Python's headers \
                 (apt-get install python3-dev)";
     let pip = ["-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"];
     let mut install = Command::new("python3");
     install.args(pip).args(["--upgrade", "--target"]).arg(&folder).arg(package);
-    // It warns root of what a folder of our own can't break.
+    // pip warns root that it may break the system's packages; in a separate folder it can't.
     install.env("PIP_ROOT_USER_ACTION", "ignore");
     run(install.current_dir(root())).context(hint)?;
     ensure!(
@@ -83,11 +84,11 @@ fn python() -> Result<()> {
     Ok(())
 }
 
-/// A program of cargo's registry: the one on `PATH`, else the one built by an earlier task, else
-/// built now.
+/// Returns the path of a program from cargo's registry: the one on `PATH`, else the one that an
+/// earlier task built, else one that is built now.
 ///
-/// It is built without optimisation. That takes half the time, and its work takes a second either
-/// way.
+/// It is built without optimisation: the build takes half the time, and running the program takes a
+/// second either way.
 ///
 /// # Errors
 /// If it can't be built.
@@ -100,7 +101,7 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     if !program.is_file() {
         println!("{name} is missing: built once into {folder}, which takes a minute or two");
         let mut install = cargo("install --quiet --locked --debug --root");
-        // In a shared target folder the build's parts would stay behind for ever.
+        // In a shared target folder the intermediate files would stay for ever.
         run(install
             .arg(&folder)
             .args(["--version", version, name])
@@ -109,7 +110,7 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(program.into())
 }
 
-/// The packages of the tools that are not there.
+/// Returns the packages of the tools that are missing.
 fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
     TOOLS.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect()
 }

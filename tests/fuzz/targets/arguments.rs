@@ -1,5 +1,5 @@
-//! What is said of a run, in all layers: flags, variables and the code's own values are a plan
-//! that holds what a plan promises, or are refused in one line.
+//! The target for the settings of a run, in all layers: flags, variables and values in code make up
+//! a plan that keeps the promises of a plan, or they are refused in one line.
 
 #![no_main]
 
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Arbitrary)]
 enum Input {
-    /// Values of settings, by any layer.
+    /// Values of settings from any layer, and pairs of parameters from flags.
     Said(Vec<(u8, u8, String)>, Vec<String>),
-    /// Variables.
+    /// Values of the settings' variables, and that of `DYNO_PARAM`.
     Environment(Vec<(u8, String)>, String),
-    /// A benchmark's command line.
+    /// The command line of a benchmark.
     Line(Vec<Word>),
     /// A command line of `cargo dyno`.
     Cargo(Vec<Word>),
@@ -31,7 +31,7 @@ enum Word {
     Value(u8),
 }
 
-/// Words that a fuzzer would be long in finding.
+/// Words that a fuzzer would take long to find.
 const VALUES: [&str; 24] = [
     "1.5k",
     "max",
@@ -117,7 +117,7 @@ fuzz_target!(|input: Input| {
     }
 });
 
-/// What holds for every plan, and for every refusal.
+/// Asserts what must hold for every plan and for every refusal.
 fn plan(settings: &Settings, task: &TaskParameters) {
     let machine = Machine { parallelism: 2, descriptors: 1024, seed: 7 };
     match settings.plan("fuzzed", &machine, task) {
@@ -133,7 +133,8 @@ fn plan(settings: &Settings, task: &TaskParameters) {
     }
 }
 
-/// Files are tried by writing, which is no fuzzer's to do.
+/// Returns `true` for flags that name a file. Such a file is checked by writing to it, which a
+/// fuzzer must not do.
 fn names_a_file(word: &str) -> bool {
     word.starts_with("--out") || word.starts_with("--log-file")
 }

@@ -1,7 +1,7 @@
-//! Frames and messages: whatever a peer writes, in whatever pieces it comes.
+//! The target for frames and messages: any bytes from a peer, in pieces of any size.
 //!
-//! No bytes make a link panic or allocate more than a few frames, and what decodes is encoded to
-//! what decodes to the same.
+//! No bytes make a link panic or allocate more than a few frames. A decoded message that is encoded
+//! again decodes to the same message.
 
 #![no_main]
 
@@ -14,14 +14,15 @@ use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Room for all that a fuzzer makes up.
+/// The capacity of the link in bytes: room for any input of a fuzzer.
 const CAPACITY: usize = 1 << 20;
 
 fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>)| {
     let (chunk, stream, message) = input;
     link::<Report>(usize::from(chunk) + 1, &stream);
     link::<Command>(usize::from(chunk) + 1, &stream);
-    // The same bytes as one frame, without a prefix that the fuzzer would have to hit.
+    // A fuzzer rarely finds a valid length prefix, so that these bytes are decoded as a frame
+    // without one.
     if let Ok(report) = codec::decode::<Report>(&message) {
         comes_back(&report);
     }
@@ -30,7 +31,7 @@ fuzz_target!(|input: (u8, Vec<u8>, Vec<u8>)| {
     }
 });
 
-/// Reads the stream to its end, or to its first fault.
+/// Reads a stream to its end, or to its first error.
 fn link<M: DeserializeOwned + Serialize + PartialEq + Debug>(chunk: usize, stream: &[u8]) {
     let (near, mut far) = local::pair_with(CAPACITY, chunk);
     let mut written = 0;

@@ -1,5 +1,5 @@
-//! The histogram log: whatever a worker calls its metrics and whatever their values are, other
-//! people's readers read it, and find as many values as there were.
+//! The target for the histogram log: with any names of metrics and any values, an independent
+//! reader can read it, and finds the same number of values.
 
 #![no_main]
 
@@ -27,7 +27,7 @@ fuzz_target!(|input: (u64, u64, u8, Vec<(String, Vec<u64>)>)| {
         let metric = columns.len() as u32;
         let declare = Declare { metric, name, unit: Unit::Nanoseconds };
         if observer.declare(worker, &declare).is_ok() {
-            // Beyond some thousand values they are kept as a histogram.
+            // More than some thousand values are stored as a histogram.
             let values = values.repeat(1 + 16 * usize::from(repeat));
             columns.push(Column { metric, phase: Phase::Measured, values });
         }

@@ -1,5 +1,5 @@
-//! The observer and a worker that lies: any messages in any order are taken whole or refused by
-//! name, and what was taken can be counted, merged and listed.
+//! The target for the observer and workers that lie: any message in any order is accepted as a
+//! whole or refused with an error, and the accepted data can be counted, merged and listed.
 
 #![no_main]
 
@@ -23,7 +23,7 @@ fuzz_target!(|input: (bool, Vec<(u8, Vec<u8>)>)| {
         let worker = u32::from(who % 3);
         let process = ProcessId::Worker(worker);
         let Ok(report) = codec::decode::<Report>(bytes) else { continue };
-        // Whether it is taken is what the observer decides; that it decides is what is tested.
+        // The observer may accept or refuse; the test is only that it does not panic.
         match report {
             Report::Hello(hello) => drop(observer.hello(process, hello.pid)),
             Report::Declare(declare) => drop(observer.declare(process, &declare)),

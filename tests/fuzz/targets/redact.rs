@@ -1,14 +1,15 @@
-//! Passwords in URLs: wherever one stands in a text, it is not in what is shown, and what is shown
-//! is not changed by showing it again.
+//! The target for passwords in URLs: a password anywhere in a text is not in the redacted text, and
+//! redacting a text twice changes nothing more.
 
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 
-/// What RFC 3986 lets a password hold beside letters, digits and escapes.
+/// The characters that RFC 3986 allows in a password, in addition to letters and digits, and the
+/// `%` of escapes.
 const MARKS: &[u8] = b"-._~!$&'()*+,;=:%";
-/// In no other part of a text.
+/// The password; inputs that contain it in another part are skipped.
 const SECRET: &str = "Hunter2Hunter2";
 
 #[derive(Debug, Arbitrary)]
@@ -32,7 +33,7 @@ fuzz_target!(|input: Input| {
         chosen.map(|mark| char::from(MARKS[usize::from(*mark) % MARKS.len()])).collect()
     };
     let password = format!("{}{SECRET}{}", marks(0), marks(1));
-    // Behind a space, so that the text before is no part of the URL.
+    // The space separates the URL from the text before it.
     let text = match is_cut {
         true => format!("{before} redis://{user}:{password}"),
         false => format!("{before} redis://{user}:{password}@host{after}"),

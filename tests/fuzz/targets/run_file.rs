@@ -1,5 +1,5 @@
-//! `cargo dyno show`: a run's file that another version wrote, or a disk damaged, is refused in a
-//! line, or shown in every format.
+//! The target for `cargo dyno show`: a run's file from another version, or one that a disk has
+//! damaged, is refused in one line or shown in every format.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use dyno::args::Format;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// A run's file, from which most inputs differ in a few places only.
+/// A valid file of a run; most inputs differ from it in a few places only.
 const WHOLE: &str = include_str!("../../../crates/cargo-dyno/tests/it/run.json");
 
 #[derive(Debug, Arbitrary)]
@@ -61,7 +61,8 @@ fuzz_target!(|input: Input| {
     assert_eq!(dyno::report::render(&again, Format::Json), json);
 });
 
-/// Changes the value that is so many steps away, in the order of the file; whether it was there.
+/// Changes the value that is `steps` further on in the order of the file; returns `true` once it is
+/// changed.
 fn apply(value: &mut Value, steps: &mut usize, change: &Change) -> bool {
     if *steps == 0 {
         changed(value, change);

@@ -1,5 +1,6 @@
-//! The arithmetic of due times: for any segments that are valid, cycles counted are cycles walked,
-//! every worker's share is its own, and nothing overflows; any others are refused.
+//! The target for the arithmetic of due times. For any valid segments, counting cycles gives the
+//! same number as walking them, the workers' shares do not overlap, and nothing overflows; invalid
+//! segments are refused.
 
 #![no_main]
 
@@ -15,16 +16,16 @@ const WALK_MAX: u64 = 2_000;
 struct Input {
     workers: u8,
     segments: Vec<Part>,
-    /// Until when cycles are passed, each so much after the one before.
+    /// The instants up to which cycles are passed, each as nanoseconds after the one before.
     steps: Vec<u64>,
 }
 
 #[derive(Debug, Arbitrary)]
 struct Part {
     first: u64,
-    /// After the segment before.
+    /// Nanoseconds after the beginning of the segment before.
     after: u64,
-    /// A rate as a float may be anything; as a whole number it is mostly valid.
+    /// The rate: any bits of a float, or a whole number, which is mostly valid.
     rate: Rate,
     kind: u8,
     seed: u64,
@@ -50,7 +51,7 @@ fuzz_target!(|input: Input| {
         for (worker, (walk, pass)) in walks.iter_mut().zip(&mut passes).enumerate() {
             let mut walked = 0;
             while let Some(due) = walk.peek(until).filter(|due| due.at < until) {
-                // A closed segment has as many as one asks for.
+                // A closed segment has any number of cycles.
                 if walk.in_flight_max().is_some() {
                     break;
                 }
@@ -71,7 +72,7 @@ fn walk(worker: u32, workers: u32, segments: &[Segment]) -> Cursor {
     cursor
 }
 
-/// The segments in their order; `None` if one is refused, as the wire would.
+/// Builds the segments in their order, and checks each as the bus does; `None` if one is refused.
 fn segments(parts: &[Part]) -> Option<Vec<Segment>> {
     let (mut t0, mut first) = (0_u64, 0_u64);
     let mut segments = Vec::new();
@@ -103,8 +104,8 @@ fn segments(parts: &[Part]) -> Option<Vec<Segment>> {
     Some(segments)
 }
 
-/// Whether a walk until then would take too long; uniform segments are passed at once all the
-/// same.
+/// Returns `true` if walking the cycles up to `until` would take too long. Uniform segments can
+/// then still be counted, so that their shares are checked here.
 fn too_many(segments: &[Segment], until: Time) -> bool {
     let mut due = 0.0;
     let mut counts = true;
@@ -122,7 +123,7 @@ fn too_many(segments: &[Segment], until: Time) -> bool {
     too_many
 }
 
-/// Counted alone: two workers' shares are what one worker has.
+/// Asserts by counting alone that the shares of two and of three workers add up to those of one.
 fn shares_are_the_grid(segments: &[Segment], until: Time) {
     let [segment] = segments else { return };
     let counted = |workers| {

@@ -1,4 +1,5 @@
-//! What holds after every run, whatever became of it: nothing is left of it, and its sums are true.
+//! The invariants of every run, successful or not: no process and no temporary file is left, and
+//! the sums are true.
 
 use std::path::Path;
 use std::sync::{LazyLock, Once};
@@ -11,32 +12,32 @@ use nix::unistd::Pid;
 
 use super::{Ended, until};
 
-/// How long the kernel may take to take away what has been killed.
+/// The longest that the kernel may take to remove a killed process.
 const GONE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The contract of the summary.
+/// The JSON schema of the summary.
 static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     let text = include_str!("../../../docs/summary.schema.json");
     let schema = serde_json::from_str(text).expect("JSON");
     jsonschema::validator_for(&schema).expect("a schema")
 });
 
-/// Lets this process adopt what its programs leave behind, so that no zombie goes unseen.
+/// Makes this process adopt the orphans of its programs, so that no zombie goes unseen.
 pub(super) fn adopt_orphans() {
     static ADOPT: Once = Once::new();
     ADOPT.call_once(|| nix::sys::prctl::set_child_subreaper(true).expect("Linux"));
 }
 
-/// What a process is doing.
+/// The state of a process, as the kernel reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// It runs, or waits for something.
     Alive,
-    /// It is stopped.
+    /// It is stopped by a signal or by a tracer.
     Stopped,
-    /// It has ended and is not reaped.
+    /// It has ended and is not reaped yet.
     Zombie,
-    /// It is no more.
+    /// It has ended and is reaped.
     Gone,
 }
 
@@ -53,7 +54,7 @@ struct Stat {
 impl Stat {
     fn of(pid: u32) -> Option<Self> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name stands in parentheses and may hold anything.
+        // The name is in parentheses and may contain anything.
         let (head, rest) = text.rsplit_once(") ")?;
         let (_, name) = head.split_once('(')?;
         let fields: Vec<_> = rest.split(' ').collect();
@@ -73,12 +74,12 @@ fn all() -> Vec<Stat> {
     pids.filter_map(Stat::of).collect()
 }
 
-/// What a process is doing.
+/// Returns the state of a process.
 pub(crate) fn state_of(pid: u32) -> State {
     Stat::of(pid).map_or(State::Gone, |stat| stat.state)
 }
 
-/// The processor time that a process has used, in hundredths of a second.
+/// Returns the processor time that a process has used, in hundredths of a second; 0 if it is gone.
 pub(crate) fn processor_time(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = text.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect::<Vec<_>>());
@@ -86,7 +87,8 @@ pub(crate) fn processor_time(pid: u32) -> u64 {
     fields.and_then(|fields| Some(number(fields[11])? + number(fields[12])?)).unwrap_or(0)
 }
 
-/// The processes of a benchmark's session, and those that left it but carry its mark.
+/// Returns the processes of a benchmark's session, and those that left the session but carry its
+/// mark in their environment.
 pub(crate) fn processes_of(primary: u32) -> Vec<u32> {
     stats_of(primary).into_iter().map(|stat| stat.pid).collect()
 }
@@ -100,38 +102,39 @@ fn stats_of(primary: u32) -> Vec<Stat> {
     all().into_iter().filter(|stat| stat.session == primary || carries(stat)).collect()
 }
 
-/// The processes whose parent is this one.
+/// Returns the children of a process, without zombies.
 pub(super) fn children_of(parent: u32) -> Vec<u32> {
     let children = all().into_iter().filter(|stat| stat.parent == parent);
     children.filter(|stat| stat.state != State::Zombie).map(|stat| stat.pid).collect()
 }
 
-/// How many processes have ended and wait for their parent to reap them.
+/// Counts the children of a process that have ended and are not reaped yet.
 pub(crate) fn zombies_of(parent: u32) -> usize {
     all().iter().filter(|stat| stat.parent == parent && stat.state == State::Zombie).count()
 }
 
-/// A primary that ended by itself left no process, alive or not.
+/// Asserts that a primary that ended by itself left no process, alive or zombie.
 #[track_caller]
 pub(super) fn check_processes(primary: u32) {
     let left = stats_of(primary);
     assert!(left.is_empty(), "left behind by {primary}: {left:?}");
 }
 
-/// Reaps what a primary that was killed could not; whether nothing of it lives.
+/// Reaps the processes that a killed primary could not reap; returns `true` if none of its
+/// processes is alive.
 pub(super) fn reap_orphans(primary: u32) -> bool {
     let left = stats_of(primary);
     let (dead, alive): (Vec<_>, Vec<_>) =
         left.into_iter().partition(|stat| stat.state == State::Zombie);
     for stat in dead.iter().filter(|stat| stat.parent == std::process::id()) {
         let pid = Pid::from_raw(stat.pid.cast_signed());
-        // Another look may have reaped it.
+        // An earlier call may have reaped it.
         let _reaped = waitpid(pid, Some(WaitPidFlag::WNOHANG));
     }
     alive.is_empty()
 }
 
-/// Nothing is left in the folder of temporary files, and nothing that is unfinished elsewhere.
+/// Asserts that no temporary file is left, and no unfinished file in the run's folder.
 #[track_caller]
 pub(super) fn check_files(folder: &Path, ended: &Ended) {
     let names = |folder: &Path| -> Vec<String> {
@@ -145,7 +148,8 @@ pub(super) fn check_files(folder: &Path, ended: &Ended) {
     assert!(unfinished.is_empty(), "unfinished files are left: {unfinished:?}; {ended:#?}");
 }
 
-/// The summary on standard output is of the contract, and its sums are true.
+/// Reads the summary on standard output, and asserts that it matches its schema, that its sums are
+/// true, and that its workers are gone.
 #[track_caller]
 pub(super) fn check_summary(ended: &Ended) -> Summary {
     let value: serde_json::Value = match serde_json::from_str(&ended.stdout) {
@@ -169,7 +173,7 @@ pub(super) fn check_summary(ended: &Ended) -> Summary {
     summary
 }
 
-/// What was issued is all that became of it.
+/// Asserts that the issued cycles are the sum of all outcomes.
 #[track_caller]
 pub(crate) fn assert_adds_up(cycles: Cycles) {
     let Cycles { issued, completed, failed, skipped, unstarted, abandoned, lost } = cycles;

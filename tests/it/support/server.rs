@@ -1,4 +1,4 @@
-//! A real Redis server for one test.
+//! A real Redis server for a test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::{DEADLINE, until};
 
-/// A private Redis server on a Unix socket, gone after the test.
+/// A private Redis server on a Unix socket, killed when this value is dropped.
 pub(crate) struct Redis {
     server: Child,
     folder: TempDir,
@@ -47,7 +47,8 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // It is ours and not reaped.
+        // It is a child of this process and not reaped yet, so that its id can't belong to another
+        // process.
         self.server.kill().expect("it runs");
         self.server.wait().expect("it was killed");
     }

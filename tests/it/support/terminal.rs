@@ -1,6 +1,6 @@
-//! A terminal with a screen: `tmux`, which draws what a program writes as people would see it.
+//! A terminal with a screen: `tmux`, which draws a program's output as people would see it.
 //!
-//! Each has a server of its own, which ends with it.
+//! Each terminal has a separate tmux server, which ends with it.
 
 use std::process::{Command, Stdio};
 
@@ -8,23 +8,24 @@ use nix::sys::signal::Signal;
 
 use super::{Benchmark, DEADLINE, TempDir, invariants, send, until};
 
-/// What the terminal runs: the program, and then what is known of its end. It stays open for as
-/// long as a test may look at it, and no longer if the test is killed.
+/// The script that the terminal runs: the program, then a record of its exit code and of the
+/// terminal's settings. The sleep keeps the terminal open as long as a test may need it, and ends
+/// it if the test is killed.
 const SCRIPT: &str = r#"trap : INT QUIT TSTP
 "$@"
 echo "ended $?" >ended
 stty -a >stty
 exec sleep 120"#;
 
-/// A benchmark on a terminal.
+/// A benchmark that runs on a terminal.
 pub(crate) struct Terminal {
-    /// The head of the terminal's session.
+    /// The process id of the shell that heads the terminal's session.
     shell: u32,
     folder: TempDir,
 }
 
 impl Benchmark {
-    /// Starts it on a terminal of so many columns and rows.
+    /// Starts the benchmark on a terminal of this size.
     #[track_caller]
     pub(crate) fn on_terminal(self, columns: u32, rows: u32) -> Terminal {
         invariants::adopt_orphans();
@@ -40,7 +41,7 @@ impl Benchmark {
         for (name, value) in &self.variables {
             command.args(["-e", &format!("{name}={value}")]);
         }
-        // What it writes is kept from its first byte on.
+        // The program waits for Enter, so that its output is captured from the first byte on.
         command.args(["sh", "-c", "read _; exec \"$@\"", "sh", "sh", "-c", SCRIPT, "sh"]);
         command.args(&self.launcher).arg(self.program).args(&self.words);
         run(&mut command);
@@ -69,26 +70,26 @@ impl Terminal {
         run(self.tmux().args(words))
     }
 
-    /// What tmux knows, in its own format.
+    /// Asks tmux for a value, such as `#{pane_pid}`, in tmux's format language.
     #[track_caller]
     pub(crate) fn told(&self, format: &str) -> String {
         self.command(&["display-message", "-p", format]).trim().to_owned()
     }
 
-    /// Presses keys, by tmux's names of them.
+    /// Presses keys, by the names that tmux gives them.
     #[track_caller]
     pub(crate) fn keys(&self, keys: &[&str]) {
         self.command(&[&["send-keys"], keys].concat());
     }
 
-    /// Types text.
+    /// Types text, each character as it is.
     #[track_caller]
     pub(crate) fn types(&self, text: &str) {
         self.command(&["send-keys", "-l", text]);
     }
 
-    /// Makes it so many columns wide, and waits until programs are told: tmux draws by the new
-    /// width at once, but may tell of it later.
+    /// Sets the width, and waits until programs can read it: tmux draws with the new width at once,
+    /// but may report it to programs later.
     #[track_caller]
     pub(crate) fn resize(&self, columns: u32) {
         self.command(&["resize-window", "-x", &columns.to_string()]);
@@ -98,13 +99,14 @@ impl Terminal {
         until("the width is known", DEADLINE, is_told);
     }
 
-    /// All rows, those that were scrolled out of sight too, without the empty ones below.
+    /// Returns all rows, including those that were scrolled out of sight, without the empty ones at
+    /// the end.
     #[track_caller]
     pub(crate) fn screen(&self) -> String {
         self.command(&["capture-pane", "-p", "-S", "-"]).trim_end().to_owned()
     }
 
-    /// Waits until the screen is like this.
+    /// Waits until the screen satisfies `condition`, and returns it.
     #[track_caller]
     pub(crate) fn until_shown(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
         let end = dyno_bus::clock::now() + DEADLINE;
@@ -118,13 +120,13 @@ impl Terminal {
         }
     }
 
-    /// Waits until the screen has this.
+    /// Waits until the screen contains this text, and returns it.
     #[track_caller]
     pub(crate) fn until_shows(&self, text: &str) -> String {
         self.until_shown(text, |screen| screen.contains(text))
     }
 
-    /// The primary.
+    /// Waits for the primary, and returns its process id.
     #[track_caller]
     pub(crate) fn primary(&self) -> u32 {
         let mut primary = None;
@@ -135,14 +137,14 @@ impl Terminal {
         primary.expect("it is there")
     }
 
-    /// A file of the benchmark's folder; empty as long as there is none.
+    /// Reads a file of the benchmark's folder; empty if it does not exist yet.
     pub(crate) fn read(&self, path: &str) -> String {
         let bytes = std::fs::read(self.folder.path().join(path)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits for the benchmark's end; its exit code. Whatever became of it, the terminal is as it
-    /// was, and no process is left.
+    /// Waits for the benchmark's end, and returns its exit code. After every run it checks that the
+    /// terminal's settings are as before and that no process is left.
     #[track_caller]
     pub(crate) fn end(&self) -> i32 {
         until("its end", DEADLINE, || !self.read("stty").is_empty());
@@ -160,7 +162,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // The primary's workers end with it, whatever the test was about.
+        // The workers end with their primary, even if the test has failed.
         for pid in invariants::children_of(self.shell) {
             send(pid, Signal::SIGKILL);
         }
@@ -169,7 +171,7 @@ impl Drop for Terminal {
     }
 }
 
-/// Runs a command of tmux; what it says.
+/// Runs a command, and returns its output.
 #[track_caller]
 fn run(command: &mut Command) -> String {
     let output = command.output().expect("`tmux` is there: `cargo xtask test` installs it");

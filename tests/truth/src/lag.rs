@@ -1,23 +1,24 @@
-//! What a periodic timer meets on a loop that is blocked: each of its periods that comes in a
-//! block is late by the rest of the block.
+//! The theory of a periodic timer on a loop that is blocked: each period that ends inside a block
+//! is late by the rest of the block.
 
-/// A stretch in which the loop did nothing else, in nanoseconds.
+/// A stretch of time that one cycle keeps the loop busy, in nanoseconds of the clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Block {
-    /// Its first instant.
+    /// The instant at which the block begins.
     pub from: u64,
-    /// Its last.
+    /// The instant at which the block ends.
     pub until: u64,
 }
 
-/// How late each period is between two instants, in ascending order. The first period comes
-/// `phase` after `from`; blocks are in order and apart.
+/// Returns how late each period between two instants is, in nanoseconds and in ascending order. The
+/// first period comes `phase` after `from`; blocks are in order and do not overlap.
 #[must_use]
 pub fn lags(blocks: &[Block], from: u64, until: u64, period: u64, phase: u64) -> Vec<u64> {
     let mut blocks = blocks.iter().peekable();
     let mut lags = Vec::new();
     let mut at = from + phase;
     while at < until {
+        // Blocks that have ended by now delay neither this period nor a later one.
         while blocks.next_if(|block| block.until <= at).is_some() {}
         let lag =
             blocks.peek().filter(|block| block.from <= at).map_or(0, |block| block.until - at);
@@ -28,7 +29,7 @@ pub fn lags(blocks: &[Block], from: u64, until: u64, period: u64, phase: u64) ->
     lags
 }
 
-/// The value of rank ⌈permille × count / 1000⌉ of sorted values; zero where there is none.
+/// Returns the value of rank ⌈permille × count / 1000⌉ of sorted values; zero without values.
 #[must_use]
 pub fn at_permille(sorted: &[u64], permille: usize) -> u64 {
     let rank = (sorted.len() * permille).div_ceil(1_000).max(1);

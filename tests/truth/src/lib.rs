@@ -1,22 +1,22 @@
-//! What dyno measures, against theory: tasks whose right answers are known.
+//! A comparison of dyno's measurements with theory, by tasks whose right answers are known.
 //!
-//! Pure, and tested beside the code:
+//! Pure modules, which are tested next to their code:
 //!
 //! - [`random`]: a random stream unrelated to that of due times.
-//! - [`theory`]: what queues of known kinds do, by formula.
-//! - [`plan`]: which cycles a run has and when they are due, by the arithmetic of the bus.
-//! - [`queue`]: what becomes of given cycles in a worker, by Lindley's recursion.
-//! - [`statistics`]: a mean wait and percentiles of the response; how far chance spreads them.
-//! - [`lag`]: what a periodic timer meets on a loop that is blocked.
+//! - [`theory`]: the behaviour of queues of known kinds, by formula.
+//! - [`plan`]: the cycles of a run and their due times, by the arithmetic of the bus.
+//! - [`queue`]: the waits and responses of given cycles in a worker, by Lindley's recursion.
+//! - [`statistics`]: a mean wait and percentiles of the response; their spread by chance.
+//! - [`lag`]: how late a periodic timer is on a loop that is blocked.
 //!
-//! And what runs:
+//! Modules that run programs:
 //!
-//! - [`pool`] and [`redis`]: what a cycle waits for, of which there is only a little.
-//! - [`task`]: the benchmark, which spins on the clock and notes down what it saw.
-//! - [`run`]: a run of it in a process of its own.
-//! - [`rows`]: what is measured, a file each; each makes tables of markdown.
+//! - [`pool`] and [`redis`]: the scarce resources that a cycle waits for.
+//! - [`task`]: the benchmark, which spins on the clock and records what it saw.
+//! - [`run`]: a run of the benchmark in a new process.
+//! - [`rows`]: the measurements, a file each; each makes tables of markdown.
 //!
-//! It refuses to smooth: a figure that differs is shown with what was measured of its cause.
+//! It refuses to smooth: a figure that differs from theory is shown with measurements of the cause.
 
 pub mod lag;
 pub mod plan;

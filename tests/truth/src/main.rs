@@ -1,4 +1,4 @@
-//! `cargo xtask bench truth`: all that is measured against theory, one table after another.
+//! `cargo xtask bench truth`: all comparisons with theory, one table after another.
 
 #![expect(
     clippy::print_stdout,
@@ -13,7 +13,7 @@ use dyno_truth::rows::{ALL, Options};
 use dyno_truth::run;
 
 fn main() -> ExitCode {
-    // In a worker, or asked for one run, this never returns.
+    // In a worker, or in a process for one run, this never returns.
     if let Err(error) = run::main() {
         eprintln!("error: {error:#}");
         return ExitCode::FAILURE;

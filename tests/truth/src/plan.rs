@@ -1,4 +1,4 @@
-//! Which cycles a run has and when they are due: the seeded arrivals are known before the run, by
+//! The plan of a run: its cycles and their due times. Seeded arrivals are known before the run, by
 //! the arithmetic of the bus.
 
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use dyno_bus::segment::{Arrivals, Due, Pace, Segment, Share};
 use dyno_bus::{Cursor, Phase, Time};
 
-/// What decides the due times of a run at one rate.
+/// The settings that determine the due times of a run at one rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
     /// Cycles a second over all workers.
     pub rate: f64,
-    /// How due times are spread.
+    /// The distribution of due times.
     pub arrivals: Arrivals,
-    /// Of the random streams.
+    /// The seed of the random streams.
     pub seed: u64,
-    /// How many workers.
+    /// The number of workers.
     pub workers: u32,
     /// The time before the window.
     pub warmup: Duration,
@@ -24,9 +24,9 @@ pub struct Load {
 }
 
 impl Load {
-    /// Each worker's cycles, in order; due times count from the warm-up's begin.
+    /// Returns each worker's cycles, in order. Due times count from the warm-up's begin.
     ///
-    /// The window's indices begin beyond all of the warm-up's: for Poisson arrivals, beyond the
+    /// The window's indices begin after all those of the warm-up: for Poisson arrivals, after the
     /// highest that any worker reached.
     #[must_use]
     pub fn dues(&self) -> Vec<Vec<Due>> {

@@ -10,9 +10,9 @@ use crate::random::Random;
 
 /// The permits of each worker.
 pub const PERMITS: u32 = 4;
-/// One cycle in this many of [`Service::Uneven`] takes longer,
+/// With [`Service::Uneven`], one cycle in this many takes longer, on average.
 const LONG_IN: f64 = 400.0;
-/// by this factor.
+/// That cycle takes this many times as long.
 const LONG_TIMES: u64 = 20;
 /// The bits that leave room for the index of any cycle of a run.
 const INDEX_BITS: u32 = 40;

@@ -1,5 +1,5 @@
-//! What becomes of given cycles in a worker, by Lindley's recursion (1952): a cycle starts when it
-//! is due, or when the one before has ended, whichever comes later.
+//! The waits and responses of given cycles in a worker, by Lindley's recursion (1952): a cycle
+//! starts when it is due or when the one before has ended, whichever comes later.
 
 use crate::random::Random;
 use crate::statistics::Statistics;
@@ -8,26 +8,26 @@ use crate::theory::Service;
 /// A cycle whose times are known before it runs, in any one unit.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
-    /// When it is due.
+    /// The instant at which it is due.
     pub due: f64,
-    /// How much later than it could it starts: what the harness costs.
+    /// The time from when it could start to its start: a cost of the harness.
     pub late: f64,
-    /// How long it takes, what the harness costs included.
+    /// The time that it takes, including the harness's cost.
     pub service: f64,
-    /// Whether it counts.
+    /// `true` if it is in the window, so that it counts.
     pub is_measured: bool,
 }
 
-/// What a client sees of a cycle.
+/// The times of a cycle that a client sees, in the unit of its [`Job`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen {
-    /// start − due.
+    /// The time start − due.
     pub wait: f64,
-    /// end − due.
+    /// The time end − due.
     pub response: f64,
 }
 
-/// Runs one worker's cycles, in order, and shows those that count.
+/// Computes the times of one worker's cycles, in order, and returns those of cycles that count.
 pub fn replay(jobs: impl IntoIterator<Item = Job>) -> Vec<Seen> {
     let mut free = f64::NEG_INFINITY;
     let mut seen = Vec::new();
@@ -44,20 +44,20 @@ pub fn replay(jobs: impl IntoIterator<Item = Job>) -> Vec<Seen> {
 /// A run of queues under Poisson arrivals, in units of the mean service.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
-    /// How service times are spread.
+    /// The distribution of service times.
     pub service: Service,
     /// The share of its time that a worker is busy.
     pub utilisation: f64,
-    /// From an empty queue to the first cycle that counts.
+    /// The time from an empty queue to the first cycle that counts.
     pub warmup: f64,
-    /// From there to the last.
+    /// The time from there to the last cycle.
     pub window: f64,
-    /// Queues beside each other, of which all cycles are seen together.
+    /// The number of independent queues, whose cycles are counted together.
     pub workers: u32,
 }
 
 impl Sample {
-    /// Simulates it.
+    /// Simulates the queues, with random streams that follow from `seed`.
     #[must_use]
     pub fn run(&self, seed: u64) -> Statistics {
         let mut seen = Vec::new();

@@ -1,19 +1,20 @@
-//! A random stream unrelated to that of due times, so that what is sampled with it can hold those
-//! against theory.
+//! A random stream that is independent of the one for due times, so that samples from it can check
+//! due times against theory.
 
-/// Marsaglia's xorshift64* (2003; Vigna, 2016).
+/// A generator of random numbers: Marsaglia's xorshift64* (2003; Vigna, 2016).
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The stream of a seed.
+    /// Creates the stream of a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        // The finalizer of MurmurHash3 (Appleby, 2011): streams of near seeds begin apart.
+        // The finalizer of MurmurHash3 (Appleby, 2011) makes streams of near seeds begin far apart.
         let mut mixed = seed + 1;
         mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-        // Of all states only zero is forbidden, and it is the finalizer's image of zero alone.
+        // Zero is the only forbidden state. The finalizer maps only zero to it, and `seed + 1` is
+        // not zero.
         Self(mixed ^ (mixed >> 33))
     }
 
@@ -24,9 +25,9 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Exponential, of mean 1.
+    /// Returns an exponential value of mean 1.
     pub fn exponential(&mut self) -> f64 {
-        // 53 random bits in (0, 1]: the logarithm of zero is never asked for.
+        // 53 random bits make a value in (0, 1], so that the logarithm of zero never occurs.
         -(((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64).ln()
     }
 }

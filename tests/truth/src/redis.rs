@@ -15,13 +15,14 @@ use tokio::sync::Semaphore;
 
 /// The connections of each worker.
 pub const CONNECTIONS: u32 = 2;
-/// The server starts in far less.
+/// The longest wait for the server's start, which takes far less.
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// Keeps the server's thread busy for a number of loops.
+/// The Lua script that keeps the server's thread busy for a number of loops.
 const SCRIPT: &str = "local sum = 0 for i = 1, tonumber(ARGV[1]) do sum = sum + i end return 0";
-/// The loops of a calibrating command.
+/// The number of loops of a calibrating command.
 const TRIAL_LOOPS: u64 = 100_000;
-/// Calibrating commands. The fastest is taken, since what else runs only makes one slower.
+/// The number of calibrating commands. The fastest counts, since other programs can only make one
+/// slower.
 const TRIALS: u32 = 50;
 
 fn counting(loops: u64) -> Cmd {
@@ -30,7 +31,7 @@ fn counting(loops: u64) -> Cmd {
     command
 }
 
-/// A server that ends with this value.
+/// A server that is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
@@ -64,13 +65,13 @@ impl Server {
         Ok(server)
     }
 
-    /// The URL for clients.
+    /// Returns the URL for clients.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis+unix://{}", socket(&self.folder).display())
     }
 
-    /// The loops that keep the server busy for about this time.
+    /// Measures the number of loops that keep the server busy for about this time.
     ///
     /// # Errors
     /// If the server does not answer.

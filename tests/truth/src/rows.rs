@@ -1,4 +1,4 @@
-//! What is measured, a file each.
+//! The measurements, a file each.
 
 pub mod lag;
 pub mod omission;
@@ -9,48 +9,48 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// What is asked for.
+/// The command line of the truth program.
 #[derive(Debug, clap::Parser)]
 #[command(bin_name = "cargo xtask bench truth", about = "What dyno measures, against theory")]
 pub struct Options {
     /// `queues`, `omission`, `verdicts`, `lag`: all unless named
     rows: Vec<String>,
-    /// Less of everything: a minute, to see that it works
+    /// Less of everything: a minute, to check that it works
     #[arg(long)]
     pub quick: bool,
-    /// How often each verdict is asked for; 20 unless quick
+    /// Number of runs for each verdict; 20 unless quick
     #[arg(long)]
     pub runs: Option<usize>,
 }
 
 impl Options {
-    /// Whether a row is to be measured.
+    /// Returns `true` if a row is to be measured.
     #[must_use]
     pub fn asks_for(&self, name: &str) -> bool {
         self.rows.is_empty() || self.rows.iter().any(|row| row == name)
     }
 }
 
-/// A row: how it is asked for, its title, and what measures it.
+/// A row: its name, its title, and the function that measures it.
 pub struct Row {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it is about.
+    /// The heading of its tables.
     pub title: &'static str,
-    /// Measures it.
+    /// The function that measures the row.
     pub measure: fn(&Options) -> Result<Told>,
 }
 
-/// What a row has to tell.
+/// The result of a row.
 #[derive(Debug)]
 pub struct Told {
-    /// Markdown.
+    /// The tables and notes, in markdown.
     pub text: String,
-    /// Whether everything is as theory says, or its difference is explained.
+    /// `true` if every figure agrees with theory, or its difference is explained.
     pub is_true: bool,
 }
 
-/// All of them.
+/// All rows, in the order of their measurement.
 pub const ALL: [Row; 4] = [
     Row { name: "queues", title: "Queues", measure: queues::measure },
     Row { name: "omission", title: "Coordinated omission", measure: omission::measure },
@@ -58,20 +58,20 @@ pub const ALL: [Row; 4] = [
     Row { name: "lag", title: "Loop lag", measure: lag::measure },
 ];
 
-/// The program that runs a run: this one.
+/// Returns the path of this program, which also runs the runs.
 ///
 /// # Errors
-/// If it has no path any more.
+/// If the program has no path any more.
 fn program() -> Result<PathBuf> {
     std::env::current_exe().context("this program has no path")
 }
 
-/// How many processes can run at once.
+/// Returns the number of processes that can run at once.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The machine, and what else runs on it, in one line.
+/// Describes the machine and its load in one line.
 #[must_use]
 pub fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

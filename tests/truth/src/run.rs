@@ -1,5 +1,5 @@
-//! A run of the benchmark in a process of its own: the program again, told by a variable of its
-//! environment what to run. So a test can run it too, and a primary can be stopped.
+//! A run of the benchmark in a new process: the same program, with the run in an environment
+//! variable. So a test can start it too, and a primary can be stopped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,36 +18,36 @@ use tempfile::TempDir;
 use crate::plan::Load;
 use crate::task::{self, How, Note, Work, begun_path, notes_path};
 
-/// The variable that says what to run.
+/// The environment variable that holds a [`Run`], as JSON.
 const VARIABLE: &str = "TRUTH_RUN";
-/// Between two looks at what can't be waited for.
+/// The time between two checks of a condition that can't be waited for.
 const POLL_PERIOD: Duration = Duration::from_millis(2);
-/// For a run's first cycle, however busy the machine is.
+/// The longest wait for a run's first cycle, even on a busy machine.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A run that is asked for.
+/// The settings of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
-    /// What its cycles do.
+    /// The work of its cycles.
     pub work: Work,
     /// Cycles a second over all workers; unused by a closed loop.
     pub rate: f64,
     /// Cycles in flight in each worker, in a closed loop.
     pub closed: Option<u32>,
-    /// Whether due times are those of independent clients.
+    /// `true` for Poisson arrivals, as from independent clients; `false` for uniform ones.
     pub poisson: bool,
-    /// How many workers.
+    /// The number of workers.
     pub workers: u32,
     /// The time before the window.
     pub warmup: Duration,
     /// The measured window.
     pub window: Duration,
-    /// Of the arrivals.
+    /// The seed of the arrivals.
     pub seed: u64,
 }
 
 impl Run {
-    /// One worker, uniform arrivals, a second of warm-up, five of window.
+    /// Creates a run with one worker, uniform arrivals, one second of warm-up and a window of five.
     #[must_use]
     pub fn new(how: How, each: Duration, rate: f64) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Run {
         }
     }
 
-    /// Its due times.
+    /// Returns the settings that determine its due times.
     #[must_use]
     pub fn load(&self) -> Load {
         Load {
@@ -75,7 +75,7 @@ impl Run {
         }
     }
 
-    /// Starts it, by the program that has [`main`] in its `main`.
+    /// Starts the run in `program`, which calls [`main`] in its `main`.
     ///
     /// # Errors
     /// If the program does not start.
@@ -93,19 +93,19 @@ impl Run {
         Ok(Running { run, folder, process })
     }
 
-    /// Starts it and waits for its end.
+    /// Starts the run and waits for its end.
     ///
     /// # Errors
-    /// If it did not end as runs do. Any verdict is such an end.
+    /// If the run ended without a summary. A run with any verdict is not an error.
     pub fn run(&self, program: &Path) -> Result<Ran> {
         self.start(program)?.end()
     }
 }
 
-/// Runs all of them, so many at a time.
+/// Runs all runs, `at_a_time` of them at once.
 ///
 /// # Errors
-/// The first of one that did not end as runs do.
+/// The error of the first run that ended without a summary.
 pub fn run_all(runs: &[Run], at_a_time: usize, program: &Path) -> Result<Vec<Ran>> {
     let mut ended = Vec::new();
     for some in runs.chunks(at_a_time.max(1)) {
@@ -117,7 +117,7 @@ pub fn run_all(runs: &[Run], at_a_time: usize, program: &Path) -> Result<Vec<Ran
     Ok(ended)
 }
 
-/// A run that goes on.
+/// A run that has not ended yet.
 pub struct Running {
     run: Run,
     folder: TempDir,
@@ -125,10 +125,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits for its end.
+    /// Waits for the end of the run, and reads its summary and notes.
     ///
     /// # Errors
-    /// If it did not end as runs do.
+    /// If the run ended without a summary, or a worker left no notes.
     pub fn end(self) -> Result<Ran> {
         let output = self.process.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -143,7 +143,7 @@ impl Running {
         Ok(Ran { run: self.run, summary, notes })
     }
 
-    /// Stops its primary for a while, once a first cycle has begun; the workers go on.
+    /// Stops the run's primary for `span`, after the first cycle has begun; the workers go on.
     ///
     /// # Errors
     /// If no cycle begins.
@@ -158,36 +158,37 @@ impl Running {
     }
 }
 
-/// Waits for a condition, or for an instant.
+/// Waits for a condition, or until an instant.
 fn wait_until(instant: Time, mut condition: impl FnMut() -> bool) {
     while !condition() && clock::now() < instant {
-        // Nobody unparks this thread: it is how one looks again without taking a core.
+        // Nobody unparks this thread: parking with a timeout is a way to check again without taking
+        // a core.
         std::thread::park_timeout(POLL_PERIOD);
     }
 }
 
-/// A run that is over.
+/// A run that has ended, with its results.
 #[derive(Debug)]
 pub struct Ran {
-    /// What was asked.
+    /// The settings of the run.
     pub run: Run,
-    /// What dyno says.
+    /// The summary that dyno reported.
     pub summary: Summary,
-    /// What each worker's task saw.
+    /// The notes of each worker's task, in the order of its cycles.
     pub notes: Vec<Vec<Note>>,
 }
 
 /// A cycle as planned, and as the task saw it.
 #[derive(Debug, Clone, Copy)]
 pub struct Told {
-    /// Of the plan: its instant counts from the warm-up's begin.
+    /// The planned cycle; its due time counts from the warm-up's begin.
     pub due: Due,
-    /// Of the task.
+    /// The task's note of the cycle.
     pub note: Note,
 }
 
 impl Ran {
-    /// A metric over all workers.
+    /// Returns the statistics of a metric over all workers.
     ///
     /// # Errors
     /// If the run has no such metric.
@@ -195,10 +196,12 @@ impl Ran {
         self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
     }
 
-    /// Each worker's cycles in order, as planned and as seen; and the warm-up's first instant.
+    /// Returns each worker's cycles in order, as planned and as seen, and the instant at which the
+    /// warm-up began.
     ///
     /// # Errors
-    /// If what was run is not the plan, to the nanosecond, up to what dyno says never began.
+    /// If the cycles that ran differ from the plan, even by a nanosecond. Missing cycles are
+    /// allowed if dyno reports as many as unstarted.
     pub fn told(&self) -> Result<(Vec<Vec<Told>>, u64)> {
         let plan = self.run.load().dues();
         let first = plan
@@ -208,7 +211,7 @@ impl Ran {
         let begin = first.context("no cycle began")?;
         let missing = plan.concat().len() - self.notes.concat().len();
         let (window, warmup) = (&self.summary.cycles, &self.summary.warmup);
-        // On a machine that is too busy, cycles are left at the drain deadline: the last ones.
+        // On a machine that is too busy, the last cycles are still unstarted at the drain deadline.
         let unstarted = (window.unstarted + warmup.unstarted) as usize;
         ensure!(missing == unstarted, "{missing} cycles missing, {unstarted} unstarted");
         let mut workers = Vec::new();
@@ -226,10 +229,11 @@ impl Ran {
     }
 }
 
-/// Is a worker, or runs what the variable asks for, and never returns then.
+/// In a worker or with the variable set, runs the task or the run and never returns; otherwise does
+/// nothing.
 ///
 /// # Errors
-/// If a run is asked for that can't be started.
+/// If the run of the variable can't be started.
 pub fn main() -> Result<()> {
     let bench = task::bench();
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
@@ -246,7 +250,8 @@ pub fn main() -> Result<()> {
         .warmup(run.warmup)
         .duration(run.window)
         .seed(run.seed)
-        // Growth alone is to decide, and cycles that wait are to be seen to their end.
+        // Without a limit to the backlog, growth alone decides the verdict, and cycles that wait
+        // still run.
         .on_backlog(OnBacklog::Queue)
         .drain_deadline(DRAIN_DEADLINE)
         .run()?;
@@ -254,5 +259,5 @@ pub fn main() -> Result<()> {
     std::process::exit(0)
 }
 
-/// For what an overload of half again leaves after 30 s.
+/// The drain deadline of each run: enough for the backlog of 30 s at 1.5 times the capacity.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(20);

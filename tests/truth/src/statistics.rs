@@ -1,32 +1,32 @@
-//! A mean wait and percentiles of the response, and how far chance spreads them.
+//! A mean wait and percentiles of the response, and their spread by chance.
 
 use crate::queue::{Sample, Seen};
 use crate::theory::Service;
 
-/// What is stated of a queue, in any one unit of time.
+/// The figures that describe a queue, all in the same unit of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statistics {
     /// The mean of start − due.
     pub wait_mean: f64,
-    /// Percentiles of end − due.
+    /// The 50th percentile of end − due.
     pub p50: f64,
-    /// The ninetieth.
+    /// The 90th percentile of end − due.
     pub p90: f64,
-    /// The ninety-ninth.
+    /// The 99th percentile of end − due.
     pub p99: f64,
 }
 
 impl Statistics {
-    /// How its numbers are called, in the order of [`all`](Self::all).
+    /// The names of the figures, in the order of [`all`](Self::all).
     pub const NAMES: [&str; 4] = ["wait mean", "response p50", "response p90", "response p99"];
 
-    /// Its numbers.
+    /// Returns the figures as an array.
     #[must_use]
     pub const fn all(&self) -> [f64; 4] {
         [self.wait_mean, self.p50, self.p90, self.p99]
     }
 
-    /// Of cycles that were seen; all zero where there are none.
+    /// Computes the figures of cycles that were seen; all are zero without cycles.
     #[must_use]
     pub fn of(cycles: &[Seen]) -> Self {
         let waits: f64 = cycles.iter().map(|cycle| cycle.wait).sum();
@@ -35,14 +35,14 @@ impl Statistics {
         Self { wait_mean: waits / cycles.len().max(1) as f64, p50, p90, p99 }
     }
 
-    /// In the long run, in units of the mean service.
+    /// Returns the figures of theory in the long run, in units of the mean service.
     #[must_use]
     pub fn of_theory(service: Service, utilisation: f64) -> Self {
         let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| service.response_at(utilisation, share));
         Self { wait_mean: service.wait_mean(utilisation), p50, p90, p99 }
     }
 
-    /// In another unit.
+    /// Converts the figures to another unit.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         let [wait_mean, p50, p90, p99] = self.all().map(|number| number * factor);
@@ -50,15 +50,16 @@ impl Statistics {
     }
 }
 
-/// Percentiles of a run, if there were enough values for each of them.
+/// Returns the percentiles of a run if each of them had enough values, else `None`.
 pub fn all<const N: usize>(percentiles: [Option<u64>; N]) -> Option<[u64; N]> {
     let known = percentiles.iter().all(Option::is_some);
     known.then(|| percentiles.map(Option::unwrap_or_default))
 }
 
-/// The value of rank ⌈share × count⌉; zero where there is none. Reorders the values.
+/// Returns the value of rank ⌈share × count⌉; zero without values. Reorders the values.
 pub fn quantile(values: &mut [f64], share: f64) -> f64 {
-    // Less a little, because 0.9 × 10 must not become the eleventh.
+    // Subtract a little: by rounding, 0.9 × 10 may be slightly above 9, which must not become rank
+    // 10.
     let rank = (values.len() as f64 * share - 1e-9).ceil().max(1.0) as usize;
     if values.is_empty() {
         return 0.0;
@@ -66,14 +67,14 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     *values.select_nth_unstable_by(rank - 1, f64::total_cmp).1
 }
 
-/// Between which two values a number lies in 99 of 100 runs.
+/// The two values that a figure lies between in 99 of 100 runs.
 pub type Interval = (f64, f64);
 
-/// The intervals of each number of [`Statistics`] over runs like this one.
+/// Returns the intervals of the figures of [`Statistics`] over runs like this one.
 ///
-/// Waits near each other in time are alike, the more so the higher the utilisation, so that the
-/// spread within a run says little of the spread over runs. It is taken from many of them,
-/// simulated, each as long as the real one and with its own random stream.
+/// Waits near each other in time are alike, the more so at a higher utilisation, so that the spread
+/// within a run says little about the spread over runs. Therefore `runs` runs are simulated, each
+/// as long as the real one and with its own random stream.
 #[must_use]
 pub fn intervals(sample: &Sample, runs: u64) -> [Interval; 4] {
     let all: Vec<_> = (0..runs).map(|seed| sample.run(seed).all()).collect();

@@ -1,8 +1,8 @@
-//! Tables of markdown, and numbers in them.
+//! Tables of markdown, and the format of their numbers.
 
 use std::fmt;
 
-/// A table.
+/// A table of markdown with a head and any number of rows.
 #[derive(Debug)]
 pub struct Table {
     heads: Vec<String>,
@@ -10,7 +10,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Without rows yet.
+    /// Creates a table without rows.
     #[must_use]
     pub fn new(heads: &[&str]) -> Self {
         Self { heads: heads.iter().map(|head| (*head).to_owned()).collect(), rows: Vec::new() }
@@ -33,13 +33,14 @@ impl fmt::Display for Table {
     }
 }
 
-/// Nanoseconds as milliseconds with three decimals, without a unit: columns are to be compared.
+/// Formats nanoseconds as milliseconds with three decimals, without a unit, so that columns are
+/// easy to compare.
 #[must_use]
 pub fn millis(ns: f64) -> String {
     format!("{:.3}", ns / 1e6)
 }
 
-/// Nanoseconds as microseconds.
+/// Formats nanoseconds as microseconds with one decimal, without a unit.
 #[must_use]
 pub fn micros(ns: f64) -> String {
     format!("{:.1}", ns / 1e3)

@@ -1,5 +1,5 @@
-//! The benchmark: it takes as long as it is told, by spinning on the clock, and notes down what it
-//! saw of each cycle by its own readings of the clock.
+//! The benchmark: each cycle spins on the clock for a planned time. The task records the start and
+//! the end of each cycle by its own readings of the clock.
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -15,24 +15,24 @@ use crate::theory;
 
 /// The benchmark's name.
 pub const NAME: &str = "truth";
-/// Room for the notes of most runs, so that none has to move them.
+/// The capacity for notes: enough for most runs, so that a cycle rarely has to move them.
 const NOTES: usize = 1 << 16;
 
-/// How a cycle spends its time.
+/// The way a cycle spends its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// Busy, for always as long.
+    /// It is busy, always for the same time.
     Constant,
-    /// Busy, for an exponential time.
+    /// It is busy for an exponential time.
     Exponential,
-    /// Asleep, so that others go on.
+    /// It sleeps, so that other cycles go on.
     Sleep,
-    /// Recording values as fast as it can.
+    /// It records values as fast as it can.
     Flood,
-    /// Asleep, with one of a few permits.
+    /// It sleeps while it holds one of a few permits.
     Pool(Service),
-    /// In a Redis, over one of a few connections.
+    /// It waits for a command of Redis, over one of a few connections.
     Redis,
 }
 
@@ -45,28 +45,29 @@ impl From<theory::Service> for How {
     }
 }
 
-/// What a run's cycles do.
+/// The work of a run's cycles.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Work {
-    /// How each spends its time.
+    /// The way each cycle spends its time.
     pub how: How,
-    /// For how long, in nanoseconds, on average. The number of values for [`How::Flood`], and of
+    /// The mean time of a cycle in nanoseconds; the number of values for [`How::Flood`], and of
     /// loops for [`How::Redis`].
     pub ns: u64,
     /// The seed of the pool's services.
     pub seed: u64,
-    /// The URL of the Redis; empty if there is none.
+    /// The URL of the Redis server; empty for other work.
     pub url: String,
-    /// The cycle that takes [`stall_ns`](Self::stall_ns) instead; `u64::MAX` is none.
+    /// The index of the cycle that takes [`stall_ns`](Self::stall_ns) instead; `u64::MAX` for no
+    /// stall.
     pub stalls: u64,
-    /// How long that one takes.
+    /// The time of that cycle, in nanoseconds.
     pub stall_ns: u64,
-    /// Where notes are left, a file for each worker; empty where none are asked for.
+    /// The folder for notes, a file for each worker; empty if the run needs no notes.
     pub folder: PathBuf,
 }
 
 impl Work {
-    /// Without a stall, and without notes.
+    /// Creates work without a stall and without notes.
     #[must_use]
     pub fn new(how: How, each: Duration) -> Self {
         let ns = clock::nanos(each);
@@ -74,7 +75,8 @@ impl Work {
         Self { how, ns, seed: 1, url, stalls: u64::MAX, stall_ns: 0, folder }
     }
 
-    /// How long a cycle is busy, in nanoseconds: known by its number alone, before the run.
+    /// Returns the time that a cycle is busy, in nanoseconds. It follows from the index alone, so
+    /// that it is known before the run.
     #[must_use]
     pub fn busy_ns(&self, index: u64) -> u64 {
         match self.how {
@@ -86,26 +88,26 @@ impl Work {
     }
 }
 
-/// What the task saw of a cycle: instants of the one clock, in nanoseconds.
+/// The task's record of a cycle: instants of the same clock as dyno's, in nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Note {
-    /// The cycle's number.
+    /// The index of the cycle.
     pub index: u64,
-    /// When it was due, as it was told.
+    /// The due time that dyno passed to the cycle.
     pub due: u64,
-    /// Its first reading of the clock.
+    /// The cycle's first reading of the clock.
     pub start: u64,
-    /// Its last.
+    /// The cycle's last reading of the clock.
     pub end: u64,
 }
 
-/// Where a worker leaves its notes.
+/// Returns the path of a worker's notes.
 #[must_use]
 pub fn notes_path(folder: &Path, worker: u32) -> PathBuf {
     folder.join(format!("notes-{worker}.json"))
 }
 
-/// What a worker leaves when its first cycle begins.
+/// Returns the path of the file that a worker creates when its first cycle begins.
 #[must_use]
 pub fn begun_path(folder: &Path, worker: u32) -> PathBuf {
     folder.join(format!("begun-{worker}"))
@@ -162,7 +164,7 @@ impl dyno::Task for Truth {
                 let clients = self.clients.as_ref().ok_or("not connected")?;
                 clients.count(self.work.ns).await?;
             }
-            // Wide ones: what waits on the bus is limited in bytes.
+            // Large values take more bytes, and the bus limits waiting data in bytes.
             How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),
         }
         if self.is_noted() {
@@ -187,7 +189,7 @@ impl Truth {
     }
 }
 
-/// The benchmark, as declared. In one of its workers this runs the task and never returns.
+/// Declares the benchmark. In one of its workers this runs the task and never returns.
 pub fn bench() -> dyno::Bench {
     dyno::bench(NAME, dyno::task::<Truth>())
 }

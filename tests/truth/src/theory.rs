@@ -1,17 +1,17 @@
-//! What queues of known kinds do in the long run, by formula. Times are in units of the mean
+//! The long-run behaviour of queues of known kinds, by formula. Times are in units of the mean
 //! service.
 
-/// How service times are spread.
+/// The distribution of service times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// All alike: with Poisson arrivals an M/D/1 queue.
+    /// Always the same: with Poisson arrivals, an M/D/1 queue.
     Constant,
-    /// Exponential: an M/M/1 queue.
+    /// Exponential: with Poisson arrivals, an M/M/1 queue.
     Exponential,
 }
 
 impl Service {
-    /// The queue's name in Kendall's notation.
+    /// Returns the queue's name in Kendall's notation.
     #[must_use]
     pub const fn queue(self) -> &'static str {
         match self {
@@ -20,7 +20,7 @@ impl Service {
         }
     }
 
-    /// The mean wait at a utilisation below 1 (Pollaczek, 1930; Khinchine, 1932).
+    /// Returns the mean wait at a utilisation below 1 (Pollaczek, 1930; Khinchine, 1932).
     #[must_use]
     pub fn wait_mean(self, utilisation: f64) -> f64 {
         let whole = utilisation / (1.0 - utilisation);
@@ -30,7 +30,7 @@ impl Service {
         }
     }
 
-    /// The response that this share of the cycles does not exceed.
+    /// Returns the response that this share of the cycles does not exceed.
     #[must_use]
     pub fn response_at(self, utilisation: f64, share: f64) -> f64 {
         match self {
@@ -41,12 +41,14 @@ impl Service {
     }
 }
 
-/// The share of an M/D/1 queue's cycles that wait no longer than this (Crommelin, 1932, in the form
-/// of Franx, 2001, whose terms are all positive; those of Erlang's alternate and cancel out).
+/// Returns the share of an M/D/1 queue's cycles that wait no longer than `wait` (Crommelin, 1932,
+/// in the form of Franx, 2001, whose terms are all positive; those of Erlang's form alternate in
+/// sign and cancel out).
 fn constant_wait_share(utilisation: f64, wait: f64) -> f64 {
     let services = wait.floor() as usize + 1;
     let in_system = constant_in_system(utilisation, services);
-    // At most so many in the queue, beside the one that is served.
+    // Element n is the share of time with at most n cycles in the queue, besides the one that is
+    // served.
     let at_most: Vec<f64> = in_system
         .iter()
         .scan(0.0, |sum, share| {
@@ -59,11 +61,13 @@ fn constant_wait_share(utilisation: f64, wait: f64) -> f64 {
     poisson(rest).zip(at_most.iter().rev()).map(|(arrivals, queued)| arrivals * queued).sum()
 }
 
-/// How often an M/D/1 queue has 0, 1, … and up to so many cycles waiting or running.
+/// Returns the shares of time that an M/D/1 queue has 0, 1, … and up to `most` cycles waiting or
+/// running.
 ///
-/// As often as the number falls from j to j − 1, it passes from below j to j or above.
+/// The recursion follows from a balance: the number falls from j to j − 1 as often as it passes
+/// from below j to j or above.
 fn constant_in_system(utilisation: f64, most: usize) -> Vec<f64> {
-    // Poisson terms of a mean below 1 are nothing soon.
+    // Poisson terms of a mean below 1 soon become negligible.
     let arrivals: Vec<_> = poisson(utilisation).take(most + 40).collect();
     let at_least = |least: usize| arrivals[least..].iter().rev().sum::<f64>();
     let passing: Vec<_> = (0..=most + 1).map(at_least).collect();
@@ -76,7 +80,7 @@ fn constant_in_system(utilisation: f64, most: usize) -> Vec<f64> {
     shares
 }
 
-/// How often 0, 1, 2, … happen of what happens so often on average.
+/// Returns the Poisson probabilities of 0, 1, 2, … events, where `mean` events happen on average.
 fn poisson(mean: f64) -> impl Iterator<Item = f64> {
     (1..).scan((-mean).exp(), move |term, next| {
         let this = *term;
@@ -85,7 +89,8 @@ fn poisson(mean: f64) -> impl Iterator<Item = f64> {
     })
 }
 
-/// Where a function that never falls passes a value; zero if it begins above it.
+/// Returns the point where a function that never falls reaches a value; zero if the function has
+/// reached it there already.
 fn solve(function: impl Fn(f64) -> f64, value: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while function(high) < value {
@@ -94,7 +99,7 @@ fn solve(function: impl Fn(f64) -> f64, value: f64) -> f64 {
     if function(low) >= value {
         return low;
     }
-    // Halved to the last bit of a double.
+    // Halve the interval down to the last bit of a double.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if function(middle) < value {
@@ -125,9 +130,9 @@ mod tests {
         assert!((Service::Exponential.wait_mean(0.9) - 9.0).abs() < 1e-9);
         assert!((Service::Constant.wait_mean(0.9) - 4.5).abs() < 1e-9);
         assert!((Service::Exponential.response_at(0.5, 0.5) - 2.0 * 2.0_f64.ln()).abs() < 1e-9);
-        // A cycle waits not at all with probability 1 − ρ.
+        // A cycle does not wait at all with probability 1 − ρ.
         assert!((constant_wait_share(0.6, 0.0) - 0.4).abs() < 1e-12);
-        // Within one service: (1 − ρ) e^ρ.
+        // It waits less than one service with probability (1 − ρ) e^ρ.
         assert!((constant_wait_share(0.5, 1.0 - 1e-12) - 0.5 * 0.5_f64.exp()).abs() < 1e-9);
     }
 
@@ -149,7 +154,7 @@ mod tests {
                 let found = sample.run(1);
                 let expected = Statistics::of_theory(service, utilisation);
                 for (found, expected) in found.all().into_iter().zip(expected.all()) {
-                    // A million services hold few independent ones at 0.9.
+                    // At a utilisation of 0.9, a million services contain few independent waits.
                     let near = (found - expected).abs() < expected * 0.03;
                     assert!(near, "{service:?} {utilisation}: {found} for {expected}");
                 }

@@ -1,7 +1,8 @@
-//! The fast part of `cargo xtask bench truth`: what must hold on a machine however busy.
+//! The fast part of `cargo xtask bench truth`: checks that hold even on a busy machine.
 //!
-//! How far a run is from theory depends on what else the machine does. That dyno says what its task
-//! saw, that what was run is the plan, and that no cycle did better than the plan, do not.
+//! The distance of a run from theory depends on the load of the machine. Three things do not: dyno
+//! reports what its task saw, the cycles that ran are those of the plan, and no cycle did better
+//! than the plan.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,12 +14,13 @@ use dyno_truth::rows::verdicts::{FLOOD_STOP, flooding};
 use dyno_truth::statistics::Statistics;
 use dyno_truth::theory::Service;
 
-/// The program that runs a run.
+/// Returns the path of the program that runs a run.
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_truth"))
 }
 
-/// Three digits, and what a busy machine takes between two readings of the clock.
+/// Asserts that two values are equal to three digits, with a tolerance for the time that a busy
+/// machine takes between two readings of the clock.
 #[track_caller]
 fn assert_near(what: &str, found: f64, expected: f64) {
     let near = (found - expected).abs() <= expected * 1e-3 + 100_000.0;
@@ -56,7 +58,7 @@ fn a_stall_is_in_the_response_of_all_that_were_due_in_it_and_in_the_service_once
     let service = ran.metric("service").expect("a built-in metric");
     assert_eq!(service.count, 100);
     assert!(service.max >= stall && response.max >= stall, "{service:?} {response:?}");
-    // Ten come due in it, and the last of them waits for some of the others.
+    // Ten cycles come due in the stall, and the last of them waits for some of the others.
     let percentiles = response.p90.zip(response.p99).zip(service.p99);
     let ((p90, p99), service_p99) = percentiles.expect("of a hundred cycles");
     assert!(p99 >= stall * 9 / 10 && p90 >= stall / 100, "{response:?}");
@@ -73,7 +75,7 @@ fn each_period_in_a_block_is_late_by_its_rest() {
     assert!(lags.counts(), "{lags:?}");
     let (_, _, max) = lags.figures[3];
     assert!(u128::from(max) > (block - PERIOD).as_nanos(), "{lags:?}");
-    // What a busy machine adds has no bound; that theory's least is met is what must hold.
+    // A busy machine may add any delay, so that only the least value of theory is checked.
     for (low, _, measured) in lags.figures {
         assert!(measured + measured / 1_000 >= low, "{lags:?}");
     }

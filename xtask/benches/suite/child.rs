@@ -1,6 +1,6 @@
-//! Everything that is measured runs in a process of its own: this program again, told by a
-//! variable of its environment what to be. So no round inherits memory, caches or threads of
-//! another, and processor time is that of what is measured and of nothing else.
+//! The processes that are measured. Each is this program again, with its role in an environment
+//! variable. So no round inherits memory, caches or threads from another, and processor time is
+//! that of the measured code alone.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -18,17 +18,17 @@ use crate::machine;
 use crate::peers::{probe, redis_loop, rlt, sleepers};
 use crate::tasks::TaskName;
 
-/// The variable that says what to be.
+/// The environment variable that holds a child's role, as JSON.
 const VARIABLE: &str = "SUITE_CHILD";
 
-/// What a process of this program can be, besides the suite and a worker.
+/// The roles of a process of this program, in addition to the suite and a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Child {
     /// A primary of dyno.
     Dyno(Run),
-    /// A primary as its user sees it, by the flags on its command line.
+    /// A primary as its user sees it, with settings from its command line.
     Shown(TaskName),
-    /// rlt, with a no-op.
+    /// The harness rlt, with a no-op.
     Rlt(rlt::Load),
     /// Bare threads that sleep until due.
     Sleepers(sleepers::Load),
@@ -39,13 +39,13 @@ pub(crate) enum Child {
 }
 
 impl Child {
-    /// What this process is to be; `None` for the suite itself.
+    /// Returns the role of this process; `None` for the suite itself.
     pub(crate) fn of_this_process() -> Option<Self> {
         let text = std::env::var(VARIABLE).ok()?;
         Some(serde_json::from_str(&text).expect("set by this program alone"))
     }
 
-    /// Is it, and says on standard output what it saw.
+    /// Plays the role, and prints its results on standard output, as JSON.
     pub(crate) fn run(self) -> ExitCode {
         let reply = match &self {
             Self::Dyno(run) => run.here().and_then(|seen| Ok(serde_json::to_string(&seen)?)),
@@ -74,14 +74,14 @@ impl Child {
         }
     }
 
-    /// The command that starts it.
+    /// Returns the command that starts this child.
     pub(crate) fn command(&self) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("this program has a path")?);
         command.env(VARIABLE, serde_json::to_string(self)?);
         Ok(command)
     }
 
-    /// Starts it, to be waited for.
+    /// Starts this child; the caller waits for its reply.
     pub(crate) fn start(&self) -> Result<Running> {
         let mut command = self.command()?;
         let spawned = clock::now();
@@ -95,15 +95,15 @@ impl Child {
     }
 }
 
-/// A child that runs.
+/// A child that is running.
 pub(crate) struct Running {
     process: std::process::Child,
-    /// Just before it was.
+    /// The time just before it was spawned.
     spawned: Time,
 }
 
 impl Running {
-    /// Waits for its end and reads what it said.
+    /// Waits for its end and reads its reply.
     pub(crate) fn reply<T: DeserializeOwned>(self) -> Result<T> {
         let output = self.process.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -112,7 +112,7 @@ impl Running {
     }
 }
 
-/// Processor time, user and system, of all children that have ended.
+/// Returns the processor time, user and system, of all children that have ended.
 pub(crate) fn children_cpu() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let micros = |time: nix::sys::time::TimeVal| {
@@ -122,53 +122,53 @@ pub(crate) fn children_cpu() -> Result<Duration> {
     Ok(micros(usage.user_time()) + micros(usage.system_time()))
 }
 
-/// A run of dyno.
+/// The settings of a run of dyno.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) task: TaskName,
-    /// `None` is the closed loop.
+    /// Cycles per second; `None` for the closed loop.
     pub(crate) rate: Option<f64>,
     pub(crate) workers: u32,
     pub(crate) window: Duration,
     pub(crate) warmup: Duration,
     pub(crate) spin: bool,
-    /// How often to look at the primary's memory.
+    /// The time between two samples of the primary's memory; `None` for no samples.
     pub(crate) memory_every: Option<Duration>,
-    /// Of the Redis server.
+    /// The URL of the Redis server, for the task that needs one.
     pub(crate) url: Option<String>,
 }
 
-/// What a primary saw.
+/// The reply of a primary.
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
     summary: Summary,
-    /// At each look, while the run was on.
+    /// Resident memory of the primary in bytes, one value per sample, during the run.
     rss_bytes: Vec<u64>,
     rss_bytes_max: Option<u64>,
 }
 
-/// A run of dyno that is over, from outside and from inside.
+/// The result of a run of dyno, measured from inside and from outside.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) summary: Summary,
-    /// Of the primary, at each look while the run was on.
+    /// Resident memory of the primary in bytes, one value per sample, during the run.
     pub(crate) rss_bytes: Vec<u64>,
-    /// Of the primary, at its highest.
+    /// The highest resident memory of the primary, in bytes; `None` without `/proc`.
     pub(crate) rss_bytes_max: Option<u64>,
-    /// Of all its processes.
+    /// Processor time, user and system, of all its processes.
     pub(crate) cpu: Duration,
-    /// Just before the primary was started.
+    /// The time just before the primary was started.
     pub(crate) spawned: Time,
 }
 
 impl Run {
-    /// Two workers, a second of warm-up, paced by sleeping.
+    /// Creates a run with two workers, a second of warm-up, and pacing by sleeping.
     pub(crate) fn of(task: TaskName, rate: Option<f64>, window: Duration) -> Self {
         let warmup = Duration::from_secs(1);
         Self { task, rate, workers: 2, window, warmup, spin: false, memory_every: None, url: None }
     }
 
-    /// In this process, as the primary.
+    /// Runs in this process, as the primary.
     fn here(&self) -> Result<Seen> {
         let mut bench = self.task.bench();
         if let Some(url) = &self.url {
@@ -184,6 +184,7 @@ impl Run {
         let (over, is_over) = channel::<()>();
         let looking = self.memory_every.map(|period| {
             thread::spawn(move || {
+                // Dropping `over` after the run ends this wait, and with it the sampling.
                 let on = || is_over.recv_timeout(period) == Err(RecvTimeoutError::Timeout);
                 std::iter::from_fn(|| on().then(|| machine::memory_bytes("VmRSS")).flatten())
                     .collect()
@@ -201,10 +202,11 @@ impl Run {
         Ok(Seen { summary, rss_bytes, rss_bytes_max: machine::memory_bytes("VmHWM") })
     }
 
-    /// In a process of its own.
+    /// Runs in a new process.
     ///
     /// # Errors
-    /// If the run did not end as runs do. Whether the rate was sustained is in the summary.
+    /// If the run ended with an error or was interrupted. A rate that was not sustained does not
+    /// count as an error: the summary has the verdict.
     pub(crate) fn run(&self) -> Result<Ran> {
         let cpu_before = children_cpu()?;
         let running = Child::Dyno(self.clone()).start()?;
@@ -218,23 +220,23 @@ impl Run {
     }
 }
 
-/// For a thousand workers on two cores.
+/// The longest wait for all workers to become ready: enough for a thousand workers on two cores.
 const START_DEADLINE: Duration = Duration::from_secs(120);
 
 impl Ran {
-    /// What is not as it should be, if anything.
+    /// Returns a note if the verdict is neither sustained nor completed.
     pub(crate) fn reservation(&self) -> Option<String> {
         let Summary { verdict, reasons, .. } = &self.summary;
         let is_clean = ["sustained", "completed"].contains(&verdict.as_str());
         (!is_clean).then(|| format!("a run was {verdict}: {}", reasons.join(" ")))
     }
 
-    /// Every cycle that the run started or should have, warm-up included.
+    /// Returns the number of completed cycles, including those of the warm-up.
     pub(crate) fn cycles(&self) -> u64 {
         self.summary.cycles.completed + self.summary.warmup.completed
     }
 
-    /// A percentile or another figure of a metric over all workers.
+    /// Returns the statistics of a metric over all workers.
     ///
     /// # Errors
     /// If the run has no such metric.
@@ -242,7 +244,7 @@ impl Ran {
         self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
     }
 
-    /// Half of a metric's values are at most the first, and 99 % of them at most the second.
+    /// Returns the 50th and the 99th percentile of a metric.
     ///
     /// # Errors
     /// If the run has no such metric, or too few values of it.

@@ -1,21 +1,21 @@
-//! A figure: what several rounds gave, as their median with the spread, beside its goal.
+//! A figure: the values of several rounds, summed up as their median and spread, next to its goal.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What a figure has to reach.
+/// The goal of a figure, in the figure's unit.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
-    /// Stated for what it is: a peer's own figure, or one without a goal.
+    /// Without a goal, as every figure of a peer.
     Reported,
 }
 
 impl Goal {
-    /// Whether a value reaches it; `None` where there is nothing to reach.
+    /// Returns `Some(true)` if a value reaches the goal; `None` without a goal.
     fn is_met_by(self, value: f64) -> Option<bool> {
         match self {
             Self::AtLeast(least) => Some(value >= least),
@@ -35,16 +35,16 @@ impl fmt::Display for Goal {
     }
 }
 
-/// One thing that a row states.
+/// One quantity that a row measures.
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
     pub(crate) name: String,
-    /// `×` for a ratio.
+    /// The unit as printed; `×` for a ratio.
     pub(crate) unit: &'static str,
     pub(crate) goal: Goal,
-    /// A value a round.
+    /// One value for each round.
     pub(crate) rounds: Vec<f64>,
-    /// What a reader should know of it: why it is missing, which run was not clean.
+    /// Remarks for the reader: why a value is missing, which run was not clean.
     pub(crate) notes: Vec<String>,
 }
 
@@ -53,17 +53,17 @@ impl Figure {
         Self { name: name.into(), unit, goal, rounds: Vec::new(), notes: Vec::new() }
     }
 
-    /// A figure without a goal.
+    /// Creates a figure without a goal.
     pub(crate) fn reported(name: impl Into<String>, unit: &'static str) -> Self {
         Self::new(name, unit, Goal::Reported)
     }
 
-    /// A round's value.
+    /// Adds the value of a round.
     pub(crate) fn push(&mut self, value: f64) {
         self.rounds.push(value);
     }
 
-    /// Notes something once, however often it is said.
+    /// Adds a note, unless the figure has the same note already.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         let note = note.into();
         if !self.notes.contains(&note) {
@@ -71,25 +71,27 @@ impl Figure {
         }
     }
 
-    /// The median of the rounds; `None` where there are none.
+    /// Returns the median of the rounds; `None` without rounds.
     pub(crate) fn median(&self) -> Option<f64> {
         median(&self.rounds)
     }
 
-    /// The least and the most.
+    /// Returns the least and the greatest value; `None` without rounds.
     pub(crate) fn spread(&self) -> Option<(f64, f64)> {
         let least = self.rounds.iter().copied().reduce(f64::min)?;
         let most = self.rounds.iter().copied().reduce(f64::max)?;
         Some((least, most))
     }
 
-    /// Whether its median reaches the goal; `None` without either.
+    /// Returns `Some(true)` if the median reaches the goal; `None` without a median or without a
+    /// goal.
     pub(crate) fn is_met(&self) -> Option<bool> {
         self.goal.is_met_by(self.median()?)
     }
 }
 
-/// The middle one; of an even number the mean of the two in the middle.
+/// Returns the middle value; of an even number, the mean of the two in the middle; `None` without
+/// values.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -98,7 +100,8 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// The value that this share of the values is at most; `None` without values. Sorts them.
+/// Returns the least value that is not exceeded by this share of the values; `None` without values.
+/// Sorts them.
 pub(crate) fn quantile(values: &mut [u64], share: f64) -> Option<f64> {
     values.sort_unstable();
     let rank = (values.len() as f64 * share).ceil() as usize;

@@ -1,15 +1,15 @@
-//! dyno's own speed: each goal is a row, measured beside a peer in interleaved rounds.
+//! The speed of dyno itself: each goal is a row, measured next to a peer in interleaved rounds.
 //!
-//! - [`options`]: what is asked for.
+//! - [`options`]: the command line.
 //! - [`tasks`]: the benchmarks of dyno that the rows run. Workers are this program again.
-//! - [`child`]: everything that is measured runs in a process of its own, which says what it saw.
-//! - [`peers`]: what dyno is measured against.
+//! - [`child`]: the processes that are measured; each reports its results.
+//! - [`peers`]: the programs that dyno is measured against.
 //! - [`figure`]: medians, spreads, goals.
-//! - [`rows`]: what is measured, a file each.
+//! - [`rows`]: the measurements, a file each.
 //! - [`report`]: the table, and JSON under `target/bench/`.
 //!
-//! A peer that is missing is said so in its row. A goal that is missed is a result, not an error;
-//! a row that could not be measured is one.
+//! A missing peer is noted in its row. A missed goal is a result, not an error; a row that could
+//! not be measured is an error.
 
 #![expect(
     clippy::print_stdout,
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures the rows that are asked for, one after the other.
+/// Measures the requested rows, one after the other.
 fn measure(options: &Options) -> ExitCode {
     println!("{}", machine::described());
     let mut is_whole = true;

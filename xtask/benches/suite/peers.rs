@@ -1,4 +1,5 @@
-//! What dyno is measured against: other harnesses, and what a user would write without one.
+//! The peers that dyno is measured against: other harnesses, and code that a user would write
+//! without a harness.
 
 pub(crate) mod probe;
 pub(crate) mod redis_loop;

@@ -1,4 +1,4 @@
-//! What was measured, for people as a table and for programs as JSON.
+//! The results, for people as a table and for programs as JSON.
 
 use std::fmt;
 use std::fs;
@@ -13,11 +13,11 @@ use crate::machine;
 use crate::options::Options;
 use crate::rows::Row;
 
-/// A row, measured.
+/// A row with its results.
 pub(crate) struct Measured {
     id: &'static str,
     title: &'static str,
-    /// Of the machine, just before.
+    /// The machine's load just before the row was measured.
     load: Option<f64>,
     figures: Vec<Figure>,
 }
@@ -27,7 +27,7 @@ impl Measured {
         Self { id: row.id, title: row.title, load, figures }
     }
 
-    /// Whether it is this row.
+    /// Returns `true` if these are the results of `row`.
     pub(crate) fn is_of(&self, row: &Row) -> bool {
         self.id == row.id
     }
@@ -92,7 +92,7 @@ fn cells(figure: &Figure) -> [String; 5] {
     [figure.name.clone(), median, spread, figure.goal.to_string(), met.to_owned()]
 }
 
-/// As many digits as can mean something.
+/// Formats a value with about as many digits as are meaningful.
 fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 1e6 => format!("{:.2}M", value / 1e6),
@@ -103,7 +103,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Writes a file of all rows, and says where.
+/// Writes a file of all rows, and returns its path.
 ///
 /// # Errors
 /// If it can't be written.
@@ -127,7 +127,7 @@ pub(crate) fn write(options: &Options, measured: &[Measured]) -> Result<PathBuf>
     Ok(path)
 }
 
-/// cargo's target folder: that in which this program is.
+/// Returns cargo's target folder, found above this program by its `CACHEDIR.TAG`.
 pub(crate) fn target() -> PathBuf {
     let exe = std::env::current_exe().unwrap_or_default();
     let target = exe.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());

@@ -1,4 +1,4 @@
-//! The rows, in order: what dyno promises of its own speed.
+//! The rows, in order: the promises of dyno about its speed.
 
 mod arrivals;
 mod closed;
@@ -17,14 +17,14 @@ use anyhow::Result;
 use crate::figure::Figure;
 use crate::options::Options;
 
-/// One of them.
+/// A row: a group of figures that are measured together.
 pub(crate) struct Row {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) measure: fn(&Options) -> Result<Vec<Figure>>,
 }
 
-/// All of them.
+/// All rows, in the order of their measurement.
 pub(crate) const ALL: [Row; 12] = [
     Row {
         id: "S1",

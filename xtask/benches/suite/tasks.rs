@@ -1,7 +1,7 @@
 //! The benchmarks of dyno that the rows run.
 //!
-//! A worker finds its benchmark by name, so that each is declared here once, for all rows: the
-//! settings are the primary's alone.
+//! A worker finds its benchmark by name, so that each is declared here once, for all rows. Only the
+//! primary needs the settings of a row.
 
 use std::hint::black_box;
 
@@ -11,27 +11,27 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
 
-/// How many values a cycle of [`TaskName::Values`] records.
+/// The number of values that a cycle of [`TaskName::Values`] records.
 pub(crate) const VALUES: u64 = 1_000;
-/// The metric in which [`TaskName::First`] keeps the clock.
+/// The metric that [`TaskName::First`] records the clock's time to.
 pub(crate) const FIRST: &str = "first";
-/// The size of what is written to Redis.
+/// The size of the value that is written to Redis, in bytes.
 pub(crate) const REDIS_BYTES: usize = 64;
 
 /// A task, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TaskName {
-    /// Does nothing.
+    /// A synchronous task that does nothing.
     Noop,
-    /// Awaits nothing.
+    /// An asynchronous task that awaits nothing.
     NoopAsync,
     /// A loop that records each of its values.
     Values,
     /// The same loop, without recording.
     Loop,
-    /// Records when it runs.
+    /// Records the time at which it runs, in nanoseconds of the clock.
     First,
-    /// Records a value of each of eight metrics.
+    /// Records one value in each of eight metrics.
     Eight,
     /// Writes one value to Redis.
     Redis,
@@ -48,7 +48,7 @@ impl TaskName {
         Self::Redis,
     ];
 
-    /// Its benchmark, as declared.
+    /// Declares the benchmark of this task.
     pub(crate) fn bench(self) -> Bench {
         match self {
             Self::Noop => dyno::bench("noop", || {}),
@@ -81,27 +81,28 @@ impl TaskName {
     }
 }
 
-/// Runs the task, and never returns, in a worker of any of them.
+/// In a worker of any of these benchmarks, runs the task and never returns; elsewhere does nothing.
 pub(crate) fn take_workers() {
     for task in TaskName::ALL {
         drop(task.bench());
     }
 }
 
-/// Calls it with values as a service might measure: from 50 to 60 thousand, in no order.
+/// Calls `with` for each value, such as a service might measure: from 50 to 60 thousand, in no
+/// order.
 fn each_value(mut with: impl FnMut(u64)) {
     for i in 0..VALUES {
         with(50_000 + black_box(i) * 7_919 % 10_000);
     }
 }
 
-/// Where the server is.
+/// The parameters of [`Redis`]: the server's URL.
 #[derive(Debug, Serialize, Deserialize)]
 struct RedisParameters {
     url: String,
 }
 
-/// A connection.
+/// The task [`TaskName::Redis`], with its connection.
 struct Redis(MultiplexedConnection);
 
 impl dyno::Task for Redis {
@@ -115,12 +116,12 @@ impl dyno::Task for Redis {
     }
 }
 
-/// Opens a connection: the same here and in the bare loop.
+/// Opens a connection in the same way for the task and for the bare loop.
 pub(crate) async fn redis_connection(url: &str) -> redis::RedisResult<MultiplexedConnection> {
     redis::Client::open(url)?.get_multiplexed_async_connection().await
 }
 
-/// One command: the same here and in the bare loop.
+/// Sends one command, the same for the task and for the bare loop.
 pub(crate) async fn redis_command(connection: &MultiplexedConnection) -> redis::RedisResult<()> {
     connection.clone().set("dyno:suite", [b'x'; REDIS_BYTES].as_slice()).await
 }

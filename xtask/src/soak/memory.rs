@@ -1,28 +1,30 @@
-//! What a run's processes take of memory, second by second, by `/proc`: resident pages, which is
-//! what a machine runs out of.
+//! The memory of a run's processes, second by second, read from `/proc`: resident pages, since they
+//! are what a machine runs out of.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
-/// The first share of the samples, in which buffers and histograms come to their size.
+/// The first samples, one in this many, are ignored: buffers and histograms still grow to their
+/// size.
 const SETTLING: usize = 10;
-/// Fewer say nothing.
+/// The least number of samples that growth is computed from; fewer prove nothing.
 const SAMPLES_MIN: usize = 10;
-/// The share of the samples at each end whose median is compared: one sample may hold a peak.
+/// At each end, one sample in this many goes into the median that is compared: a single sample may
+/// be a peak.
 const END: usize = 10;
-/// What a process may grow by at any time, in KiB: a histogram that meets a larger value takes some
-/// hundred at once, and there are some dozens. Of a long run it is little, and a rate over a short
-/// one would make much of it.
+/// The growth that is allowed in a run of any length, in KiB: a histogram that meets a larger value
+/// takes some hundred at once, and there are some dozens of histograms. In a long run this is
+/// little; in a short one it would be a high rate.
 const SLACK_KIB: u64 = 4 << 10;
 
-/// How much is too much.
+/// The growth that is allowed.
 pub(super) struct Bound {
     pub(super) kib_per_minute: u64,
 }
 
-/// Samples by process.
+/// The samples of each process, by its id.
 #[derive(Default)]
 pub(super) struct Memory {
     tracks: BTreeMap<u32, Track>,
@@ -30,11 +32,11 @@ pub(super) struct Memory {
 
 struct Track {
     process: String,
-    /// The second, and KiB.
+    /// The second of the run, and the resident memory in KiB.
     samples: Vec<(u64, u64)>,
 }
 
-/// How a process's memory went.
+/// The growth of one process's memory after it has settled.
 #[derive(Debug, PartialEq)]
 pub(super) struct Growth {
     pub(super) process: String,
@@ -45,10 +47,11 @@ pub(super) struct Growth {
 }
 
 impl Memory {
-    /// Looks at the primary, which is the child of `terminal` that runs `program`, and at its
-    /// workers.
+    /// Takes a sample of the primary, which is the child of `terminal` that runs `program`, and of
+    /// its workers.
     pub(super) fn sample(&mut self, second: u64, terminal: u32, program: &Path) {
-        // By the file: a worker was started as `/proc/self/exe`, and goes by that name.
+        // Compare the files, not the names: a worker was started as `/proc/self/exe` and has that
+        // name.
         let is_program =
             |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
         let Some(primary) = children(terminal).into_iter().find(is_program) else { return };
@@ -61,13 +64,13 @@ impl Memory {
 
     fn add(&mut self, process: &str, pid: u32, second: u64) {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        // None of a process that has just ended.
+        // A process that has just ended has no memory to read.
         let Some(kib) = resident(&status) else { return };
         let new = || Track { process: process.to_owned(), samples: vec![] };
         self.tracks.entry(pid).or_insert_with(new).samples.push((second, kib));
     }
 
-    /// How it went with each process of which there are enough samples.
+    /// Returns the growth of each process that has enough samples.
     pub(super) fn growths(&self) -> Vec<Growth> {
         self.tracks.values().filter_map(Track::growth).collect()
     }
@@ -79,6 +82,7 @@ impl Track {
         if settled.len() < SAMPLES_MIN {
             return None;
         }
+        // Compare the medians of both ends, so that a peak does not count as growth.
         let length = settled.len().div_ceil(END);
         let (first, last) = (&settled[..length], &settled[settled.len() - length..]);
         Some(Growth {
@@ -92,7 +96,7 @@ impl Track {
 }
 
 impl Growth {
-    /// Whether it is more than the bound allows in its time.
+    /// Returns `true` if the memory grew by more than the bound allows in that time.
     pub(super) fn is_over(&self, bound: &Bound) -> bool {
         let most = SLACK_KIB + bound.kib_per_minute * self.seconds / 60;
         self.end_kib.saturating_sub(self.start_kib) > most
@@ -121,7 +125,7 @@ fn median(samples: &[(u64, u64)]) -> u64 {
     sorted[sorted.len() / 2]
 }
 
-/// The children of a process, whichever of its threads made them, in order.
+/// Returns the children of a process, made by any of its threads, in order.
 fn children(pid: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists =
@@ -134,7 +138,7 @@ fn children(pid: u32) -> Vec<u32> {
     all
 }
 
-/// KiB that are resident, of a process's status.
+/// Reads the resident memory, in KiB, from the text of `/proc/PID/status`.
 fn resident(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse().ok()

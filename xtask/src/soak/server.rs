@@ -1,5 +1,5 @@
-//! A private Redis on a Unix socket. It is spoken to by a line: two commands are no reason for a
-//! client.
+//! A private Redis server on a Unix socket. Commands are written as plain lines: two commands don't
+//! justify a client library.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -11,19 +11,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use dyno_bus::clock;
 
-/// It starts in far less.
+/// The longest wait for the server's start, which takes far less.
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// It answers in far less.
+/// The longest wait for an answer, which takes far less.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A server that is gone with its value.
+/// A Redis server, which is killed when this value is dropped.
 pub(super) struct Server {
     process: Child,
     socket: PathBuf,
 }
 
 impl Server {
-    /// Starts one, and waits until it answers.
+    /// Starts a server, and waits until it answers.
     pub(super) fn start(folder: &Path) -> Result<Self> {
         let socket = folder.join("socket");
         let process = Command::new("redis-server")
@@ -47,12 +47,12 @@ impl Server {
         Ok(server)
     }
 
-    /// As clients name it.
+    /// Returns the server's URL for Redis clients.
     pub(super) fn url(&self) -> String {
         format!("redis+unix://{}", self.socket.display())
     }
 
-    /// The value of a counter; 0 where there is none.
+    /// Reads the value of a counter; 0 if the key does not exist.
     pub(super) fn count(&mut self, key: &str) -> Result<u64> {
         let answer = self.ask(&format!("GET {key}"))?;
         if answer == "$-1" {
@@ -61,7 +61,7 @@ impl Server {
         answer.parse().with_context(|| format!("`{answer}` is no count"))
     }
 
-    /// The last line of the answer to a command.
+    /// Sends a command, and returns the last line of the answer.
     fn ask(&self, command: &str) -> Result<String> {
         let failed = || format!("redis did not answer to {command}");
         let mut stream = UnixStream::connect(&self.socket).with_context(failed)?;
@@ -70,7 +70,7 @@ impl Server {
         let mut lines = BufReader::new(stream).lines();
         let mut line = || lines.next().transpose().with_context(failed);
         let first = line()?.with_context(failed)?;
-        // A string has its length on a line before it.
+        // A string follows a line that holds its length.
         match first.starts_with('$') && first != "$-1" {
             true => line()?.with_context(failed),
             false => Ok(first),
@@ -80,7 +80,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Where it has ended by itself there is nothing to kill.
+        // An error means that the server has ended by itself.
         let _ended = self.process.kill();
         let _ended = self.process.wait();
     }

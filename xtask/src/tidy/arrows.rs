@@ -1,4 +1,5 @@
-//! The arrows of the design: which crate may know which, and which module of `dyno` which other.
+//! The arrows of the design: the dependencies that are allowed between crates, and between the
+//! modules of `dyno`.
 //!
 //! ```text
 //! bus ← emitter ←┐
@@ -7,8 +8,8 @@
 //!                                                         primary ← report
 //! ```
 //!
-//! Worker and primary never know each other: they meet in messages. `primary` prints nothing,
-//! `report` starts nothing, `observer` asks no clock and does no I/O, and the emitter holds no
+//! Worker and primary never name each other: they share messages only. `primary` prints nothing,
+//! `report` starts no process, `observer` reads no clock and does no I/O, and the emitter holds no
 //! histogram.
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use cargo_metadata::Package;
 use super::source::{Source, is_word, words};
 use super::{File, Finding, Report};
 
-/// What each crate may depend on: of this workspace all that is listed, and nothing else of it.
+/// The crates of this workspace that each crate may depend on.
 const CRATES: [(&str, &[&str]); 5] = [
     ("dyno-bus", &[]),
     ("dyno-emitter", &["dyno-bus"]),
@@ -26,10 +27,10 @@ const CRATES: [(&str, &[&str]); 5] = [
     ("dyno-bench", &["dyno-bus", "dyno-emitter", "dyno-observer"]),
     ("cargo-dyno", &["dyno-bus", "dyno-bench"]),
 ];
-/// Dependencies that would break what a crate promises, from elsewhere.
+/// Dependencies from elsewhere that would break a promise of a crate.
 const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
-/// The modules of `dyno` that have arrows, and those that each must not name.
+/// The modules of `dyno` that have arrows, and the modules that each must not name.
 const MODULES: [(&str, &[&str]); 4] = [
     ("task", &["worker", "primary", "report"]),
     ("worker", &["primary", "report"]),
@@ -37,8 +38,8 @@ const MODULES: [(&str, &[&str]); 4] = [
     ("report", &["worker"]),
 ];
 
-/// What files below a folder must not name, as part of a path or as a macro; and why. Files of tests
-/// alone may: they stand for the caller.
+/// Names that files below a folder must not use, as part of a path or as a macro, and the reason.
+/// Files of tests may use them, because they act as the caller.
 const REFUSED: [(&str, &[&str], &str); 3] = [
     (
         "crates/dyno-observer/src/",
@@ -53,10 +54,10 @@ const REFUSED: [(&str, &[&str], &str); 3] = [
     ("crates/dyno/src/report", &["process::Command", "Command::new"], "the report starts nothing"),
 ];
 
-/// Where the modules with arrows are.
+/// The folder of the modules with arrows.
 const DYNO: &str = "crates/dyno/src/";
 
-/// Arrows between crates that point the wrong way.
+/// Finds dependencies between crates that point the wrong way.
 pub(super) fn crates(package: &Package) -> Vec<Finding> {
     let names: Vec<_> =
         package.dependencies.iter().map(|dependency| dependency.name.as_str()).collect();
@@ -77,7 +78,7 @@ fn wrong_crates(package: &str, dependencies: &[&str]) -> Vec<String> {
     wrong.map(|name| format!("{package} depends on {name}: the arrows forbid it")).collect()
 }
 
-/// Looks at every module of every crate that has arrows.
+/// Checks every module of every crate that has arrows.
 pub(super) fn check_modules(files: &[File], report: &mut Report) {
     let library = files.iter().find(|file| file.path == format!("{DYNO}lib.rs"));
     let aliases = library.map(|file| aliases(&Source::new(&file.content))).unwrap_or_default();
@@ -90,7 +91,7 @@ pub(super) fn check_modules(files: &[File], report: &mut Report) {
     }
 }
 
-/// What a file names though it must not.
+/// Finds names that [`REFUSED`] forbids in a file.
 fn refused(file: &str, source: &Source<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if file.ends_with("/tests.rs") {
@@ -111,18 +112,19 @@ fn refused(file: &str, source: &Source<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a line calls the macro, as in `print!`, and not only one whose name ends like it.
+/// Returns `true` if a line calls the macro `name`, such as `print!`. A macro whose name only ends
+/// the same does not count.
 fn calls(code: &str, name: &str) -> bool {
     let mut before = code.match_indices(name).map(|(at, _)| &code[..at]);
     name.ends_with('!') && before.any(|before| !before.ends_with(is_word))
 }
 
-/// Whether the segments of `name` follow each other in `path`.
+/// Returns `true` if the segments of `name` follow each other in `path`.
 fn has_segments(path: &str, name: &str) -> bool {
     format!("::{path}::").contains(&format!("::{name}::"))
 }
 
-/// Arrows between modules of `dyno` that point the wrong way. `file` is a path below `src/`.
+/// Finds uses between modules of `dyno` that point the wrong way. `file` is a path below `src/`.
 fn wrong_modules(file: &str, source: &Source<'_>, aliases: &Aliases) -> Vec<Finding> {
     let module: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
     let Some((own, forbidden)) = MODULES.iter().find(|(name, _)| *name == module[0]) else {
@@ -140,13 +142,15 @@ fn wrong_modules(file: &str, source: &Source<'_>, aliases: &Aliases) -> Vec<Find
     findings
 }
 
-/// What stands right below the crate's root in a path; `None` for a path that does not begin in
-/// this crate.
+/// Returns the segment right below the crate's root in a path; `None` for a path that does not
+/// begin in this crate.
 fn top_module<'a>(module: &[&'a str], path: &'a str) -> Option<&'a str> {
     let mut segments = path.split("::").peekable();
     match segments.next()? {
         "crate" => segments.next(),
         "super" => {
+            // The first `super` leads to the parent, each further one a module up. At the root, the
+            // next segment names the module.
             let mut above = &module[..module.len() - 1];
             while segments.next_if_eq(&"super").is_some() {
                 above = above.split_last().map_or(above, |(_, above)| above);
@@ -157,8 +161,8 @@ fn top_module<'a>(module: &[&'a str], path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Names that the crate's root exports of its modules, with the module: `crate::Verdict` is of
-/// `primary`.
+/// Names that the crate's root exports from its modules, each with its module: `crate::Verdict` is
+/// from `primary`.
 type Aliases = BTreeMap<String, String>;
 
 fn aliases(library: &Source<'_>) -> Aliases {
@@ -172,23 +176,27 @@ fn aliases(library: &Source<'_>) -> Aliases {
     exported.collect()
 }
 
-/// All paths of two segments or more, with their line, from 1; those of a `use` one by one, without
-/// new names.
+/// Returns all paths of two segments or more, with their line, counted from 1. Those of a `use`
+/// tree are listed one by one, without the names after `as`.
 pub(super) fn paths(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (index, line) in code.lines().enumerate() {
         let trimmed = line.trim();
         if open.is_none() && words(trimmed).any(|word| word == "use") && !trimmed.contains("use<") {
+            // A `use` begins. Its tree may go on over several lines, so that it is collected up to
+            // its `;`.
             let tree = trimmed.split_once("use ").map_or("", |(_, tree)| tree);
             open = Some((index + 1, tree.to_owned()));
         } else if let Some((_, tree)) = &mut open {
             tree.push_str(trimmed);
         } else {
+            // Outside of a `use`, each run of names and colons is a path.
             let pieces =
                 line.split(|c| !is_word(c) && c != ':').map(|piece| piece.trim_matches(':'));
             found.extend(pieces.filter(|p| p.contains("::")).map(|p| (index + 1, p.to_owned())));
         }
+        // The tree is complete: its paths all get the line on which the `use` begins.
         if let Some((start, tree)) = open.take_if(|(_, tree)| tree.contains(';')) {
             let mut flat = Vec::new();
             flatten(tree.split(';').next().unwrap_or_default(), "", &mut flat);
@@ -198,7 +206,8 @@ pub(super) fn paths(code: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The paths of a `use` tree: `a::{b, c::{self, d}}` is `a::b`, `a::c`, `a::c::d`.
+/// Appends the paths of a `use` tree to `found`: `a::{b, c::{self, d}}` is `a::b`, `a::c`,
+/// `a::c::d`.
 fn flatten(tree: &str, prefix: &str, found: &mut Vec<String>) {
     let tree = tree.trim();
     let Some((head, inner)) = tree.split_once('{') else {
@@ -211,6 +220,8 @@ fn flatten(tree: &str, prefix: &str, found: &mut Vec<String>) {
     let (mut depth, mut start) = (0_usize, 0);
     for (at, c) in inner.char_indices() {
         match c {
+            // A part on this level ends here; the recursion takes apart what it has in deeper
+            // braces.
             ',' | '}' if depth == 0 => {
                 if !inner[start..at].trim().is_empty() {
                     flatten(&inner[start..at], &prefix, found);

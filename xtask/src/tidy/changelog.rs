@@ -1,10 +1,10 @@
-//! The changelog keeps to the form of <https://keepachangelog.com/en/1.1.0/>, and knows the current
-//! version.
+//! The rule for the changelog: it has the form of <https://keepachangelog.com/en/1.1.0/>, and a
+//! section for the current version or for unreleased changes.
 
 use super::Finding;
 use super::source::numbered;
 
-/// The kinds of change that the form knows.
+/// The kinds of change that the form allows.
 const KINDS: [&str; 6] = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
 
 pub(super) fn check(content: &str, version: &str) -> Vec<Finding> {
@@ -32,7 +32,7 @@ pub(super) fn check(content: &str, version: &str) -> Vec<Finding> {
     findings
 }
 
-/// Whether a release is `[1.2.3] - 2026-01-31`.
+/// Returns `true` for a release of the form `[1.2.3] - 2026-01-31`.
 fn is_dated(release: &str) -> bool {
     let Some((version, date)) = release.split_once(" - ") else { return false };
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());

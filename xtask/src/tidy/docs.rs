@@ -1,6 +1,7 @@
-//! What documents show of other files is those files, and where they point there is something.
+//! Rules for documents: the code that they show is equal to the file that it comes from, and
+//! relative links lead to files that exist.
 //!
-//! A document shows a file in a fence below a marker:
+//! A document shows a file in a fence below a marker that names it:
 //!
 //! ````text
 //! <!-- examples/fibonacci.rs -->
@@ -9,8 +10,8 @@
 //! ```
 //! ````
 //!
-//! `cargo xtask tidy` says where the two differ, and `cargo xtask tidy --fix` writes the fence
-//! anew.
+//! `cargo xtask tidy` reports a fence that differs from its file, and `cargo xtask tidy --fix`
+//! rewrites it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -20,15 +21,15 @@ use super::source::numbered;
 
 /// A fence that shows a file.
 struct Shown<'a> {
-    /// The file, from the root.
+    /// The path of the file from the root.
     path: &'a str,
-    /// The marker's line, from 1.
+    /// The number of the marker's line, counted from 1.
     line: usize,
-    /// The lines between the fence's ends, from 0.
+    /// The lines between the fence's ends, counted from 0.
     body: Range<usize>,
 }
 
-/// Fences that differ from the file that they show, or show none.
+/// Finds fences that differ from the file that they show, or whose file does not exist.
 pub(super) fn stale(content: &str, read: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     let lines: Vec<_> = content.lines().collect();
     let judge = |shown: Shown<'_>| {
@@ -43,11 +44,11 @@ pub(super) fn stale(content: &str, read: impl Fn(&str) -> Option<String>) -> Vec
     shown(&lines).into_iter().filter_map(judge).collect()
 }
 
-/// The document with each fence as the file is that it shows; a file that is not there changes
-/// nothing.
+/// Returns the document with the content of each fence replaced by its file; a fence whose file
+/// does not exist stays as it is.
 pub(super) fn refreshed(content: &str, read: impl Fn(&str) -> Option<String>) -> String {
     let mut lines: Vec<_> = content.lines().map(str::to_owned).collect();
-    // From the end, so that the lines of those before stay where they are.
+    // From the end, so that the line numbers of earlier fences stay valid.
     for Shown { path, body, .. } in shown(&content.lines().collect::<Vec<_>>()).into_iter().rev() {
         if let Some(file) = read(path) {
             lines.splice(body, file.lines().map(str::to_owned));
@@ -56,7 +57,7 @@ pub(super) fn refreshed(content: &str, read: impl Fn(&str) -> Option<String>) ->
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// Rust in a fence that shows no file: a second copy, which nobody compiles.
+/// Finds Rust code in a fence without a marker: a second copy, which nobody compiles.
 pub(super) fn copies(content: &str) -> Vec<Finding> {
     let lines: Vec<_> = content.lines().collect();
     let fences: Vec<_> = shown(&lines).into_iter().map(|shown| shown.body.start).collect();
@@ -68,8 +69,8 @@ pub(super) fn copies(content: &str) -> Vec<Finding> {
     found.map(|(number, _)| Finding::new(number, message)).collect()
 }
 
-/// Relative links to what is not there. `path` is the document's own, from the root, as is what
-/// `exists` is asked.
+/// Finds relative links to files that do not exist. `path` is the document's path from the root;
+/// `exists` gets paths from the root too.
 pub(super) fn broken_links(
     path: &str,
     content: &str,
@@ -95,11 +96,12 @@ pub(super) fn broken_links(
     findings
 }
 
-/// All fences with a marker, in order.
+/// Returns all fences with a marker, in order.
 fn shown<'a>(lines: &[&'a str]) -> Vec<Shown<'a>> {
     let mut found = Vec::new();
     for (index, pair) in lines.windows(2).enumerate() {
         let Some(path) = marker(pair[0]) else { continue };
+        // The fence begins right below its marker, and ends at a line of as many backticks.
         let ticks = pair[1].len() - pair[1].trim_start_matches('`').len();
         if ticks < 3 {
             continue;
@@ -112,15 +114,15 @@ fn shown<'a>(lines: &[&'a str]) -> Vec<Shown<'a>> {
     found
 }
 
-/// The path in `<!-- path -->`; other comments hold more than one word.
+/// Returns the path in `<!-- path -->`; `None` for other comments, which hold more than one word.
 fn marker(line: &str) -> Option<&str> {
     let path = line.strip_prefix("<!--")?.strip_suffix("-->")?.trim();
     (path.contains('.') && !path.contains(' ')).then_some(path)
 }
 
-/// Where the links of a line point, whether `[text](target)` or `[text]: target`.
+/// Returns the targets of a line's links, both `[text](target)` and `[text]: target`.
 fn targets(line: &str) -> Vec<String> {
-    // Every second piece stands between backticks: it is shown, not followed.
+    // Every second piece is between backticks: code, not a link.
     let prose: String = line.split('`').step_by(2).collect();
     let mut found: Vec<_> = prose
         .split("](")

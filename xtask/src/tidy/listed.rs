@@ -1,17 +1,18 @@
-//! Where `unsafe` is stands in one list, with what it is for: docs/architecture.md. A file that the
-//! list lacks, or that has none any more, is a finding, so that each new one is a decision.
+//! The rule for `unsafe`: docs/architecture.md lists every file that has it, with the reason. A
+//! file that is missing from the list, or that is listed without need, is a finding, so that each
+//! new `unsafe` is a decision.
 
 use std::collections::BTreeMap;
 
 use super::source::{Source, numbered, words};
 use super::{File, Finding, Report};
 
-/// The document.
+/// The path of the document with the list.
 const DOCUMENT: &str = "docs/architecture.md";
-/// The section of it that is the list: a table whose first column is the file.
+/// The heading of the list, a table whose first column is the file.
 const HEADING: &str = "## Where `unsafe` is";
 
-/// Holds the list against the tree.
+/// Compares the list with the tree.
 pub(super) fn check(files: &[File], report: &mut Report) {
     let Some(document) = files.iter().find(|file| file.path == DOCUMENT) else { return };
     let rust = files.iter().filter(|file| file.path.ends_with(".rs"));
@@ -19,12 +20,12 @@ pub(super) fn check(files: &[File], report: &mut Report) {
     report.add(DOCUMENT, differences(&document.content, &found));
 }
 
-/// Whether a file's code has the keyword.
+/// Returns `true` if a file's code has the keyword `unsafe`; comments and strings don't count.
 fn is_unsafe(content: &str) -> bool {
     Source::new(content).code_lines().any(|(_, line)| words(line).any(|word| word == "unsafe"))
 }
 
-/// Files that only one of the two knows: the document, and what was `found` in the tree.
+/// Finds files that are only in the document's list or only among the `found` ones of the tree.
 fn differences(document: &str, found: &[&str]) -> Vec<Finding> {
     let section = numbered(document).skip_while(|(_, line)| *line != HEADING);
     let mut heading = 1;

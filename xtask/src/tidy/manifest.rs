@@ -1,14 +1,14 @@
-//! Rules for manifests: each dependency has its reason beside it, and members inherit what is the
-//! workspace's.
+//! Rules for manifests: each dependency has its reason above it, and members inherit the
+//! workspace's settings.
 
 use super::Finding;
 use super::source::numbered;
 
-/// What every member takes from the workspace.
+/// The keys that every member inherits from the workspace.
 const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "repository"];
 
-/// Dependencies of the workspace without a comment at the beginning of their group, which a blank
-/// line ends. The members themselves need none.
+/// Finds dependencies of the workspace without a comment at the beginning of their group. A blank
+/// line ends a group. The workspace's own members need no reason.
 pub(super) fn reasons(content: &str) -> Vec<Finding> {
     let section =
         numbered(content).skip_while(|(_, line)| *line != "[workspace.dependencies]").skip(1);
@@ -28,7 +28,7 @@ pub(super) fn reasons(content: &str) -> Vec<Finding> {
     findings
 }
 
-/// What a member says for itself, or does not say at all.
+/// Finds keys that a member sets itself instead of inheriting them, or that are missing.
 pub(super) fn inherits(content: &str) -> Vec<Finding> {
     let lines: Vec<_> = content.lines().collect();
     let mut findings = Vec::new();

@@ -1,4 +1,5 @@
-//! Names of types, each once in all crates: whoever searches for a name finds one thing.
+//! The rule for names of types: each is declared once in all crates, so that a search for a name
+//! finds one thing.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use super::{File, Finding, Report};
 
 /// Keywords that declare a type.
 const KEYWORDS: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
-/// Names that are the usual ones of their kind, in whatever module.
+/// Conventional names, which any module may declare.
 const USUAL: [&str; 3] = ["Error", "Result", "Arguments"];
 /// Names that were declared several times when this rule was made, with the number of declarations.
 /// The list only shrinks: a name that is declared once is taken off it.
@@ -72,13 +73,13 @@ const REPEATED: [(&str, usize); 58] = [
     ("Worker", 2),
 ];
 
-/// Where a type is declared.
+/// The file and the line of a type's declaration.
 struct Place {
     path: String,
     line: usize,
 }
 
-/// Looks for names that are declared several times, in the files of all crates.
+/// Reports names that are declared several times in the files of all crates.
 pub(super) fn check(files: &[File], report: &mut Report) {
     let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
     for File { path, content } in files.iter().filter(|file| is_looked_at(&file.path)) {
@@ -95,18 +96,20 @@ pub(super) fn check(files: &[File], report: &mut Report) {
     }
 }
 
-/// Returns `true` for code that is not of tests alone, and for none of the tools'.
+/// Returns `true` for the sources of crates, except code that only tests use; `false` for tools
+/// such as xtask.
 fn is_looked_at(path: &str) -> bool {
     let is_test = path.contains("tests") || path.contains("simulat") || path.contains("fixture");
     path.starts_with("crates/") && path.contains("/src/") && path.ends_with(".rs") && !is_test
 }
 
-/// The types that a file declares outside of its tests and functions, with their lines.
+/// Returns the types that a file declares outside of its tests and functions, with their lines.
 fn declared(source: &Source<'_>) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let until_tests = source.code_lines().take_while(|(_, line)| !line.contains("#[cfg(test)]"));
     for (number, line) in until_tests {
-        // Text that is indented further belongs to a function or an impl, and `$` is a macro's.
+        // A line that is indented further belongs to a function or an impl, and one with `$` to a
+        // macro.
         if line.len() - line.trim_start().len() > 4 || line.contains('$') {
             continue;
         }
@@ -131,7 +134,8 @@ fn without_visibility(line: &str) -> &str {
     rest.trim_start()
 }
 
-/// The names that are declared more often than `allowed` says, and those that it allows in vain.
+/// Finds the names that are declared more often than `allowed` permits, and entries of `allowed`
+/// that are higher than the number of declarations.
 fn repeated(
     places: &BTreeMap<String, Vec<Place>>,
     allowed: &[(&str, usize)],

@@ -1,15 +1,16 @@
-//! Rules for a Rust file: its opener, its size, its `unsafe`, and what it must not call.
+//! Rules for a Rust file: its first line, its length, its `unsafe`, and the functions that it must
+//! not call.
 
 use super::Finding;
 use super::arrows::paths;
 use super::source::{Source, words};
 
-/// Limits, which no file or function passes.
+/// Limits, in lines; a longer file or function is a finding.
 const LIMITS: Lengths = Lengths { file: 500, function: 100 };
-/// Aims, which are said as a note where they are missed.
+/// Aims, in lines; a longer file or function gets a note.
 const AIMS: Lengths = Lengths { file: 400, function: 70 };
 
-/// How many lines at most.
+/// The most lines that a file and a function may have.
 struct Lengths {
     file: usize,
     function: usize,
@@ -30,7 +31,7 @@ pub(super) fn check(source: &Source<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What misses an aim, and is within the limits.
+/// Finds the file and functions that miss an aim but keep within the limits.
 pub(super) fn aims(source: &Source<'_>) -> Vec<Finding> {
     let broken: Vec<_> = lengths(source, &LIMITS).iter().map(|finding| finding.line).collect();
     let mut missed = lengths(source, &AIMS);
@@ -38,14 +39,14 @@ pub(super) fn aims(source: &Source<'_>) -> Vec<Finding> {
     missed
 }
 
-/// Fixed waits: what is waited for is an event, with a deadline.
+/// Finds fixed waits. Code must wait for an event, with a deadline.
 pub(super) fn sleeps(source: &Source<'_>) -> Vec<Finding> {
     let is_sleep = |path: &str| path.ends_with("thread::sleep") || path.ends_with("time::sleep");
     let found = paths(&source.code).into_iter().filter(|(_, path)| is_sleep(path));
     found.map(|(line, path)| Finding::new(line, format!("`{path}`: wait for an event"))).collect()
 }
 
-/// The file and its functions that are longer than `max`.
+/// Finds the file itself and its functions that are longer than `max`.
 fn lengths(source: &Source<'_>, max: &Lengths) -> Vec<Finding> {
     let count = source.text.lines().count();
     let file = (count > max.file)
@@ -63,7 +64,8 @@ struct Function<'a> {
     lines: usize,
 }
 
-/// All functions with a body, in order. A type such as `fn(u32)` has no name and is none.
+/// Returns all functions with a body, in order. A type such as `fn(u32)` has no name and is
+/// skipped.
 fn functions(code: &str) -> Vec<Function<'_>> {
     let mut found = Vec::new();
     let mut line = 1;
@@ -80,13 +82,14 @@ fn functions(code: &str) -> Vec<Function<'_>> {
     found
 }
 
-/// From the beginning of the text to the end of the first block in it; `None` if a `;` comes before
-/// that, as it does where a trait only declares a function. An array's length, `[u8; 4]`, is no
-/// such end.
+/// Returns the text up to the end of its first block; `None` if a `;` comes before the block, as in
+/// a trait that only declares the function. The `;` in an array type such as `[u8; 4]` does not
+/// count.
 fn body(text: &str) -> Option<&str> {
     let (mut braces, mut others) = (0_usize, 0_usize);
     for (at, c) in text.char_indices() {
         match c {
+            // Only before the body: a `;` in parentheses or brackets is part of a type there.
             '(' | '[' if braces == 0 => others += 1,
             ')' | ']' if braces == 0 => others = others.saturating_sub(1),
             ';' if braces == 0 && others == 0 => return None,
@@ -99,12 +102,12 @@ fn body(text: &str) -> Option<&str> {
     None
 }
 
-/// `unsafe` blocks and impls whose statement has no `// SAFETY:` right above.
+/// Finds `unsafe` blocks and impls whose statement has no `// SAFETY:` right above.
 fn unsafe_without_reason(source: &Source<'_>) -> Vec<Finding> {
     let code: Vec<_> = source.code.lines().map(str::trim).collect();
     let comments: Vec<_> = source.comments.lines().map(str::trim).collect();
     let has_reason = |index: usize| {
-        // Up through the statement's own lines and the comment above them.
+        // Go up through the statement's lines and the comment above them.
         let above = (0..index).rev().take_while(|at| {
             let is_blank = code[*at].is_empty() && comments[*at].is_empty();
             !is_blank && !code[*at].ends_with([';', '{', '}', ','])

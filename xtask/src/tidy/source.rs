@@ -1,14 +1,14 @@
-//! A Rust file with its code and its comments told apart, so that a rule on code is not fooled by a
-//! comment or a string. A lexer of a page: it knows where things end, not what they mean.
+//! A Rust file with its code and its comments separated, so that a rule for code does not see
+//! comments or strings. The lexer is one page long: it knows where tokens end, not what they mean.
 
-/// A Rust file, as written, and twice with spaces in place of what is not looked for. The lines of
-/// all three are the same.
+/// A Rust file in three forms: as written, its code alone, and its comments alone. Removed text is
+/// replaced by spaces, so that line numbers are the same in all three.
 pub(super) struct Source<'a> {
-    /// As written.
+    /// The file as written.
     pub(super) text: &'a str,
-    /// Without comments and without what stands in quotes.
+    /// The code, without comments and without literals in quotes.
     pub(super) code: String,
-    /// The comments alone.
+    /// The comments, without code and without literals.
     pub(super) comments: String,
 }
 
@@ -33,18 +33,18 @@ impl<'a> Source<'a> {
         Self { text, code, comments }
     }
 
-    /// The lines of code, numbered from 1.
+    /// Returns the lines of code, numbered from 1.
     pub(super) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         numbered(&self.code)
     }
 }
 
-/// The lines of a text, numbered from 1.
+/// Returns the lines of a text, numbered from 1.
 pub(super) fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
-/// The names and keywords of a line.
+/// Returns the names, keywords and numbers of a line.
 pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !is_word(c)).filter(|word| !word.is_empty())
 }
@@ -53,7 +53,7 @@ pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// What the text begins with, and how many bytes of it.
+/// Returns the kind of the text's first token, and its length in bytes.
 fn token(text: &str) -> (Kind, usize) {
     let Some(first) = text.chars().next() else { return (Kind::Code, 0) };
     if text.starts_with("//") {
@@ -72,16 +72,17 @@ fn token(text: &str) -> (Kind, usize) {
             Some(c) if text[1 + c.len_utf8()..].starts_with('\'') => {
                 (Kind::Literal, c.len_utf8() + 2)
             }
-            // A lifetime.
+            // A single quote without a closing one begins a lifetime.
             _ => (Kind::Code, 1),
         },
-        // A whole word, so that an `r` at its end is not taken for the beginning of a raw string.
+        // A whole word, so that an `r` at its end is not mistaken for the beginning of a raw
+        // string.
         c if is_word(c) => (Kind::Code, text.find(|c| !is_word(c)).unwrap_or(text.len())),
         c => (Kind::Code, c.len_utf8()),
     }
 }
 
-/// The length of a comment between `/*` and `*/`, which may hold others.
+/// Returns the length of a comment between `/*` and `*/`, which may contain others.
 fn block_comment(text: &str) -> usize {
     let (mut at, mut depth) = (0, 0);
     while at < text.len() {
@@ -99,7 +100,7 @@ fn block_comment(text: &str) -> usize {
     text.len()
 }
 
-/// The length of a raw string, if the text begins with one.
+/// Returns the length of a raw string, if the text begins with one.
 fn raw_string(text: &str) -> Option<usize> {
     let prefix = ["r", "br", "cr"].into_iter().find(|prefix| {
         let after = text.strip_prefix(prefix).unwrap_or_default();
@@ -111,7 +112,7 @@ fn raw_string(text: &str) -> Option<usize> {
     Some(text[start..].find(&end).map_or(text.len(), |length| start + length + end.len()))
 }
 
-/// The length of what stands in quotes, the quotes included.
+/// Returns the length of a quoted literal, including its quotes.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {

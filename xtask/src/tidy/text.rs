@@ -1,15 +1,15 @@
-//! Rules for every text file: white space, width, and nothing unfinished.
+//! Rules for every text file: white space, line width, and no unfinished work.
 
 use super::Finding;
 use super::source::{Source, numbered, words};
 
-/// Wider than this, a line does not fit beside another file.
+/// The widest a line may be, in characters; a wider one does not fit next to another file.
 const WIDTH_MAX: usize = 120;
-/// Marks of what is not done. What is to be done is an issue, where others see it.
+/// Marks of unfinished work, which belongs in an issue, where others see it.
 const UNFINISHED: [&str; 3] = ["TODO", "FIXME", "XXX"];
 
-/// Whether a file is one that people write. What programs write (lock files, golden files, whose
-/// white space is what they test) is not looked at.
+/// Returns `true` for a file that people write. Files that programs write are skipped: lock files,
+/// and golden files, whose white space is part of the test.
 pub(super) fn is_text(path: &str) -> bool {
     let written = ["rs", "md", "toml", "yml", "yaml", "sh"];
     path == ".ci/run" || path.rsplit_once('.').is_some_and(|(_, kind)| written.contains(&kind))
@@ -42,13 +42,13 @@ pub(super) fn check(path: &str, content: &str) -> Vec<Finding> {
     findings
 }
 
-/// A table's row can't be broken, nor a dependency's line; what a document shows in a fence is
-/// another's.
+/// Returns `true` for a line that may pass the limit: a table's row or a dependency can't be
+/// broken, and the text in a document's fence comes from another file.
 fn may_be_wide(path: &str, line: &str, in_fence: bool) -> bool {
     path.ends_with(".toml") || path.ends_with(".md") && (in_fence || line.starts_with('|'))
 }
 
-/// Marks of unfinished work; in Rust, what stands in quotes is none.
+/// Finds marks of unfinished work; in Rust, text in quotes does not count.
 fn unfinished(content: &str, is_rust: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut look = |text: &str| {

@@ -1,5 +1,5 @@
-//! Blocks at random: the loop-lag probe's periods are late by the rest of the block in which they
-//! come, each of them.
+//! The row for loop lag, with blocks at random: every period of the loop-lag probe that ends inside
+//! a block is late by the rest of the block.
 
 use std::time::Duration;
 
@@ -15,47 +15,51 @@ use crate::task::How;
 
 /// The probe's period in a run of one worker.
 pub const PERIOD: Duration = Duration::from_millis(31);
-/// Where in its period the first block may begin: theory gives an interval over all of these.
+/// The number of places in the probe's period where the first block may begin; theory gives an
+/// interval over all of them.
 const PHASES: u64 = 100;
-/// The share of the time in which the loop is blocked.
+/// The share of the time that the loop is blocked.
 const BLOCKED: f64 = 0.2;
-/// Periods at either end that may be counted or not: the window of a value is that of the cycle
-/// before it.
+/// The number of periods at either end that may or may not be counted: a value belongs to the
+/// window if the cycle before it does.
 const ENDS: u64 = 2;
-/// How long before the window's end the last lease is given, at the earliest and at the latest.
+/// The time from the last lease to the window's end: the longest and the shortest.
 const LAST_LEASE: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(750)];
-/// How late a timer may be by itself, on a machine that others use.
+/// The longest that a timer may be late by itself, on a machine that other programs use.
 const LATE_MAX_NS: u64 = 2_000_000;
 
-/// A run that blocks its loop for so long, at random.
+/// Returns a run whose cycles come at random and each block the loop for `block`.
 #[must_use]
 pub fn blocking(block: Duration, window: Duration) -> Run {
     let run = Run::new(How::Constant, block, BLOCKED / block.as_secs_f64());
     Run { poisson: true, window, ..run }
 }
 
-/// The loop lag that was measured, and what theory says of the blocks that the task saw.
+/// The loop lag that was measured, and the lag that theory expects from the blocks that the task
+/// saw.
 #[derive(Debug)]
 pub struct Lags {
-    /// Periods: the least and most that are expected, give or take the ends, and counted.
+    /// Numbers of periods: the least and the most that are expected, not counting the ends, and
+    /// those that dyno counted.
     pub count: (u64, u64, u64),
-    /// p50, p90, p99 and the largest: the least and most over all phases, and measured.
+    /// p50, p90, p99 and the maximum, in nanoseconds: for each the least and the most over all
+    /// phases, and the measured value.
     pub figures: [(u64, u64, u64); 4],
 }
 
 impl Lags {
-    /// Of a run.
+    /// Compares a run with theory.
     ///
     /// # Errors
-    /// If the run has no loop lag, or is not the plan.
+    /// If the run has no loop lag, or its cycles differ from the plan.
     pub fn of(ran: &Ran) -> Result<Self> {
         let (workers, begin) = ran.told()?;
         let told = &workers[0];
         let is_measured = |phase| phase == Phase::Measured;
         let first = told.iter().find(|told| is_measured(told.due.phase)).context("no cycle")?;
         let last = told.last().context("no cycle")?.note.end;
-        // A worker's loop is over with its last cycle, once it knows that none follows: from the
-        // last lease on.
+        // A worker's loop ends with its last cycle, but only once it knows that no other follows:
+        // from the last lease on.
         let end = begin + clock::nanos(ran.run.warmup + ran.run.window);
         let [least, most] = LAST_LEASE.map(|ahead| last.max(end - clock::nanos(ahead)));
         let from = first.note.start;
@@ -78,14 +82,15 @@ impl Lags {
         Ok(Self { count: (periods(least), periods(most), metric.count), figures })
     }
 
-    /// Whether each period was counted once.
+    /// Returns `true` if each period was counted once.
     #[must_use]
     pub const fn counts(&self) -> bool {
         let (least, most, counted) = self.count;
         least <= counted + ENDS && counted <= most + ENDS
     }
 
-    /// Whether the figure is within theory, and three digits, and what a timer is late by itself.
+    /// Returns `true` if the figure is within theory, with a tolerance of three digits and of a
+    /// timer's own lateness.
     #[must_use]
     pub const fn holds(&self, figure: usize) -> bool {
         let (low, high, measured) = self.figures[figure];

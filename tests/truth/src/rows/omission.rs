@@ -1,5 +1,5 @@
-//! One worker stalls once: what all cycles that came due in the stall would have waited is known
-//! from the plan.
+//! The row for coordinated omission: one worker stalls once, and the plan tells how long all cycles
+//! that came due in the stall would have waited.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::statistics::{all, quantile};
 use crate::table::{Table, millis};
 use crate::task::How;
 
-/// Far below what the worker can do, so that it has caught up soon.
+/// Cycles per second: far below the worker's capacity, so that it soon catches up.
 const RATE: f64 = 100.0;
 const SERVICE: Duration = Duration::from_millis(1);
-/// Of the cycles, the percentiles that are stated: the last is all but the stall itself.
+/// The percentiles that are reported; the last covers all cycles except the stall itself.
 const SHARES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
-/// A run with a stall of a tenth of its window, in its middle.
+/// Returns a run with a stall in the middle of its window, a tenth of the window long.
 #[must_use]
 pub fn stalling(warmup: Duration, window: Duration) -> Run {
     let mut run = Run { warmup, window, ..Run::new(How::Constant, SERVICE, RATE) };
@@ -35,7 +35,7 @@ fn nanos(span: Duration) -> u64 {
     dyno_bus::clock::nanos(span)
 }
 
-/// Percentiles of `service` as planned.
+/// Returns the percentiles of `service` as planned.
 fn services(ran: &Ran) -> Result<[f64; 4]> {
     let (workers, _) = ran.told()?;
     let measured = workers.concat().into_iter().filter(|told| told.due.phase == Phase::Measured);
@@ -44,7 +44,8 @@ fn services(ran: &Ran) -> Result<[f64; 4]> {
     Ok(SHARES.map(|share| quantile(&mut planned, share)))
 }
 
-/// Percentiles of `response` as planned, of a harness that costs nothing; and as the task saw it.
+/// Returns the percentiles of `response` as planned, in a harness that costs nothing, and as the
+/// task saw them.
 fn responses(ran: &Ran) -> Result<[[f64; 4]; 2]> {
     let replayed = Replayed::of(ran)?;
     Ok([replayed.free_seen, replayed.seen].map(|seen| {
@@ -53,7 +54,7 @@ fn responses(ran: &Ran) -> Result<[[f64; 4]; 2]> {
     }))
 }
 
-/// What a run's metric says: p50, p90, p99, p99.9.
+/// Returns the percentiles that dyno reports for a metric: p50, p90, p99, p99.9.
 fn measured(ran: &Ran, metric: &str) -> Result<[f64; 4]> {
     let metric = ran.metric(metric)?;
     let percentiles = all([metric.p50, metric.p90, metric.p99, metric.p999]);

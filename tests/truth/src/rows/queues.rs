@@ -1,11 +1,12 @@
-//! Sync tasks under Poisson arrivals: each worker is an M/D/1 or an M/M/1 queue.
+//! The row for queues: with sync tasks and Poisson arrivals, each worker is an M/D/1 or an M/M/1
+//! queue.
 //!
-//! Four figures stand beside each other. *Theory* is the formula, with the interval in which 99 of
-//! 100 runs as long as this one fall. *Replay* is what becomes of this very plan with these very
-//! service times in a harness that costs nothing. *With cost* is the same replay with what the task
-//! itself measured of each cycle: how late it began, and by how much it took longer than it was
-//! told. *Measured* is what dyno says. So a difference between the first two is chance, one between
-//! the next two is the harness's cost, and there is to be none between the last two.
+//! Four figures are compared. *Theory* is the formula, with an interval: 99 of 100 runs as long as
+//! this one fall inside it. *Replay* is computed from the same plan and the same service times, for
+//! a harness that costs nothing. *With cost* is the same replay with the task's own measurements of
+//! each cycle: how late it began, and how much longer than planned it took. *Measured* is what dyno
+//! reports. So a difference between the first two is chance, a difference between the next two is
+//! the harness's cost, and the last two must not differ.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,25 +21,26 @@ use crate::statistics::{Interval, Statistics, all, intervals};
 use crate::table::{Table, micros, millis};
 use crate::theory::Service;
 
-/// Long beside what it costs to wake, short enough for many cycles.
+/// The mean service: long compared with the cost of a wake-up, short enough for many cycles.
 const MEAN: Duration = Duration::from_millis(1);
 const UTILISATIONS: [f64; 3] = [0.3, 0.6, 0.9];
-/// Simulated runs behind an interval: its ends are the fifth from either side.
+/// The number of simulated runs for an interval; its ends are the fifth value from either side.
 const SAMPLES: u64 = 1_000;
-/// How far dyno may be from the task's own readings of the clock: three digits, and
+/// The relative difference that is allowed between dyno and the task's readings of the clock: three
+/// digits.
 const DIGITS: f64 = 1e-3;
-/// what passes between its readings and those of the task: most where a worker was asleep, and its
-/// caches are cold.
+/// The further difference that is allowed, in nanoseconds: the time between dyno's reading of the
+/// clock and the task's. It is longest after a worker has slept, when its caches are cold.
 const BETWEEN_READINGS_NS: f64 = 5_000.0;
 
-/// A queue that is run.
+/// The settings of a queue that is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Queue {
-    /// How service times are spread.
+    /// The distribution of service times.
     pub service: Service,
     /// The share of its time that each worker is busy.
     pub utilisation: f64,
-    /// How many workers.
+    /// The number of workers.
     pub workers: u32,
     /// The time before the window, which fills the queue.
     pub warmup: Duration,
@@ -47,7 +49,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The run.
+    /// Returns the run of this queue.
     #[must_use]
     pub fn run(&self) -> Run {
         let rate = self.utilisation / MEAN.as_secs_f64() * f64::from(self.workers);
@@ -68,18 +70,18 @@ impl Queue {
     }
 }
 
-/// Two replays of a run's plan, and what the harness cost, in nanoseconds.
+/// Two replays of a run's plan, and the harness's cost, in nanoseconds.
 #[derive(Debug)]
 pub struct Replayed {
-    /// Its cycles in a harness that costs nothing.
+    /// The cycles of the run in a harness that costs nothing.
     pub free_seen: Vec<Seen>,
-    /// Its cycles with what the task measured of each.
+    /// The cycles of the run with the times that the task measured.
     pub seen: Vec<Seen>,
-    /// How late a cycle began on average where its worker was idle.
+    /// The mean delay of a cycle's start if its worker was idle.
     pub late_idle: f64,
-    /// The same where the worker came from the cycle before.
+    /// The mean delay of a cycle's start if its worker came from the cycle before.
     pub late_busy: f64,
-    /// By how much a cycle took longer than it was told, on average.
+    /// The mean time that a cycle took longer than planned.
     pub overrun: f64,
 }
 
@@ -87,7 +89,7 @@ impl Replayed {
     /// Replays a run's plan.
     ///
     /// # Errors
-    /// If what was run is not the plan.
+    /// If the cycles that ran differ from the plan.
     pub fn of(ran: &Ran) -> Result<Self> {
         let (workers, begin) = ran.told()?;
         let (mut free_seen, mut seen) = (Vec::new(), Vec::new());
@@ -97,8 +99,10 @@ impl Replayed {
             let jobs: Vec<_> = told
                 .iter()
                 .map(|told| {
+                    // The earliest start: when it is due, or when the cycle before it has ended.
                     let could = told.note.due.max(before);
                     let late = (told.note.start - could) as f64;
+                    // An idle worker has to wake up first, so that its delay is kept apart.
                     if before <= told.note.due {
                         idle.add(late)
                     } else {
@@ -127,7 +131,7 @@ impl Replayed {
     }
 }
 
-/// What dyno says, in nanoseconds.
+/// Returns the figures that dyno reports, in nanoseconds.
 ///
 /// # Errors
 /// If a metric is missing.
@@ -155,16 +159,17 @@ impl Mean {
     }
 }
 
-/// How a figure stands to theory.
+/// The relation of a figure to theory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judged {
-    /// Measured within the interval.
+    /// The measured value is within the interval.
     Within,
-    /// Not, but the replay is: the harness's cost, as measured, is the difference.
+    /// The measured value is outside, but the replay is inside: the difference is the harness's
+    /// cost, which was measured.
     Cost,
-    /// The replay is not either: one of the hundred runs.
+    /// The replay is outside too: this is the one run in a hundred.
     Chance,
-    /// dyno says something else than what the task saw.
+    /// The value that dyno reports differs from what the task saw.
     Wrong,
 }
 
@@ -192,7 +197,7 @@ impl Judged {
     }
 }
 
-/// Whether what dyno says is what the task saw.
+/// Returns `true` if the value that dyno reports agrees with what the task saw.
 #[must_use]
 pub fn agrees(measured: f64, seen: f64) -> bool {
     (measured - seen).abs() <= seen * DIGITS + BETWEEN_READINGS_NS
@@ -268,13 +273,13 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
     Ok(Told { text, is_true: wrong == 0 })
 }
 
-/// As many at a time as have a core for each worker.
+/// Runs as many queues at once as there is a core for each of their workers.
 fn run_side_by_side(queues: &[Queue], program: &Path) -> Result<Vec<Ran>> {
     let runs: Vec<_> = queues.iter().map(Queue::run).collect();
     run_all(&runs, cores() / runs[0].workers as usize, program)
 }
 
-/// Compares a run's figures, a row of the table each.
+/// Compares a run's figures, and adds a row of the table for each.
 fn compare(
     queue: &Queue,
     ran: &Ran,

@@ -1,4 +1,4 @@
-//! Verdicts of systems whose capacity is known, and of those whose capacity is
+//! The row for verdicts: on systems whose capacity is known, and on systems whose capacity is
 //! measured (`capacity`).
 
 mod capacity;
@@ -14,13 +14,14 @@ use crate::task::How;
 
 const RUNS: usize = 20;
 const RUNS_QUICK: usize = 1;
-/// What Poisson arrivals need to be told from chance.
+/// The number of cycles that Poisson arrivals need before an overload differs from chance.
 const POISSON_CYCLES: f64 = 30_000.0;
-/// With 30,000 cycles, six seconds; and a service far above what a cycle costs the harness.
+/// Cycles per second: 30,000 cycles take six seconds, and the service is far above the harness's
+/// cost of a cycle.
 const POISSON_RATE: f64 = 5_000.0;
 const UNIFORM_RATE: f64 = 50.0;
 
-/// At this share of the capacity of one worker.
+/// Returns a run at this share of the capacity of one worker.
 fn uniform(load: f64) -> Run {
     Run::new(How::Constant, Duration::from_secs_f64(load / UNIFORM_RATE), UNIFORM_RATE)
 }
@@ -31,13 +32,13 @@ fn poisson(load: f64, seed: u64) -> Run {
     Run { poisson: true, seed, window, ..Run::new(How::Constant, service, POISSON_RATE) }
 }
 
-/// A task that sleeps, at two workers.
+/// Returns a run whose task sleeps, with two workers.
 fn sleeping(rate: f64, sleep: Duration, window: Duration) -> Run {
     Run { workers: 2, window, ..Run::new(How::Sleep, sleep, rate) }
 }
 
-/// A run whose worker records more than a primary that stops for less than a lease leaves room
-/// for: 10 MB, where some 4 MiB may wait to be read, and 64 Ki values in the ring.
+/// Returns a run whose worker records more than fits while its primary is stopped for less than a
+/// lease: 10 MB, where about 4 MiB may wait to be read, and 64 Ki values in the ring.
 #[must_use]
 pub fn flooding() -> Run {
     let mut run = Run::new(How::Flood, Duration::ZERO, 100.0);
@@ -45,9 +46,9 @@ pub fn flooding() -> Run {
     Run { window: Duration::from_secs(2), warmup: Duration::from_millis(100), ..run }
 }
 
-/// How long a flooding run's primary is stopped.
+/// The time that the primary of a flooding run is stopped.
 pub const FLOOD_STOP: Duration = Duration::from_millis(700);
-/// Beyond a lease, which lasts a second.
+/// The time that a primary is stopped so that its leases end; a lease lasts a second.
 const LEASE_STOP: Duration = Duration::from_millis(1_600);
 
 pub(super) fn measure(options: &Options) -> Result<Told> {
@@ -66,10 +67,10 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
             told.push(format!("- {what}: {}: {}", summary.verdict, summary.reasons.join(" ")));
         }
     };
-    // A window tells only of cycles that take a quarter of it at most.
+    // A window can judge only cycles that take at most a quarter of it.
     let slow = [(1, 5, "sustained"), (2, 10, "sustained"), (2, 5, "inconclusive")];
     let slow = slow.into_iter().flat_map(|row| [50.0, 200.0].map(|rate| (rate, row)));
-    // They sleep beside those that are busy.
+    // These runs sleep, so that they can run at the same time as the busy ones.
     let start = |(rate, (sleep, window, expected))| {
         let [sleep, window] = [sleep, window].map(Duration::from_secs);
         Ok((expected, sleeping(rate, sleep, window).start(&program)?))
@@ -78,7 +79,8 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
     for (load, expected) in [(0.95, "sustained"), (1.05, "unsustained")] {
         let even = run_all(&vec![uniform(load); runs], cores(), &program)?;
         judge(&format!("{load} C, uniform, 5 s, one worker"), expected, &even);
-        // One at a time: what a cycle costs the harness has to fit beside 0.95 C as well.
+        // One at a time: besides 0.95 C, the machine also has to carry the harness's cost of each
+        // cycle.
         let seeds: Vec<_> = (1..=runs as u64).map(|seed| poisson(load, seed)).collect();
         let random = run_all(&seeds, 1, &program)?;
         judge(&format!("{load} C, Poisson, 30,000 cycles, one worker"), expected, &random);

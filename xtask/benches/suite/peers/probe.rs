@@ -1,5 +1,6 @@
-//! The wake-ups of the loop-lag probe alone: as many as dyno's make in all, each a timerfd in a
-//! poll that has nothing else to wait for. What they cost is the probe's part of an idle run.
+//! The wake-ups of the loop-lag probe alone: as many as dyno's probe makes in all, from a timerfd
+//! in a poll that waits for nothing else. Their cost is the probe's part of the cost of an idle
+//! run.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -10,14 +11,14 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use serde::{Deserialize, Serialize};
 
-/// What it does.
+/// The period of the timer, and the time that it runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) period: Duration,
     pub(crate) window: Duration,
 }
 
-/// Runs it in this process.
+/// Waits, in this process, for all expirations of the timer in the window.
 pub(crate) fn run(load: &Load) -> Result<()> {
     let timer =
         TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;

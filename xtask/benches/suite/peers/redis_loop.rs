@@ -1,7 +1,7 @@
-//! A bare loop around a Redis client: what a user would write without a harness.
+//! A bare loop around a Redis client, such as a user would write without a harness.
 //!
-//! A process of its own for each connection, as dyno's workers are, with the same client, the same
-//! runtime and the same command; it counts and measures nothing.
+//! Each connection has its process, as with dyno's workers, and the same client, runtime and
+//! command. The loop only counts commands; it measures no durations.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::child::Child;
 use crate::tasks::{redis_command, redis_connection};
 
-/// How many commands go between two looks at the clock.
+/// The number of commands between two reads of the clock.
 const COMMANDS_PER_LOOK: u64 = 16;
 
-/// What it does.
+/// The server, and the times that the loop runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) url: String,
@@ -23,7 +23,7 @@ pub(crate) struct Load {
     pub(crate) warmup: Duration,
 }
 
-/// Runs it in this process: commands per second.
+/// Runs the loop in this process, and returns the commands per second in the window.
 pub(crate) fn run(load: &Load) -> Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -44,7 +44,7 @@ pub(crate) fn run(load: &Load) -> Result<f64> {
     })
 }
 
-/// Commands per second of several at once, each in a process of its own.
+/// Returns the sum of the commands per second of several processes that run at once.
 pub(crate) fn rate(load: &Load, processes: u32) -> Result<f64> {
     let running: Result<Vec<_>> =
         (0..processes).map(|_| Child::RedisLoop(load.clone()).start()).collect();

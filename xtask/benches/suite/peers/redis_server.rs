@@ -1,4 +1,4 @@
-//! A Redis server of one row's own, on a Unix socket, and the benchmark that comes with it.
+//! A private Redis server for one row, on a Unix socket, and the benchmark that comes with it.
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::tasks::REDIS_BYTES;
 
-/// A server; it ends with this value.
+/// A Redis server, which is killed when this value is dropped.
 pub(crate) struct Server {
     process: Child,
     folder: TempDir,
@@ -16,7 +16,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it serves; `None` where no `redis-server` is installed.
+    /// Starts a server and waits until it accepts connections; `None` if `redis-server` is not
+    /// installed.
     pub(crate) fn start() -> Result<Option<Self>> {
         let folder = tempfile::tempdir()?;
         let process = Command::new("redis-server")
@@ -38,13 +39,13 @@ impl Server {
         Ok(Some(Self { process, folder, _log: log }))
     }
 
-    /// For clients.
+    /// Returns the server's URL for Redis clients.
     pub(crate) fn url(&self) -> String {
         format!("redis+unix://{}/socket", self.folder.path().display())
     }
 
-    /// Commands per second by `redis-benchmark`, with so many connections; `None` where it is not
-    /// installed.
+    /// Returns the commands per second that `redis-benchmark` measures with this number of
+    /// connections; `None` if it is not installed.
     pub(crate) fn benchmark(&self, connections: u32, commands: u64) -> Result<Option<f64>> {
         let line = format!("-c {connections} -n {commands} -t set -d {REDIS_BYTES} --csv");
         let output = Command::new("redis-benchmark")

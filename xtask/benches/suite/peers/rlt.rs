@@ -1,7 +1,8 @@
-//! rlt, with the no-op as its users write it: each iteration reads the clock twice, as dyno's does.
+//! The harness rlt with a no-op, written as its users do: each iteration reads the clock twice, as
+//! dyno's does.
 //!
-//! It is asked for a number of iterations rather than for a duration: with `-c 2` on two cores it did
-//! not end when its time was over. Its workers never wait, and its timer seems not to be served. Its
+//! It runs a number of iterations rather than for a duration: with `-c 2` on two cores it did not
+//! end when its time was over. Its workers never wait, and its timer seems to be never polled. Its
 //! rate is the one that it reports.
 
 use std::process::ExitCode;
@@ -18,15 +19,16 @@ use serde_json::Value;
 
 use crate::child::Child;
 
-/// Iterations before those that count.
+/// The number of iterations before those that count.
 const WARMUP: u64 = 100_000;
-/// Iterations for each second of the window: about what it does in half a second to one.
+/// The number of iterations for each second of the window; rlt takes half a second to one second
+/// for them.
 const ITERATIONS_PER_SECOND: u64 = 2_000_000;
 
-/// How it is run.
+/// The settings of a run of rlt.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
-    /// Its `-c`.
+    /// The value of rlt's `-c`: the number of its workers.
     pub(crate) concurrency: u32,
     pub(crate) iterations: u64,
 }
@@ -43,14 +45,14 @@ impl StatelessBenchSuite for Noop {
     }
 }
 
-/// Runs it in this process; its report goes to standard output.
+/// Runs rlt in this process; its report goes to standard output.
 pub(crate) fn run(load: &Load) -> ExitCode {
     let Load { concurrency, iterations } = load;
     let line = format!(
         "rlt --concurrency {concurrency} --iterations {iterations} --warmup {WARMUP} --quiet \
          --output json"
     );
-    // As `#[tokio::main]` does, which is what its examples use.
+    // The same runtime as that of `#[tokio::main]`, which rlt's examples use.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let cli = BenchCli::try_parse_from(line.split(' '))?;
@@ -65,10 +67,10 @@ pub(crate) fn run(load: &Load) -> ExitCode {
     }
 }
 
-/// Iterations per second, measured in a process of its own.
+/// Returns the iterations per second, measured in a new process.
 ///
 /// # Errors
-/// If it fails, or reports something else.
+/// If rlt fails, or its report has no rate.
 pub(crate) fn rate(concurrency: u32, window: Duration) -> Result<f64> {
     let iterations = ITERATIONS_PER_SECOND * window.as_secs();
     let report: Value = Child::Rlt(Load { concurrency, iterations }).start()?.reply()?;

@@ -1,8 +1,8 @@
-//! Bare threads that sleep until due: what pacing costs with nothing around it.
+//! Bare threads that sleep until due: pacing without a harness around it.
 //!
-//! One thread a worker, on the same grid: worker k of n starts the cycles i ≡ k mod n. Each sleeps
-//! by `clock_nanosleep` until the absolute due time, with the least timer slack that the kernel
-//! gives, and keeps how late it was.
+//! One thread replaces each worker, on the same grid: thread k of n starts the cycles i ≡ k mod n.
+//! Each sleeps by `clock_nanosleep` until the absolute due time, with the least timer slack that
+//! the kernel allows, and records how late it woke.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::child::Child;
 use crate::figure::quantile;
 
-/// Nanoseconds by which the kernel may delay a wake-up; 0 would mean its default of 50,000.
+/// The longest delay of a wake-up that the kernel may add, in nanoseconds; 0 would mean its default
+/// of 50,000.
 const TIMER_SLACK_NS: u64 = 1;
 
-/// What they do.
+/// The rate of all threads together, their number, and the times that they run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) rate: f64,
@@ -26,15 +27,15 @@ pub(crate) struct Load {
     pub(crate) warmup: Duration,
 }
 
-/// How late they were, in nanoseconds.
+/// Percentiles of the wait in the window (start − due), in nanoseconds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Waits {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
 }
 
-/// Calls it at each due time of one thread's share, with the due time and the time by then, until
-/// it says no or the window is over.
+/// Calls `cycle` at each due time of one thread, with the due time and the current time, until it
+/// returns an error or the window is over.
 pub(crate) fn each_due(
     load: &Load,
     thread: u32,
@@ -46,7 +47,8 @@ pub(crate) fn each_due(
     let cycles = (load.rate * (load.warmup + load.window).as_secs_f64()) as u64;
     for index in (u64::from(thread)..cycles).step_by(load.threads as usize) {
         let due = t0 + Duration::from_secs_f64(index as f64 / load.rate);
-        // Behind schedule the sleep returns at once. A signal would end it early.
+        // Behind schedule the sleep returns at once. The loop is needed because a signal ends it
+        // early.
         while clock::now() < due {
             let at = Duration::from_nanos(due.as_nanos()).into();
             let _interrupted =
@@ -57,7 +59,7 @@ pub(crate) fn each_due(
     Ok(())
 }
 
-/// Runs it in this process.
+/// Runs the threads in this process, and returns their waits.
 pub(crate) fn run(load: &Load) -> Result<Waits> {
     let t0 = clock::now() + START;
     let measured = t0 + load.warmup;
@@ -86,10 +88,10 @@ pub(crate) fn run(load: &Load) -> Result<Waits> {
     Ok(Waits { p50: of(0.5), p99: of(0.99) })
 }
 
-/// For all threads to be there by the first due time.
+/// The time from the start of the threads to the first due time.
 const START: Duration = Duration::from_millis(50);
 
-/// How late they are, measured in a process of its own.
+/// Returns the waits, measured in a new process.
 pub(crate) fn waits(load: Load) -> Result<Waits> {
     Child::Sleepers(load).start()?.reply()
 }

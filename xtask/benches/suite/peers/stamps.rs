@@ -1,7 +1,8 @@
-//! A server that speaks as much of Redis as a writer needs and keeps when each write arrived.
+//! A server that speaks as much of the Redis protocol as a writer needs, and keeps the arrival time
+//! of each write.
 //!
-//! A thread for each connection reads, stamps, answers. Its own wake-up is part of every stamp, of
-//! dyno's and of the bare threads' alike.
+//! For each connection a thread reads, stamps and answers. The wake-up of this thread is part of
+//! every stamp, for dyno and for the bare threads alike.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,16 +13,16 @@ use anyhow::Result;
 use dyno_bus::{Time, clock};
 use tempfile::TempDir;
 
-/// What a write begins with, behind its count of arguments.
+/// The start of a write, after its count of arguments.
 const SET: &[u8] = b"$3\r\nSET\r\n";
 
-/// A server; its threads end with their connections.
+/// A server that stamps writes; the thread of a connection ends with the connection.
 pub(crate) struct Stamps {
     folder: TempDir,
     kept: Arc<Kept>,
 }
 
-/// What the connections leave.
+/// The arrivals of all connections, and a signal that a connection has closed.
 #[derive(Default)]
 struct Kept {
     arrivals: Mutex<Arrivals>,
@@ -30,13 +31,13 @@ struct Kept {
 
 #[derive(Default)]
 struct Arrivals {
-    /// Connections that have not left theirs yet.
+    /// The number of connections whose arrivals are not in `at` yet.
     open: usize,
     at: Vec<Time>,
 }
 
 impl Stamps {
-    /// Starts one.
+    /// Starts a server on a socket in a temporary folder.
     pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let listener = UnixListener::bind(folder.path().join("socket"))?;
@@ -52,17 +53,18 @@ impl Stamps {
         Ok(Self { folder, kept })
     }
 
-    /// Its socket.
+    /// Returns the path of the server's socket.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("socket")
     }
 
-    /// For clients.
+    /// Returns the server's URL for Redis clients.
     pub(crate) fn url(&self) -> String {
         format!("redis+unix://{}", self.path().display())
     }
 
-    /// What has arrived since it was last asked, in order: of every connection, once it is closed.
+    /// Waits until every connection is closed, and returns the arrivals since the last call, in
+    /// order.
     pub(crate) fn take(&self) -> Vec<Time> {
         let all = self.kept.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = self
@@ -77,7 +79,7 @@ impl Stamps {
 }
 
 impl Kept {
-    /// Takes in what arrived on a connection that is closed.
+    /// Adds the arrivals of a connection that is closed.
     fn close(&self, mut own: Vec<Time>) {
         let mut all = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         all.open -= 1;
@@ -86,8 +88,9 @@ impl Kept {
     }
 }
 
-/// Answers a client's requests, each of which is read whole: they are small, and none follows
-/// before the one before it was answered, or it counts as having arrived with it.
+/// Answers a client's requests, and returns the time at which each write arrived. Requests are
+/// small, so that each is read whole. A request that follows before the answer to the one before it
+/// may be read together with it, and then has the same time.
 fn serve(mut connection: UnixStream) -> Vec<Time> {
     let mut buffer = [0; 64 * 1024];
     let mut own = Vec::with_capacity(1 << 20);
@@ -96,7 +99,8 @@ fn serve(mut connection: UnixStream) -> Vec<Time> {
         let requests = &buffer[..count];
         let writes = requests.windows(SET.len()).filter(|window| *window == SET).count();
         own.extend(std::iter::repeat_n(now, writes));
-        // Whatever else a client says at its begin (its name, its version) is fine as well.
+        // Other commands, such as the client's name and version when it connects, get the same
+        // answer.
         let lines = requests.split(|byte| *byte == b'\n');
         let asked = lines.filter(|line| line.starts_with(b"*")).count();
         if connection.write_all(&b"+OK\r\n".repeat(asked)).is_err() {

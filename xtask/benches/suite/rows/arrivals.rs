@@ -1,4 +1,4 @@
-//! S3: how evenly cycles arrive where they go, seen from there.
+//! S3: how evenly cycles arrive at their server, measured by the server.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,9 +15,10 @@ use crate::peers::stamps::Stamps;
 use crate::tasks::TaskName;
 
 const RATES: [(f64, &str); 2] = [(1_000.0, "1k/s"), (10_000.0, "10k/s")];
-/// A fiftieth of the 4.6 ms by which memtier's rate limit was off the grid.
+/// The goal in microseconds: a fiftieth of 4.6 ms, the distance from the grid with memtier's rate
+/// limit.
 const FAR_BETTER_US: f64 = 92.0;
-/// What the bare threads write: as dyno's task does.
+/// The request of the bare threads, equal to that of dyno's task.
 const WRITE: &[u8] = b"*3\r\n$3\r\nSET\r\n$10\r\ndyno:suite\r\n$64\r\n\
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n";
 
@@ -51,8 +52,9 @@ fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
     Ok(vec![ratio, dyno, bare])
 }
 
-/// How far half of the arrivals are at most off an even grid, in nanoseconds. The grid has the rate
-/// asked for, and lies where it fits best: the median arrival is on it.
+/// Returns the median distance of the arrivals from an even grid, in nanoseconds; `None` without
+/// arrivals. The grid has the requested rate, and lies where it fits best: the median arrival is on
+/// it.
 fn off_grid(arrivals: &[Time], rate: f64) -> Option<f64> {
     let first = arrivals.first()?.as_nanos();
     let mut offs: Vec<i64> = arrivals
@@ -68,7 +70,7 @@ fn off_grid(arrivals: &[Time], rate: f64) -> Option<f64> {
     quantile(&mut distances, 0.5)
 }
 
-/// Threads that sleep until due and write, one a connection.
+/// Runs threads that sleep until due and then write, each on its connection.
 fn write_bare(load: &Load, path: &Path) -> Result<()> {
     let t0 = clock::now() + load.warmup;
     let mut threads = Vec::new();

@@ -1,4 +1,4 @@
-//! S4 and S5: how many no-ops a second, every one measured. rlt's iterations are async always.
+//! S4 and S5: no-ops per second, each one measured. The iterations of rlt are always async.
 
 use anyhow::Result;
 

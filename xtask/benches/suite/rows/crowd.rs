@@ -1,4 +1,4 @@
-//! S10: many workers that do little.
+//! S10: the primary's memory with many workers that do little.
 
 use anyhow::{Context, Result};
 

@@ -1,4 +1,5 @@
-//! S1: whether what is asked for is delivered, from slow to the fastest rate there is.
+//! S1: the share of the requested cycles that is delivered, from a slow rate to the fastest that is
+//! allowed.
 
 use anyhow::Result;
 
@@ -7,7 +8,7 @@ use crate::figure::{Figure, Goal};
 use crate::options::Options;
 use crate::tasks::TaskName;
 
-/// Rates, and the share of them that has to be delivered.
+/// Rates in cycles per second, and the share that has to be delivered.
 const RATES: [(f64, &str, f64); 5] = [
     (50.0, "50/s", 0.9999),
     (1_234.5, "1,234.5/s", 0.9999),

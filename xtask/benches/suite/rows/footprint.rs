@@ -1,4 +1,4 @@
-//! S12: what it takes to have a benchmark: dependencies, a clean build, a binary.
+//! S12: the cost of having a benchmark: its dependencies, a clean build, its binary.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use dyno_bus::clock;
 use crate::figure::Figure;
 use crate::options::Options;
 
-/// The smallest of the examples.
+/// The smallest example.
 const EXAMPLE: &str = "fibonacci";
 
 pub(crate) fn measure(_options: &Options) -> Result<Vec<Figure>> {
@@ -39,7 +39,7 @@ pub(crate) fn measure(_options: &Options) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// How many crates a benchmark is built from, beside itself.
+/// Returns the number of crates that a benchmark is built from, in addition to itself.
 fn dependencies(flags: &str) -> Result<f64> {
     let line = format!(
         "tree --package dyno-bench --edges normal,build --prefix none --format {{p}}{flags}"
@@ -47,7 +47,7 @@ fn dependencies(flags: &str) -> Result<f64> {
     let output = cargo(&line).output()?;
     ensure!(output.status.success(), "`cargo {line}` failed");
     let text = String::from_utf8(output.stdout)?;
-    // A crate that stands there again is marked so.
+    // Cargo marks a crate that it has listed before with `(*)`.
     let mut crates: Vec<_> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
     crates.sort_unstable();
     crates.dedup();

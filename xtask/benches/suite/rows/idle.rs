@@ -1,7 +1,7 @@
-//! S11: what watching costs where there is nothing to watch.
+//! S11: the processor time of an idle run with its live view.
 //!
-//! The processor time of its processes is read twice while it runs, so that what starting and ending
-//! costs is no part of it. The live view is drawn on a pseudo-terminal, as for a person.
+//! The processor time of its processes is read twice during the run, so that the costs of starting
+//! and ending are excluded. The live view is drawn on a pseudo-terminal, as for a person.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -20,11 +20,11 @@ use crate::options::Options;
 use crate::peers::probe;
 use crate::tasks::TaskName;
 
-/// For how many windows it is watched.
+/// The number of windows of the other rows that the run is watched for.
 const TIMES: u32 = 2;
-/// For how long it runs before that, and after it.
+/// The time that the run goes on before and after the watched time.
 const EDGE: Duration = Duration::from_secs(1);
-/// A window that is not asked for: with the edges, dyno's own of 5 s.
+/// The watched time that makes up, with both edges, dyno's default window of 5 s.
 const DEFAULT: Duration = Duration::from_secs(3);
 const WORKERS: usize = 2;
 const PROBE_PERIOD: Duration = Duration::from_millis(31);
@@ -45,13 +45,14 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
     Ok(vec![all, default, probes])
 }
 
-/// The share of a core that a run takes which is watched on a terminal.
+/// Returns the share of a core that a run takes while a terminal shows it.
 fn shown(window: Duration) -> Result<f64> {
     let out = tempfile::tempdir()?;
     let terminal = openpty(&TERMINAL, None).context("no pseudo-terminal")?;
     let mut command = Child::Shown(TaskName::Noop).command()?;
     command
-        // `--bench` as cargo passes it: in its folder a program would take itself for a test.
+        // Cargo passes `--bench` too. Without it, a program in cargo's folder takes itself for a
+        // test.
         .args(["--bench", "--rate", "50", "--warmup", "0s"])
         .args(["--workers", &WORKERS.to_string()])
         .args(["--duration", &format!("{}ms", (EDGE + window + EDGE).as_millis())])
@@ -62,7 +63,8 @@ fn shown(window: Duration) -> Result<f64> {
         .stdout(terminal.slave.try_clone()?)
         .stderr(terminal.slave);
     let mut process = command.spawn()?;
-    // What holds the other end of the terminal has to go, or the reading would never end.
+    // The command holds the other end of the terminal; as long as it exists, reading would never
+    // end.
     drop(command);
     let (over, is_over) = channel::<()>();
     let screen = std::thread::spawn(move || {
@@ -70,7 +72,7 @@ fn shown(window: Duration) -> Result<f64> {
         let mut master = std::fs::File::from(terminal.master);
         let mut drawn = Vec::new();
         let mut buffer = [0; 4096];
-        // When no one writes any more, reading a terminal is an error rather than an end.
+        // After the last writer has gone, reading a terminal returns an error rather than an end.
         while let Ok(count @ 1..) = master.read(&mut buffer) {
             drawn.extend_from_slice(&buffer[..count]);
         }
@@ -93,7 +95,7 @@ fn shown(window: Duration) -> Result<f64> {
     share
 }
 
-/// A primary and its workers.
+/// Lists the primary and its workers.
 fn family(primary: Pid) -> Result<Vec<Pid>> {
     let path = format!("/proc/{primary}/task/{primary}/children");
     let children = std::fs::read_to_string(&path).with_context(|| format!("no {path}"))?;
@@ -103,13 +105,13 @@ fn family(primary: Pid) -> Result<Vec<Pid>> {
     Ok(family)
 }
 
-/// Processor time of processes that run.
+/// Returns the processor time of running processes.
 fn cpu(processes: &[Pid]) -> Result<Duration> {
     let of = |pid: &Pid| Ok(Duration::from(ClockId::pid_cpu_clock_id(*pid)?.now()?));
     processes.iter().map(of).sum()
 }
 
-/// Processor time of the probe's wake-ups.
+/// Returns the processor time of the probe's wake-ups, in as many processes as there are workers.
 fn probed(window: Duration) -> Result<Duration> {
     let before = children_cpu()?;
     let load = probe::Load { period: PROBE_PERIOD, window };

@@ -1,4 +1,4 @@
-//! S9: what the primary holds, and whether that grows.
+//! S9: the primary's memory, and its growth.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ const LONG: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS_PER_MINUTE: usize = (60 / LOOK.as_secs()) as usize;
 const MB: f64 = 1e6;
-/// What grows has an end: by the minute it may be as much as in a soak.
+/// The growth per minute that is allowed, in kB: the same as the default of `cargo xtask soak`.
+/// Memory may still grow after minutes, but that comes to an end.
 const GROWTH_MAX_KB: f64 = 262.0;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {

@@ -1,5 +1,5 @@
-//! S6: what a value costs that the task records, as the difference between a loop that records its
-//! values and the same loop that doesn't.
+//! S6: the cost of recording a value, as the difference between a loop that records its values and
+//! the same loop without recording.
 
 use anyhow::Result;
 
@@ -8,7 +8,8 @@ use crate::figure::{Figure, Goal};
 use crate::options::Options;
 use crate::tasks::{TaskName, VALUES};
 
-/// A million values a second: a rate, so that neither side waits for the other.
+/// The rate, which makes a million values a second. It is fixed, so that the recording thread and
+/// the bus don't wait for each other.
 const CYCLES_PER_SECOND: f64 = 1_000.0;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
@@ -25,7 +26,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
         let without = run(TaskName::Loop)?;
         let service = |ran: &Ran| ran.p50_p99("service").map(|[p50, _]| p50);
         thread.push((service(&with)? - service(&without)?) / VALUES as f64);
-        // The runs are equally long; what starting and ending one costs cancels out.
+        // The runs are equally long, so that the costs of starting and ending cancel out.
         let spent = with.cpu.as_secs_f64() - without.cpu.as_secs_f64();
         whole.push(spent * 1e9 / (with.cycles() * VALUES) as f64);
         stalled.push(with.summary.harness.bus_stall_ns as f64 / 1e3);

@@ -1,4 +1,4 @@
-//! S7: what the harness takes from a real client.
+//! S7: the share of a real client's speed that the harness leaves.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::peers::redis_server::Server;
 use crate::tasks::TaskName;
 
 const CONNECTIONS: u32 = 2;
-/// How long each side runs before it is the other's turn. Clients and server on two cores are faster
-/// or slower by a third from one second to the next, whichever side runs: the two take turns as fast,
-/// many times a round, or a round would tell more of the hour than of them.
+/// The time that each side runs before it is the other's turn. On two cores, clients and server get
+/// faster or slower by a third from one second to the next, with either side. So the two take turns
+/// many times a round; otherwise a round would measure the moment rather than the sides.
 const TURN: Duration = Duration::from_secs(1);
 const TURN_WARMUP: Duration = Duration::from_millis(300);
 
@@ -32,12 +32,12 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
     run.workers = CONNECTIONS;
     run.url = Some(server.url());
     let load = Load { url: server.url(), window: run.window, warmup: run.warmup };
-    // As many for each side as make up twice the window of the other rows.
+    // The number of turns for each side: together twice the window of the other rows.
     let turns = options.window().as_secs() * 2 / TURN.as_secs();
     options.rounds(|| {
         let (mut delivered, mut alone) = (0.0, 0.0);
         for turn in 0..turns {
-            // Who is first changes, as the one that follows may find the machine warmer.
+            // The sides take turns at being first, because the second may find the machine warmer.
             let dyno_first = turn % 2 == 0;
             if !dyno_first {
                 alone += redis_loop::rate(&load, CONNECTIONS)?;

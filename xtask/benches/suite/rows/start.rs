@@ -1,4 +1,4 @@
-//! S8: how soon the first cycle runs, from just before the primary is executed.
+//! S8: the time from just before the primary is executed to its first cycle.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::tasks::{FIRST, TaskName};
 
 const WORKERS: [(u32, f64); 2] = [(2, 15.0), (100, 300.0)];
-/// Long enough for every worker to run a cycle.
+/// The measured window: long enough for every worker to run a cycle.
 const WINDOW: Duration = Duration::from_millis(300);
 const CYCLES_PER_SECOND: f64 = 1_000.0;
 
@@ -23,7 +23,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
             run.workers = workers;
             run.warmup = Duration::ZERO;
             let ran = run.run()?;
-            // The least is kept exactly: the first cycle of all.
+            // The minimum is exact, and is the time of the first cycle of all workers.
             let first = ran.metric(FIRST)?.min;
             figure.push(first.saturating_sub(ran.spawned.as_nanos()) as f64 / 1e6);
         }

@@ -1,4 +1,5 @@
-//! S2: how late cycles start, beside the least that a sleeping thread can do on this machine.
+//! S2: how late cycles start, compared with the least that a sleeping thread reaches on this
+//! machine.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! Arrows that point the right way, and the wrong one, in every spelling.
+//! Tests of arrows that point the right way and the wrong way, in every spelling.
 
 use super::*;
 

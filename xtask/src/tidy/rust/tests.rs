@@ -1,4 +1,4 @@
-//! Each rule on a file that keeps it and on one that breaks it.
+//! Tests of each rule, with a file that keeps it and one that breaks it.
 
 use super::*;
 

@@ -1,9 +1,9 @@
-//! Verdicts near a capacity that is measured: async tasks behind a pool of permits, and behind a
-//! Redis with a few connections.
+//! Verdicts near a measured capacity: async tasks that share a pool of permits, or a Redis server
+//! with a few connections.
 //!
-//! A closed loop before a run and one after it measure the capacity, with the cycles of the run. The
-//! loop after a run is the one before the next. Loops that differ say that the machine changed in
-//! between: such a run is not judged but repeated, and counted.
+//! A closed loop before a run and one after it measure the capacity, with the cycles of the run.
+//! The loop after a run is the one before the next. If the two loops differ, the machine changed in
+//! between: such a run is not judged but repeated, and the repeats are counted.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,27 +17,27 @@ use crate::run::{Ran, Run};
 use crate::table::Table;
 use crate::task::How;
 
-/// The loads that are asked for, as a share of the capacity, and the verdict that is wrong there.
+/// The requested loads, as shares of the capacity, and the verdict that would be wrong there.
 const LOADS: [(f64, &str); 3] = [(0.9, "unsustained"), (1.05, "sustained"), (1.15, "sustained")];
 const WORKERS: u32 = 2;
 /// The time for which a cycle of the pool keeps its permit.
 const PERMIT: Duration = Duration::from_millis(20);
-/// The time for which a cycle keeps the server busy: long beside what it costs a worker.
+/// The time for which a cycle keeps the server busy: long compared with its cost in a worker.
 const COMMAND: Duration = Duration::from_millis(2);
-/// Some 2,000 cycles of the pool.
+/// The window of a closed loop: about 2,000 cycles of the pool.
 const LOOP_WINDOW: Duration = Duration::from_secs(6);
 /// The shortest window.
 const WINDOW_MIN: Duration = Duration::from_secs(5);
 /// The cycles of a window.
 const CYCLES: f64 = 2_100.0;
-/// The same of Poisson arrivals, whose backlog wanders more.
+/// The cycles of a window with Poisson arrivals, whose backlog varies more.
 const POISSON_CYCLES: f64 = 6_000.0;
 /// The relative difference of two loops above which a run is repeated. Each of the loops is then
 /// within half of it from their mean, so that no load lies on the wrong side of 1.
 const APART: f64 = 0.03;
 /// The repeats for each run, on average, above which the machine is too busy to go on.
 const REPEATS: usize = 5;
-/// The most wrong verdicts of all.
+/// The most wrong verdicts that are allowed over all runs.
 const WRONG_MAX: usize = 1;
 
 /// A system whose capacity is measured.
@@ -84,7 +84,7 @@ impl System {
         Run { rate, window, ..self.run.clone() }
     }
 
-    /// Runs each load as often as asked for.
+    /// Runs each load `runs` times.
     fn measure(&self, runs: usize, program: &Path) -> Result<[Cell; 3]> {
         let mut cells = LOADS.map(|(load, wrong)| Cell::new(load, wrong));
         for seed in 1..=runs as u64 {
@@ -97,9 +97,12 @@ impl System {
                     let ran = system.at(rate).run(program)?;
                     let after = system.capacity(program)?;
                     let mean = f64::midpoint(before, after);
+                    // A run is judged only if both loops agree, so that the capacity during it is
+                    // known.
                     is_judged =
                         (after - before).abs() <= APART * mean && cell.judge(&ran, rate / mean);
                     cell.repeated += usize::from(!is_judged);
+                    // The loop after this run is the one before the next.
                     before = after;
                 }
             }
@@ -190,7 +193,7 @@ pub(super) fn measure(runs: usize, program: &Path) -> Result<Told> {
     let pools = services
         .map(|(service, name)| [false, true].map(|poisson| System::pool(service, name, poisson)));
     let mut systems = pools.concat();
-    // Pools sleep, and so do no harm to each other.
+    // Pools only sleep, so that they don't disturb each other.
     let measured: Result<Vec<_>> = std::thread::scope(|scope| {
         let start = |system| scope.spawn(move || System::measure(system, runs, program));
         let running: Vec<_> = systems.iter().map(start).collect();
