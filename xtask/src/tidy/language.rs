@@ -17,41 +17,41 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["is none", "are none", "is no", "are no"],
         better: "is not a valid …, is empty, is missing",
-        max: 90,
+        max: 51,
     },
     Phrase {
         words: &["said", "told", "hears", "heard"],
         better: "message, report, output, setting",
-        max: 128,
+        max: 67,
     },
-    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 84 },
+    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 54 },
     Phrase {
         words: &["of ours", "of its own", "of their own", "of one's own"],
         better: "our, its, their",
-        max: 67,
+        max: 26,
     },
     Phrase {
         words: &["whoever", "whatever", "however few", "however many"],
         better: "name the case",
-        max: 52,
+        max: 26,
     },
-    Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 68 },
+    Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 27 },
     Phrase {
         words: &["so many", "so long as", "so much"],
         better: "this many, or the parameter's name",
-        max: 25,
+        max: 10,
     },
     Phrase {
         words: &["anew", "mend", "mended", "belongs into", "takes in", "in the end", "asked for"],
         better: "again, fix, belongs in, reads, finally, requested",
-        max: 87,
+        max: 34,
     },
 ];
 /// Doc comments that begin with a question word in place of a noun or a verb.
-const OPENERS_MAX: usize = 420;
+const OPENERS_MAX: usize = 270;
 const OPENERS: [&str; 7] = ["What", "Whether", "Which", "Whose", "Who", "How", "When"];
 /// Doc comments of one or two words, which say no more than the name below them.
-const SHORT_MAX: usize = 71;
+const SHORT_MAX: usize = 40;
 const SHORT_WORDS: usize = 2;
 
 /// Counts over all files.
