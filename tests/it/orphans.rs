@@ -90,7 +90,8 @@ fn a_daemon_that_a_worker_leaves_is_swept_and_said() {
 #[test]
 fn daemons_of_many_cycles_are_said_in_one_warning() {
     let ended = benchmark(MISBEHAVES).args("-P how=leave-daemon -P at=cycle").run();
-    let warnings = ended.verdict(0, "sustained").warnings;
+    // A busy machine may not sustain that many processes.
+    let warnings = ended.summary().warnings;
     let about = warnings.iter().filter(|warning| warning.contains("left behind")).count();
     assert_eq!(about, 1, "{warnings:?}");
     assert_says(&warnings.join("\n"), &[" processes that workers left behind were killed (pids "]);

@@ -77,7 +77,7 @@ fn a_redis_that_can_not_be_reached_is_said_once() {
     let ended = benchmark(INCR).args(line).run();
     let summary = ended.verdict(5, "error");
     assert_eq!(summary.reasons.len(), 1, "{summary:#?}");
-    assert_says(&summary.reasons[0], &["failed in `before`", "and 3 more workers alike"]);
+    assert_says(&summary.reasons[0], &["failed in `before`", "and 3 more workers in the same way"]);
     assert_eq!(ended.stderr.matches("failed in `before`").count(), 1, "{ended:#?}");
     assert_eq!(summary.cycles.issued, 0);
 }
