@@ -27,6 +27,16 @@ fn check(summary: &Summary) -> Value {
 }
 
 #[test]
+fn the_summary_of_a_fixed_run_is_the_same_byte_for_byte() {
+    let mut summary = of(&mut fixture::run());
+    // It follows the build of the test.
+    summary.profile = "debug".to_owned();
+    let written = json::render(&summary);
+    let expected = include_str!("tests/run.json");
+    assert_eq!(written.trim_end(), expected.trim_end(), "{written}");
+}
+
+#[test]
 fn a_summary_is_by_the_schema_and_read_back_as_it_was() {
     let mut summary = fixture::summary();
     check(&summary);
