@@ -5,6 +5,7 @@
 
 mod arrows;
 mod changelog;
+mod circles;
 mod docs;
 mod language;
 mod listed;
@@ -94,6 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     arrows::check_modules(&files, &mut report);
     listed::check(&files, &mut report);
+    circles::check(&files, &mut report);
     names::check(&files, &mut report);
     language::check(&files, &mut report);
     let metadata = metadata()?;

@@ -25,6 +25,7 @@
 //! them: a Unix socket ([`link`]) and memory ([`local`]). It does not know what a metric means,
 //! when to send, or what a verdict is. [`clock`] is the only source of time in dyno.
 
+pub mod builtin;
 pub mod clock;
 pub mod codec;
 mod error;

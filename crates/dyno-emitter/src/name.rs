@@ -10,22 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use dyno_bus::builtin;
 use dyno_bus::message::{METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::value::Unit;
 
 /// The built-in metrics, whose names no metric of a user's may have.
-pub const RESERVED: [&str; 10] = [
-    "wait",
-    "service",
-    "response",
-    "loop_lag",
-    "cpu",
-    "rss",
-    "issued",
-    "completed",
-    "backlog",
-    "uptime",
-];
+pub const RESERVED: [&str; 10] = builtin::ALL;
 
 /// The most names that the code of one process may use: with the built-in ones, they are what the
 /// protocol allows.

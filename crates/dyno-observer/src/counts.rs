@@ -7,7 +7,7 @@ use dyno_bus::Phase;
 use dyno_bus::message::Counts;
 use dyno_bus::segment::PerPhase;
 
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 
 /// The highest count that is accepted: a million a second for nine years. The sum of all fields
 /// over two phases and four thousand workers still fits 64 bits.

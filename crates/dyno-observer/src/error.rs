@@ -8,7 +8,7 @@ use dyno_bus::value::Unit;
 use dyno_bus::{Phase, Time};
 
 use crate::counts::CountsError;
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 
 /// A process that can't be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -13,6 +13,7 @@
 //! - [`series`]: values of one metric: exact sums, and buckets once there are many values.
 //! - [`metric`]: a series for the current interval and one for all intervals before it.
 //! - [`snapshot`]: the statistics of each interval; at most 50 are kept.
+//! - [`id`]: the identity of a process.
 //! - [`counts`]: the check that cumulative counts only grow.
 //! - [`tally`]: the accounting identity: every lost cycle or value is named.
 //! - [`process`]: the measurements of one process, checked before they are recorded.
@@ -29,6 +30,7 @@ mod buckets;
 pub mod counts;
 pub mod error;
 pub mod format;
+pub mod id;
 pub mod metric;
 pub mod observer;
 pub mod process;
@@ -40,11 +42,11 @@ pub mod tally;
 
 pub use counts::CountsError;
 pub use error::{AbsorbError, DeclareError, HelloError};
-pub use metric::{Censored, Label, MetricStats};
+pub use id::ProcessId;
 pub use observer::{Interval, Observer};
-pub use process::{ProcessId, Progress};
+pub use process::Progress;
 pub use query::{Group, History, Line, List, Order, Picked, Point, Timeline};
 pub use series::Series;
 pub use snapshot::{SNAPSHOTS_MAX, Snapshot};
-pub use stats::{Snapshots, Stat, Stats};
+pub use stats::{Censored, Label, MetricStats, Snapshots, Stat, Stats};
 pub use tally::{Account, Received, TallyError};

@@ -2,67 +2,19 @@
 //!
 //! The statistics of both together are computed once, and again only after more values.
 
-use std::sync::Arc;
-
 use dyno_bus::Time;
-use dyno_bus::value::Unit;
+pub use dyno_bus::builtin::{RESPONSE, SERVICE, WAIT};
 
 use crate::series::Series;
 use crate::snapshot::MetricSnapshot;
-use crate::stats::Stats;
+use crate::stats::{Label, Stats};
 
-/// The metric of start − due of each cycle. Open loop only.
-pub const WAIT: &str = "wait";
-/// The metric of end − start of each cycle.
-pub const SERVICE: &str = "service";
-/// The metric of end − due of each cycle: [`WAIT`] + [`SERVICE`], derived here from each pair.
-pub const RESPONSE: &str = "response";
 /// The names of the metrics that the observer derives from cycles: no process may declare them.
 ///
 /// They include all cycles that ended, failed ones too: a client has waited for those as well.
 pub const OF_CYCLES: [&str; 3] = [WAIT, SERVICE, RESPONSE];
 /// Those of [`OF_CYCLES`] that are also kept for completed cycles alone, once a cycle has failed.
 pub const OF_COMPLETED: [&str; 2] = [SERVICE, RESPONSE];
-
-/// A metric's name and unit, shared by all processes that have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
-    /// The metric's name, at most [`METRIC_NAME_MAX`](dyno_bus::message::METRIC_NAME_MAX) bytes.
-    pub name: Arc<str>,
-    /// The unit of the values, the same in all processes.
-    pub unit: Unit,
-}
-
-/// A metric with its statistics over the whole run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MetricStats {
-    /// The metric's name and unit.
-    pub label: Label,
-    /// The statistics of its values.
-    pub stats: Stats,
-    /// The cycles that never ended and are missing from the statistics; zero for all metrics but
-    /// [`RESPONSE`].
-    pub censored: Censored,
-}
-
-/// Cycles that never ended: without them, the statistics of the others are too good.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Censored {
-    /// The number of these cycles, all due in the measured window.
-    pub count: u64,
-    /// The age of the youngest, in nanoseconds: the response of each is at least that. `None` if
-    /// unknown.
-    pub age_min_ns: Option<u64>,
-}
-
-impl Censored {
-    /// Returns the sum of both counts and the lower of both ages.
-    #[must_use]
-    pub fn merge(self, other: Self) -> Self {
-        let ages = [self.age_min_ns, other.age_min_ns];
-        Self { count: self.count + other.count, age_min_ns: ages.into_iter().flatten().min() }
-    }
-}
 
 /// One metric of one process.
 #[derive(Debug)]

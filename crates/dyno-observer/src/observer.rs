@@ -14,11 +14,13 @@ use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Time};
 
 use crate::error::{AbsorbError, DeclareError, HelloError};
-use crate::metric::{Censored, Label, Metric, MetricStats, OF_COMPLETED, RESPONSE};
-use crate::process::{OfCycles, Process, ProcessId, Progress};
+use crate::id::ProcessId;
+use crate::metric::{Metric, OF_COMPLETED, RESPONSE};
+use crate::process::{OfCycles, Process, Progress};
 use crate::query::{List, Row};
 use crate::series::Series;
 use crate::snapshot::{Kept, ProcessSnapshot, Snapshot};
+use crate::stats::{Censored, Label, MetricStats};
 use crate::tally::{Account, Received, TallyError};
 
 /// The aggregated measurements of all processes of one run.

@@ -3,7 +3,6 @@
 //! A batch is refused as a whole or recorded as a whole. Its metrics are found by index, and each
 //! column is recorded at once, so that no value needs a look-up.
 
-use std::fmt;
 use std::sync::Arc;
 
 use dyno_bus::message::{Batch, Column, Counts, Cycles, Harness, METRIC_NAME_MAX, METRICS_MAX};
@@ -13,27 +12,11 @@ use dyno_bus::{Phase, Time};
 
 use crate::counts;
 use crate::error::{AbsorbError, DeclareError};
-use crate::metric::{Censored, Label, Metric, OF_COMPLETED, OF_CYCLES, RESPONSE, SERVICE};
+use crate::id::ProcessId;
+use crate::metric::{Metric, OF_COMPLETED, OF_CYCLES, RESPONSE, SERVICE};
 use crate::series::{Series, within};
+use crate::stats::{Censored, Label};
 use crate::tally::{Account, Received};
-
-/// The identity of a process in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ProcessId {
-    /// The process that issues cycles and decides the verdict.
-    Primary,
-    /// A worker, by its index from 0.
-    Worker(u32),
-}
-
-impl fmt::Display for ProcessId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Primary => f.pad("primary"),
-            Self::Worker(index) => f.pad(&format!("worker {index}")),
-        }
-    }
-}
 
 /// The state of a process, from its last batch or from its account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use dyno_bus::Time;
 use dyno_bus::value::Unit;
 
-use crate::metric::Label;
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 use crate::snapshot::Snapshot;
+use crate::stats::Label;
 use crate::stats::{Snapshots, Stat, Stats};
 
 mod picked;

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use dyno_bus::Time;
 
-use crate::metric::{Label, MetricStats};
-use crate::process::ProcessId;
-use crate::stats::Stats;
+use crate::id::ProcessId;
+use crate::stats::{Label, MetricStats, Stats};
 
 /// The most snapshots that are kept: one point for every second column of a terminal's plot.
 pub const SNAPSHOTS_MAX: usize = 50;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use dyno_bus::value::Unit;
 
@@ -208,6 +209,46 @@ impl FromStr for Stat {
             .into_iter()
             .find(|stat| stat.name() == name)
             .ok_or_else(|| UnknownStat { name: name.to_owned() })
+    }
+}
+
+/// A metric's name and unit, shared by all processes that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The metric's name, at most [`METRIC_NAME_MAX`](dyno_bus::message::METRIC_NAME_MAX) bytes.
+    pub name: Arc<str>,
+    /// The unit of the values, the same in all processes.
+    pub unit: Unit,
+}
+
+/// A metric with its statistics over the whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricStats {
+    /// The metric's name and unit.
+    pub label: Label,
+    /// The statistics of its values.
+    pub stats: Stats,
+    /// The cycles that never ended and are missing from the statistics; zero for all metrics but
+    /// [`RESPONSE`](dyno_bus::builtin::RESPONSE).
+    pub censored: Censored,
+}
+
+/// Cycles that never ended: without them, the statistics of the others are too good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Censored {
+    /// The number of these cycles, all due in the measured window.
+    pub count: u64,
+    /// The age of the youngest, in nanoseconds: the response of each is at least that. `None` if
+    /// unknown.
+    pub age_min_ns: Option<u64>,
+}
+
+impl Censored {
+    /// Returns the sum of both counts and the lower of both ages.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        let ages = [self.age_min_ns, other.age_min_ns];
+        Self { count: self.count + other.count, age_min_ns: ages.into_iter().flatten().min() }
     }
 }
 

@@ -18,7 +18,7 @@ use dyno_bus::message::{Counts, Emitted};
 use dyno_bus::segment::PerPhase;
 
 use crate::counts::CountsError;
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 
 /// The account of the cycles that were issued to one worker or to all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

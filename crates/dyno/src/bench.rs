@@ -7,8 +7,6 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-#[cfg(feature = "cli")]
-use std::ffi::OsString;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -22,8 +20,6 @@ use serde::de::DeserializeOwned;
 
 use crate::identity::Claim;
 use crate::outcome::Error;
-#[cfg(feature = "cli")]
-use crate::outcome::Outcome;
 use crate::parameters::{Machine, Setting, Settings, TaskParameters};
 use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
 use crate::primary::{Launch, Reach, Remote, Run, Sink, StartError, Update, drive};
@@ -312,26 +308,6 @@ impl Bench {
         let mut summary = Summary::of(&mut run, &[], Environment::here());
         self.run_after(Reach::Guest, &mut summary);
         Ok(summary)
-    }
-
-    /// Runs it as a program of its own: reads the command line and the environment, shows how the
-    /// run goes, writes its result and its files, and takes over signals.
-    ///
-    /// The outcome is to be returned from `main`. What can't be taken is said in one line, before
-    /// anything is started, and its exit code is 2.
-    #[cfg(feature = "cli")]
-    pub fn main(self) -> Outcome {
-        crate::command::main(self)
-    }
-
-    /// As [`main`](Self::main), with a command line that is not this process's own: the program's
-    /// name, then flags. It is never taken for a test.
-    ///
-    /// Workers are started with the command line of this process all the same: they have to find
-    /// their way to the same [`bench()`].
-    #[cfg(feature = "cli")]
-    pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
-        crate::command::main_with(self, line)
     }
 }
 

@@ -17,8 +17,28 @@ const REFUSED: i32 = crate::args::USAGE_EXIT;
 /// The exit code of a test that failed, as of the standard harness.
 const TEST_FAILED: i32 = 101;
 
+impl Bench {
+    /// Runs it as a program of its own: reads the command line and the environment, shows how the
+    /// run goes, writes its result and its files, and takes over signals.
+    ///
+    /// The outcome is to be returned from `main`. What can't be taken is said in one line, before
+    /// anything is started, and its exit code is 2.
+    pub fn main(self) -> Outcome {
+        main(self)
+    }
+
+    /// As [`main`](Self::main), with a command line that is not this process's own: the program's
+    /// name, then flags. It is never taken for a test.
+    ///
+    /// Workers are started with the command line of this process all the same: they have to find
+    /// their way to the same [`bench()`](crate::bench()).
+    pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
+        main_with(self, line)
+    }
+}
+
 /// Runs a benchmark by the command line of this process.
-pub(crate) fn main(bench: Bench) -> Outcome {
+fn main(bench: Bench) -> Outcome {
     match TestMode::of_this_process() {
         Ok(None) => main_with(bench, std::env::args_os()),
         Ok(Some(mode)) => Outcome::new(test(bench, &mode)),
@@ -27,7 +47,7 @@ pub(crate) fn main(bench: Bench) -> Outcome {
 }
 
 /// Runs a benchmark by this command line, the program's name first.
-pub(crate) fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
+fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
     let arguments = match Arguments::read(line, &bench.name, &bench.settings, &bench.parameters) {
         Ok(arguments) => arguments,
         Err(usage) => {

@@ -18,10 +18,11 @@ use std::time::Duration;
 use dyno_bus::clock;
 use nix::sys::resource::{Resource, getrlimit};
 
-pub use self::setting::{AUTO, Setting};
+pub use self::setting::Setting;
 #[cfg(feature = "cli")]
 pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
+pub use self::value::AUTO;
 use crate::primary::plan::{
     Arrivals, DURATION_DEFAULT, Deadlines, MAX_FAILED_DEFAULT, OnBacklog, Pacing, Plan,
     RATE_DEFAULT, Rate, WARMUP_DEFAULT, thousands,

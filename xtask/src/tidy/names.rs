@@ -18,7 +18,7 @@ const REPEATED: [(&str, usize); 58] = [
     ("Column", 4),
     ("Command", 2),
     ("Course", 2),
-    ("Cycles", 3),
+    ("Cycles", 2),
     ("Drawing", 2),
     ("End", 2),
     ("Ending", 2),

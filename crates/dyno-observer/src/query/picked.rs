@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::format;
-use crate::metric::Label;
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 use crate::query::List;
 use crate::query::table::{self, EMPTY};
+use crate::stats::Label;
 use crate::stats::Stat;
 
 /// The order of sorted rows. An empty cell comes last in both.

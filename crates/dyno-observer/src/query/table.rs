@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 
 /// The text of a cell without a number.
 pub(super) const EMPTY: &str = "–";

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::format;
-use crate::metric::Label;
-use crate::process::ProcessId;
+use crate::id::ProcessId;
 use crate::query::List;
 use crate::query::table::{self, EMPTY};
 use crate::snapshot::MetricSnapshot;
+use crate::stats::Label;
 use crate::stats::{Stat, Stats};
 
 /// The snapshots of the metrics of a list.

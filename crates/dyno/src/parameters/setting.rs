@@ -8,9 +8,6 @@ use crate::primary::plan::{
     DURATION_DEFAULT, Deadlines, MAX_FAILED_DEFAULT, RATE_DEFAULT, WARMUP_DEFAULT,
 };
 
-/// The text of a setting that follows from the machine (the number of workers) or from the plan
-/// (the limit of the backlog).
-pub const AUTO: &str = "auto";
 /// A setting of a run. The task's parameters are not among these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Setting {
@@ -108,7 +105,7 @@ impl Setting {
             Self::Rate => Some(RATE_DEFAULT.to_string()),
             Self::Duration => Some(time(DURATION_DEFAULT)),
             Self::Warmup => Some(time(WARMUP_DEFAULT)),
-            Self::Workers | Self::MaxBacklog => Some(AUTO.to_owned()),
+            Self::Workers | Self::MaxBacklog => Some(value::AUTO.to_owned()),
             Self::Arrivals => Some(value::ARRIVALS[0].0.to_owned()),
             Self::Pacing => Some(value::PACING[0].0.to_owned()),
             Self::OnBacklog => Some(value::ON_BACKLOG[0].0.to_owned()),

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use dyno_bus::segment::RATE_MAX;
 
-use super::setting::AUTO;
 use crate::primary::plan::{
     Arrivals, DURATION_MAX, MaxFailed, OnBacklog, Pacing, RATE_MIN, Rate, arrivals_name,
     pacing_name, thousands,
@@ -15,6 +14,10 @@ use crate::primary::plan::{
 
 /// A value, or a description of the allowed values.
 type Reading<T> = Result<T, String>;
+
+/// The text of a setting that follows from the machine (the number of workers) or from the plan
+/// (the limit of the backlog).
+pub const AUTO: &str = "auto";
 
 /// The distributions of due times by name, the default first.
 pub(super) const ARRIVALS: [(&str, Arrivals); 2] = [

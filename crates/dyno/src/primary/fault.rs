@@ -143,7 +143,7 @@ mod tests {
             sentence,
             Some(Said::Fault(
                 "worker 1 (pid 7) was killed by SIGKILL, while the run was measuring; its last \
-                 words on stderr: a | b"
+                 lines on stderr: a | b"
                     .into()
             ))
         );

@@ -4,6 +4,7 @@
 //! its own loop (`loop_lag`) take the way of every measurement: an emitter, a batch, a link, the
 //! observer. Values that the user records in this process take it too.
 
+use dyno_bus::builtin;
 use dyno_bus::local::{self, Local};
 use dyno_bus::message::{Batch, Command, Emitted, Harness, Report};
 use dyno_bus::value::Unit;
@@ -45,11 +46,11 @@ impl OwnBus {
     pub(super) fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
         let mut emitter = Emitter::new(poke);
         let numbers = Numbers {
-            issued: emitter.metric("issued", Unit::None),
-            completed: emitter.metric("completed", Unit::None),
-            backlog: emitter.metric("backlog", Unit::None),
-            uptime: emitter.metric("uptime", Unit::Nanoseconds),
-            loop_lag: emitter.metric("loop_lag", Unit::Nanoseconds),
+            issued: emitter.metric(builtin::ISSUED, Unit::None),
+            completed: emitter.metric(builtin::COMPLETED, Unit::None),
+            backlog: emitter.metric(builtin::BACKLOG, Unit::None),
+            uptime: emitter.metric(builtin::UPTIME, Unit::Nanoseconds),
+            loop_lag: emitter.metric(builtin::LOOP_LAG, Unit::Nanoseconds),
         };
         let (near, far) = local::pair();
         Self {

@@ -11,11 +11,12 @@ use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
 use super::backlog::{Backlog, BacklogSample, Samples, Totals};
+use super::fates::{CycleErrors, Fates};
 use super::plan::{BacklogLimit, Plan};
-use super::run::{BacklogSummary, ErrorGroup, HarnessSummary, Point, Run, WorkerEnd};
+use super::run::{BacklogSummary, HarnessSummary, Point, Run, WorkerEnd};
 use super::schedule::Dues;
 use super::verdict::course::Course;
-use super::verdict::{Evidence, LimitPassed, Pauses, StoodStill, WindowCounts, judge};
+use super::verdict::{Evidence, LimitPassed, Pauses, StoodStill, judge};
 
 /// All that is known of a run so far.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(super) struct Record {
     passed: Option<LimitPassed>,
     /// The sum over the workers that have given their account.
     course: Course,
-    errors: HashMap<String, ErrorGroup>,
+    errors: HashMap<String, CycleErrors>,
     series: Vec<Point>,
     /// The totals up to the last point of the series.
     in_series: Totals,
@@ -99,7 +100,7 @@ impl Record {
         // Each worker keeps this many messages apart; so does their sum.
         let full = self.errors.len() >= ERRORS_MAX && !self.errors.contains_key(&message);
         let message = if full { "(other errors)".into() } else { message };
-        let new = ErrorGroup { message: message.clone(), count: 0, first_cycle };
+        let new = CycleErrors { message: message.clone(), count: 0, first_cycle };
         let group = self.errors.entry(message).or_insert(new);
         group.count = group.count.saturating_add(count);
         group.first_cycle = group.first_cycle.min(first_cycle);
@@ -206,16 +207,6 @@ impl Record {
     /// Judges the run, and returns its result.
     pub(super) fn finish(self, ending: Ending) -> Run {
         let account = self.observer.accounts();
-        let counts = account.counts.measured;
-        let cycles = WindowCounts {
-            issued: account.issued.measured,
-            completed: counts.completed,
-            failed: counts.failed,
-            skipped: counts.skipped,
-            unstarted: counts.unstarted,
-            abandoned: counts.abandoned,
-            lost: account.lost.measured,
-        };
         let troubles = self.troubles();
         // The waits of the worker that waited longest, those between cycles included.
         let stall_ns_max = troubles.longest(|of| of.stall_ns.saturating_add(of.stall_between_ns));
@@ -239,7 +230,7 @@ impl Record {
             planned: ending.plan.duration,
             asked: dues.asked,
             course,
-            cycles,
+            cycles: Fates::of(&account, Phase::Measured),
             delivered: self.delivered,
             max_failed: ending.plan.max_failed,
             backlog: self.samples.kept().to_vec(),

@@ -7,6 +7,7 @@ use dyno_observer::{Account, Interval, List, MetricStats, Observer};
 
 use super::backlog::{BacklogSample, Totals};
 use super::event::{Exit, Phase};
+use super::fates::CycleErrors;
 use super::plan::Plan;
 use super::verdict::Judgement;
 
@@ -115,7 +116,7 @@ pub struct Run {
     /// The backlog over the window.
     pub backlog: BacklogSummary,
     /// Failed cycles by message, most frequent first.
-    pub errors: Vec<ErrorGroup>,
+    pub errors: Vec<CycleErrors>,
     /// The workers, by index.
     pub workers: Vec<WorkerEnd>,
     /// The points of the whole run, warm-up included.
@@ -135,17 +136,6 @@ pub struct BacklogSummary {
     pub max: u64,
     /// At the window's end.
     pub end: BacklogSample,
-}
-
-/// Failed cycles with one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorGroup {
-    /// The task's error message, or the message of its panic.
-    pub message: String,
-    /// The number of failed cycles with this message.
-    pub count: u64,
-    /// The lowest index among these cycles.
-    pub first_cycle: u64,
 }
 
 /// A worker at the run's end.

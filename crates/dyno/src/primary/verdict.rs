@@ -16,6 +16,7 @@ use dyno_bus::Time;
 use self::course::Course;
 use self::trend::{Assessment, Trend};
 use super::backlog::BacklogSample;
+use super::fates::Fates;
 use super::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
 /// The largest share of cycles that may come due without a lease. Above it the harness itself was
@@ -106,7 +107,7 @@ pub struct Evidence {
     /// The window's length as it was planned.
     pub planned: Duration,
     /// The outcomes of the cycles due in the window.
-    pub cycles: WindowCounts,
+    pub cycles: Fates,
     /// Cycles of either phase that completed inside the window.
     pub delivered: u64,
     /// The failed or abandoned cycles that are allowed.
@@ -138,25 +139,6 @@ pub struct Evidence {
     pub errors: Vec<String>,
     /// The signal that ended the run, if any.
     pub signal: Option<i32>,
-}
-
-/// The outcomes of the cycles due in the window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WindowCounts {
-    /// Due before the cut: the sum of all other counts.
-    pub issued: u64,
-    /// Ended without an error or a panic.
-    pub completed: u64,
-    /// Ended with an error or a panic.
-    pub failed: u64,
-    /// Never begun, because of the policy `skip`.
-    pub skipped: u64,
-    /// Due before the cut and never begun.
-    pub unstarted: u64,
-    /// Begun and dropped at the drain deadline.
-    pub abandoned: u64,
-    /// Issued to a worker that died, and not reported.
-    pub lost: u64,
 }
 
 /// A backlog beyond its limit.

@@ -3,6 +3,8 @@
 //! Names and order are stable; new ones are added at the end, so that `cut` and `awk` keep finding
 //! what they found. What may hold a comma (the benchmark's name alone) is quoted as in RFC 4180.
 
+use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
+
 use super::Summary;
 use super::summary::Metric;
 
@@ -29,16 +31,16 @@ const COLUMNS: [Column; 27] = [
     ("backlog_start", |summary| summary.backlog.start.to_string()),
     ("backlog_max", |summary| summary.backlog.max.to_string()),
     ("backlog_end", |summary| summary.backlog.end.to_string()),
-    ("wait_p99_ns", |summary| cell(summary, "wait", |metric| metric.p99)),
-    ("service_mean_ns", |summary| cell(summary, "service", |metric| Some(metric.mean as u64))),
-    ("service_p99_ns", |summary| cell(summary, "service", |metric| metric.p99)),
-    ("response_mean_ns", |summary| cell(summary, "response", |metric| Some(metric.mean as u64))),
-    ("response_p50_ns", |summary| cell(summary, "response", |metric| metric.p50)),
-    ("response_p90_ns", |summary| cell(summary, "response", |metric| metric.p90)),
-    ("response_p99_ns", |summary| cell(summary, "response", |metric| metric.p99)),
-    ("response_p999_ns", |summary| cell(summary, "response", |metric| metric.p999)),
-    ("response_max_ns", |summary| cell(summary, "response", |metric| Some(metric.max))),
-    ("loop_lag_p99_ns", |summary| cell(summary, "loop_lag", |metric| metric.p99)),
+    ("wait_p99_ns", |summary| cell(summary, WAIT, |metric| metric.p99)),
+    ("service_mean_ns", |summary| cell(summary, SERVICE, |metric| Some(metric.mean as u64))),
+    ("service_p99_ns", |summary| cell(summary, SERVICE, |metric| metric.p99)),
+    ("response_mean_ns", |summary| cell(summary, RESPONSE, |metric| Some(metric.mean as u64))),
+    ("response_p50_ns", |summary| cell(summary, RESPONSE, |metric| metric.p50)),
+    ("response_p90_ns", |summary| cell(summary, RESPONSE, |metric| metric.p90)),
+    ("response_p99_ns", |summary| cell(summary, RESPONSE, |metric| metric.p99)),
+    ("response_p999_ns", |summary| cell(summary, RESPONSE, |metric| metric.p999)),
+    ("response_max_ns", |summary| cell(summary, RESPONSE, |metric| Some(metric.max))),
+    ("loop_lag_p99_ns", |summary| cell(summary, LOOP_LAG, |metric| metric.p99)),
     ("started_at", |summary| quoted(&summary.started_at)),
     ("exit_code", |summary| summary.exit_code.to_string()),
 ];

@@ -1,6 +1,7 @@
 //! How numbers of a summary are said to people: rates, counts, spans of time, and the order of
 //! metrics. What the formats for people share.
 
+use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use std::time::Duration;
 
 use dyno_bus::value::Unit;
@@ -12,7 +13,7 @@ use crate::primary::plan::{Rate, thousands};
 /// What stands where there is no number.
 pub(super) const NONE: &str = "–";
 /// Metrics that every run has, in the order of reading; the user's own follow by name.
-const BUILT_IN: [&str; 6] = ["wait", "service", "response", "loop_lag", "cpu", "rss"];
+const BUILT_IN: [&str; 6] = [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS];
 
 /// The metrics with values, in the order of reading.
 pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {

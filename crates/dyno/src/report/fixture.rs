@@ -12,11 +12,9 @@ use dyno_observer::{Account, Interval, Observer, ProcessId};
 use super::environment::Environment;
 use super::summary::Summary;
 use crate::primary::plan::{Deadlines, MaxFailed, OnBacklog, Pacing, Plan, Rate};
-use crate::primary::run::{
-    BacklogSummary, ErrorGroup, HarnessSummary, Point, Run, Tick, WorkerEnd,
-};
+use crate::primary::run::{BacklogSummary, HarnessSummary, Point, Run, Tick, WorkerEnd};
 use crate::primary::verdict::{Judgement, Verdict};
-use crate::primary::{self, BacklogSample, Exit, Totals};
+use crate::primary::{self, BacklogSample, CycleErrors, Exit, Totals};
 
 const MS: u64 = 1_000_000;
 
@@ -144,7 +142,7 @@ pub(super) fn run() -> Run {
             max: 60,
             end: BacklogSample { at: Time::ZERO, waiting: 50, running: 2 },
         },
-        errors: vec![ErrorGroup {
+        errors: vec![CycleErrors {
             message: "redis://user:secret@host/0 refused".into(),
             count: 2,
             first_cycle: 61,

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use console::{Alignment, measure_text_width as width, pad_str};
+use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 
 use super::figures::{self, NONE};
 use super::palette::Palette;
@@ -161,7 +162,7 @@ fn backlog(summary: &Summary) -> Vec<String> {
 fn harness(summary: &Summary) -> Vec<String> {
     let harness = &summary.harness;
     let mut words = Vec::new();
-    let most = summary.primary.metrics.get("loop_lag").filter(|lag| lag.count > 0);
+    let most = summary.primary.metrics.get(LOOP_LAG).filter(|lag| lag.count > 0);
     words.extend(match (harness.loop_lag_p99, most) {
         (Some(lag), _) => Some(format!("loop lag p99 {}", figures::span(lag))),
         // Too few for a percentile.
@@ -184,9 +185,9 @@ fn harness(summary: &Summary) -> Vec<String> {
 
 /// How many of the values are of failed cycles, and what is left without them; empty if none is.
 fn completed(summary: &Summary, look: Look) -> String {
-    let Some(alone) = summary.completed_metrics.get("service") else { return String::new() };
-    let all = summary.metrics.get("service").map_or(0, |service| service.count);
-    let of_cycles = match summary.metrics.contains_key("wait") {
+    let Some(alone) = summary.completed_metrics.get(SERVICE) else { return String::new() };
+    let all = summary.metrics.get(SERVICE).map_or(0, |service| service.count);
+    let of_cycles = match summary.metrics.contains_key(WAIT) {
         true => "wait, service and response",
         false => "service and response",
     };
@@ -219,7 +220,7 @@ fn workers(summary: &Summary, palette: Palette) -> String {
     if shown.len() > WORKERS_SHOWN {
         // The longest of a few stands for their p99, so that none that may be slow is hidden.
         let response =
-            |worker: &&Worker| worker.metrics.get("response").map(|one| one.p99.unwrap_or(one.max));
+            |worker: &&Worker| worker.metrics.get(RESPONSE).map(|one| one.p99.unwrap_or(one.max));
         // Those that did not end well first, whatever their response.
         shown.sort_by_key(|worker| {
             let well = figures::exit(worker.exit.as_ref()).is_none();
@@ -236,11 +237,11 @@ fn workers(summary: &Summary, palette: Palette) -> String {
         let metrics = &worker.metrics;
         let mut cells = vec![
             worker.index.to_string(),
-            figures::of(metrics, "service", |metric| Some(metric.mean)),
-            figures::of(metrics, "response", |metric| figures::percentile(metric.p99)),
-            figures::of(metrics, "loop_lag", |metric| figures::percentile(metric.p99)),
-            figures::of(metrics, "cpu", |metric| Some(metric.mean)),
-            figures::of(metrics, "rss", |metric| Some(metric.max as f64)),
+            figures::of(metrics, SERVICE, |metric| Some(metric.mean)),
+            figures::of(metrics, RESPONSE, |metric| figures::percentile(metric.p99)),
+            figures::of(metrics, LOOP_LAG, |metric| figures::percentile(metric.p99)),
+            figures::of(metrics, CPU, |metric| Some(metric.mean)),
+            figures::of(metrics, RSS, |metric| Some(metric.max as f64)),
         ];
         if exits {
             cells.push(figures::exit(worker.exit.as_ref()).unwrap_or_else(|| NONE.to_owned()));

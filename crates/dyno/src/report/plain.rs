@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use dyno_bus::builtin::RESPONSE;
 use dyno_bus::value::Unit;
 use dyno_observer::{List, Stat, format};
 
@@ -104,7 +105,7 @@ fn standing(tick: &Tick) -> String {
 fn worst_response(list: &List) -> Option<(Stat, f64)> {
     // The maximum until a worker has had as many cycles as p99 needs.
     [Stat::P99, Stat::Max].into_iter().find_map(|stat| {
-        let picked = list.clone().workers().metrics(["response"]).pick(stat);
+        let picked = list.clone().workers().metrics([RESPONSE]).pick(stat);
         let longest = picked.rows().filter_map(|(_, cells)| cells[0]).reduce(f64::max);
         longest.map(|value| (stat, value))
     })

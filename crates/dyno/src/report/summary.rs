@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::environment::Environment;
 use super::redact;
 use crate::primary::verdict::Verdict;
+pub use crate::primary::{CycleErrors, Fates};
 
 mod gather;
 
@@ -50,9 +51,9 @@ pub struct Summary {
     /// What was asked for, and what came.
     pub rate: Rate,
     /// What became of the cycles due in the measured window.
-    pub cycles: Cycles,
+    pub cycles: Fates,
     /// What became of those due in the warm-up: they count in nothing else.
-    pub warmup: Cycles,
+    pub warmup: Fates,
     /// Cycles due and not ended.
     pub backlog: Backlog,
     /// Failed cycles by message, most frequent first: at most [`ERRORS_LISTED`].
@@ -186,25 +187,6 @@ pub struct Rate {
     pub late: u64,
 }
 
-/// What became of cycles: `issued` is the sum of all the others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cycles {
-    /// Due before the cut.
-    pub issued: u64,
-    /// Ended well.
-    pub completed: u64,
-    /// Ended with an error or a panic.
-    pub failed: u64,
-    /// Never begun, by the policy `skip`.
-    pub skipped: u64,
-    /// Due before the cut and never begun.
-    pub unstarted: u64,
-    /// Begun and dropped at the drain deadline.
-    pub abandoned: u64,
-    /// Of which nothing was heard: their worker died.
-    pub lost: u64,
-}
-
 /// Cycles due and not ended, over the measured window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backlog {
@@ -218,17 +200,6 @@ pub struct Backlog {
     pub waiting_end: u64,
     /// Of those at its end, the ones that had.
     pub running_end: u64,
-}
-
-/// Failed cycles with one message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CycleErrors {
-    /// What the task said, or its panic.
-    pub message: String,
-    /// How many.
-    pub count: u64,
-    /// The lowest index among them.
-    pub first_cycle: u64,
 }
 
 /// A metric's statistics, in its unit. A percentile is `None` of fewer values than it needs: 2 for

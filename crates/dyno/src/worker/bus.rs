@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use dyno_bus::builtin;
 use dyno_bus::message::{
     Batch, Bye, Command, Declare, Drained, Harness, Hello, Report, Start, VERSION,
 };
@@ -144,7 +145,7 @@ pub(super) fn start(
     let end = LoopEnd {
         cycles: emitter.cycles(),
         values: emitter.recorder(),
-        loop_lag: emitter.metric("loop_lag", Unit::Nanoseconds),
+        loop_lag: emitter.metric(builtin::LOOP_LAG, Unit::Nanoseconds),
         phase: emitter.phase_switch(),
         told,
         poke,

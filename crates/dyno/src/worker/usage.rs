@@ -3,6 +3,7 @@
 //! The bus thread takes them: it wakes as often, whatever the loop does.
 
 use dyno_bus::Time;
+use dyno_bus::builtin;
 use dyno_bus::value::Unit;
 use dyno_emitter::{Emitter, Recorder};
 use nix::time::{ClockId, clock_gettime};
@@ -23,8 +24,8 @@ impl Usage {
     pub(super) fn new(emitter: &mut Emitter) -> Self {
         Self {
             recorder: emitter.recorder(),
-            cpu: emitter.metric("cpu", Unit::Permille),
-            rss: emitter.metric("rss", Unit::Bytes),
+            cpu: emitter.metric(builtin::CPU, Unit::Permille),
+            rss: emitter.metric(builtin::RSS, Unit::Bytes),
             last: None,
         }
     }

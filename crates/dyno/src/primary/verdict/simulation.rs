@@ -16,7 +16,7 @@ use dyno_bus::{Time, clock};
 use self::queue::Ran;
 use self::random::Random;
 use super::course::Course;
-use super::{BacklogSample, Evidence, LimitPassed, Pauses, Verdict, WindowCounts, judge};
+use super::{BacklogSample, Evidence, Fates, LimitPassed, Pauses, Verdict, judge};
 use crate::primary::beat;
 use crate::primary::plan::{MaxFailed, OnBacklog, Plan, Rate};
 use crate::primary::tests::plan;
@@ -136,7 +136,7 @@ impl System {
         let workers = self.workers();
         let mut timelines = vec![Timeline::default(); workers as usize];
         let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
-        let mut counts = WindowCounts::default();
+        let mut counts = Fates::default();
         for cycle in &cycles {
             let [due, begun, end] = [cycle.due, cycle.start, cycle.end].map(at);
             let place = grid.place(due);

@@ -36,7 +36,7 @@ fn evidence() -> Evidence {
         planned: Duration::from_secs(5),
         asked: 250.0,
         course: course(4, |_| 60.0),
-        cycles: WindowCounts { issued: 250, completed: 250, ..WindowCounts::default() },
+        cycles: Fates { issued: 250, completed: 250, ..Fates::default() },
         delivered: 250,
         max_failed: MaxFailed::Count(0),
         backlog: (0..10).map(|t| BacklogSample { at: at(t), waiting: 1, running: 2 }).collect(),
@@ -261,7 +261,7 @@ fn processes_that_stood_still_are_named_in_a_warning() {
 
 #[test]
 fn a_window_without_a_cycle_proves_nothing() {
-    let cycles = WindowCounts::default();
+    let cycles = Fates::default();
     for rate in [Rate::Max, Rate::PerSecond(0.2)] {
         check(
             &Evidence { rate, cycles, backlog: Vec::new(), ..evidence() },
@@ -275,7 +275,7 @@ fn a_window_without_a_cycle_proves_nothing() {
 #[test]
 fn a_run_that_broke_off_before_its_window_says_only_why() {
     let errors = vec!["worker 0 was not ready within 10s".to_owned()];
-    let (cycles, window) = (WindowCounts::default(), Duration::ZERO);
+    let (cycles, window) = (Fates::default(), Duration::ZERO);
     let judgement = judge(&Evidence { errors, cycles, window, backlog: Vec::new(), ..evidence() });
     assert_eq!(judgement.verdict, Verdict::Error);
     assert_eq!(judgement.reasons, ["worker 0 was not ready within 10s"]);

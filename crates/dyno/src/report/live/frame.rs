@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE};
 use dyno_bus::value::Unit;
 use dyno_observer::{List, Stat, format};
 
@@ -156,7 +157,7 @@ fn worst_response(list: &List) -> (&'static str, Vec<f64>) {
 }
 
 fn longest_response(list: &List, stat: Stat) -> Vec<f64> {
-    let snapshots = list.clone().workers().metrics(["response"]).pick(Stat::Snapshots);
+    let snapshots = list.clone().workers().metrics([RESPONSE]).pick(Stat::Snapshots);
     let mut worst: BTreeMap<u64, f64> = BTreeMap::new();
     for line in snapshots.of(stat).lines() {
         for point in &line.points {
@@ -175,9 +176,9 @@ fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
         let cells: Vec<_> = picked.rows().map(|(process, cells)| (process, cells[0])).collect();
         (cells, unit)
     };
-    let (service, unit) = pick("service", Stat::Mean);
-    let (response, _) = pick("response", Stat::P99);
-    let (lag, lag_unit) = pick("loop_lag", Stat::P99);
+    let (service, unit) = pick(SERVICE, Stat::Mean);
+    let (response, _) = pick(RESPONSE, Stat::P99);
+    let (lag, lag_unit) = pick(LOOP_LAG, Stat::P99);
     let mut shown: Vec<usize> =
         (0..service.len()).filter(|row| service[*row].1.is_some()).collect();
     if shown.is_empty() {
@@ -187,7 +188,7 @@ fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
     let most = WORKERS_SHOWN.min(room.rows.saturating_sub(LINES_BESIDE)).max(1);
     if known > most {
         // The longest of a few stands for their p99, so that none that may be slow is hidden.
-        let (longest, _) = pick("response", Stat::Max);
+        let (longest, _) = pick(RESPONSE, Stat::Max);
         let key = |row: usize| response[row].1.or(longest[row].1).unwrap_or(0.0) as u64;
         shown.sort_by_key(|row| Reverse(key(*row)));
         shown.truncate(most);

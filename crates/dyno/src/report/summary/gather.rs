@@ -4,25 +4,20 @@
 use std::time::Duration;
 
 use dyno_bus::Phase;
+use dyno_bus::builtin::{LOOP_LAG, RESPONSE};
 use dyno_bus::clock::nanos;
-use dyno_bus::message::Counts;
 use dyno_bus::value::Unit;
-use dyno_observer::{Account, MetricStats, Observer, ProcessId};
+use dyno_observer::{MetricStats, Observer, ProcessId};
 use nix::sys::signal::Signal;
 
 use super::{
-    Backlog, CycleErrors, Cycles, ERRORS_LISTED, Harness, Metric, Metrics, Parameters, Point,
+    Backlog, CycleErrors, ERRORS_LISTED, Fates, Harness, Metric, Metrics, Parameters, Point,
     PointMetric, Primary, Rate, SCHEMA, Summary, Worker, WorkerExit,
 };
 use crate::primary::plan::{Plan, arrivals_name, pacing_name};
 use crate::primary::{Exit, Run};
 use crate::report::environment::Environment;
 use crate::report::redact;
-
-/// The primary's own metric by which the harness's health is judged.
-const LOOP_LAG: &str = "loop_lag";
-/// What is missing some of its values where cycles never ended.
-const RESPONSE: &str = "response";
 
 impl Summary {
     /// The summary of a run that is over.
@@ -50,8 +45,8 @@ impl Summary {
                 delivered: per_second(run.delivered, run.window),
                 late: run.late,
             },
-            cycles: cycles(&run.account, Phase::Measured),
-            warmup: cycles(&run.account, Phase::Warmup),
+            cycles: Fates::of(&run.account, Phase::Measured),
+            warmup: Fates::of(&run.account, Phase::Warmup),
             backlog: Backlog {
                 start: run.backlog.start,
                 max: run.backlog.max,
@@ -117,12 +112,6 @@ fn parameters(plan: &Plan) -> Parameters {
         kill_grace_ns: nanos(plan.deadlines.kill_grace),
         task: redact::map(&plan.task),
     }
-}
-
-fn cycles(account: &Account, phase: Phase) -> Cycles {
-    let Counts { completed, failed, skipped, unstarted, abandoned, .. } = account.counts[phase];
-    let (issued, lost) = (account.issued[phase], account.lost[phase]);
-    Cycles { issued, completed, failed, skipped, unstarted, abandoned, lost }
 }
 
 fn errors(run: &Run) -> Vec<CycleErrors> {

@@ -122,7 +122,7 @@ fn only_the_most_frequent_messages_are_listed() {
     let mut run = fixture::run();
     let error = run.errors.remove(0);
     run.errors = (0..12)
-        .map(|n| crate::primary::run::ErrorGroup { message: n.to_string(), ..error.clone() })
+        .map(|n| crate::primary::CycleErrors { message: n.to_string(), ..error.clone() })
         .collect();
     run.account.counts.measured.failed = 24;
     let summary = of(&mut run);
