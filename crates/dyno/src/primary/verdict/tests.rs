@@ -210,10 +210,8 @@ fn a_closed_loop_loses_throughput_to_stalls_between_cycles_and_nothing_else() {
     assert_eq!(judgement.verdict, Verdict::Completed);
     assert_eq!(
         judgement.warnings,
-        [
-            "workers waited for 62.5ms of the window's 5s to hand over what they measured: no time is \
-          wrong by it, but about 1.27 % more cycles could have run"
-        ]
+        ["workers waited for 62.5ms of the window's 5s to hand over what they measured: no \
+          measured time is wrong because of it, but about 1.27 % more cycles could have run"]
     );
     // A wait inside cycles, or while others ran, is part of their service.
     let inside = Evidence { bus_stall_between_ns: 10_000_000, ..closed.clone() };
