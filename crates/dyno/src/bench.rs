@@ -378,6 +378,12 @@ impl Bench {
         reach: Reach,
         sink: &mut dyn Sink,
     ) -> Result<Run, Error> {
+        // The arguments of this program mean nothing to another one. A relative path among them
+        // starts at the folder that `before` may leave.
+        let worker_line = match self.worker_exe {
+            None => crate::harness::command_line(),
+            Some(_) => Vec::new(),
+        };
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
             let result = call(reach, || before(&mut parameters));
@@ -389,11 +395,6 @@ impl Bench {
             }
         }
         let worker_exe = self.program();
-        // The arguments of this program mean nothing to another one.
-        let worker_line = match self.worker_exe {
-            None => std::env::args_os().collect(),
-            Some(_) => Vec::new(),
-        };
         let remote = self.remote.clone();
         Ok(drive(Launch { plan, worker_exe, worker_line, reach, remote }, sink)?)
     }
