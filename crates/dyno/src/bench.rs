@@ -52,6 +52,7 @@ const PARAMETERS_MAX: usize = FRAME_MAX - (64 << 10);
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Bench {
     let name = name.into();
+    crate::answer::expect();
     let declaration = declare(&name, &task);
     let taken = match Claim::of_this_process() {
         Claim::None => None,
@@ -307,6 +308,7 @@ impl Bench {
     /// If a setting can't be taken or nothing could be started. A run that went wrong is a
     /// [`Summary`] that says so.
     pub fn run(mut self) -> Result<Summary, Error> {
+        crate::answer::give();
         let plan = self.plan(&Settings::default())?;
         let mut run = self.drive(plan, Reach::Guest, &mut Silent)?;
         let mut summary = Summary::of(&mut run, &[], Environment::here());
@@ -321,6 +323,7 @@ impl Bench {
     /// anything is started, and its exit code is 2.
     #[cfg(feature = "cli")]
     pub fn main(self) -> Outcome {
+        crate::answer::give();
         crate::command::main(self)
     }
 
@@ -331,6 +334,7 @@ impl Bench {
     /// their way to the same [`bench()`].
     #[cfg(feature = "cli")]
     pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
+        crate::answer::give();
         crate::command::main_with(self, line)
     }
 }
