@@ -21,6 +21,8 @@ pub(super) struct Additions {
     pub(super) lib: bool,
     /// Its binaries, likewise.
     pub(super) bins: Vec<String>,
+    /// The benchmark's edition, where the package's is too old for it.
+    pub(super) edition: Option<&'static str>,
     /// Development dependencies.
     pub(super) dependencies: Vec<Dependency>,
 }
@@ -54,6 +56,9 @@ pub(super) fn edit(text: &str, additions: &Additions) -> anyhow::Result<Edited> 
     let mut added = Vec::new();
     let bench = target(&mut manifest, &mut end, "bench", &additions.bench)?;
     bench.keys.insert("harness", value(false));
+    if let Some(edition) = additions.edition {
+        bench.keys.insert("edition", value(edition));
+    }
     added.push(format!("[[bench]] {}", additions.bench));
 
     let mut why = Some(WHY_NO_BENCH);

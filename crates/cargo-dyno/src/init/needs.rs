@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use anyhow::ensure;
-use cargo_metadata::{Dependency, DependencyKind, Package, TargetKind};
+use cargo_metadata::{Dependency, DependencyKind, Edition, Package, TargetKind};
 use toml_edit::InlineTable;
 
 use super::manifest;
@@ -121,6 +121,8 @@ pub(super) fn additions(
         }
         additions.lib |= target.kind.iter().any(is_library);
     }
+    let is_old = package.is_some_and(|package| package.edition == Edition::E2015);
+    additions.edition = is_old.then_some("2021");
     let lacks = |used: &Use| !package.is_some_and(|package| used.is_ready(package));
     let of_library = package.and_then(|package| dependencies(package).find(|d| d.name == DYNO));
     if lacks(&LIBRARY) {

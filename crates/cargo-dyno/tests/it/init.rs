@@ -197,7 +197,9 @@ fn a_package_that_can_not_use_dyno_as_it_has_it_gains_what_is_missing() {
          [target.'cfg(windows)'.dependencies]\n\
          load = {{ package = \"dyno-bench\", path = {dyno:?}, default-features = false }}\n"
     );
-    bench.write("Cargo.toml", &(package("a") + &dependencies));
+    // In the edition of 2015 no `use` finds a crate.
+    let manifest = package("a").replace("2024", "2015") + &dependencies;
+    bench.write("Cargo.toml", &manifest);
     bench.write("src/lib.rs", "");
     bench.write("other/Cargo.toml", &package("dyno"));
     bench.write("other/src/lib.rs", "");
