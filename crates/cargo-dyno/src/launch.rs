@@ -2,8 +2,8 @@
 //!
 //! Cargo reports in its JSON messages which executable it built; its own output goes to the
 //! terminal as always. The benchmark then takes this process's place: its signals, its terminal
-//! and its exit code are its own, with nobody between it and whoever started us. `cargo bench`
-//! would stay between: it has an exit code and a message of its own, and passes no signal on.
+//! and its exit code are its own, with nothing between it and the caller. `cargo bench` would stay
+//! between them: it changes the exit code, prints another message, and passes no signal on.
 //! So the program is started here, as cargo would start it: with its variables, its library path
 //! and the configured runner.
 
@@ -47,7 +47,7 @@ struct Built {
     variables: Vec<(OsString, OsString)>,
 }
 
-/// Where cargo puts what it builds.
+/// The folders for what cargo builds.
 struct Folders {
     /// For what is to be kept, runs among it.
     target: PathBuf,

@@ -26,7 +26,7 @@ pub(crate) fn expect() {
     });
 }
 
-/// Notes that a benchmark ran or is about to, whatever comes of it.
+/// Notes that a benchmark runs now, or is refused with a message.
 pub(crate) fn give() {
     GIVEN.store(true, Ordering::Relaxed);
 }

@@ -36,12 +36,12 @@ pub(crate) fn command_line() -> Vec<OsString> {
     Started::of_this_process().line
 }
 
-/// How a process was started.
+/// The start of a process.
 #[derive(Debug, PartialEq, Eq)]
 struct Started {
     /// The whole command line.
     line: Vec<OsString>,
-    /// How many words of it are those of a loader, before the program's name.
+    /// The number of words before the program's name: those of a loader.
     loader: usize,
 }
 
@@ -53,7 +53,7 @@ impl Started {
         Self::of(&whole.unwrap_or_default(), own)
     }
 
-    /// Compares the kernel's command line, each word of which ends with a NUL, with the program's.
+    /// Compares the kernel's command line, whose words end with a NUL, with the program's.
     fn of(whole: &[u8], own: Vec<OsString>) -> Self {
         let words = whole.strip_suffix(b"\0").unwrap_or(whole).split(|byte| *byte == 0);
         let mut line: Vec<OsString> =
@@ -64,7 +64,7 @@ impl Started {
         if loader == 0 || own.is_empty() || !line.ends_with(arguments) {
             return Self { line: own, loader: 0 };
         }
-        // A relative path holds only in this folder, and a name without a `/` is no path.
+        // A relative path holds only in this folder, and a name without a `/` is not a path.
         if let Some(program) = line.get_mut(loader)
             && program.as_bytes().contains(&b'/')
             && let Ok(absolute) = std::path::absolute(&program)

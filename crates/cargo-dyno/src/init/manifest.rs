@@ -23,7 +23,7 @@ pub(super) struct Additions {
     pub(super) bins: Vec<String>,
     /// The benchmark's edition, where the package's is too old for it.
     pub(super) edition: Option<&'static str>,
-    /// Development dependencies.
+    /// The development dependencies that it uses.
     pub(super) dependencies: Vec<Dependency>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Additions {
 pub(super) struct Dependency {
     /// Its key in the manifest.
     pub(super) key: String,
-    /// Where it comes from, unless the manifest names it somewhere: a package has one source.
+    /// The source, unless the manifest has the package elsewhere: a package has one source.
     pub(super) source: InlineTable,
     /// The features that it has to have.
     pub(super) features: &'static [&'static str],
@@ -142,7 +142,8 @@ fn add_features<'a>(
     let mut gained = features.to_vec();
     match dependency.get_mut("features") {
         Some(item) => {
-            let array = item.as_array_mut().context("`features` of a dependency is no array")?;
+            let array =
+                item.as_array_mut().context("`features` of a dependency is not an array")?;
             gained.retain(|feature| !array.iter().any(|has| has.as_str() == Some(*feature)));
             array.extend(gained.iter().copied());
         }
@@ -161,7 +162,7 @@ struct Place<'a> {
     style: Style,
 }
 
-/// Whether each key of a table has a line of its own, and so room for a comment above it.
+/// The layout of a table: only a key with a line to itself has room for a comment above it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     Lines,

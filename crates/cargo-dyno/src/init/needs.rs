@@ -23,7 +23,7 @@ pub(super) struct Use {
     features: &'static [&'static str],
 }
 
-/// What a package's default features are to a benchmark.
+/// The part of a package's default features in what a benchmark needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Defaults {
     /// They hold all that it needs.
@@ -44,7 +44,7 @@ pub(super) const SERDE: Use =
 pub(super) const REDIS_CLIENT: Use =
     Use { name: "redis", version: "1", defaults: Defaults::Off, features: &["aio", "tokio-comp"] };
 
-/// The name by which a benchmark's source calls dyno's library.
+/// The name of dyno's library in a benchmark's source.
 pub(super) const CRATE: &str = "dyno";
 /// The name for it in a package where something else is called so.
 pub(super) const OTHER_CRATE: &str = "dyno_bench";
@@ -106,7 +106,7 @@ pub(super) fn crate_name(package: &Package) -> String {
     if is_taken { OTHER_CRATE } else { CRATE }.to_owned()
 }
 
-/// What the manifest has to gain for a benchmark that uses these packages.
+/// Returns the additions to the manifest for a benchmark that uses these packages.
 pub(super) fn additions(
     name: &str,
     uses: &[Use],

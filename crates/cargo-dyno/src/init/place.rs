@@ -15,7 +15,7 @@ const NAME_MAX: usize = 64;
 /// The folders of a package whose contents are the package's, even while they are empty.
 const OWN_FOLDERS: [&str; 4] = ["src", "benches", "examples", "tests"];
 
-/// Where it goes.
+/// The package of a new benchmark.
 pub(super) struct Place {
     pub(super) manifest: PathBuf,
     /// The manifest as it is; of a new package, its beginning.

@@ -10,8 +10,8 @@ use toml_edit::DocumentMut;
 
 use crate::targets::{Kind, Target};
 
-/// The name of the variable by which a process learns that it is a worker; every program that links
-/// dyno contains it.
+/// The name of the variable that marks a worker's process; every program that links dyno contains
+/// it.
 const MARK: &[u8] = b"DYNO_WORKER";
 
 /// Refuses a bench target in which the standard test harness takes the place of its `main`.

@@ -7,25 +7,25 @@ use cargo_metadata::cargo_platform::Cfg;
 
 use super::configuration::Configuration;
 
-/// The word by which cargo's settings name the compiler's own platform.
+/// The compiler's own platform, as cargo's settings name it.
 const HOST: &str = "host-tuple";
 
-/// A platform.
+/// The platform of a benchmark's program.
 #[derive(Debug, Default)]
 pub(super) struct Platform {
     /// Its name in cargo's configuration.
     pub(super) triple: String,
     /// The folder of the standard library's shared libraries.
     pub(super) libraries: Option<PathBuf>,
-    /// What holds for it in `cfg(..)`. What flags of the compiler add to it is not known here.
+    /// The names and values that `cfg(..)` finds true, without those that compiler flags add.
     pub(super) cfg: Vec<Cfg>,
 }
 
 impl Platform {
     /// Asks the compiler about the triple that `--target` names, or else cargo's configuration.
     ///
-    /// A compiler that gives no answer is no error: it has built the benchmark, and only runners
-    /// and shared libraries depend on it.
+    /// A compiler that gives no answer is accepted: it has built the benchmark, and only runners
+    /// and shared libraries depend on the answer.
     pub(super) fn of(flag: Option<&str>, configuration: &Configuration) -> Self {
         let named = flag.map(str::to_owned).or_else(|| configuration.triple());
         let named = named.filter(|triple| triple != HOST);
