@@ -49,6 +49,10 @@ pub(super) fn of_build(executable: &Path, target: &Path, build: &Path) -> Vec<Pa
     let Some(folder) = executable.parent() else { return Vec::new() };
     let root = match folder.file_name().and_then(OsStr::to_str) {
         Some("deps" | "examples") => folder.parent().unwrap_or(folder),
+        // As later versions of cargo arrange it: `PROFILE/build/PACKAGE/HASH/out`.
+        Some("out") if folder.ancestors().nth(3).is_some_and(|build| build.ends_with("build")) => {
+            folder.ancestors().nth(4).unwrap_or(folder)
+        }
         _ => folder,
     };
     let below = root.strip_prefix(build).or_else(|_| root.strip_prefix(target));
@@ -65,7 +69,7 @@ mod tests {
     #[test]
     fn libraries_of_a_build_are_beside_its_programs_wherever_cargo_put_them() {
         let (target, build) = (Path::new("/w/target"), Path::new("/w/build"));
-        for program in ["deps/io-1", "examples/io", "io"] {
+        for program in ["deps/io-1", "examples/io", "io", "build/a/0123/out/io-1"] {
             let folders = of_build(&target.join("release").join(program), target, target);
             assert_eq!(folders, ["/w/target/release", "/w/target/release/deps"].map(PathBuf::from));
         }
