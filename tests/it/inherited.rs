@@ -83,6 +83,24 @@ fn a_program_that_is_deleted_before_its_workers_start_is_no_trouble() {
     assert_eq!(ended.verdict(0, "sustained").cycles.completed, 60);
 }
 
+/// The loader that a program names for itself; a static one names none.
+fn loader_of(program: &str) -> Option<String> {
+    let bytes = std::fs::read(program).expect("it is built");
+    let texts = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    texts.map(String::from).find(|text| text.starts_with("/lib") && text.contains("/ld-"))
+}
+
+#[test]
+fn a_program_that_the_dynamic_loader_started_starts_its_workers_by_the_loader() {
+    let Some(loader) = loader_of(BEHAVES) else { return };
+    let ended = benchmark(BEHAVES).launched_by(&loader).args("--rate 200").run();
+    assert_eq!(ended.verdict(0, "sustained").cycles.completed, 60);
+    // The loader can give it another name than that of its file.
+    let script = format!("exec {loader} --argv0 name \"$0\" \"$@\"");
+    let ended = benchmark(BEHAVES).launched_by("sh -c").launched_with(&script).run();
+    assert_eq!(ended.verdict(0, "sustained").cycles.completed, 60);
+}
+
 #[test]
 fn a_run_without_proc_says_so_before_it_starts_anything() {
     let script = r#"mount -t tmpfs none /proc && exec "$0" "$@""#;

@@ -52,6 +52,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(override_usage = "cargo dyno run [OPTIONS] [NAME] [FLAGS]...")]
+// A script's default is followed by what its caller wants.
+#[command(args_override_self = true)]
 pub(crate) struct Run {
     /// The benchmark: a bench, example or bin target; not needed where there is only one
     pub(crate) name: Option<String>,
@@ -126,12 +128,12 @@ pub(crate) struct Build {
     profile: Option<String>,
 
     /// The profile `release`
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(short, long, conflicts_with = "profile")]
     release: bool,
 
     /// The triple to build for
     #[arg(long, value_name = "TRIPLE")]
-    target: Option<String>,
+    pub(crate) target: Option<String>,
 
     /// Folder for what is built, and for the runs
     #[arg(long, value_name = "DIR")]
@@ -140,6 +142,10 @@ pub(crate) struct Build {
     /// Parallel jobs of the build
     #[arg(short, long, value_name = "N")]
     jobs: Option<String>,
+
+    /// Ignore the Rust version that a package asks for
+    #[arg(long)]
+    ignore_rust_version: bool,
 
     /// Require that Cargo.lock stays as it is
     #[arg(long)]
@@ -169,6 +175,7 @@ impl Build {
         let switches = [
             (self.all_features, "--all-features"),
             (self.no_default_features, "--no-default-features"),
+            (self.ignore_rust_version, "--ignore-rust-version"),
             (self.locked, "--locked"),
             (self.offline, "--offline"),
             (self.frozen, "--frozen"),
@@ -179,12 +186,14 @@ impl Build {
 }
 
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct Init {
     /// The benchmark's name [default: the task's]
     pub(crate) name: Option<String>,
@@ -230,6 +239,7 @@ pub(crate) struct Exec {
 }
 
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct Runs {
     /// Only the runs of this benchmark
     pub(crate) benchmark: Option<String>,
@@ -243,6 +253,7 @@ pub(crate) struct Runs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub(crate) struct Show {
     /// A run as `runs` names it, a benchmark's name for its newest, or a path to a run's folder
     /// [default: the newest]

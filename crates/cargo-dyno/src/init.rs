@@ -5,20 +5,19 @@
 //! of dyno's own examples: there is no second copy of it that could fall behind.
 
 mod manifest;
+mod needs;
+mod place;
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
-use cargo_metadata::{DependencyKind, Package, TargetKind};
-use toml_edit::InlineTable;
+use anyhow::{Context, ensure};
 
-use crate::args::{Dep, Init, Task};
-use crate::targets::{self, DYNO};
-
-/// The longest name of a benchmark: it becomes a file's name, and a word in tables.
-const NAME_MAX: usize = 64;
+use self::needs::{CRATE, REDIS_CLIENT, SERDE, Use, additions, crate_name};
+use self::place::{Place, State, check_name, place};
+use crate::args::{Init, Task};
+use crate::launch::has_own_main;
 
 /// What a task's benchmark is made of.
 struct Scaffold {
@@ -29,27 +28,6 @@ struct Scaffold {
     uses: &'static [Use],
 }
 
-/// A package that a benchmark uses.
-struct Use {
-    name: &'static str,
-    version: &'static str,
-    defaults: Defaults,
-    features: &'static [&'static str],
-}
-
-/// Whether a package's default features are wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Defaults {
-    On,
-    Off,
-}
-
-const SERDE: Use =
-    Use { name: "serde", version: "1", defaults: Defaults::On, features: &["derive"] };
-/// As in dyno's own workspace.
-const REDIS_CLIENT: Use =
-    Use { name: "redis", version: "1", defaults: Defaults::Off, features: &["aio", "tokio-comp"] };
-
 const BLANK: Scaffold =
     Scaffold { name: "fibonacci", source: include_str!("../templates/blank.rs"), uses: &[SERDE] };
 
@@ -58,19 +36,6 @@ const REDIS: Scaffold = Scaffold {
     source: include_str!("../templates/redis.rs"),
     uses: &[REDIS_CLIENT, SERDE],
 };
-
-impl Use {
-    /// What stands in the manifest behind its name.
-    fn source(&self) -> InlineTable {
-        let mut source = InlineTable::new();
-        source.insert("version", self.version.into());
-        if self.defaults == Defaults::Off {
-            source.insert("default-features", false.into());
-        }
-        source.insert("features", self.features.iter().copied().collect());
-        source
-    }
-}
 
 impl Scaffold {
     const fn of(task: Task) -> &'static Self {
@@ -90,27 +55,16 @@ impl Scaffold {
         ]
     }
 
-    /// The source, under another name.
-    fn named(&self, name: &str) -> String {
+    /// The source, under another name, and with dyno's library by its name in the package.
+    fn named(&self, name: &str, crate_name: &str) -> String {
         let places = self.places(name).into_iter();
-        places.fold(self.source.to_owned(), |source, (own, new)| source.replace(&own, &new))
+        let source =
+            places.fold(self.source.to_owned(), |source, (own, new)| source.replace(&own, &new));
+        source.replace(&format!("{CRATE}::"), &format!("{crate_name}::"))
     }
 }
 
-/// Where it goes.
-struct Place {
-    manifest: PathBuf,
-    /// The manifest as it is; of a new package, its beginning.
-    text: String,
-    state: State,
-}
-
-enum State {
-    New,
-    Exists(Box<Package>),
-}
-
-/// Writes the benchmark, and says what was written.
+/// Writes the benchmark, and returns what was written.
 ///
 /// # Errors
 /// If there is no package and the folder is not empty, if the package is not named where there are
@@ -123,10 +77,12 @@ pub(crate) fn init(init: &Init) -> anyhow::Result<String> {
     let folder = place.manifest.parent().context("the manifest has no folder")?;
     let source = folder.join("benches").join(format!("{name}.rs"));
     check_free(name, &source, &place)?;
-    let edited = manifest::edit(&place.text, &additions(name, scaffold, init.dep, &place)?)
+    let crate_name = place.package().map_or_else(|| CRATE.to_owned(), crate_name);
+    let gains = additions(name, scaffold.uses, init.dep, &crate_name, place.package())?;
+    let edited = manifest::edit(&place.text, &gains)
         .with_context(|| format!("{}", place.manifest.display()))?;
 
-    write_new(&source, &scaffold.named(name))?;
+    write_new(&source, &scaffold.named(name, &crate_name))?;
     let manifest_written = match place.state {
         State::New => write_new(&place.manifest, &edited.text),
         State::Exists(_) => fs::write(&place.manifest, &edited.text)
@@ -137,85 +93,62 @@ pub(crate) fn init(init: &Init) -> anyhow::Result<String> {
         let _left = fs::remove_file(&source);
         return Err(error);
     }
+    let mut text = format!("created {}\n", relative(&source));
     let verb = match place.state {
         State::New => "created",
         State::Exists(_) => "changed",
     };
-    Ok(format!(
-        "created {}\n{verb} {}: {}\n\nRun it: cargo dyno run {name}\n",
-        relative(&source),
-        relative(&place.manifest),
-        edited.additions.join(", ")
-    ))
-}
-
-/// A name that cargo takes for a target, and every file system for a file.
-fn check_name(name: &str) -> anyhow::Result<()> {
-    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-    let goes_on_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    ensure!(
-        starts_well && goes_on_well && name.len() <= NAME_MAX,
-        "`{name}` can't be a benchmark's name: a letter, then letters, digits, `_` and `-`, at \
-         most {NAME_MAX}"
-    );
-    Ok(())
-}
-
-/// The package that exists, or a new one where there is none and nothing else either.
-fn place(init: &Init) -> anyhow::Result<Place> {
-    let path = init.place.manifest.path.as_deref();
-    let here = targets::current_folder()?;
-    if path.is_none() && targets::manifest_above(&here).is_none() {
-        return new_package(&here, init.place.package.as_deref());
+    let added = edited.additions.join(", ");
+    text += &format!("{verb} {}: {added}\n", relative(&place.manifest));
+    let ignored = folder.join(".gitignore");
+    if place.package().is_none() && !ignored.exists() {
+        write_new(&ignored, "/target\n")?;
+        text += &format!("created {}\n", relative(&ignored));
     }
-    let metadata = targets::metadata(path)?;
-    let package = match &init.place.package {
-        Some(name) => targets::find_package(&metadata, name)?,
-        None => match metadata.workspace_default_packages().as_slice() {
-            [one] => one,
-            several => bail!(
-                "this workspace has several packages: say with --package which gets the \
-                 benchmark, of {}",
-                several.iter().map(|package| package.name.as_str()).collect::<Vec<_>>().join(", ")
-            ),
-        },
-    };
-    let manifest = PathBuf::from(&package.manifest_path);
-    let text = fs::read_to_string(&manifest)
-        .with_context(|| format!("can't read {}", manifest.display()))?;
-    Ok(Place { manifest, text, state: State::Exists(Box::new(package.clone())) })
+    text += &note_on_test_harness(name, &place);
+    Ok(text + &format!("\nRun it: {}\n", run_line(name, init, &place)))
 }
 
-fn new_package(folder: &Path, package: Option<&str>) -> anyhow::Result<Place> {
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))?;
-    let is_empty =
-        entries.flatten().all(|entry| entry.file_name().to_string_lossy().starts_with('.'));
-    ensure!(
-        is_empty,
-        "no Cargo.toml in {} or above, and the folder is not empty: `cargo init` makes it a \
-         package, or go to an empty folder",
-        folder.display()
-    );
-    let named = folder.file_name().unwrap_or_default().to_string_lossy();
-    let name = package.map_or_else(|| package_name(&named), str::to_owned);
-    check_name(&name)?;
-    let text = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\n"
-    );
-    Ok(Place { manifest: folder.join("Cargo.toml"), text, state: State::New })
+/// A note on the benches of the package that refuse a benchmark's flags; empty without any.
+fn note_on_test_harness(name: &str, place: &Place) -> String {
+    let targets = place.package().into_iter().flat_map(|package| &package.targets);
+    let others = targets.filter(|target| target.is_bench() && target.name != name);
+    let refusing: Vec<_> = others
+        .filter(|target| !has_own_main(&place.text, &target.name))
+        .map(|target| format!("`{}`", target.name))
+        .collect();
+    if refusing.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nnote: `cargo bench -- FLAGS` gives a benchmark's flags to {} too, where the standard \
+         test harness refuses them: `cargo bench --bench {name} -- FLAGS` runs this one alone\n",
+        refusing.join(", ")
+    )
 }
 
-/// A folder's name as a package's name; cargo takes fewer characters.
-fn package_name(folder: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    let name: String = folder.chars().map(plain).collect();
-    let name = name.trim_matches('-').to_lowercase();
-    // A package can't have the name of what it depends on.
-    if name.starts_with(|first: char| first.is_ascii_alphabetic()) && name != DYNO {
-        name.chars().take(NAME_MAX).collect()
+/// The command that runs the new benchmark from here, and no other one.
+fn run_line(name: &str, init: &Init, place: &Place) -> String {
+    let mut targets = place.package().into_iter().flat_map(|package| &package.targets);
+    let is_shared =
+        targets.any(|target| target.name == name && (target.is_example() || target.is_bin()));
+    let mut line = format!("cargo dyno run {}{name}", if is_shared { "--bench " } else { "" });
+    if let (Some(package), State::Exists(_)) = (&init.place.package, &place.state) {
+        line += &format!(" --package {package}");
+    }
+    if let Some(path) = &init.place.manifest.path {
+        line += &format!(" --manifest-path {}", quoted(&path.to_string_lossy()));
+    }
+    line
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    if word.chars().all(is_plain) {
+        word.to_owned()
     } else {
-        format!("bench-{name}").trim_end_matches('-').chars().take(NAME_MAX).collect()
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -236,68 +169,6 @@ fn check_free(name: &str, source: &Path, place: &Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the manifest has to gain.
-fn additions(
-    name: &str,
-    scaffold: &Scaffold,
-    dep: Dep,
-    place: &Place,
-) -> anyhow::Result<manifest::Additions> {
-    let mut additions = manifest::Additions { bench: name.to_owned(), ..Default::default() };
-    let package = match &place.state {
-        State::New => None,
-        State::Exists(package) => Some(package.as_ref()),
-    };
-    for target in package.iter().flat_map(|package| &package.targets) {
-        if target.is_kind(TargetKind::Bin) {
-            additions.bins.push(target.name.clone());
-        }
-        additions.lib |= target.kind.iter().any(is_library);
-    }
-    let has = |name: &str, features: &[&str]| {
-        package.iter().flat_map(|package| &package.dependencies).any(|dependency| {
-            let reaches =
-                matches!(dependency.kind, DependencyKind::Normal | DependencyKind::Development);
-            let has_all = features.iter().all(|f| dependency.features.iter().any(|has| has == f));
-            dependency.name == name && reaches && has_all
-        })
-    };
-    if !has(DYNO, &[]) {
-        additions.dependencies.push((DYNO.to_owned(), dyno_source(dep)?));
-    }
-    for used in scaffold.uses {
-        if !has(used.name, used.features) {
-            additions.dependencies.push((used.name.to_owned(), used.source()));
-        }
-    }
-    Ok(additions)
-}
-
-fn is_library(kind: &TargetKind) -> bool {
-    use TargetKind::{CDyLib, DyLib, Lib, ProcMacro, RLib, StaticLib};
-    matches!(kind, CDyLib | DyLib | Lib | ProcMacro | RLib | StaticLib)
-}
-
-/// The dependency on dyno. A bare version is never the default: until it is published, anyone
-/// could claim the name.
-fn dyno_source(dep: Dep) -> anyhow::Result<InlineTable> {
-    let (key, value) = match dep {
-        Dep::Path => {
-            let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("dyno");
-            ensure!(
-                checkout.join("Cargo.toml").is_file(),
-                "the checkout that this cargo-dyno was built from is no longer in {}: give --dep \
-                 git or --dep version",
-                checkout.display()
-            );
-            ("path", checkout.to_string_lossy().into_owned())
-        }
-        Dep::Git => ("git", env!("CARGO_PKG_REPOSITORY").to_owned()),
-        Dep::Version => ("version", env!("CARGO_PKG_VERSION").to_owned()),
-    };
-    Ok(InlineTable::from_iter([(key, value)]))
-}
-
 fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     let write = || {
         if let Some(folder) = path.parent() {
@@ -316,38 +187,25 @@ fn relative(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::needs::OTHER_CRATE;
     use super::*;
 
     #[test]
     fn a_scaffold_takes_another_name_wherever_it_has_its_own() {
         for scaffold in [&BLANK, &REDIS] {
-            let source = scaffold.named("other");
+            let source = scaffold.named("other", CRATE);
             assert!(!source.contains("--example"), "{source}");
             assert!(source.contains("`cargo dyno run other`"), "{source}");
             assert!(source.contains("dyno::bench(\"other\""), "{source}");
         }
-        assert!(BLANK.named("other").contains("fn fibonacci("));
+        assert!(BLANK.named("other", CRATE).contains("fn fibonacci("));
+        let renamed = BLANK.named("other", OTHER_CRATE);
+        assert!(renamed.contains("-> dyno_bench::Outcome") && !renamed.contains(" dyno::"));
     }
 
     #[test]
-    fn a_folders_name_becomes_one_that_cargo_takes() {
-        for (folder, package) in [
-            ("bench", "bench"),
-            ("My Benchmarks!", "my-benchmarks"),
-            ("2024", "bench-2024"),
-            ("dyno-bench", "bench-dyno-bench"),
-            ("", "bench"),
-            ("größe", "gr--e"),
-        ] {
-            assert_eq!(package_name(folder), package);
-            check_name(package).expect("valid");
-        }
-    }
-
-    #[test]
-    fn names_that_are_paths_or_flags_are_refused() {
-        for name in ["", "a/b", "../x", "-x", "9", "a b", "é", &"x".repeat(NAME_MAX + 1)] {
-            check_name(name).expect_err(name);
-        }
+    fn a_path_is_a_word_that_a_shell_takes() {
+        assert_eq!(quoted("../a/Cargo.toml"), "../a/Cargo.toml");
+        assert_eq!(quoted("it's a/Cargo.toml"), r"'it'\''s a/Cargo.toml'");
     }
 }

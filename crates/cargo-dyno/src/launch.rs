@@ -1,11 +1,17 @@
 //! Builds a benchmark by cargo, and becomes it.
 //!
-//! Cargo says in its JSON messages which executable it built; its own words go to the terminal as
-//! always. The benchmark then takes this process's place: its signals, its terminal and its exit
-//! code are its own, with nobody between it and whoever started us.
+//! Cargo reports in its JSON messages which executable it built; its own output goes to the
+//! terminal as always. The benchmark then takes this process's place: its signals, its terminal
+//! and its exit code are its own, with nothing between it and the caller. `cargo bench` would stay
+//! between them: it changes the exit code, prints another message, and passes no signal on.
+//! So the program is started here, as cargo would start it: with its variables, its library path
+//! and the configured runner.
 
+mod configuration;
 mod environment;
 mod harness;
+mod libraries;
+mod platform;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -15,29 +21,53 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 
 use anyhow::Context;
-use cargo_metadata::{Message, TargetKind};
+use cargo_metadata::{Artifact, Message, Metadata, TargetKind};
 
+use self::configuration::Configuration;
+pub(crate) use self::harness::has_own_main;
+use self::platform::Platform;
 use crate::args::{Build, Run};
 use crate::targets::{self, CargoRefused, Kind, Target, Wanted};
 
-/// Where the system's loader looks for shared libraries, as `cargo run` sets it.
-#[cfg(target_os = "macos")]
-const LIBRARY_PATH: &str = "DYLD_FALLBACK_LIBRARY_PATH";
-/// Where the system's loader looks for shared libraries, as `cargo run` sets it.
-#[cfg(not(target_os = "macos"))]
-const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
-
 /// The variable by which a benchmark learns where runs are kept, and that `cargo dyno` started it.
 pub(crate) const TARGET_VARIABLE: &str = "DYNO_TARGET_DIR";
+/// The variable that holds the id of the process that has to run a benchmark: the one that
+/// `cargo dyno run` becomes, and none of those that it starts.
+const PROCESS_VARIABLE: &str = "DYNO_RUN_PROCESS";
 
 /// What a build left.
 #[derive(Debug, Default)]
 struct Built {
     executable: Option<PathBuf>,
     /// Folders of shared libraries that build scripts made.
+    script_folders: Vec<PathBuf>,
+    /// Shared libraries that cargo built.
     libraries: Vec<PathBuf>,
-    /// Variables that the package's own build script set.
+    /// Variables that the package's own build script set, and those that name its programs.
     variables: Vec<(OsString, OsString)>,
+}
+
+/// The folders for what cargo builds.
+struct Folders {
+    /// For what is to be kept, runs among it.
+    target: PathBuf,
+    /// For what lies between; the same one unless `build.build-dir` names another.
+    build: PathBuf,
+}
+
+impl Folders {
+    fn of(metadata: &Metadata, flags: &Build) -> anyhow::Result<Self> {
+        let target = match &flags.target_dir {
+            Some(folder) => targets::current_folder()?.join(folder),
+            None => metadata.target_directory.clone().into(),
+        };
+        let build = metadata.build_directory.clone().map(PathBuf::from);
+        Ok(Self { build: build.unwrap_or_else(|| target.clone()), target })
+    }
+
+    fn hold(&self, path: &Path) -> bool {
+        path.starts_with(&self.target) || path.starts_with(&self.build)
+    }
 }
 
 /// `cargo dyno run`: returns only if the benchmark could not be started.
@@ -46,19 +76,18 @@ pub(crate) fn run(run: &Run) -> anyhow::Result<Infallible> {
     let wanted = Wanted::of(run);
     let target = targets::find(&metadata, &wanted)?;
     harness::check(&target)?;
-    let target_folder = match &run.build.target_dir {
-        Some(folder) => targets::current_folder()?.join(folder),
-        None => metadata.target_directory.clone().into(),
-    };
-    let built = build(&target, &run.build, &target_folder)?;
+    let folders = Folders::of(&metadata, &run.build)?;
+    let built = build(&target, &run.build, &folders)?;
     let package = metadata.packages.iter().find(|package| package.id == target.package_id);
     let mut environment = environment::of_package(package.context("cargo lists its packages")?);
-    environment.push((TARGET_VARIABLE.into(), target_folder.into()));
-    become_benchmark(&target, &built, environment, &run.flags)
+    environment.extend(built.variables.iter().cloned());
+    environment.push((TARGET_VARIABLE.into(), folders.target.clone().into()));
+    environment.push((PROCESS_VARIABLE.into(), std::process::id().to_string().into()));
+    become_benchmark(&target, &built, &folders, environment, run)
 }
 
 /// Builds one target of one package.
-fn build(target: &Target, flags: &Build, target_folder: &Path) -> anyhow::Result<Built> {
+fn build(target: &Target, flags: &Build, folders: &Folders) -> anyhow::Result<Built> {
     let mut cargo = targets::cargo_command()
         .args(["build", "--message-format=json-render-diagnostics", "--manifest-path"])
         .arg(&target.manifest_path)
@@ -66,14 +95,14 @@ fn build(target: &Target, flags: &Build, target_folder: &Path) -> anyhow::Result
         .args([format!("--{}", target.kind.word()), target.name.clone()])
         .args(flags.to_cargo(target.kind.profile()))
         .arg("--target-dir")
-        .arg(target_folder)
+        .arg(&folders.target)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| targets::cargo_missing(&error))?;
     let stdout = cargo.stdout.take().expect("it is piped");
-    let read = read_messages(stdout, target, target_folder);
-    // Cargo is waited for first: what it refuses, it has said itself.
+    let read = read_messages(stdout, target, folders);
+    // Cargo is waited for first: it has printed itself what it refuses.
     let status = cargo.wait().context("can't wait for cargo")?;
     if !status.success() {
         return Err(CargoRefused.into());
@@ -81,38 +110,32 @@ fn build(target: &Target, flags: &Build, target_folder: &Path) -> anyhow::Result
     read
 }
 
-fn read_messages(
-    stdout: ChildStdout,
-    target: &Target,
-    target_folder: &Path,
-) -> anyhow::Result<Built> {
-    let kind = match target.kind {
-        Kind::Bench => TargetKind::Bench,
-        Kind::Example => TargetKind::Example,
-        Kind::Bin => TargetKind::Bin,
-    };
+fn read_messages(stdout: ChildStdout, target: &Target, folders: &Folders) -> anyhow::Result<Built> {
     let mut built = Built::default();
     for message in Message::parse_stream(BufReader::new(stdout)) {
         match message.context("can't read cargo's messages")? {
-            Message::CompilerArtifact(artifact)
-                if artifact.package_id == target.package_id
-                    && artifact.target.name == target.name
-                    && artifact.target.kind.contains(&kind) =>
-            {
+            Message::CompilerArtifact(artifact) if is_of(&artifact, target) => {
                 built.executable = artifact.executable.map(PathBuf::from);
             }
+            Message::CompilerArtifact(artifact) => {
+                // Only a test and a bench can start its package's programs.
+                if target.kind == Kind::Bench && artifact.package_id == target.package_id {
+                    built.variables.extend(program_variable(&artifact));
+                }
+                built.libraries.extend(shared(artifact));
+            }
             Message::BuildScriptExecuted(script) => {
-                let folders = script.linked_paths.iter().map(|path| {
+                let linked = script.linked_paths.iter().map(|path| {
                     // As cargo writes them: `native=/folder`, or the folder alone.
                     let path = path.as_str();
                     PathBuf::from(path.split_once('=').map_or(path, |(_, folder)| folder))
                 });
-                built.libraries.extend(folders.filter(|path| path.starts_with(target_folder)));
+                built.script_folders.extend(linked.filter(|path| folders.hold(path)));
                 if script.package_id == target.package_id {
                     let out = ("OUT_DIR".into(), script.out_dir.into_os_string());
                     let set =
                         script.env.into_iter().map(|(name, value)| (name.into(), value.into()));
-                    built.variables = std::iter::once(out).chain(set).collect();
+                    built.variables.extend(std::iter::once(out).chain(set));
                 }
             }
             _ => {}
@@ -121,48 +144,77 @@ fn read_messages(
     Ok(built)
 }
 
+/// Returns `true` if it is what cargo made of the target.
+fn is_of(artifact: &Artifact, target: &Target) -> bool {
+    let kind = match target.kind {
+        Kind::Bench => TargetKind::Bench,
+        Kind::Example => TargetKind::Example,
+        Kind::Bin => TargetKind::Bin,
+    };
+    artifact.package_id == target.package_id
+        && artifact.target.name == target.name
+        && artifact.target.kind.contains(&kind)
+}
+
+/// The variable that names a program of the package.
+fn program_variable(artifact: &Artifact) -> Option<(OsString, OsString)> {
+    let program = artifact.executable.as_ref().filter(|_| artifact.target.is_bin())?;
+    Some((format!("CARGO_BIN_EXE_{}", artifact.target.name).into(), program.as_str().into()))
+}
+
+/// The shared libraries that a program may need.
+fn shared(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
+    let is_for_programs = artifact.target.is_dylib() || artifact.target.is_cdylib();
+    let files = artifact.filenames.into_iter().filter(move |_| is_for_programs);
+    let is_shared =
+        |file: &PathBuf| file.extension().is_some_and(|ending| ending == "so" || ending == "dylib");
+    files.map(PathBuf::from).filter(is_shared)
+}
+
 /// Becomes the benchmark, in the environment in which cargo would start it.
 fn become_benchmark(
     target: &Target,
     built: &Built,
+    folders: &Folders,
     environment: Vec<(OsString, OsString)>,
-    flags: &[OsString],
+    run: &Run,
 ) -> anyhow::Result<Infallible> {
     let executable = built
         .executable
         .as_deref()
         .with_context(|| format!("cargo built no executable for `{}`", target.name))?;
-    harness::check_program(&target.name, executable)?;
-    let mut command = Command::new(executable);
+    harness::check_program(&target.name, executable, &built.libraries)?;
+    let configuration = Configuration::here()?;
+    let platform = Platform::of(run.build.target.as_deref(), &configuration);
+    let runner = configuration.runner(&platform.triple, &platform.cfg);
+    let mut command = Command::new(runner.as_ref().map_or(executable, |runner| &runner.program));
+    if let Some(runner) = &runner {
+        command.args(&runner.arguments).arg(executable);
+    }
     // As `cargo bench` does: by it, a benchmark knows that it isn't run as a test.
-    if target.kind == Kind::Bench && !flags.iter().any(|flag| flag == "--bench") {
+    if target.kind == Kind::Bench && !run.flags.iter().any(|flag| flag == "--bench") {
         command.arg("--bench");
     }
-    command.args(flags);
-    for (name, value) in environment::configured()? {
-        command.env(name, value);
-    }
-    command.envs(environment).envs(built.variables.iter().cloned());
+    command.args(&run.flags).envs(configuration.variables()).envs(environment);
+    let of_artifacts: Vec<PathBuf> =
+        built.libraries.iter().filter_map(|file| Some(file.parent()?.to_owned())).collect();
+    let of_build = libraries::of_build(executable, &folders.target, &folders.build);
+    let of_rust = platform.libraries.as_deref();
+    let path = libraries::search_path(&built.script_folders, &of_artifacts, &of_build, of_rust)?;
+    command.env(libraries::VARIABLE, path);
     // `cargo bench` starts a benchmark in its package, `cargo run` where it was called.
     if target.kind == Kind::Bench
         && let Some(folder) = target.manifest_path.parent()
     {
         command.current_dir(folder);
     }
-    if let Some(path) = library_path(&built.libraries, executable)? {
-        command.env(LIBRARY_PATH, path);
-    }
     let error = command.exec();
-    Err(error).with_context(|| format!("can't start {}", executable.display()))
-}
-
-/// The loader's path with the build's own folders first; `None` where nothing needs one.
-fn library_path(libraries: &[PathBuf], executable: &Path) -> anyhow::Result<Option<OsString>> {
-    if libraries.is_empty() {
-        return Ok(None);
-    }
-    let beside = executable.parent().map(Path::to_owned);
-    let inherited = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
-    let folders = libraries.iter().cloned().chain(beside).chain(std::env::split_paths(&inherited));
-    std::env::join_paths(folders).map(Some).context("a library's folder has a `:` in its name")
+    Err(error).with_context(|| match &runner {
+        Some(runner) => format!(
+            "can't start `{}`, the `runner` that cargo's configuration names for {}",
+            runner.program.display(),
+            platform.triple
+        ),
+        None => format!("can't start {}", executable.display()),
+    })
 }

@@ -176,10 +176,15 @@ fn benchmark_of(run: &Saved) -> &str {
 }
 
 fn row(run: &Saved) -> [String; 8] {
+    // A file that somebody else wrote may hold what a terminal obeys.
+    cells(run).map(|cell| cell.replace(char::is_control, "?"))
+}
+
+fn cells(run: &Saved) -> [String; 8] {
     match read(&run.folder.join(SUMMARY)) {
         Ok((_, summary)) => [
             summary.started_at.clone(),
-            summary.benchmark.replace(char::is_control, "?"),
+            summary.benchmark.clone(),
             summary.verdict.clone(),
             report::asked(summary.rate.asked),
             report::delivered(summary.rate.delivered),

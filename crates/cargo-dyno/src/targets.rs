@@ -177,7 +177,8 @@ pub(crate) fn current_folder() -> anyhow::Result<PathBuf> {
 
 /// Cargo itself: the one that started us, as `cargo +nightly dyno` says.
 pub(crate) fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+    let starter = std::env::var_os("CARGO").filter(|path| !path.is_empty());
+    starter.map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
 pub(crate) fn cargo_missing(error: &io::Error) -> anyhow::Error {

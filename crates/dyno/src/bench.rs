@@ -48,6 +48,7 @@ const PARAMETERS_MAX: usize = FRAME_MAX - (64 << 10);
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Bench {
     let name = name.into();
+    crate::answer::expect();
     let declaration = declare(&name, &task);
     let taken = match Claim::of_this_process() {
         Claim::None => None,
@@ -303,6 +304,7 @@ impl Bench {
     /// If a setting can't be taken or nothing could be started. A run that went wrong is a
     /// [`Summary`] that says so.
     pub fn run(mut self) -> Result<Summary, Error> {
+        crate::answer::give();
         let plan = self.plan(&Settings::default())?;
         let mut run = self.drive(plan, Reach::Guest, &mut Silent)?;
         let mut summary = Summary::of(&mut run, &[], Environment::here());
@@ -354,6 +356,12 @@ impl Bench {
         reach: Reach,
         sink: &mut dyn Sink,
     ) -> Result<Run, Error> {
+        // The arguments of this program mean nothing to another one. A relative path among them
+        // starts at the folder that `before` may leave.
+        let worker_line = match self.worker_exe {
+            None => crate::harness::command_line(),
+            Some(_) => Vec::new(),
+        };
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
             let result = call(reach, || before(&mut parameters));
@@ -365,13 +373,12 @@ impl Bench {
             }
         }
         let worker_exe = self.program();
-        // The arguments of this program mean nothing to another one.
-        let worker_line = match self.worker_exe {
-            None => std::env::args_os().collect(),
-            Some(_) => Vec::new(),
-        };
         let remote = self.remote.clone();
-        Ok(drive(Launch { plan, worker_exe, worker_line, reach, remote }, sink)?)
+        let launch = Launch { plan, worker_exe, worker_line, reach, remote };
+        drive(launch, sink).map_err(|source| match crate::harness::emulator() {
+            Some(emulator) => Error::Emulated { emulator, source },
+            None => source.into(),
+        })
     }
 
     /// Runs the primary's `after`, whose error makes the run an error.

@@ -24,6 +24,7 @@ impl Bench {
     /// The outcome is to be returned from `main`. What can't be taken is said in one line, before
     /// anything is started, and its exit code is 2.
     pub fn main(self) -> Outcome {
+        crate::answer::give();
         main(self)
     }
 
@@ -33,6 +34,7 @@ impl Bench {
     /// Workers are started with the command line of this process all the same: they have to find
     /// their way to the same [`bench()`](crate::bench()).
     pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
+        crate::answer::give();
         main_with(self, line)
     }
 }

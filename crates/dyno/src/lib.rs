@@ -14,6 +14,7 @@
 //!
 //! Most users need only `bench`, `task` and the items below.
 
+mod answer;
 mod bench;
 mod harness;
 mod identity;

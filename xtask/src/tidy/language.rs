@@ -17,14 +17,14 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["is none", "are none", "is no", "are no"],
         better: "is not a valid …, is empty, is missing",
-        max: 51,
+        max: 50,
     },
     Phrase {
         words: &["said", "told", "hears", "heard"],
         better: "message, report, output, setting",
         max: 65,
     },
-    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 54 },
+    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 52 },
     Phrase {
         words: &["of ours", "of its own", "of their own", "of one's own"],
         better: "our, its, their",
@@ -33,7 +33,7 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["whoever", "whatever", "however few", "however many"],
         better: "name the case",
-        max: 26,
+        max: 25,
     },
     Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 26 },
     Phrase {

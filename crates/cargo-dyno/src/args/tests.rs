@@ -75,6 +75,16 @@ fn a_flag_may_hold_its_own_value() {
 }
 
 #[test]
+fn of_a_flag_that_is_given_twice_the_last_one_counts() {
+    let run = run_of("fib -p a --profile dev -p b --profile bench -F x -F y -R 5");
+    assert_eq!(run.place.package.as_deref(), Some("b"));
+    assert_eq!(run.build.to_cargo("dev").join(" "), "--profile=bench --features=x --features=y");
+    let words = ["cargo-dyno", "show", "--format", "csv", "--format", "json"];
+    let Command::Show(show) = Cli::parse_from(words).command else { panic!("it is `show`") };
+    assert_eq!(show.format, Format::Json);
+}
+
+#[test]
 fn a_word_after_the_benchmarks_first_flag_is_not_its_name() {
     assert_eq!(arranged("--rate 50"), "-- --rate 50");
     assert_eq!(arranged("--rate 50 fib"), "-- --rate 50 fib");

@@ -4,7 +4,9 @@
 //! manifest says already, wins: a `bench = true` is the user's word.
 
 use anyhow::{Context, bail};
-use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
+use toml_edit::{
+    Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value,
+};
 
 /// Why the library and the binaries get `bench = false`: said once, at the first of them.
 const WHY_NO_BENCH: &str = "\
@@ -19,8 +21,21 @@ pub(super) struct Additions {
     pub(super) lib: bool,
     /// Its binaries, likewise.
     pub(super) bins: Vec<String>,
-    /// Development dependencies: name, and where from.
-    pub(super) dependencies: Vec<(String, InlineTable)>,
+    /// The benchmark's edition, where the package's is too old for it.
+    pub(super) edition: Option<&'static str>,
+    /// The development dependencies that it uses.
+    pub(super) dependencies: Vec<Dependency>,
+}
+
+/// A package that the benchmark uses, and that it can't use as the manifest is.
+#[derive(Debug)]
+pub(super) struct Dependency {
+    /// Its key in the manifest.
+    pub(super) key: String,
+    /// The source, unless the manifest has the package elsewhere: a package has one source.
+    pub(super) source: InlineTable,
+    /// The features that it has to have.
+    pub(super) features: &'static [&'static str],
 }
 
 /// The manifest afterwards.
@@ -34,13 +49,16 @@ pub(super) struct Edited {
 /// Adds what is not there.
 ///
 /// # Errors
-/// If the text is no TOML, or has something else where a table belongs.
+/// If the text is not TOML, or has something else where a table belongs.
 pub(super) fn edit(text: &str, additions: &Additions) -> anyhow::Result<Edited> {
     let mut manifest: DocumentMut = text.parse().context("not valid TOML")?;
     let mut end = End::of(&mut manifest);
     let mut added = Vec::new();
     let bench = target(&mut manifest, &mut end, "bench", &additions.bench)?;
     bench.keys.insert("harness", value(false));
+    if let Some(edition) = additions.edition {
+        bench.keys.insert("edition", value(edition));
+    }
     added.push(format!("[[bench]] {}", additions.bench));
 
     let mut why = Some(WHY_NO_BENCH);
@@ -52,17 +70,90 @@ pub(super) fn edit(text: &str, additions: &Additions) -> anyhow::Result<Edited> 
             added.push(format!("[[bin]] {bin} bench = false"));
         }
     }
-    for (name, source) in &additions.dependencies {
+    for Dependency { key, source, features } in &additions.dependencies {
+        let mut source = elsewhere(&manifest, key).unwrap_or_else(|| source.clone());
         let dependencies = table(&mut manifest, &mut end, "dev-dependencies")?.keys;
-        if dependencies.contains_key(name) {
-            added.push(format!("`{name}` left as it is (the benchmark needs {source})"));
+        if let Some(existing) = dependencies.get_mut(key) {
+            if features.is_empty() {
+                continue;
+            }
+            let gained = add_features(as_table(existing)?, features)?;
+            if !gained.is_empty() {
+                added.push(format!("[dev-dependencies] {key} features {}", gained.join(" ")));
+            }
         } else {
-            dependencies.insert(name, value(source.clone()));
-            added.push(format!("[dev-dependencies] {name}"));
+            add_features(&mut source, features)?;
+            dependencies.insert(key, value(source));
+            added.push(format!("[dev-dependencies] {key}"));
         }
     }
     manifest.set_trailing(end.comments);
-    Ok(Edited { text: manifest.to_string(), additions: added })
+    Ok(Edited { text: with_line_ends_of(text, &manifest.to_string()), additions: added })
+}
+
+/// A text with the line ends that most lines of another one have.
+fn with_line_ends_of(original: &str, text: &str) -> String {
+    let (all, returns) = (original.matches('\n').count(), original.matches("\r\n").count());
+    let plain = text.replace("\r\n", "\n");
+    if returns * 2 > all { plain.replace('\n', "\r\n") } else { plain }
+}
+
+/// The source of a package that the manifest names outside of its `[dev-dependencies]`.
+fn elsewhere(manifest: &DocumentMut, key: &str) -> Option<InlineTable> {
+    let targets = manifest.get("target").and_then(Item::as_table_like);
+    let targets = targets.into_iter().flat_map(|targets| targets.iter());
+    let tables = std::iter::once(manifest.as_item()).chain(targets.map(|(_, target)| target));
+    let found = tables.flat_map(|table| {
+        ["dependencies", "dev-dependencies"]
+            .map(|kind| table.as_table_like()?.get(kind)?.as_table_like()?.get(key))
+    });
+    let found = found.flatten().next()?;
+    if let Some(version) = found.as_str() {
+        return Some(InlineTable::from_iter([("version", version)]));
+    }
+    // A development dependency is never optional.
+    let keys = found.as_table_like()?.iter().filter(|(key, _)| *key != "optional");
+    keys.map(|(key, item)| {
+        let mut value = item.clone().into_value().ok()?;
+        value.decor_mut().clear();
+        Some((key.to_owned(), value))
+    })
+    .collect()
+}
+
+/// A dependency as a table: a version alone becomes one.
+fn as_table(dependency: &mut Item) -> anyhow::Result<&mut dyn TableLike> {
+    if let Some(Value::String(version)) = dependency.as_value() {
+        let mut table = InlineTable::from_iter([("version", version.value().as_str())]);
+        *table.decor_mut() = version.decor().clone();
+        *dependency = Item::Value(Value::InlineTable(table));
+    }
+    let found = dependency.type_name();
+    dependency
+        .as_table_like_mut()
+        .with_context(|| format!("a dependency is neither a version nor a table, but {found}"))
+}
+
+/// Adds features to a dependency; returns those that it did not have.
+fn add_features<'a>(
+    dependency: &mut dyn TableLike,
+    features: &[&'a str],
+) -> anyhow::Result<Vec<&'a str>> {
+    let mut gained = features.to_vec();
+    match dependency.get_mut("features") {
+        Some(item) => {
+            let array =
+                item.as_array_mut().context("`features` of a dependency is not an array")?;
+            gained.retain(|feature| !array.iter().any(|has| has.as_str() == Some(*feature)));
+            array.extend(gained.iter().copied());
+        }
+        None if features.is_empty() => {}
+        None => {
+            let array: Array = features.iter().copied().collect();
+            dependency.insert("features", value(array));
+        }
+    }
+    Ok(gained)
 }
 
 /// A table to add keys to.
@@ -71,7 +162,7 @@ struct Place<'a> {
     style: Style,
 }
 
-/// Whether each key of a table has a line of its own, and so room for a comment above it.
+/// The layout of a table: only a key with a line to itself has room for a comment above it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     Lines,

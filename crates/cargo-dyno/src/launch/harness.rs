@@ -3,14 +3,15 @@
 //! Such a program ends with exit code 0, as a benchmark that is sustained does.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use toml_edit::DocumentMut;
 
 use crate::targets::{Kind, Target};
 
-/// The name of the variable by which dyno tells its workers; every program that links dyno has it.
+/// The name of the variable that marks a worker's process; every program that links dyno contains
+/// it.
 const MARK: &[u8] = b"DYNO_WORKER";
 
 /// Refuses a bench target in which the standard test harness takes the place of its `main`.
@@ -31,7 +32,7 @@ pub(super) fn check(target: &Target) -> anyhow::Result<()> {
 }
 
 /// Returns `true` if the manifest says `harness = false` for a bench target.
-fn has_own_main(manifest: &str, name: &str) -> bool {
+pub(crate) fn has_own_main(manifest: &str, name: &str) -> bool {
     // Cargo has read it: what is not understood here is not refused.
     let Ok(manifest) = manifest.parse::<DocumentMut>() else { return true };
     let Some(benches) = manifest.get("bench") else { return false };
@@ -43,12 +44,23 @@ fn has_own_main(manifest: &str, name: &str) -> bool {
     }
 }
 
-/// Refuses a program that has nothing of dyno in it.
-pub(super) fn check_program(name: &str, executable: &Path) -> anyhow::Result<()> {
+/// Refuses a program that has nothing of dyno in it, nor in the shared libraries of its build.
+pub(super) fn check_program(
+    name: &str,
+    executable: &Path,
+    libraries: &[PathBuf],
+) -> anyhow::Result<()> {
     let path = executable.display();
-    let bytes = fs::read(executable).with_context(|| format!("can't read {path}"))?;
+    let has_mark = |file: &Path| -> anyhow::Result<bool> {
+        let bytes = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
+        Ok(bytes.windows(MARK.len()).any(|window| window == MARK))
+    };
+    let mut found = has_mark(executable)?;
+    for library in libraries {
+        found = found || has_mark(library)?;
+    }
     ensure!(
-        bytes.windows(MARK.len()).any(|window| window == MARK),
+        found,
         "`{name}` is not a benchmark of dyno: its `main` never calls `dyno::bench`; to run it as \
          it is, start {path}"
     );

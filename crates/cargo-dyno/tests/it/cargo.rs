@@ -106,3 +106,22 @@ fn a_scaffolded_benchmark_is_a_test_of_nextest_where_that_is_installed() {
     assert!(ended.stderr.contains("a::bench/fibonacci fibonacci"), "{ended:?}");
     nothing_is_left(&bench);
 }
+
+#[test]
+fn a_benchmark_that_is_declared_and_never_run_is_an_error_of_cargo_dyno_run() {
+    let bench = scaffolded();
+    let source =
+        |end: &str| format!("fn main() {{ let bench = dyno::bench(\"fibonacci\", || ()); {end} }}");
+    bench.write("benches/fibonacci.rs", &source("drop(bench);"));
+    let line = "run fibonacci --profile dev -d 100ms --warmup 0s -w 1 --out left";
+    let ended = bench.dyno("", line);
+    assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{ended:?}");
+    let error = "error: this program declared a benchmark and ran none: end the declaration";
+    assert!(ended.stderr.contains(error), "{ended:?}");
+
+    // What runs it inside of a larger program is an answer too.
+    let end = "let of_library = bench.rate(100.0).duration(std::time::Duration::from_millis(50));
+        println!(\"{}\", of_library.run().is_ok());";
+    bench.write("benches/fibonacci.rs", &source(end));
+    assert_eq!(bench.dyno("", line).printed(), "true\n");
+}

@@ -24,9 +24,11 @@ fn an_empty_folder_gets_a_package() {
         ended.printed(),
         "created benches/fibonacci.rs\n\
          created Cargo.toml: [[bench]] fibonacci, [dev-dependencies] dyno-bench, \
-         [dev-dependencies] serde\n\n\
+         [dev-dependencies] serde\n\
+         created .gitignore\n\n\
          Run it: cargo dyno run fibonacci\n"
     );
+    assert_eq!(bench.read("my bench/.gitignore"), "/target\n");
     assert_eq!(targets(&bench, "my bench"), "bench fibonacci");
     let manifest = bench.read("my bench/Cargo.toml");
     assert!(manifest.starts_with("[package]\nname = \"my-bench\"\n"), "{manifest}");
@@ -37,6 +39,24 @@ fn an_empty_folder_gets_a_package() {
     assert!(manifest.contains(&dependency), "{manifest}");
     // The package is known as a benchmark at once.
     assert_eq!(bench.dyno("my bench", "list").printed(), "fibonacci  bench  my-bench\n");
+}
+
+#[test]
+fn an_empty_folder_below_a_package_gets_a_package_of_its_own() {
+    let bench = Workbench::new();
+    let above = format!("{}\n[workspace]\n", package("above"));
+    bench.write("Cargo.toml", &above);
+    bench.write("src/lib.rs", "");
+    bench.write("new/.gitignore", "mine");
+    bench.write("benches/.keep", "");
+    assert!(bench.dyno("new", "init").printed().contains("created Cargo.toml: "));
+    assert_eq!(bench.read("Cargo.toml"), above);
+    assert_eq!(bench.read("new/.gitignore"), "mine");
+    // Cargo reads it, and looks for no workspace above it.
+    assert_eq!(targets(&bench, "new"), "bench fibonacci");
+    // An empty folder of the package is the package's.
+    bench.dyno("benches", "init").printed();
+    assert_eq!(targets(&bench, ""), "lib above, bench fibonacci");
 }
 
 #[test]
@@ -117,9 +137,16 @@ fn a_virtual_workspace_needs_a_package() {
     );
     let ended = bench.dyno("", "init --package b");
     assert!(ended.printed().starts_with("created b/benches/fibonacci.rs\n"), "{ended:?}");
+    // The benchmark that was written runs, and not another one of its name.
+    assert!(ended.printed().ends_with("Run it: cargo dyno run fibonacci --package b\n"));
     assert_eq!(bench.read("a/Cargo.toml"), package("a"));
     let ended = bench.dyno("a", "init");
     assert!(ended.printed().starts_with("created benches/fibonacci.rs\n"), "{ended:?}");
+    assert!(ended.printed().ends_with("Run it: cargo dyno run fibonacci\n"), "{ended:?}");
+    bench.write("a/examples/io.rs", "fn main() {}");
+    let ended = bench.dyno("b", "init io --manifest-path ../a/Cargo.toml");
+    let end = "Run it: cargo dyno run --bench io --manifest-path ../a/Cargo.toml\n";
+    assert!(ended.printed().ends_with(end), "{ended:?}");
     let ended = bench.dyno("", "init -p c");
     assert_eq!(ended.refusal(), "no package `c` in this workspace, which has a, b");
 }
@@ -158,4 +185,45 @@ fn what_is_written_compiles_and_runs_at_once() {
 
     let ended = bench.dyno("", "run cache --profile dev --help");
     assert!(ended.printed().contains("-P bytes=64"), "{ended:?}");
+}
+
+#[test]
+fn a_package_that_can_not_use_dyno_as_it_has_it_gains_what_is_missing() {
+    let bench = Workbench::new();
+    let dyno = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("dyno");
+    let dependencies = format!(
+        "[dependencies]\ndyno = {{ path = \"other\" }}\n\
+         serde = {{ version = \"1\", optional = true }}\n\
+         [target.'cfg(windows)'.dependencies]\n\
+         load = {{ package = \"dyno-bench\", path = {dyno:?}, default-features = false }}\n"
+    );
+    // In the edition of 2015 no `use` finds a crate.
+    let manifest = package("a").replace("2024", "2015") + &dependencies;
+    bench.write("Cargo.toml", &manifest);
+    bench.write("src/lib.rs", "");
+    bench.write("other/Cargo.toml", &package("dyno"));
+    bench.write("other/src/lib.rs", "");
+    bench.dyno("", "init").printed();
+    bench.use_what_is_here();
+    let ended = bench.dyno("", "run fibonacci --profile dev --help");
+    assert!(ended.printed().contains("-P n=25"), "{ended:?}");
+    // Without any dyno, the library gets a name that is not taken.
+    bench.write("Cargo.toml", &format!("{}[dependencies]\ndyno.path = \"other\"\n", package("a")));
+    bench.dyno("", "init second").printed();
+    let ended = bench.dyno("", "run second --profile dev --help");
+    assert!(ended.printed().contains("-P n=25"), "{ended:?}");
+}
+
+#[test]
+fn a_bench_that_would_refuse_the_flags_of_a_benchmark_is_named() {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", &package("a"));
+    bench.write("src/lib.rs", "");
+    bench.write("benches/old.rs", "");
+    let ended = bench.dyno("", "init");
+    let note = "note: `cargo bench -- FLAGS` gives a benchmark's flags to `old` too";
+    assert!(ended.printed().contains(note), "{ended:?}");
+    // The benchmark that was written takes them.
+    let ended = bench.dyno("", "init second");
+    assert!(!ended.printed().contains("fibonacci`"), "{ended:?}");
 }

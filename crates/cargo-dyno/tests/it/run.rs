@@ -72,28 +72,6 @@ fn features_and_profiles_are_cargos() {
 }
 
 #[test]
-fn a_benchmark_starts_in_the_environment_of_cargo_run() {
-    let bench = Workbench::with_package();
-    let script = r#"fn main() {
-        println!("cargo::rustc-link-search=native={}", std::env::var("OUT_DIR").unwrap());
-    }"#;
-    bench.write("a/build.rs", script);
-    let source = r#"fn main() {
-        let _of_dyno = std::env::var_os("DYNO_WORKER");
-        for name in ["CARGO_MANIFEST_DIR", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
-            println!("{name}={}", std::env::var(name).unwrap_or_default());
-        }
-    }"#;
-    bench.write("a/benches/io.rs", source);
-    let ended = bench.dyno("a/src", "run --bench io");
-    let folder = format!("CARGO_MANIFEST_DIR={}\n", bench.path("a").display());
-    assert!(ended.printed().starts_with(&folder), "{ended:?}");
-    // The folder of the build script's libraries stands first.
-    let libraries = format!("LIBRARY_PATH={}/release/build/a-", bench.path("a/target").display());
-    assert!(ended.printed().contains(&libraries), "{ended:?}");
-}
-
-#[test]
 fn what_is_configured_for_cargo_holds_for_a_benchmark_and_it_runs_where_cargo_would_run_it() {
     let bench = Workbench::with_package();
     bench.write(".cargo/config.toml", "[env]\nFROM_CONFIG = \"7\"\n[build]\ntarget-dir = \"t\"\n");
@@ -122,6 +100,92 @@ fn what_is_configured_for_cargo_holds_for_a_benchmark_and_it_runs_where_cargo_wo
     let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
     dyno.args(["run", "--bench", "io"]).env("FROM_CONFIG", "9");
     assert!(bench.end("a", dyno).printed().starts_with("FROM_CONFIG=9\n"));
+}
+
+/// Prints how it was started: all but dyno's own variables, the folder, and the arguments.
+const TELLS_HOW_IT_STARTED: &str = r#"fn main() {
+    let _of_dyno = std::env::var("DYNO_WORKER");
+    let variables = std::env::vars().filter(|(name, _)| !name.starts_with("DYNO_"));
+    let mut lines: Vec<_> = variables.map(|(name, value)| format!("{name}={value}\n")).collect();
+    lines.sort();
+    println!("{}", lines.concat());
+    println!("in {}", std::env::current_dir().unwrap().display());
+    let mut arguments: Vec<_> = std::env::args().skip(1).collect();
+    arguments.sort();
+    println!("{arguments:?}");
+}"#;
+
+/// The compiler's own triple.
+fn host() -> String {
+    let output = Command::new("rustc").args(["--print", "host-tuple"]).output().expect("rustc");
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+#[test]
+fn a_benchmark_starts_as_cargo_would_start_it() {
+    let bench = Workbench::with_package();
+    let script = r#"fn main() {
+        println!("cargo::rustc-env=FROM_SCRIPT=8");
+        println!("cargo::rustc-link-search=native={}", std::env::var("OUT_DIR").unwrap());
+    }"#;
+    // Of a script's libraries in a `build-dir` cargo knows nothing.
+    let script_alone = r#"fn main() { println!("cargo::rustc-env=FROM_SCRIPT=8"); }"#;
+    bench.write("a/benches/io.rs", TELLS_HOW_IT_STARTED);
+    bench.write("a/examples/io.rs", TELLS_HOW_IT_STARTED);
+    bench.write(
+        "tools/runner",
+        "#!/bin/sh\necho runner \"$1 ${2##*/}\"\nshift\nRUNNER=1 exec \"$@\"\n",
+    );
+    let mut chmod = Command::new("chmod");
+    chmod.args(["+x", "tools/runner"]);
+    bench.end("", chmod).printed();
+    let env = "[env]\nFROM_CONFIG = \"7\"\nCARGO_PKG_NAME = \"other\"\n";
+    let runner = "[target.'cfg(unix)']\nrunner = [\"tools/runner\", \"a b\"]\n";
+    let target = format!("[build]\ntarget = \"{}\"\n", host());
+    for (settings, script, has_runner) in [
+        (String::new(), script, false),
+        ("[build]\nbuild-dir = \"between\"\n".to_owned(), script_alone, false),
+        (format!("{target}{runner}"), script, true),
+    ] {
+        bench.write("a/build.rs", script);
+        bench.write(".cargo/config.toml", &format!("{env}{settings}"));
+        for (cargo_line, dyno_line) in [
+            ("bench --bench io -- -R 50", "run --bench io -R 50"),
+            ("run --release --example io -- -R 50", "run --example io -R 50"),
+        ] {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(cargo_line.split(' '));
+            let (cargos, ours) = (bench.end("a", cargo), bench.dyno("a", dyno_line));
+            assert_eq!(ours.printed(), cargos.printed(), "{dyno_line} with {settings}");
+            assert!(ours.printed().contains("FROM_CONFIG=7\n"), "{ours:?}");
+            assert_eq!(ours.printed().contains("runner a b io"), has_runner, "{ours:?}");
+        }
+    }
+}
+
+#[test]
+fn the_runner_of_the_environment_wins_and_one_that_is_missing_is_named() {
+    let bench = Workbench::with_package();
+    bench.write(".cargo/config.toml", "[target.'cfg(unix)']\nrunner = \"nowhere/runner\"\n");
+    let ended = bench.dyno("a", "run fibonacci");
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    let runner = bench.path("nowhere/runner").display().to_string();
+    let start = format!("error: can't start `{runner}`, the `runner` that cargo's configuration");
+    assert!(ended.stderr.contains(&start), "{ended:?}");
+    let variable = format!("CARGO_TARGET_{}_RUNNER", host().to_uppercase().replace('-', "_"));
+    let mut dyno = Command::new("env");
+    dyno.arg(format!("{variable}=env -u CARGO RUNNER=1"));
+    dyno.args([env!("CARGO_BIN_EXE_cargo-dyno"), "run", "fibonacci", "-R", "50"]);
+    assert_eq!(bench.end("a", dyno).printed(), "fibonacci --bench -R 50\n");
+}
+
+#[test]
+fn a_benchmark_that_links_the_standard_library_dynamically_starts() {
+    let bench = Workbench::with_package();
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.args(["run", "fibonacci", "-R", "50"]);
+    dyno.env("RUSTFLAGS", "-C prefer-dynamic").env_remove("LD_LIBRARY_PATH");
+    assert_eq!(bench.end("a", dyno).printed(), "fibonacci --bench -R 50\n");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
 use super::{Format, Output};
+use crate::answer::PROCESS_VARIABLE;
 use crate::identity::MARK_VARIABLE;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, nearest};
 
@@ -25,7 +26,7 @@ const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
 /// Variables that are no setting of a run.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     PARAMETER_VARIABLE,
     FORMAT,
     OUT,
@@ -35,6 +36,7 @@ const OTHERS: [&str; 9] = [
     PROMPT,
     TARGET_VARIABLE,
     MARK_VARIABLE,
+    PROCESS_VARIABLE,
 ];
 
 /// The variables that concern dyno and are not empty.

@@ -5,9 +5,14 @@ use super::*;
 fn additions() -> Additions {
     Additions {
         bench: "io".to_owned(),
-        dependencies: vec![("dyno-bench".to_owned(), InlineTable::from_iter([("path", "/dyno")]))],
+        dependencies: vec![dependency("dyno-bench", &[])],
         ..Additions::default()
     }
+}
+
+fn dependency(key: &str, features: &'static [&'static str]) -> Dependency {
+    let source = InlineTable::from_iter([("path", "/dyno")]);
+    Dependency { key: key.to_owned(), source, features }
 }
 
 fn edited(text: &str, additions: &Additions) -> String {
@@ -130,10 +135,68 @@ dyno-bench = \"9\"
 ";
     let edited = edit(text, &Additions { lib: true, ..additions() }).expect("valid");
     assert_eq!(edited.text, format!("{text}\n[[bench]]\nname = \"io\"\nharness = false\n"));
+    assert_eq!(edited.additions, ["[[bench]] io"]);
+}
+
+#[test]
+fn a_package_that_the_manifest_names_keeps_its_source_and_gains_what_the_benchmark_needs() {
+    let text = "\
+[package]
+name = \"a\"
+
+[dependencies]
+dyno-bench = { git = \"g\", default-features = false, optional = true }
+
+[target.'cfg(windows)'.dependencies]
+redis = \"0.9\"
+
+[dev-dependencies]
+serde = \"1.0.7\" # Why.
+ant.workspace = true
+bee = { version = \"3\", features = [\"x\"] }
+";
+    let dependencies = vec![
+        dependency("dyno-bench", &["cli"]),
+        dependency("redis", &["aio", "tokio-comp"]),
+        dependency("serde", &["derive"]),
+        dependency("ant", &["sting"]),
+        dependency("bee", &["x", "y"]),
+    ];
+    let edited = edit(text, &Additions { dependencies, ..additions() }).expect("valid");
+    let (_, gained) = edited.text.split_once("[dev-dependencies]\n").expect("it is there");
     assert_eq!(
-        edited.additions,
-        ["[[bench]] io", "`dyno-bench` left as it is (the benchmark needs { path = \"/dyno\" })"]
+        gained,
+        "\
+serde = { version = \"1.0.7\", features = [\"derive\"] } # Why.
+ant.workspace = true
+ant.features = [\"sting\"]
+bee = { version = \"3\", features = [\"x\", \"y\"] }
+dyno-bench = { git = \"g\", default-features = false, features = [\"cli\"] }
+redis = { version = \"0.9\", features = [\"aio\", \"tokio-comp\"] }
+
+[[bench]]
+name = \"io\"
+harness = false
+"
     );
+    let additions = [
+        "[[bench]] io",
+        "[dev-dependencies] dyno-bench",
+        "[dev-dependencies] redis",
+        "[dev-dependencies] serde features derive",
+        "[dev-dependencies] ant features sting",
+        "[dev-dependencies] bee features y",
+    ];
+    assert_eq!(edited.additions, additions);
+}
+
+#[test]
+fn line_ends_are_those_of_the_manifest() {
+    let text = "# Mine.\r\n[package]\r\nname = \"a\"\r\n\r\n[dependencies]\r\n# No, none.\r\n";
+    let edited = edited(text, &additions());
+    assert!(edited.starts_with(text), "{edited:?}");
+    assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count(), "{edited:?}");
+    assert!(edited.contains("harness = false\r\n"), "{edited:?}");
 }
 
 #[test]

@@ -27,8 +27,11 @@ pub(super) fn root() -> io::Result<PathBuf> {
         return Ok(Path::new(&target).join("dyno"));
     }
     let here = std::env::current_dir()?;
-    let Some(workspace) = workspace(&here) else { return Ok(here.join("dyno-runs")) };
     let program = std::env::current_exe().ok();
+    let Some(workspace) = workspace(&here) else {
+        let target = program.and_then(|program| of_started_package(&program));
+        return Ok(target.map_or_else(|| here.join("dyno-runs"), |target| target.join("dyno")));
+    };
     let said = OF_CARGO.into_iter().find_map(variable).map(PathBuf::from);
     let said = said.map(|target| resolved(&target, &here, program.as_deref()));
     let target = said
@@ -36,6 +39,14 @@ pub(super) fn root() -> io::Result<PathBuf> {
         .or_else(|| of_program(program.as_deref()?))
         .unwrap_or_else(|| workspace.join("target"));
     Ok(target.join("dyno"))
+}
+
+/// The target folder of the package whose program cargo started in a folder outside of it, as
+/// `cargo run --manifest-path` does. The variable may also be one of a cargo that started others.
+fn of_started_package(program: &Path) -> Option<PathBuf> {
+    let package = variable("CARGO_MANIFEST_DIR")?;
+    let target = crate::harness::target_of_cargo(Path::new(&package))?;
+    program.starts_with(&target).then_some(target)
 }
 
 /// The root of the workspace, or the package, that a folder is in.
@@ -53,7 +64,8 @@ fn is_workspace(folder: &Path) -> bool {
 }
 
 /// A target folder as a variable says it. A relative one starts at the folder that cargo was called
-/// in, and `cargo bench` runs a benchmark in its package: the program lies below the right one.
+/// in, and `cargo bench` runs a benchmark in its package: the program lies below the right one, or
+/// in a `build-dir`, and the right one is where cargo left its mark.
 fn resolved(target: &Path, here: &Path, program: Option<&Path>) -> PathBuf {
     if target.is_absolute() {
         return target.to_owned();
@@ -61,13 +73,20 @@ fn resolved(target: &Path, here: &Path, program: Option<&Path>) -> PathBuf {
     let plain: PathBuf = target.components().filter(|part| *part != Component::CurDir).collect();
     let above = program.into_iter().flat_map(Path::ancestors).skip(1);
     let holds = |folder: &&Path| folder.ends_with(&plain);
-    above.filter(holds).last().map_or_else(|| here.join(&plain), Path::to_owned)
+    above.filter(holds).last().map(Path::to_owned).unwrap_or_else(|| {
+        let mut folders = here.ancestors().map(|folder| folder.join(&plain));
+        folders.find(|folder| is_marked(folder)).unwrap_or_else(|| here.join(&plain))
+    })
+}
+
+/// Returns `true` if cargo has used it as a target folder.
+fn is_marked(folder: &Path) -> bool {
+    MARKS.iter().any(|mark| folder.join(mark).is_file())
 }
 
 /// The target folder that a program lies in. With `--target`, the folder of the triple looks like
 /// one too: the outer one is meant.
 fn of_program(program: &Path) -> Option<PathBuf> {
-    let is_marked = |folder: &Path| MARKS.iter().any(|mark| folder.join(mark).is_file());
     let found = program.ancestors().skip(1).find(|folder| is_marked(folder))?;
     let outer = found.parent().filter(|outer| is_marked(outer));
     Some(outer.unwrap_or(found).to_owned())
@@ -98,6 +117,17 @@ mod tests {
         }
         assert_eq!(resolved(Path::new("x"), here, Some(program)), Path::new("/w/member/x"));
         assert_eq!(resolved(Path::new("/x"), here, Some(program)), Path::new("/x"));
+    }
+
+    #[test]
+    fn a_relative_target_folder_without_the_program_is_the_one_that_cargo_marked() {
+        let top = tempfile::tempdir().unwrap();
+        let (top, program) = (top.path(), Path::new("/between/release/deps/shop-1"));
+        let member = top.join("member");
+        assert_eq!(resolved(Path::new("t"), &member, Some(program)), member.join("t"));
+        fs::create_dir(top.join("t")).unwrap();
+        fs::write(top.join("t/CACHEDIR.TAG"), "").unwrap();
+        assert_eq!(resolved(Path::new("t"), &member, Some(program)), top.join("t"));
     }
 
     #[test]
