@@ -23,7 +23,10 @@ fn a_before_that_fails_alike_in_every_worker_is_said_once() {
     let ended = benchmark(MISBEHAVES).args("-P how=error -P at=before --workers 3").run();
     let summary = ended.verdict(5, "error");
     assert_eq!(summary.reasons.len(), 1, "{summary:#?}");
-    assert_says(&summary.reasons[0], &["failed in `before`: even trouble", "2 more workers in the same way"]);
+    assert_says(
+        &summary.reasons[0],
+        &["failed in `before`: even trouble", "2 more workers in the same way"],
+    );
     assert_eq!(ended.stderr.matches("even trouble").count(), 1, "{}", ended.stderr);
 }
 
