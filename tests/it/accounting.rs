@@ -63,6 +63,23 @@ fn a_bus_that_holds_up_after_spoils_no_window() {
     assert_eq!(summary.harness.bus_stall_ns, 0);
 }
 
+#[test]
+fn values_that_the_socket_does_not_take_at_once_hold_no_worker_up() {
+    // Fewer than the ring holds and more than the socket: `after` and the worker's last words are
+    // over while the primary is stopped.
+    let line = "--duration 200ms --workers 1 --quiet -P wide_after=60000";
+    let running = benchmark(RECORDS).args(line).start();
+    let stopped = || state_of(running.pid) == State::Stopped;
+    until("`after` has stopped the primary", Duration::from_secs(20), stopped);
+    until_idle(&running.workers());
+    running.signal(Signal::SIGCONT);
+    let summary = running.end().summary();
+    assert_eq!(summary.metric("wide").expect("it came").count, 60_000);
+    assert!(!summary.warnings.join("\n").contains("--kill-grace"), "{:?}", summary.warnings);
+    let well = dyno::report::summary::WorkerExit::Code(0);
+    assert_eq!(summary.worker(0).and_then(|worker| worker.exit.clone()), Some(well));
+}
+
 /// Waits until the processes have used no processor time for 400 ms.
 fn until_idle(processes: &[u32]) {
     let spent = || processes.iter().map(|one| processor_time(*one)).collect::<Vec<_>>();

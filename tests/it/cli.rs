@@ -145,11 +145,15 @@ fn several_benchmarks_of_one_program_run_one_after_the_other() {
 }
 
 #[test]
-fn a_benchmark_that_is_declared_too_late_says_so() {
-    let ended = benchmark(SEVERAL).env("SEVERAL", "late").run();
-    assert_says(&ended.stdout, &["first: sustained", "second: error"]);
-    let parts = ["this process is a worker of `second`", "declare", "before the first"];
-    assert_says(&ended.stdout, &parts);
+fn a_benchmark_that_is_declared_too_late_is_refused_before_it_starts() {
+    for how in ["late", "late-mains"] {
+        let ended = benchmark(SEVERAL).env("SEVERAL", how).args("--format csv").run();
+        assert_eq!(ended.status.code(), Some(2), "{ended:#?}");
+        assert_says(&ended.stdout, &["first"]);
+        assert!(!ended.stdout.contains("second"), "{ended:#?}");
+        let parts = ["error: `second` is declared after `first` runs", "declare every benchmark"];
+        assert_says(&ended.stderr, &parts);
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod kernel;
 mod library;
 mod lifecycle;
 mod live;
+mod meddling;
 mod metrics;
 mod orphans;
 mod output;

@@ -66,10 +66,23 @@ fn percentiles_are_only_those_that_the_cycles_carry() {
 }
 
 #[test]
+fn values_out_of_range_are_said_and_not_shown_as_numbers() {
+    let ended = benchmark(RECORDS).args("-P odd=true").run();
+    let warnings = ended.verdict(0, "sustained").warnings.join("\n");
+    assert_says(&warnings, &["120 of the 180 values of `odd` are not in its range"]);
+    let ended = benchmark(RECORDS).args("-P not_a_number=true --format human").run();
+    assert_says(&ended.stdout, &["60 of the 60 values of `not_a_number`", "not in its range"]);
+    let row = ended.stdout.lines().find(|line| line.starts_with("not_a_number")).expect("a row");
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(cells, ["not_a_number", "60", "–", "–", "–", "–", "–", "–"]);
+}
+
+#[test]
 fn a_built_in_name_is_refused_where_it_is_used() {
     let ended = benchmark(RECORDS).args("-P name=service").run();
     let summary = ended.verdict(3, "failed");
-    assert_says(&summary.errors[0].message, &["service"]);
+    let parts = ["panicked at ", "workers/records.rs:", "`service` is built in: choose another"];
+    assert_says(&summary.errors[0].message, &parts);
 }
 
 #[test]

@@ -118,6 +118,41 @@ fn quiet_draws_no_plot_beside_a_result_for_programs() {
 }
 
 #[test]
+fn a_plot_that_can_not_be_drawn_is_said_even_where_it_is_quiet() {
+    for format in ["csv", "json", "markdown"] {
+        let line = format!("--plot nonesuch --quiet --format {format}");
+        let ended = benchmark(RECORDS).args(&line).run();
+        assert_says(&ended.stderr, &["warning: there is no plot of `nonesuch`"]);
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:#?}");
+    }
+}
+
+#[test]
+fn warnings_that_csv_has_no_place_for_go_to_stderr_once_each() {
+    let ended = benchmark(RECORDS).args("-P odd=true --format csv").run();
+    assert_eq!(ended.stdout.lines().count(), 2, "{ended:#?}");
+    // One that is known at the end alone, and one that was said when the run began.
+    for text in ["warning: 120 of the 180 values of `odd`", "warning: THIS IS A DEBUG BUILD"] {
+        assert_eq!(ended.stderr.matches(text).count(), 1, "{text}: {ended:#?}");
+    }
+    let ended = benchmark(RECORDS).args("-P odd=true --format csv --quiet").run();
+    assert_eq!(ended.stderr, "");
+    let ended = benchmark(RECORDS).args("-P odd=true --format markdown").run();
+    assert_says(&ended.stdout, &["- warning: 120 of the 180 values"]);
+}
+
+#[test]
+fn a_run_that_ends_in_its_warm_up_blames_no_plot() {
+    let line = "--warmup 20s --format human --plot plain";
+    let running = benchmark(RECORDS).args(line).start();
+    running.until_said("warming up");
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    let ended = running.end();
+    assert_eq!(ended.status.code(), Some(130), "{ended:#?}");
+    assert!(!ended.stdout.contains("plot"), "{ended:#?}");
+}
+
+#[test]
 fn a_terminal_that_takes_nothing_stops_nothing() {
     // Standard error is a pipe that nobody reads, and that a worker fills at once.
     let script = r#"mkfifo full && exec 3<>full && exec "$0" "$@" 2>&3"#;

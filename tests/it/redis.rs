@@ -6,7 +6,7 @@ use std::time::Duration;
 use dyno_bus::clock;
 use nix::sys::signal::Signal;
 
-use crate::support::{Benchmark, INCR, Redis, assert_says, benchmark, until};
+use crate::support::{Benchmark, INCR, REDIS_EXAMPLE, Redis, assert_says, benchmark, until};
 
 /// The number of short runs that go to their end; with those that are stopped, 50 in all.
 const FULL_RUNS: u64 = 20;
@@ -92,4 +92,14 @@ fn a_redis_that_dies_fails_cycles_and_ends_nothing() {
     let summary = running.end().summary();
     assert_eq!(summary.cycles.completed + summary.cycles.failed, 200, "{summary:#?}");
     assert!(summary.cycles.failed > 0 && summary.cycles.completed > 5, "{summary:#?}");
+}
+
+#[test]
+fn the_example_runs_a_server_of_its_own_and_says_what_to_install_where_there_is_none() {
+    let ended = benchmark(REDIS_EXAMPLE).args("--rate 200").run();
+    assert_eq!(ended.summary().cycles.completed, 60, "{ended:#?}");
+
+    let ended = benchmark(REDIS_EXAMPLE).launched_by("env PATH=/nowhere").run();
+    let parts = ["`before` failed: `redis-server` can't be run", "install it", "-P url=redis://"];
+    assert_says(&ended.error(), &parts);
 }

@@ -28,6 +28,7 @@ pub(crate) use terminal::Terminal;
 
 pub(crate) const BEHAVES: &str = env!("CARGO_BIN_EXE_behaves");
 pub(crate) const MISBEHAVES: &str = env!("CARGO_BIN_EXE_misbehaves");
+pub(crate) const MEDDLES: &str = env!("CARGO_BIN_EXE_meddles");
 pub(crate) const IMPOSTOR: &str = env!("CARGO_BIN_EXE_impostor");
 pub(crate) const RECORDS: &str = env!("CARGO_BIN_EXE_records");
 pub(crate) const SEVERAL: &str = env!("CARGO_BIN_EXE_several");
@@ -35,6 +36,7 @@ pub(crate) const LIBRARY: &str = env!("CARGO_BIN_EXE_library");
 pub(crate) const ALLOCATES: &str = env!("CARGO_BIN_EXE_allocates");
 pub(crate) const DRAWS: &str = env!("CARGO_BIN_EXE_draws");
 pub(crate) const INCR: &str = env!("CARGO_BIN_EXE_incr");
+pub(crate) const REDIS_EXAMPLE: &str = env!("CARGO_BIN_EXE_redis-example");
 
 /// The longest wait; no run of a test takes this long, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

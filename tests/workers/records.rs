@@ -21,6 +21,8 @@ struct Parameters {
     name: String,
     /// Each cycle also records values that no histogram can hold.
     odd: bool,
+    /// A value that is not a number is recorded too, as the only one of its metric.
+    not_a_number: bool,
     /// The number of further values that each cycle records, each of the largest encoded size.
     wide: u64,
     /// The number of such values that `after` records, after it has stopped the primary; 0 for
@@ -74,6 +76,9 @@ impl dyno::Task for Records {
             dyno::histogram("odd").record(-1.0);
             dyno::histogram("odd").record(7.0);
         }
+        if parameters.not_a_number {
+            dyno::histogram("not_a_number").record(f64::NAN);
+        }
         Ok(())
     }
 
@@ -114,6 +119,7 @@ fn main() -> dyno::Outcome {
             warmup_ms: 0,
             name: String::new(),
             odd: false,
+            not_a_number: false,
             wide: 0,
             wide_after: 0,
         })

@@ -4,10 +4,12 @@
 //! `late`, `second` is declared only after `first` has run, so that its workers don't reach it.
 //! With `inside`, a benchmark runs inside an event loop; with `thread`, in another thread. With
 //! `twice`, another task is declared as `first` too; with `again`, `first` is declared again for a
-//! second run.
+//! second run. With `mains`, both read the command line; with
+//! `late-mains`, `second` is declared too late for that.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what ran is told to the test")]
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 fn first() -> dyno::Bench {
@@ -20,7 +22,7 @@ fn second() -> dyno::Bench {
 
 const SHORT: Duration = Duration::from_millis(50);
 
-fn main() {
+fn main() -> ExitCode {
     match std::env::var("SEVERAL").as_deref() {
         Ok("late") => {
             say(first().run());
@@ -34,6 +36,15 @@ fn main() {
         Ok("again") => {
             say(first().run());
             say(first().run());
+        }
+        Ok("mains") => {
+            let (first, second) = (first(), second());
+            let _verdict = first.main();
+            return second.main().exit_code().into();
+        }
+        Ok("late-mains") => {
+            let _verdict = first().main();
+            return second().main().exit_code().into();
         }
         Ok("inside") => {
             let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -50,6 +61,7 @@ fn main() {
             say(second.run());
         }
     }
+    ExitCode::SUCCESS
 }
 
 fn say(result: Result<dyno::Summary, dyno::RunError>) {

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::rc::Rc;
 
 use redis::AsyncCommands;
@@ -89,19 +89,29 @@ fn main() -> dyno::Outcome {
 struct Server {
     shell: Child,
     folder: PathBuf,
-    _log: BufReader<std::process::ChildStdout>,
+    log: BufReader<ChildStdout>,
 }
 
+/// The log is the server's alone, so that it ends where the server does.
 const SCRIPT: &str = r#"
     redis-server --port 0 --unixsocket "$1/socket" --dir "$1" --save '' --appendonly no &
-    cat >/dev/null
-    kill $!
+    exec >/dev/null
+    cat
+    kill $! 2>/dev/null
     wait
     rm -r "$1"
 "#;
 
+/// What to do where there is no server.
+const REMEDY: &str = "install it (Debian: apt-get install redis-server, macOS: brew install redis), \
+                      or name a server by -P url=redis://HOST/";
+
 impl Server {
     fn start() -> dyno::Result<Self> {
+        Command::new("redis-server")
+            .arg("--version")
+            .output()
+            .map_err(|error| format!("`redis-server` can't be run ({error}): {REMEDY}"))?;
         let folder = std::env::temp_dir().join(format!("dyno-redis-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let mut shell = Command::new("sh")
@@ -110,18 +120,23 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let mut log = BufReader::new(shell.stdout.take().ok_or("its output is not piped")?);
-        let mut line = String::new();
+        let log = BufReader::new(shell.stdout.take().ok_or("its output is not piped")?);
+        let mut server = Self { shell, folder, log };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> dyno::Result {
+        let (mut line, mut last) = (String::new(), String::new());
         // The line differs between versions, but these words are in all of them.
         while !line.to_lowercase().contains("ready to accept connections") {
+            last.clone_from(&line);
             line.clear();
-            if log.read_line(&mut line)? == 0 {
-                return Err("`redis-server` did not start: install it (apt-get install \
-                            redis-server), or name a server by -P url=redis://…"
-                    .into());
+            if self.log.read_line(&mut line)? == 0 {
+                return Err(format!("`redis-server` did not start: {}", last.trim()).into());
             }
         }
-        Ok(Self { shell, folder, _log: log })
+        Ok(())
     }
 
     fn url(&self) -> String {

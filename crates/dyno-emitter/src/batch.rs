@@ -212,6 +212,15 @@ impl Emitter {
         self.rings.iter().chain(joining.iter()).map(Joining::waiting).sum()
     }
 
+    /// How many of them are cycles. Zero once no cycle runs and [`collect`](Self::collect) has taken
+    /// the last one, whatever other threads go on to record.
+    #[must_use]
+    pub fn pending_cycles(&self) -> u64 {
+        let joining = lock(&self.shared.joining);
+        let rings = self.rings.iter().chain(joining.iter());
+        rings.filter(|ring| matches!(ring, Joining::Cycles(_))).map(Joining::waiting).sum()
+    }
+
     /// For how long threads have waited in the measured window because the rings of their values
     /// were full, in nanoseconds, all of them together.
     #[must_use]

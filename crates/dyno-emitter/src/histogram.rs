@@ -33,7 +33,11 @@ pub struct Histogram(&'static Entry);
 #[must_use]
 #[track_caller]
 pub fn histogram(name: &str) -> Histogram {
-    try_histogram(name).unwrap_or_else(|error| panic!("{error}"))
+    match try_histogram(name) {
+        Ok(histogram) => histogram,
+        // Not in a closure: there the place of the panic would be this file.
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// As [`histogram()`], for names that are not the programmer's own.
@@ -224,6 +228,40 @@ mod tests {
         assert_ne!(handle, histogram("histogram::another"));
         assert_eq!(format!("{handle:?}"), r#"Histogram("histogram::handle")"#);
         assert_eq!(try_histogram("cpu"), Err(NameError::Reserved { name: "cpu".into() }));
+    }
+
+    #[test]
+    fn a_refused_name_panics_at_the_line_that_has_the_name() {
+        let mut refused: Vec<(u32, fn())> = Vec::new();
+        refused.push((line!(), || _ = histogram("")));
+        refused.push((line!(), || crate::measure("", || ())));
+        refused.push((line!(), || drop(crate::measure_async("", async {}))));
+        let _turn = install::tests::alone();
+        let emitter = crate::Emitter::new(|| {});
+        let _installed = emitter.install().expect("alone");
+        for (line, name) in refused {
+            assert_eq!(place_of_panic(name), (file!().to_owned(), line));
+        }
+    }
+
+    /// Returns the file and the line of the panic of `run`.
+    fn place_of_panic(run: fn()) -> (String, u32) {
+        use std::panic::{catch_unwind, set_hook, take_hook};
+        use std::sync::mpsc::channel;
+        let (sender, place) = channel();
+        let this = std::thread::current().id();
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            // Tests of other threads may panic too.
+            if std::thread::current().id() == this {
+                let at = info.location().expect("it is known");
+                sender.send((at.file().to_owned(), at.line())).expect("it is waited for");
+            }
+        }));
+        let caught = catch_unwind(run);
+        set_hook(before);
+        assert!(caught.is_err());
+        place.recv().expect("it panicked")
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Times what it is given, in nanoseconds of [`dyno_bus::clock`].
 //!
-//! What panics, is dropped before its end, or outlives its run was not measured: it records
-//! nothing. Outside a run neither the clock nor the name is looked at.
+//! Work that panics, is dropped before its end, or outlives its run records nothing. Outside a run
+//! neither the clock nor the name is looked at.
 
 use std::num::NonZero;
 
@@ -31,13 +31,23 @@ pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
 /// If `work` panics, or is dropped before its end, nothing is recorded.
 ///
 /// # Panics
-/// During a run, if no metric can have this name: see [`NameError`](crate::NameError).
-pub async fn measure_async<T>(name: &str, work: impl Future<Output = T>) -> T {
-    let Some(run) = install::run() else { return work.await };
-    let open = Open::begin(named(name), run);
-    let value = work.await;
-    open.end();
-    value
+/// When it is called during a run, if no metric can have this name: see
+/// [`NameError`](crate::NameError).
+#[track_caller]
+pub fn measure_async<T>(name: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    // Not at the first poll, whose caller is a runtime: a panic names the user's line.
+    #[expect(clippy::manual_map, reason = "in a closure the panic would name this file")]
+    let metric = match install::run() {
+        Some(run) => Some((named(name), run)),
+        None => None,
+    };
+    async move {
+        let Some((histogram, run)) = metric else { return work.await };
+        let open = Open::begin(histogram, run);
+        let value = work.await;
+        open.end();
+        value
+    }
 }
 
 /// What has begun and is to be measured: a block, a future, a span.
@@ -64,5 +74,9 @@ impl Open {
 
 #[track_caller]
 fn named(name: &str) -> Histogram {
-    Histogram::again(name).unwrap_or_else(|error| panic!("{error}"))
+    match Histogram::again(name) {
+        Ok(histogram) => histogram,
+        // Not in a closure: there the place of the panic would be this file.
+        Err(error) => panic!("{error}"),
+    }
 }

@@ -28,12 +28,13 @@ const CACHE_SLOTS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nothing could be shown for it.
-    #[error("a metric's name is empty")]
+    /// It is empty.
+    #[error("a metric's name is empty: give it a name of 1 to {METRIC_NAME_MAX} bytes")]
     Empty,
     /// It would not fit a table.
     #[error(
-        "the metric name `{beginning}…` has {length} bytes, over the limit of {METRIC_NAME_MAX}"
+        "the metric name `{beginning}…` has {length} bytes, over the limit of {METRIC_NAME_MAX}: \
+         shorten it"
     )]
     TooLong {
         /// Its first characters.
@@ -243,10 +244,10 @@ mod tests {
     #[test]
     fn names_that_can_not_be_kept_are_refused_with_the_reason() {
         let message = |name: &str| find(name).expect_err("refused").to_string();
-        assert_eq!(message(""), "a metric's name is empty");
+        assert_eq!(message(""), "a metric's name is empty: give it a name of 1 to 128 bytes");
         assert_eq!(
             message(&"é".repeat(100)),
-            "the metric name `éééééééééééééééé…` has 200 bytes, over the limit of 128"
+            "the metric name `éééééééééééééééé…` has 200 bytes, over the limit of 128: shorten it"
         );
         assert!(message("a\nb").starts_with(r#"the metric name "a\nb" holds '\n'"#));
         assert!(message("a,b").contains("holds ','"));

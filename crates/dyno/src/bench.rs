@@ -4,13 +4,11 @@
 //! stands before it in `main` therefore runs in every worker too; what follows, in the primary
 //! alone.
 
-use std::any::TypeId;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+mod declared;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dyno_bus::frame::FRAME_MAX;
@@ -18,6 +16,7 @@ use dyno_observer::List;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::declared::Declaration;
 use crate::identity::Claim;
 use crate::outcome::Error;
 use crate::parameters::{Machine, Setting, Settings, TaskParameters};
@@ -45,11 +44,20 @@ const PARAMETERS_MAX: usize = FRAME_MAX - (64 << 10);
 /// In a worker process of this benchmark it runs the task and never returns. Several benchmarks in
 /// one program are all declared before the first of them runs, each under a name of its own. A task
 /// that is declared again, to run it at another rate, must hold the same values: workers run the first.
+///
+/// # Panics
+/// If a task calls it: benchmarks are declared in `main`.
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
+#[track_caller]
 pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Bench {
     let name = name.into();
     crate::answer::expect();
-    let declaration = declare(&name, &task);
+    assert!(
+        !worker::runs_here(),
+        "the benchmark `{name}` is declared by a task, inside a worker: declare it in `main`, before \
+         the first benchmark runs"
+    );
+    let declaration = declared::declare(&name, &task);
     let taken = match Claim::of_this_process() {
         Claim::None => None,
         Claim::Worker(identity) if identity.benchmark == name => {
@@ -72,31 +80,6 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
         on_tick: None,
         worker_exe: None,
         remote: Remote::default(),
-    }
-}
-
-/// The place of a benchmark among those of its program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Declaration {
-    /// Its workers find this task by its name.
-    Found,
-    /// Its workers find an earlier task of the same name.
-    Hidden,
-}
-
-/// Notes that this task is declared. A worker finds its task by name, and takes the first one; the
-/// same one again, as in a loop over rates, is no other. Whether it holds the same values is not known:
-/// it is of the same type.
-fn declare<T: 'static>(name: &str, _task: &T) -> Declaration {
-    static DECLARED: Mutex<BTreeMap<String, TypeId>> = Mutex::new(BTreeMap::new());
-    let mut declared = DECLARED.lock().unwrap_or_else(PoisonError::into_inner);
-    match declared.entry(name.to_owned()) {
-        Entry::Vacant(entry) => {
-            entry.insert(TypeId::of::<T>());
-            Declaration::Found
-        }
-        Entry::Occupied(first) if *first.get() == TypeId::of::<T>() => Declaration::Found,
-        Entry::Occupied(_) => Declaration::Hidden,
     }
 }
 
@@ -305,9 +288,12 @@ impl Bench {
     /// [`Summary`] that says so.
     pub fn run(mut self) -> Result<Summary, Error> {
         crate::answer::give();
+        self.begin()?;
         let plan = self.plan(&Settings::default())?;
+        // The hooks may change the current folder.
+        let environment = Environment::here();
         let mut run = self.drive(plan, Reach::Guest, &mut Silent)?;
-        let mut summary = Summary::of(&mut run, &[], Environment::here());
+        let mut summary = Summary::of(&mut run, &[], environment);
         self.run_after(Reach::Guest, &mut summary);
         Ok(summary)
     }
@@ -324,12 +310,21 @@ impl Bench {
         self
     }
 
-    /// The plan of this benchmark's settings with another layer over them, all checked.
-    pub(crate) fn plan(&self, over: &Settings) -> Result<Plan, Error> {
+    /// Notes that this benchmark runs, whatever becomes of that.
+    ///
+    /// # Errors
+    /// If this process is a worker of another one: it can't be reached any more.
+    pub(crate) fn begin(&self) -> Result<(), Error> {
         if let Some(benchmark) = &self.worker_of {
             let (benchmark, ran) = (benchmark.clone(), self.name.clone());
             return Err(Error::WorkerOfAnother { benchmark, ran });
         }
+        declared::runs(&self.name);
+        Ok(())
+    }
+
+    /// The plan of this benchmark's settings with another layer over them, all checked.
+    pub(crate) fn plan(&self, over: &Settings) -> Result<Plan, Error> {
         // Another program declares what it declares.
         if self.declaration == Declaration::Hidden && self.worker_exe.is_none() {
             return Err(Error::NameTaken { benchmark: self.name.clone() });
@@ -341,6 +336,11 @@ impl Bench {
             return Err(Error::Parameters(error.clone()));
         }
         self.check_program()?;
+        if let Declaration::Late { ran } = &self.declaration
+            && self.worker_exe.is_none()
+        {
+            return Err(Error::DeclaredLate { benchmark: self.name.clone(), ran: ran.clone() });
+        }
         let settings = self.settings.clone().layered_with(over.clone());
         let plan = settings.plan(&self.name, &Machine::here(), &self.parameters)?;
         match too_long(&plan) {
@@ -362,6 +362,8 @@ impl Bench {
             None => crate::harness::command_line(),
             Some(_) => Vec::new(),
         };
+        // For the same reason.
+        let worker_exe = self.program();
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
             let result = call(reach, || before(&mut parameters));
@@ -372,7 +374,6 @@ impl Bench {
                 return Ok(Run::never_begun(plan, fault));
             }
         }
-        let worker_exe = self.program();
         let remote = self.remote.clone();
         let launch = Launch { plan, worker_exe, worker_line, reach, remote };
         drive(launch, sink).map_err(|source| match crate::harness::emulator() {
@@ -390,10 +391,11 @@ impl Bench {
         }
     }
 
-    /// The workers' program: this one, unless another was named.
+    /// The workers' program: this one, unless another was named. Its path is absolute: a plain name
+    /// would be looked for in `PATH`.
     fn program(&self) -> PathBuf {
         match &self.worker_exe {
-            Some(path) => path.clone(),
+            Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
             // It names this program even when its file has been replaced since.
             None if cfg!(target_os = "linux") => PathBuf::from("/proc/self/exe"),
             None => std::env::current_exe().unwrap_or_default(),
@@ -408,7 +410,11 @@ impl Bench {
         let path = self.program();
         match std::fs::metadata(&path) {
             Ok(_) => Ok(()),
-            Err(source) => Err(StartError::WorkerExe { path, source }.into()),
+            Err(source) => {
+                // As it was named.
+                let path = self.worker_exe.clone().unwrap_or(path);
+                Err(StartError::WorkerExe { path, source }.into())
+            }
         }
     }
 }
@@ -433,16 +439,14 @@ fn bytes(count: usize) -> String {
 /// Calls a hook of the primary. A panic in it is the hook's error, so that the run is reported all
 /// the same; in someone else's process, it is theirs.
 fn call(reach: Reach, hook: impl FnOnce() -> task::Result) -> Result<(), String> {
-    let result = match reach {
-        Reach::Guest => hook(),
-        Reach::Process => match catch_unwind(AssertUnwindSafe(hook)) {
-            Ok(result) => result,
-            Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                return Err(format!("panicked: {}", text.unwrap_or_default()));
-            }
-        },
-    };
-    result.map_err(|error| task::describe(&error))
+    // An error's text is the user's code as well.
+    let described = || hook().map_err(|error| task::describe(&error));
+    match reach {
+        Reach::Guest => described(),
+        Reach::Process => catch_unwind(AssertUnwindSafe(described)).unwrap_or_else(|panic| {
+            let message = format!("panicked: {}", task::text_of(&*panic));
+            task::discard(panic);
+            Err(message)
+        }),
+    }
 }

@@ -1,6 +1,8 @@
 //! A benchmark as a program: its command line, its test mode, its exit code.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use crate::args::{Arguments, Output};
 use crate::bench::Bench;
@@ -9,7 +11,7 @@ use crate::parameters::{Setting, Settings};
 use crate::primary::verdict::Verdict;
 use crate::primary::{Reach, let_file_limit_be_an_error};
 use crate::prompt::{self, PromptError};
-use crate::report::{self, Files, Progress, ReportError, Silent};
+use crate::report::{self, Files, Format, Progress, ReportError, Silent};
 use crate::test_mode::TestMode;
 
 /// The exit code of what was refused before anything was started.
@@ -41,15 +43,25 @@ impl Bench {
 
 /// Runs a benchmark by the command line of this process.
 fn main(bench: Bench) -> Outcome {
+    if let Err(error) = bench.begin() {
+        return refuse(&error);
+    }
     match TestMode::of_this_process() {
-        Ok(None) => main_with(bench, std::env::args_os()),
+        Ok(None) => with_line(bench, std::env::args_os()),
         Ok(Some(mode)) => Outcome::new(test(bench, &mode)),
         Err(error) => refuse(&error),
     }
 }
 
 /// Runs a benchmark by this command line, the program's name first.
-fn main_with(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
+fn main_with(bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
+    match bench.begin() {
+        Ok(()) => with_line(bench, line),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn with_line(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
     let arguments = match Arguments::read(line, &bench.name, &bench.settings, &bench.parameters) {
         Ok(arguments) => arguments,
         Err(usage) => {
@@ -82,6 +94,16 @@ enum Refusal {
     Bench(#[from] Error),
     Report(#[from] ReportError),
     Prompt(#[from] PromptError),
+    /// An earlier run of this program wrote there.
+    #[error(
+        "{flag} {}: an earlier run of this program left its files there; leave {flag} out, and \
+         each run has a folder of its own",
+        path.display()
+    )]
+    Taken {
+        flag: &'static str,
+        path: PathBuf,
+    },
 }
 
 fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
@@ -91,6 +113,7 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
         over = over.layered_with(prompt::ask(&bench.name, &said, &bench.parameters)?);
     }
     let plan = bench.plan(&over)?;
+    claim(&arguments.output)?;
     let settings = report_settings(&arguments.output, &bench.plot);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
     let mut run = bench.drive(plan, Reach::Process, &mut reporter)?;
@@ -98,11 +121,30 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     Ok(summary.exit_code)
 }
 
+/// Takes the folder and the log that were named for this run alone: another run of this program
+/// would replace what it leaves there.
+fn claim(output: &Output) -> Result<(), Refusal> {
+    static TAKEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for (flag, path) in [("--out", &output.out), ("--log-file", &output.log_file)] {
+        let Some(path) = path else { continue };
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        // A pipe or a device may be shared.
+        if taken.contains(&absolute) && (absolute.is_dir() || absolute.is_file()) {
+            return Err(Refusal::Taken { flag, path: path.clone() });
+        }
+        taken.push(absolute);
+    }
+    Ok(())
+}
+
 fn report_settings(output: &Output, plots: &[String]) -> report::Settings {
     // What the command line asks for takes the place of what the code does.
     let plot = if output.plot.is_empty() { plots } else { &output.plot };
+    // Quiet leaves the result alone: the code's own plots go to stderr where that is for a program.
+    let is_drawn = !output.quiet || output.format == Format::Human || !output.plot.is_empty();
     // An empty name asks for no plot.
-    let plot = plot.iter().filter(|metric| !metric.is_empty()).cloned().collect();
+    let plot = plot.iter().filter(|metric| is_drawn && !metric.is_empty()).cloned().collect();
     report::Settings {
         format: Some(output.format),
         progress: if output.quiet { Progress::Quiet } else { Progress::Shown },

@@ -59,6 +59,19 @@ pub enum Error {
         /// The benchmark that ran first in this process.
         ran: String,
     },
+    /// Another benchmark of this program runs before this one is declared, so that its workers would
+    /// never come to it.
+    #[error(
+        "`{benchmark}` is declared after `{ran}` runs: its workers, which are this program started \
+         again, would not get past that; declare every benchmark of a program before the first one \
+         runs"
+    )]
+    DeclaredLate {
+        /// What is declared too late.
+        benchmark: String,
+        /// What ran before.
+        ran: String,
+    },
     /// Another task of this program has the same name, and the workers would run that task.
     #[error(
         "the name `{benchmark}` is taken: this program declares another task under it, which its \

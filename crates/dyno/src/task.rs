@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 
 pub use context::{Context, Cycle};
 pub use outcome::CycleReturn;
-pub(crate) use outcome::describe;
+pub(crate) use outcome::{describe, discard, text_of};
 pub(crate) use runnable::Runnable;
 use runnable::{AsyncClosure, AsyncCycleClosure, Stateful, SyncClosure, SyncCycleClosure};
 

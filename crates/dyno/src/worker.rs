@@ -26,6 +26,7 @@ mod look;
 mod pace;
 mod panics;
 mod probe;
+mod publisher;
 mod slots;
 mod spans;
 mod state;
@@ -37,6 +38,7 @@ pub(crate) mod simulated;
 
 use std::process::exit;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::identity::Identity;
 use crate::task::Runnable;
@@ -46,13 +48,21 @@ pub(crate) const REFUSED: i32 = 2;
 /// Exit code of a worker that failed.
 const FAILED: i32 = 1;
 
+/// A task runs in this process.
+static RUNS: AtomicBool = AtomicBool::new(false);
+
+/// Returns `true` in a worker whose task runs.
+pub(crate) fn runs_here() -> bool {
+    RUNS.load(Ordering::Relaxed)
+}
+
 /// Runs the task as this worker, to the end of the process.
 pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
+    RUNS.store(true, Ordering::Relaxed);
     let socket = match guard::arm(identity) {
         Ok(socket) => socket,
         Err(error) => fail(&format!("can't become a worker: {error}")),
     };
-    spans::install();
     let control = Arc::new(control::Control::default());
     let counters = Arc::new(counts::Counters::default());
     let (orders, loop_orders) = tokio::sync::mpsc::unbounded_channel();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
 
+use super::member::Stage;
+
 /// An event that can wake the primary's state machine.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Event {
@@ -139,8 +141,8 @@ pub(super) struct Fault {
 pub(super) enum Cause {
     /// Its process could not be started.
     Spawn(String),
-    /// It was not ready in time, and is killed.
-    StartDeadline,
+    /// It was not ready in time, had come so far, and is killed.
+    StartDeadline(Stage),
     /// Its hook failed.
     Hook(Hook, String),
     /// It ended before it had sent its `Bye`.

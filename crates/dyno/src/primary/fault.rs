@@ -2,7 +2,8 @@
 
 use dyno_bus::message::Hook;
 
-use super::event::{Cause, Exit, Fault};
+use super::event::{Cause, Exit, Fault, Phase};
+use super::member::Stage;
 use super::plan::Deadlines;
 
 /// The faults of a run; equal ones of several workers are one sentence.
@@ -85,7 +86,13 @@ fn describe(fault: &Fault, named: Named<'_>, deadlines: &Deadlines) -> String {
             return format!("{who} failed in `before`: {message}");
         }
         Cause::Hook(Hook::After, message) => return format!("{who} failed in `after`: {message}"),
-        Cause::StartDeadline => format!(
+        Cause::StartDeadline(Stage::Spawned) => format!(
+            "was not ready after {} (--start-deadline) and was killed before it reached \
+             `dyno::bench` (what is before it in `main` runs in every worker too: it must not \
+             wait, nor read standard input)",
+            seconds(deadlines.start)
+        ),
+        Cause::StartDeadline(_) => format!(
             "was not ready after {} (--start-deadline) and was killed",
             seconds(deadlines.start)
         ),
@@ -103,6 +110,10 @@ fn describe(fault: &Fault, named: Named<'_>, deadlines: &Deadlines) -> String {
             seconds(deadlines.kill_grace)
         ),
         Cause::ClosedEarly => "closed its socket, went on without it, and was killed".into(),
+        Cause::Died(exit @ Exit::Code(0)) if *phase == Phase::Starting => format!(
+            "{exit} before it was ready: does `main` end before it reaches `dyno::bench`, or does \
+             the task call `process::exit`?"
+        ),
         Cause::Died(exit @ Exit::Code(0)) => {
             format!("{exit} in the middle of the run: does the task call `process::exit`?")
         }
@@ -123,7 +134,6 @@ fn last_words(tail: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::primary::Phase;
 
     fn fault(worker: u32, cause: Cause) -> Fault {
         Fault { worker, phase: Phase::Measuring, cause }

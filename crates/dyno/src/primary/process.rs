@@ -136,6 +136,9 @@ impl Process {
 
     /// Keeps a line of its standard error, to be shown if it dies.
     pub(super) fn remember(&mut self, line: &str) {
+        if is_backtrace(line) {
+            return;
+        }
         if self.tail.len() == TAIL_LINES {
             self.tail.pop_front();
         }
@@ -295,11 +298,33 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
 }
 
+/// Returns `true` for a line that Rust prints after a panic's own lines, which it would push out.
+fn is_backtrace(line: &str) -> bool {
+    let text = line.trim_start();
+    let frame = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    let is_indented = text.len() < line.len();
+    text.is_empty()
+        || text == "stack backtrace:"
+        || is_indented && (frame || text.starts_with("at "))
+        || text.starts_with("note: ") && text.contains("`RUST_BACKTRACE=")
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn what_follows_a_panics_own_lines_is_a_backtrace() {
+        let printed = "\nthread 'main' (7) panicked at src/main.rs:2:5:\nno such table\nstack \
+                       backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/1/panicking.rs:689:5\n  \
+                       11: shop::main\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` \
+                       for a verbose backtrace.\n1: at the desk\nat home";
+        let kept: Vec<_> = printed.lines().filter(|line| !is_backtrace(line)).collect();
+        let own = "thread 'main' (7) panicked at src/main.rs:2:5:";
+        assert_eq!(kept, [own, "no such table", "1: at the desk", "at home"]);
+    }
 
     #[test]
     fn lines_are_whole_bounded_and_whatever_their_bytes() {

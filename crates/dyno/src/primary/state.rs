@@ -454,8 +454,10 @@ impl Primary {
                     }
                     continue;
                 }
-                (Phase::Starting | Phase::Draining, Stage::Spawned | Stage::Greeted) if passed => {
-                    Cause::StartDeadline
+                (Phase::Starting | Phase::Draining, stage @ (Stage::Spawned | Stage::Greeted))
+                    if passed =>
+                {
+                    Cause::StartDeadline(stage)
                 }
                 (Phase::Draining, Stage::Ready | Stage::Verifying) if passed => {
                     Cause::DrainDeadline

@@ -26,8 +26,10 @@ pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
     all
 }
 
-/// One number of a metric, in its unit, or what stands where there is none.
+/// One number of a metric, in its unit, or what stands where there is none. A metric whose values
+/// are all out of range has none: what they were clamped to says nothing.
 pub(super) fn value(metric: &Metric, number: Option<f64>) -> String {
+    let number = number.filter(|_| metric.out_of_range < metric.count);
     number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit(metric)))
 }
 

@@ -19,7 +19,7 @@ const NUMBERS: [Number; 6] = [
     ("max", |metric| Some(metric.max as f64)),
 ];
 
-/// The verdict, the rates, and a table of the metrics.
+/// The verdict with its reasons, the warnings, the rates, and a table of the metrics.
 pub(super) fn render(summary: &Summary) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -27,6 +27,9 @@ pub(super) fn render(summary: &Summary) -> String {
     line(out, "");
     for reason in &summary.reasons {
         line(out, &format!("- {}", escaped(reason)));
+    }
+    for warning in &summary.warnings {
+        line(out, &format!("- warning: {}", escaped(warning)));
     }
     line(out, "");
     let (asked, delivered) = (summary.rate.asked, summary.rate.delivered);
@@ -84,6 +87,7 @@ mod tests {
 
 - the backlog grew by 52 cycles, where 3 are allowed
 - 2 of 250 cycles failed; at most 0 may (--max-failed)
+- warning: this is a debug build: add --release
 
 | asked | delivered | cycles | backlog at most | at the end |
 |--:|--:|:--|--:|--:|

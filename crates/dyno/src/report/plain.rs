@@ -62,9 +62,9 @@ impl<W: Write> Plain<W> {
         self.write(&text);
     }
 
-    /// Writes what the user made of the run's end.
+    /// Writes what the user made of the run's end, in the place of a live view.
     pub(super) fn close(&mut self, own: Option<String>) {
-        if let Some(own) = own {
+        if let Some(own) = own.filter(|_| self.chatter == Chatter::All) {
             self.write(&format!("{}\n", own.trim_end()));
         }
     }
@@ -150,7 +150,9 @@ mod tests {
     #[test]
     fn quiet_leaves_faults() {
         let mut out = Vec::new();
-        Plain::new(&mut out, Chatter::Faults).show(&updates(), Some(&fixture::tick()));
+        let mut plain = Plain::new(&mut out, Chatter::Faults);
+        plain.show(&updates(), Some(&fixture::tick()));
+        plain.close(Some("all sold".into()));
         assert_eq!(String::from_utf8(out).unwrap(), "error: worker 1 died\n");
     }
 }

@@ -100,6 +100,12 @@ pub struct Reporter {
     /// When a tick was logged last, on the run's time.
     logged: Option<Duration>,
     warnings: Vec<String>,
+    /// Warnings that were shown while the run went on.
+    shown: Vec<String>,
+    /// Read at the start: a hook may change the current folder.
+    environment: Environment,
+    /// The current folder at the start.
+    here: PathBuf,
 }
 
 /// The files that are written while a run goes on.
@@ -124,7 +130,12 @@ pub fn start(
 ) -> Result<Reporter, ReportError> {
     let begun = (clock::now(), clock::wall());
     let mut warnings = Vec::new();
-    let folder = open_folder(&settings.files, plan, begun.1, &mut warnings)?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut folder = open_folder(&settings.files, plan, begun.1, &mut warnings)?;
+    if let Some(folder) = &mut folder {
+        // A hook may change the current folder.
+        folder.path = here.join(&folder.path);
+    }
     let Opened { histograms, log, lock } = match open_files(&settings, folder.as_ref()) {
         Ok(files) => files,
         Err(error) => {
@@ -157,6 +168,9 @@ pub fn start(
         _log_lock: lock,
         logged: None,
         warnings,
+        shown: Vec::new(),
+        environment: Environment::here(),
+        here,
     })
 }
 
@@ -275,6 +289,11 @@ impl Sink for Reporter {
     }
 
     fn update(&mut self, update: Update) {
+        if let Update::Warning(text) = &update
+            && self.settings.progress == Progress::Shown
+        {
+            self.shown.push(redact::text(text));
+        }
         if self.files.has_log() && self.is_to_be_logged(&update) {
             self.files.entry(Entry::of(&update));
         }
@@ -303,11 +322,12 @@ impl Reporter {
         run.warnings.append(&mut self.warnings);
         let command: Vec<_> =
             std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        let mut summary = Summary::of(run, &command, Environment::here());
+        let mut summary = Summary::of(run, &command, self.environment.clone());
         after(&mut summary);
         self.files.entry(Entry::verdict(&summary));
         summary.warnings.extend(self.files.finish());
-        summary.warnings.extend(plot::missing(&summary, &self.settings.plot));
+        let no_plot = plot::missing(&summary, &self.settings.plot);
+        summary.warnings.extend(no_plot.clone());
         if let Some(folder) = &self.folder
             && let Err(error) = folder.complete(folder::SUMMARY, &json::render(&summary))
         {
@@ -315,9 +335,8 @@ impl Reporter {
             summary.warnings.push(format!("this run is not kept: {path}: {error}"));
         }
         if let Some(format) = self.settings.format {
-            let here = std::env::current_dir().unwrap_or_default();
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
-            let kept = kept.map(|kept| kept.strip_prefix(here).unwrap_or(kept));
+            let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));
             self.screen.clear_for_stdout();
             // Quiet means that nothing but faults goes to stderr, where these plots would go.
             let is_quiet = self.settings.progress != Progress::Shown && format != Format::Human;
@@ -326,6 +345,10 @@ impl Reporter {
                 let fault = format!("the result could not be written to standard output: {error}");
                 print_error(&fault);
                 summary.fail(&fault);
+            }
+            let shown = (self.settings.progress == Progress::Shown).then_some(&*self.shown);
+            for warning in unsaid(&summary, format, shown, no_plot.as_ref()) {
+                print_note(&format!("warning: {warning}"));
             }
         }
         summary
@@ -341,6 +364,23 @@ impl Reporter {
         }
         due
     }
+}
+
+/// The warnings that belong on stderr, since the result on stdout is for a program: those that its
+/// format has no place for, except the ones that were `shown` (`None` where the run is quiet), and
+/// that a plot which was requested can't be drawn.
+fn unsaid<'a>(
+    summary: &'a Summary,
+    format: Format,
+    shown: Option<&[String]>,
+    no_plot: Option<&String>,
+) -> Vec<&'a String> {
+    let is_unsaid = |warning: &&String| match (format, shown) {
+        (Format::Human, _) => false,
+        (Format::Csv, Some(shown)) => !shown.contains(warning),
+        (Format::Csv | Format::Json | Format::Markdown, _) => Some(*warning) == no_plot,
+    };
+    summary.warnings.iter().filter(is_unsaid).collect()
 }
 
 /// The summary in a format, as it is written where there is no terminal.

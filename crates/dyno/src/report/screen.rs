@@ -5,7 +5,6 @@
 //! byte. What goes to that same terminal next waits for it all the same: it would be stopped too,
 //! and then be mixed with the view. Dropped without an end, as by a panic, the view is taken away.
 
-use std::any::Any;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +23,7 @@ use super::plain::Plain;
 use super::queue::{End, Queue, Taken};
 use super::say;
 use crate::primary::run::{Tick, Update};
+use crate::task;
 
 /// How long lines wait where no tick comes: before the first cycle, and while the run drains. Longer
 /// than from tick to tick of a live view, where it would wake the thread for nothing.
@@ -158,8 +158,9 @@ impl Drawing {
                 if let View::Live(live) = &mut self.view {
                     live.leave();
                 }
-                let cause = message(&*panic);
+                let cause = task::text_of(&*panic);
                 updates.push(Update::Fault(format!("`on_tick` panicked, and is off: {cause}")));
+                task::discard(panic);
                 None
             }
         }
@@ -182,11 +183,6 @@ impl Drawing {
             View::Plain(mut plain) => plain.close(own),
         }
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 #[cfg(test)]

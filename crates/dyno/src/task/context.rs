@@ -39,18 +39,38 @@ impl Context {
     /// # Panics
     /// If `P` is not the type that was given to [`parameters`](crate::Bench::parameters).
     #[must_use]
+    #[track_caller]
     pub fn parameters<P: DeserializeOwned + Send + Sync + 'static>(&self) -> &P {
-        let decoded = self.decoded.get_or_init(|| match serde_json::from_str::<P>(&self.json) {
+        let decoded = match self.decoded.get() {
+            Some(decoded) => decoded,
+            None => {
+                let decoded = self.decode::<P>();
+                self.decoded.get_or_init(|| decoded)
+            }
+        };
+        match decoded.downcast_ref() {
+            Some(parameters) => parameters,
+            // Not in a closure: there the place of the panic would be this file.
+            None => panic!(
+                "the parameters were read as another type before: `{}` is not the type that was \
+                 given to `.parameters(…)`, or the call before named a wrong one",
+                type_name::<P>()
+            ),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn decode<P: DeserializeOwned + Send + Sync + 'static>(&self) -> Box<dyn Any + Send + Sync> {
+        match serde_json::from_str::<P>(&self.json) {
             Ok(parameters) => Box::new(parameters),
             Err(error) => panic!(
-                "the parameters {} are no `{}`: {error}; give that type to `.parameters(…)`",
+                "the parameters {} are not a `{}` ({error}): read them as the type that is given \
+                 to `.parameters(…)`",
                 self.json,
                 type_name::<P>(),
             ),
-        });
-        decoded.downcast_ref().unwrap_or_else(|| {
-            panic!("the parameters were asked for as another type than `{}`", type_name::<P>())
-        })
+        }
     }
 }
 
@@ -107,6 +127,7 @@ impl Cycle {
     /// # Panics
     /// As [`Context::parameters`].
     #[must_use]
+    #[track_caller]
     pub fn parameters<P: DeserializeOwned + Send + Sync + 'static>(&self) -> &P {
         self.context.parameters()
     }
@@ -126,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "are no `bool`")]
+    #[should_panic(expected = "are not a `bool`")]
     fn parameters_of_another_type_are_named() {
         let _: &bool = Context::new(0, 1, "{}".into()).parameters();
     }

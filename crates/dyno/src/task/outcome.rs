@@ -1,7 +1,9 @@
 //! What a cycle may return, and when that makes it a failed one.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a cycle may return: most plain values, collections of anything, and `Result`s of them.
 ///
@@ -80,9 +82,43 @@ pub(crate) fn describe(error: &super::Error) -> String {
     text
 }
 
+/// Returns the text of a panic, as what it carries has it.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(with a value that is not text)")
+}
+
+/// Drops what a panic carried. It is a value of the user's, whose destructor may panic as well.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Its destructor may be of the same kind.
+        std::mem::forget(second);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_has_the_text_that_it_carries_and_its_destructor_harms_nobody() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                std::panic::resume_unwind(Box::new(Bomb));
+            }
+        }
+        let payloads: [(Box<dyn Any + Send>, &str); 3] = [
+            (Box::new("literal"), "literal"),
+            (Box::new("formatted".to_owned()), "formatted"),
+            (Box::new(Bomb), "(with a value that is not text)"),
+        ];
+        for (payload, text) in payloads {
+            assert_eq!(text_of(&*payload), text);
+            discard(payload);
+        }
+    }
 
     #[test]
     fn an_err_is_a_failed_cycle_however_deep() {

@@ -13,12 +13,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use dyno_bus::builtin;
-use dyno_bus::message::{
-    Batch, Bye, Command, Declare, Drained, Harness, Hello, Report, Start, VERSION,
-};
+use dyno_bus::message::{Bye, Command, Drained, Hello, Report, Start, VERSION};
 use dyno_bus::value::Unit;
-use dyno_bus::{Link, LinkError, Phase, Received, Time, clock};
-use dyno_emitter::{CycleRecorder, Emitter, Installed, PhaseSwitch, Recorder};
+use dyno_bus::{Link, LinkError, Phase, Received, clock};
+use dyno_emitter::{CycleRecorder, Emitter, PhaseSwitch, Recorder};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -27,6 +25,7 @@ use super::counts::Counters;
 use super::grid::GridMaker;
 use super::guard;
 use super::leases::Leases;
+use super::publisher::Publisher;
 use super::spans;
 use super::state::{Action, Event, Exit, Worker};
 use super::usage::Usage;
@@ -35,9 +34,9 @@ use crate::identity::Identity;
 /// Nothing is taken from the rings while this much waits for the primary to read: then they fill,
 /// and recording threads wait, which is counted. A batch more still fits the link's own limit.
 const QUEUED_MAX: usize = 4 << 20;
-/// A thread that wakes so much later than it asked for had no processor for all of that time: busy
-/// processors are shared by the few milliseconds.
-const STOOD_STILL_MIN: Duration = Duration::from_millis(100);
+/// Batches that are sent before the primary's commands are read again: where a task records without
+/// end, there is always one more.
+const BATCHES_PER_TURN: usize = 16;
 /// How often the thread looks up before it knows the run's flush period, and after the drain.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
@@ -167,17 +166,7 @@ pub(super) fn start(
         counters: Arc::clone(counters),
         state: Worker::new(),
         usage: Usage::new(&mut emitter),
-        publisher: Publisher {
-            emitter,
-            _installed: installed,
-            batch: Batch::default(),
-            declares: Vec::new(),
-            period: IDLE_PERIOD,
-            next: clock::now() + IDLE_PERIOD,
-            wanted: false,
-            wanted_before: false,
-            stood_still_ns: 0,
-        },
+        publisher: Publisher::new(emitter, installed, IDLE_PERIOD),
         leases: Leases::new(identity.worker),
         goal: Goal::None,
         grid: GridMaker::default(),
@@ -197,52 +186,6 @@ enum Goal {
     Bye(Exit),
     /// They are queued: exit once the primary has them.
     Exit(Exit),
-}
-
-/// The emitter's one point, and the batch that it fills.
-struct Publisher {
-    emitter: Emitter,
-    _installed: Installed,
-    batch: Batch,
-    declares: Vec<Declare>,
-    /// The longest that a value waits.
-    period: Duration,
-    next: Time,
-    /// There may be something to collect, for which the primary had no room yet.
-    wanted: bool,
-    /// The same when the last look ended.
-    wanted_before: bool,
-    /// How much later than asked for this thread woke, in all.
-    stood_still_ns: u64,
-}
-
-impl Publisher {
-    /// Fills the batch.
-    fn collect(&mut self, counters: &Counters, unleased: u64) {
-        let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
-        // A cycle is recorded before it is counted: these may be behind the batch by a few.
-        // Errors before counts: a worker that is killed next has reported no more than it counted.
-        self.batch.errors.clear();
-        counters.take_errors(&mut self.batch.errors);
-        (self.batch.as_of, self.batch.counts) = counters.read();
-        // Where the primary was behind, this thread did not wait for the time.
-        let late = self.batch.as_of - self.next;
-        if late > STOOD_STILL_MIN && !self.wanted_before && self.batch.counts.measured.started > 0 {
-            self.stood_still_ns += clock::nanos(late);
-        }
-        self.batch.harness = self.harness(unleased);
-        self.next = self.batch.as_of + self.period;
-        self.wanted = collected.more;
-    }
-
-    fn harness(&self, unleased: u64) -> Harness {
-        Harness {
-            unleased,
-            stall_ns: self.emitter.stalled_ns(),
-            stood_still_ns: self.stood_still_ns,
-            stall_between_ns: self.emitter.stalled_between_ns(),
-        }
-    }
 }
 
 struct Bus {
@@ -289,6 +232,8 @@ impl Bus {
         let mut interest = PollFlags::POLLIN;
         interest.set(PollFlags::POLLOUT, self.link.queued() > 0);
         let timeout = self.timeout();
+        // What is late from now on is so because the primary does not read.
+        self.publisher.wanted_before |= self.link.queued() >= QUEUED_MAX;
         let mut fds = [
             PollFd::new(self.link.stream().as_fd(), interest),
             PollFd::new(self.poked.as_fd(), PollFlags::POLLIN),
@@ -321,6 +266,11 @@ impl Bus {
             let event = match self.link.receive() {
                 Ok(Received::Message(command)) => Event::Command(command),
                 Ok(Received::NotYet) => return,
+                Err(error @ LinkError::Io { .. }) => {
+                    // Nobody reads it where the primary is gone as well.
+                    let _written = writeln!(std::io::stderr(), "dyno: {}", broken(&error));
+                    Event::PrimaryGone
+                }
                 Ok(Received::Closed) | Err(_) => Event::PrimaryGone,
             };
             let gone = event == Event::PrimaryGone;
@@ -335,7 +285,12 @@ impl Bus {
 
     fn told(&mut self, told: Told) {
         let event = match told {
-            Told::BeforeDone(result) => Event::BeforeDone(result),
+            Told::BeforeDone(result) => {
+                if let Some(notice) = spans::missing().filter(|_| result.is_ok()) {
+                    self.send(&notice);
+                }
+                Event::BeforeDone(result)
+            }
             Told::AfterDone(result) => Event::AfterDone(result),
             Told::CyclesOver(over) => {
                 self.over = over;
@@ -358,7 +313,7 @@ impl Bus {
                 self.publisher.period = Duration::from_nanos(start.flush_period_ns);
                 self.leases.begin(start.workers);
                 self.grid = GridMaker::new(start.window_ns);
-                for notice in spans::watch(&start.spans) {
+                if let Some(notice) = spans::watch(&start.spans) {
                     self.send(&notice);
                 }
                 self.order(Order::Before(start));
@@ -379,8 +334,15 @@ impl Bus {
             }
             Action::Cut => self.control.cut_now(),
             Action::RunAfter => self.order(Order::After),
-            Action::SendDrained => self.goal = Goal::Drained,
-            Action::SendBye(exit) => self.goal = Goal::Bye(exit),
+            Action::SendDrained => {
+                self.publisher.cycles_over();
+                self.goal = Goal::Drained;
+            }
+            Action::SendBye(exit) => {
+                // What threads of the user's go on to record is rejected, or there is no end to it.
+                self.publisher.emitter.close();
+                self.goal = Goal::Bye(exit);
+            }
             Action::KillGroup => {
                 // What it does not take now, nobody waits for.
                 let _last = self.link.flush();
@@ -402,12 +364,13 @@ impl Bus {
 
     fn flush(&mut self) {
         match self.link.flush() {
-            Ok(_) => {}
+            // The last of the last words may have waited for room in the socket.
+            Ok(_) => self.exit_if_done(),
             Err(LinkError::PeerGone) => {
                 self.take(Event::PrimaryGone);
                 self.exit_if_done();
             }
-            Err(error) => super::fail(&format!("the bus is broken: {error}")),
+            Err(error) => super::fail(&broken(&error)),
         }
     }
 
@@ -417,7 +380,10 @@ impl Bus {
         let now = clock::now();
         self.usage.sample(now);
         self.publisher.wanted |= asked || now >= self.publisher.next;
-        while self.publisher.wanted && self.link.queued() < QUEUED_MAX {
+        for _ in 0..BATCHES_PER_TURN {
+            if !self.publisher.wanted || self.link.queued() >= QUEUED_MAX {
+                break;
+            }
             self.publisher.collect(&self.counters, self.leases.unleased);
             for declare in std::mem::take(&mut self.publisher.declares) {
                 self.send(&Report::Declare(declare));
@@ -438,8 +404,10 @@ impl Bus {
         match self.goal {
             Goal::None => {}
             Goal::Exit(_) => self.exit_if_done(),
-            // First all that was recorded.
-            Goal::Drained | Goal::Bye(_) if self.publisher.wanted => {}
+            // First all cycles that were recorded. Values may be recorded for ever, by threads of the
+            // user's: those that are left are sent before the last words.
+            Goal::Drained if !self.publisher.has_all_cycles() => {}
+            Goal::Bye(_) if self.publisher.wanted => {}
             Goal::Drained => {
                 for notice in spans::notices() {
                     self.send(&notice);
@@ -457,15 +425,10 @@ impl Bus {
                     emitted: self.publisher.emitter.emitted(),
                     harness,
                 }));
-                self.publisher.period = IDLE_PERIOD;
+                self.publisher.settle(IDLE_PERIOD);
                 self.goal = Goal::None;
             }
             Goal::Bye(exit) => {
-                self.publisher.emitter.close();
-                self.publish(true);
-                if self.publisher.wanted {
-                    return;
-                }
                 let emitted = self.publisher.emitter.emitted();
                 self.send(&Report::Bye(Bye { emitted }));
                 self.goal = Goal::Exit(exit);
@@ -485,4 +448,18 @@ impl Bus {
             });
         }
     }
+}
+
+/// Why the socket can't be used although the primary did not close it.
+fn broken(error: &LinkError) -> String {
+    let is_closed = |source: &std::io::Error| {
+        matches!(source.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK))
+    };
+    let hint = match error {
+        LinkError::Io { source, .. } if is_closed(source) => {
+            "; does the task close descriptors that it did not open?"
+        }
+        _ => "",
+    };
+    format!("the bus is broken: {error}{hint}")
 }

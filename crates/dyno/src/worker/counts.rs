@@ -178,7 +178,7 @@ impl Counters {
 }
 
 /// Cuts a message to [`MESSAGE_MAX`] bytes, at a character's end.
-fn truncate(message: &mut String) {
+pub(super) fn truncate(message: &mut String) {
     if message.len() > MESSAGE_MAX {
         let mut end = MESSAGE_MAX;
         while !message.is_char_boundary(end) {

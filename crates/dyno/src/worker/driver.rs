@@ -20,13 +20,14 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::bus::{LoopEnd, Order, Over, Told};
 use super::control::{Control, Ending};
-use super::counts::Counters;
+use super::counts::{Counters, truncate};
 use super::grid::GridMaker;
 use super::look::Look;
 use super::pace::{Next, Pace};
 use super::panics;
 use super::probe::Probe;
 use super::slots::{Begun, Slots};
+use super::spans;
 use super::timer::Timer;
 use crate::task::{Context, Cycle, Runnable, describe};
 
@@ -47,11 +48,12 @@ pub(super) async fn run<T: Runnable>(
     // A worker has one context, and lives as long.
     let context: &'static Context =
         Box::leak(Box::new(Context::new(worker, start.workers, start.parameters.clone())));
-    let before = flatten(panics::catch_async(task.before(context)).await);
-    let state = match before {
+    let state = match hook(task.before(context)).await {
         Ok(state) => state,
         Err(message) => return end.tell(Told::BeforeDone(Err(message))),
     };
+    // Not sooner: a process has one subscriber, and `before` may bring the user's own.
+    spans::install();
     end.tell(Told::BeforeDone(Ok(())));
 
     let begin = |cycle: Cycle| T::cycle(&state, cycle);
@@ -63,12 +65,18 @@ pub(super) async fn run<T: Runnable>(
     }
 
     let Some(Order::After) = orders.recv().await else { return };
-    let after = flatten(panics::catch_async(T::after(state)).await);
-    end.tell(Told::AfterDone(after));
+    end.tell(Told::AfterDone(hook(T::after(state)).await));
 }
 
-fn flatten<T>(caught: Result<crate::task::Result<T>, String>) -> Result<T, String> {
-    caught?.map_err(|error| describe(&error))
+/// Runs a hook. Its error or its panic is a message of bounded length.
+async fn hook<T>(hook: impl Future<Output = crate::task::Result<T>>) -> Result<T, String> {
+    // An error's text and its destructor are the user's code as well.
+    let described = async { hook.await.map_err(|error| describe(&error)) };
+    let result = panics::catch_async(described).await.and_then(|result| result);
+    result.map_err(|mut message| {
+        truncate(&mut message);
+        message
+    })
 }
 
 /// Runs cycles until the cut and the drain.

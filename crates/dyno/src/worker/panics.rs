@@ -1,59 +1,139 @@
 //! Panics of the user's code in a cycle or a hook: a message, not the end of the worker.
 //!
 //! The hook keeps quiet about those, since each is reported as a failed cycle, and a thousand a
-//! second would bury everything else. Panics anywhere else are printed as always.
+//! second would bury everything else. Panics anywhere else are printed as always, and so are those
+//! that nothing reports: where a panic ends the process (`panic = "abort"`, a panic while another
+//! one unwinds), and where the task itself catches it.
+//!
+//! The text of a message is the one that the panic carries. The hook adds the place only: the user
+//! may have put another one in its stead.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::io::{Write, stderr};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::pin::pin;
 use std::sync::Once;
 
-thread_local! {
-    /// This thread runs the user's code inside [`catch`].
-    static CAUGHT: Cell<bool> = const { Cell::new(false) };
-    /// What the last caught panic said.
-    static MESSAGE: RefCell<String> = const { RefCell::new(String::new()) };
+use crate::task::{discard, text_of};
+
+/// What tokio says to a client that brings an event loop of its own, called on the worker's.
+const NESTED_LOOPS: [&str; 2] = [
+    "Cannot start a runtime from within a runtime",
+    "Cannot drop a runtime in a context where blocking is not allowed",
+];
+/// The way out for such a client.
+const BLOCKING: &str = "dyno runs cycles on an event loop of its own: use a client that blocks by \
+                        `tokio::task::spawn_blocking` in an async cycle, or in a thread of its own";
+
+/// What this thread does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    /// Anything but the user's code inside [`catch`].
+    Other,
+    /// The user's code inside [`catch`].
+    UserCode,
+    /// The same, and a panic began there: it unwinds, or the user's code caught it.
+    Panicking,
 }
 
-/// Makes panics inside [`catch`] quiet and keeps what they say.
+thread_local! {
+    static DOING: Cell<Doing> = const { Cell::new(Doing::Other) };
+    /// The last panic inside [`catch`].
+    static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+}
+
+/// A panic as the hook sees it.
+struct Panic {
+    text: String,
+    /// Text and place.
+    described: String,
+    is_printed: bool,
+}
+
+/// Makes panics inside [`catch`] quiet and keeps their places.
 pub(super) fn install() {
     static INSTALLED: Once = Once::new();
+    // A panic that aborts is never caught: what is kept would be lost.
+    if cfg!(panic = "abort") {
+        return;
+    }
     INSTALLED.call_once(|| {
         let before = take_hook();
-        set_hook(Box::new(move |info| {
-            if CAUGHT.get() {
-                MESSAGE.set(describe(info));
-            } else {
-                before(info);
+        set_hook(Box::new(move |info| match DOING.get() {
+            Doing::Other => before(info),
+            Doing::UserCode => {
+                DOING.set(Doing::Panicking);
+                keep(info);
+            }
+            // Likely a second panic while the first one unwinds, which ends the process.
+            Doing::Panicking => {
+                print_last();
+                keep(info);
+                print_last();
             }
         }));
     });
 }
 
-fn describe(info: &PanicHookInfo<'_>) -> String {
-    let payload = info.payload();
-    let what = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (None, Some(text)) => text.as_str(),
-        (None, None) => "(a value that is not text)",
+fn keep(info: &PanicHookInfo<'_>) {
+    let text = text_of(info.payload()).to_owned();
+    let described = match info.location() {
+        Some(place) => format!("panicked at {}:{}: {text}", place.file(), place.line()),
+        None => format!("panicked: {text}"),
     };
-    match info.location() {
-        Some(place) => format!("panicked at {}:{}: {what}", place.file(), place.line()),
-        None => format!("panicked: {what}"),
-    }
+    LAST.set(Some(Panic { text, described, is_printed: false }));
+}
+
+/// Prints the last panic, unless it has been.
+fn print_last() {
+    LAST.with_borrow_mut(|last| {
+        if let Some(last) = last.as_mut().filter(|last| !last.is_printed) {
+            last.is_printed = true;
+            // Nobody reads it where standard error is closed.
+            let _written = writeln!(stderr(), "{}", last.described);
+        }
+    });
 }
 
 /// Runs the user's code; a panic in it is the error.
 #[inline]
 pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    let outer = CAUGHT.replace(true);
+    let outer = DOING.replace(Doing::UserCode);
     // What a panic leaves half done is the user's own state: their next cycle meets it as it
     // would in a service whose handlers are caught.
     let result = catch_unwind(AssertUnwindSafe(run));
-    // `set` would be a call of its own, ready to initialize what is const.
-    CAUGHT.with(|caught| caught.set(outer));
-    result.map_err(|_payload| MESSAGE.take())
+    // Not by `set`, which is a call of its own, ready to initialize what is const.
+    let doing = DOING.replace(outer);
+    match result {
+        Ok(value) => {
+            if doing == Doing::Panicking {
+                caught_by_the_task();
+            }
+            Ok(value)
+        }
+        Err(payload) => Err(message(payload)),
+    }
+}
+
+/// A panic began and came no further than the task: no failed cycle tells of it.
+#[cold]
+fn caught_by_the_task() {
+    print_last();
+    LAST.set(None);
+}
+
+/// The message of a panic that was caught.
+#[cold]
+fn message(payload: Box<dyn Any + Send>) -> String {
+    let text = text_of(&*payload).to_owned();
+    discard(payload);
+    let hint = NESTED_LOOPS.iter().any(|begin| text.starts_with(begin));
+    // Another panic's, where this one began without the hook.
+    let last = LAST.take().filter(|last| last.text == text);
+    let message = last.map_or_else(|| format!("panicked: {text}"), |last| last.described);
+    if hint { format!("{message} ({BLOCKING})") } else { message }
 }
 
 /// Runs a future of the user's; a panic in it is the error.
@@ -64,4 +144,56 @@ pub(super) async fn catch_async<T>(future: impl Future<Output = T>) -> Result<T,
         Err(message) => std::task::Poll::Ready(Err(message)),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{panic_any, resume_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_message_with_its_text_and_place() {
+        install();
+        let message = catch(|| panic!("burst {}", 7)).expect_err("it panicked");
+        assert_eq!(message, format!("panicked at {}:{}: burst 7", file!(), line!() - 1));
+    }
+
+    #[test]
+    fn a_panic_without_the_hook_has_its_own_text_and_no_others() {
+        install();
+        let caught = catch(|| drop(catch_unwind(|| panic!("kept to itself"))));
+        assert_eq!(caught, Ok(()));
+        let message = catch(|| resume_unwind(Box::new("resumed"))).expect_err("it panicked");
+        assert_eq!(message, "panicked: resumed");
+        let both = || {
+            let _caught = catch_unwind(|| panic!("first"));
+            resume_unwind(Box::new("second"));
+        };
+        assert_eq!(catch(both), Err("panicked: second".into()));
+    }
+
+    #[test]
+    fn a_payload_whose_destructor_panics_is_that_cycles_failure_and_no_more() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                resume_unwind(Box::new("in the destructor"));
+            }
+        }
+        install();
+        let message = catch(|| panic_any(Bomb)).expect_err("it panicked");
+        assert!(message.ends_with("(with a value that is not text)"), "{message}");
+        assert_eq!(catch(|| 5), Ok(5));
+    }
+
+    #[test]
+    fn a_client_with_a_loop_of_its_own_is_told_the_way_out() {
+        install();
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let outer = runtime();
+        let message = outer.block_on(async { catch(|| runtime().block_on(async {})) });
+        let message = message.expect_err("it panicked");
+        assert!(message.ends_with(&format!("({BLOCKING})")), "{message}");
+    }
 }

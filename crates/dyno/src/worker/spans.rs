@@ -8,8 +8,11 @@ pub(super) fn install() {
     use tracing_subscriber::prelude::*;
 
     if !tracing::dispatcher::has_been_set() {
-        // Another thread of the user's may be faster: then theirs it is.
-        let _theirs = tracing_subscriber::registry().with(dyno_emitter::layer()).try_init();
+        let spans = tracing_subscriber::registry().with(dyno_emitter::layer());
+        // Not `try_init`, which takes the place of a logger of `log` too, where the user's own
+        // features of `tracing-subscriber` say so. If another thread of the user's is faster, its
+        // subscriber stays.
+        let _theirs = tracing::subscriber::set_global_default(spans);
     }
 }
 
@@ -17,25 +20,33 @@ pub(super) fn install() {
 #[cfg(not(feature = "tracing"))]
 pub(super) fn install() {}
 
-/// Watches the spans that the filter names, beside the benchmark's own.
+/// Watches the spans that the filter names, besides the benchmark's own.
 #[cfg(feature = "tracing")]
-pub(super) fn watch(filter: &str) -> Vec<Report> {
-    use dyno_emitter::layer;
-
-    let mut notices = Vec::new();
-    if !filter.is_empty()
-        && let Err(error) = layer::watch_spans(filter)
-    {
-        notices.push(Report::Notice(format!("--spans {filter}: {error}")));
+pub(super) fn watch(filter: &str) -> Option<Report> {
+    if filter.is_empty() {
+        return None;
     }
-    if layer::is_missing() {
-        notices.push(Report::Notice(
+    let error = dyno_emitter::layer::watch_spans(filter).err()?;
+    Some(Report::Notice(format!("--spans {filter}: {error}")))
+}
+
+/// Returns a warning if the user's own subscriber keeps spans from becoming metrics. Only after
+/// `before` is it known which subscriber is in use.
+#[cfg(feature = "tracing")]
+pub(super) fn missing() -> Option<Report> {
+    dyno_emitter::layer::is_missing().then(|| {
+        Report::Notice(
             "a tracing subscriber is in use without `dyno::layer()`: no span becomes a metric; \
              add `.with(dyno::layer())` to it"
                 .into(),
-        ));
-    }
-    notices
+        )
+    })
+}
+
+/// Without the feature `tracing` there are no spans.
+#[cfg(not(feature = "tracing"))]
+pub(super) fn missing() -> Option<Report> {
+    None
 }
 
 /// What went wrong with spans since.
@@ -52,6 +63,6 @@ pub(super) fn notices() -> Vec<Report> {
 
 /// Without the feature `tracing` there are no spans, and the primary has refused the filter.
 #[cfg(not(feature = "tracing"))]
-pub(super) fn watch(_filter: &str) -> Vec<Report> {
-    Vec::new()
+pub(super) fn watch(_filter: &str) -> Option<Report> {
+    None
 }

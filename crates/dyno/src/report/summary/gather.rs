@@ -6,7 +6,7 @@ use std::time::Duration;
 use dyno_bus::Phase;
 use dyno_bus::builtin::{LOOP_LAG, RESPONSE};
 use dyno_bus::clock::nanos;
-use dyno_bus::value::Unit;
+use dyno_bus::value::{Unit, VALUE_MAX};
 use dyno_observer::{MetricStats, Observer, ProcessId};
 use nix::sys::signal::Signal;
 
@@ -14,7 +14,7 @@ use super::{
     Backlog, CycleErrors, ERRORS_LISTED, Fates, Harness, Metric, Metrics, Parameters, Point,
     PointMetric, Primary, Rate, SCHEMA, Summary, Worker, WorkerExit,
 };
-use crate::primary::plan::{Plan, arrivals_name, pacing_name};
+use crate::primary::plan::{Plan, arrivals_name, pacing_name, thousands};
 use crate::primary::{Exit, Run};
 use crate::report::environment::Environment;
 use crate::report::redact;
@@ -76,7 +76,7 @@ fn per_second(count: u64, window: Duration) -> f64 {
 }
 
 /// Those of the run, and what its statistics lack: percentiles of those cycles that did end are
-/// too good where others never did.
+/// too good where others never did, and values out of range are not the ones that were recorded.
 fn warnings(run: &Run, merged: &[MetricStats]) -> Vec<String> {
     let all = run.warnings.iter().map(|warning| redact::text(warning));
     let censored = merged.iter().filter(|metric| metric.censored.count > 0).map(|metric| {
@@ -89,7 +89,18 @@ fn warnings(run: &Run, merged: &[MetricStats]) -> Vec<String> {
             metric.censored.count, metric.label.name
         )
     });
-    all.chain(censored).collect()
+    let clamped = merged.iter().filter(|metric| metric.stats.out_of_range > 0).map(|metric| {
+        let (clamped, count) = (metric.stats.out_of_range, metric.stats.count);
+        format!(
+            "{} of the {} values of `{}` are not in its range: what is below 0 counts as 0, what is \
+             above {max} or not a number as {max}",
+            thousands(clamped),
+            thousands(count),
+            metric.label.name,
+            max = thousands(VALUE_MAX),
+        )
+    });
+    all.chain(censored).chain(clamped).collect()
 }
 
 fn parameters(plan: &Plan) -> Parameters {

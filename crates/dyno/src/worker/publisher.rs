@@ -1,0 +1,99 @@
+//! What the bus thread publishes: the emitter's one point, the batch that it fills, and when the
+//! next one is due. It sends nothing itself.
+
+use std::time::Duration;
+
+use dyno_bus::message::{Batch, Declare, Harness};
+use dyno_bus::{Time, clock};
+use dyno_emitter::{Emitter, Installed};
+
+use super::counts::Counters;
+
+/// A thread that wakes so much later than it asked for had no processor for all of that time: busy
+/// processors are shared by the few milliseconds.
+const STOOD_STILL_MIN: Duration = Duration::from_millis(100);
+
+/// The emitter's one point, and the batch that it fills.
+pub(super) struct Publisher {
+    pub(super) emitter: Emitter,
+    _installed: Installed,
+    pub(super) batch: Batch,
+    pub(super) declares: Vec<Declare>,
+    /// The longest that a value waits.
+    pub(super) period: Duration,
+    pub(super) next: Time,
+    /// There may be something to collect, for which the primary had no room yet.
+    pub(super) wanted: bool,
+    /// The same when the last look ended.
+    pub(super) wanted_before: bool,
+    /// How much later than requested this thread woke, in total.
+    stood_still_ns: u64,
+    /// The account is given: the results no longer depend on when this thread wakes.
+    is_settled: bool,
+    /// Something was collected since the cycles were over.
+    has_collected: bool,
+}
+
+impl Publisher {
+    /// A publisher that has nothing to publish yet, and knows no other period than this one.
+    pub(super) fn new(emitter: Emitter, installed: Installed, period: Duration) -> Self {
+        Self {
+            emitter,
+            _installed: installed,
+            batch: Batch::default(),
+            declares: Vec::new(),
+            period,
+            next: clock::now() + period,
+            wanted: false,
+            wanted_before: false,
+            stood_still_ns: 0,
+            is_settled: false,
+            has_collected: false,
+        }
+    }
+
+    /// Fills the batch.
+    pub(super) fn collect(&mut self, counters: &Counters, unleased: u64) {
+        let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
+        // A cycle is recorded before it is counted: these may be behind the batch by a few.
+        // Errors before counts: a worker that is killed next has reported no more than it counted.
+        self.batch.errors.clear();
+        counters.take_errors(&mut self.batch.errors);
+        (self.batch.as_of, self.batch.counts) = counters.read();
+        // Where the primary was behind, this thread did not wait for the time.
+        let late = self.batch.as_of - self.next;
+        let is_due = !self.wanted_before && !self.is_settled;
+        if late > STOOD_STILL_MIN && is_due && self.batch.counts.measured.started > 0 {
+            self.stood_still_ns += clock::nanos(late);
+        }
+        self.batch.harness = self.harness(unleased);
+        self.next = self.batch.as_of + self.period;
+        self.wanted = collected.more;
+        self.has_collected = true;
+    }
+
+    /// No cycle runs and none will.
+    pub(super) fn cycles_over(&mut self) {
+        self.has_collected = false;
+    }
+
+    /// The account is given: from now on there is time.
+    pub(super) fn settle(&mut self, period: Duration) {
+        self.period = period;
+        self.is_settled = true;
+    }
+
+    /// Returns `true` once every cycle was collected, with its error. None is recorded any more.
+    pub(super) fn has_all_cycles(&self) -> bool {
+        self.has_collected && self.emitter.pending_cycles() == 0
+    }
+
+    pub(super) fn harness(&self, unleased: u64) -> Harness {
+        Harness {
+            unleased,
+            stall_ns: self.emitter.stalled_ns(),
+            stood_still_ns: self.stood_still_ns,
+            stall_between_ns: self.emitter.stalled_between_ns(),
+        }
+    }
+}

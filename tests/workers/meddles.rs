@@ -1,0 +1,187 @@
+//! Does what user code may do to the process that it runs in, as it is told: `-P how=WHAT`, or for
+//! what is before `dyno::bench` in `main`, the variable `MEDDLES`.
+//!
+//! Panics in odd ways, takes over the panic hook or the subscriber, changes the current folder,
+//! closes descriptors. The sentences at [`How`] and in [`main`] say what it does.
+
+#![expect(clippy::print_stdout, reason = "what a worker prints is part of what is tested")]
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::Read;
+use std::panic::{catch_unwind, panic_any, resume_unwind, set_hook, take_hook};
+
+use serde::{Deserialize, Serialize};
+use tracing::info_span;
+use tracing_subscriber::prelude::*;
+
+/// What it does.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum How {
+    /// Nothing.
+    Nothing,
+    /// `before` sets a panic hook of its own, and cycles panic.
+    OwnHook,
+    /// `before` takes the panic hook away, and cycles panic.
+    NoHook,
+    /// Cycles resume a panic of another thread.
+    Resume,
+    /// Cycles panic with a value whose destructor panics.
+    Bomb,
+    /// Cycles catch a panic of their own.
+    Catch,
+    /// A cycle panics while it panics already.
+    Twice,
+    /// A cycle panics in a function that can't unwind.
+    Foreign,
+    /// `before` returns an error whose text panics.
+    Unprintable,
+    /// `before` returns an error of two megabytes.
+    Long,
+    /// The task's state panics when it is dropped.
+    DropState,
+    /// Cycles read the parameters as a type that they are not.
+    Misread,
+    /// Cycles declare a benchmark.
+    Nested,
+    /// `before` sets a subscriber with dyno's layer; cycles have a span.
+    Subscriber,
+    /// `before` sets a subscriber without it; cycles have a span.
+    BareSubscriber,
+    /// Cycles have a span.
+    Span,
+    /// Cycles are measured under an empty name.
+    Unnamed,
+    /// A cycle closes all descriptors but the first three.
+    CloseDescriptors,
+    /// Threads record values for as long as the process lives.
+    RecordForEver,
+    /// The primary's `before` changes the current folder.
+    ChangeFolder,
+    /// The primary's `before` returns an error whose text panics.
+    PrimaryUnprintable,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Parameters {
+    how: How,
+}
+
+struct Meddles {
+    how: How,
+    is_bomb: Cell<bool>,
+}
+
+impl Drop for Meddles {
+    fn drop(&mut self) {
+        assert!(!self.is_bomb.get(), "the state is dropped");
+    }
+}
+
+impl dyno::Task for Meddles {
+    async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let how = context.parameters::<Parameters>().how;
+        match how {
+            How::OwnHook => set_hook(Box::new(|_| println!("the hook of its own"))),
+            How::NoHook => drop(take_hook()),
+            How::Unprintable => return Err(Unprintable.into()),
+            How::Long => return Err("long ".repeat(400_000).into()),
+            How::Subscriber => tracing_subscriber::registry().with(dyno::layer()).init(),
+            How::BareSubscriber => tracing_subscriber::registry().init(),
+            How::RecordForEver => record_for_ever(),
+            _ => {}
+        }
+        Ok(Self { how, is_bomb: Cell::new(how == How::DropState) })
+    }
+
+    async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
+        match self.how {
+            How::OwnHook | How::NoHook => panic!("told to panic"),
+            How::Resume => resume_unwind(Box::new("resumed".to_owned())),
+            How::Bomb => panic_any(Bomb),
+            How::Catch => drop(catch_unwind(|| panic!("kept to itself"))),
+            How::Twice => {
+                let _bomb = Bomb;
+                panic!("first of two")
+            }
+            How::Foreign => foreign(),
+            How::Misread => drop(cycle.parameters::<Vec<bool>>().clone()),
+            How::Nested => drop(dyno::bench("nested", || ())),
+            How::Subscriber | How::BareSubscriber | How::Span => {
+                info_span!("inside").in_scope(|| {});
+            }
+            How::Unnamed => dyno::measure_async("", async {}).await,
+            How::CloseDescriptors => close_descriptors(),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+/// An error whose text panics.
+#[derive(Debug)]
+struct Unprintable;
+
+impl fmt::Display for Unprintable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("no text");
+    }
+}
+
+impl std::error::Error for Unprintable {}
+
+extern "C" fn foreign() {
+    panic!("told to panic");
+}
+
+fn record_for_ever() {
+    for _ in 0..8 {
+        std::thread::spawn(|| {
+            let ever = dyno::histogram("ever");
+            loop {
+                ever.record(1_u64);
+            }
+        });
+    }
+}
+
+fn close_descriptors() {
+    for descriptor in 3..1024 {
+        // That others lose theirs is what is tested.
+        let _closed = nix::unistd::close(descriptor);
+    }
+}
+
+/// By `MEDDLES`, before `dyno::bench`: `stdin` reads standard input to its end; in workers, `panic`
+/// panics and `leave` ends the process.
+fn main() -> dyno::Outcome {
+    let is_worker = std::env::var_os("DYNO_WORKER").is_some();
+    match std::env::var("MEDDLES").as_deref() {
+        Ok("stdin") => drop(std::io::stdin().read_to_end(&mut Vec::new())),
+        Ok("panic") => assert!(!is_worker, "not in a worker"),
+        Ok("leave") if is_worker => std::process::exit(0),
+        _ => {}
+    }
+    dyno::bench("meddles", dyno::task::<Meddles>())
+        .parameters(Parameters { how: How::Nothing })
+        .rate(200.0)
+        .before(|parameters| {
+            let how = serde_json::from_value::<How>(parameters.values()["how"].clone())?;
+            match how {
+                How::ChangeFolder => Ok(std::env::set_current_dir("/")?),
+                How::PrimaryUnprintable => Err(Unprintable.into()),
+                _ => Ok(()),
+            }
+        })
+        .main()
+}
