@@ -29,6 +29,7 @@ mod record;
 mod remote;
 mod schedule;
 mod signal;
+mod stage;
 mod state;
 mod sweep;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
 
-use super::member::Stage;
+use super::stage::Stage;
 
 /// An event that can wake the primary's state machine.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 use dyno_bus::message::Hook;
 
 use super::event::{Cause, Exit, Fault, Phase};
-use super::member::Stage;
 use super::plan::Deadlines;
+use super::stage::Stage;
 
 /// The faults of a run; equal ones of several workers are one sentence.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ fn describe(fault: &Fault, named: Named<'_>, deadlines: &Deadlines) -> String {
             seconds(deadlines.after)
         ),
         Cause::LateExit => format!(
-            "did not exit within {} of its last words (--kill-grace) and was killed; its data is \
+            "did not exit within {} of its last message (--kill-grace) and was killed; its data is \
              whole",
             seconds(deadlines.kill_grace)
         ),

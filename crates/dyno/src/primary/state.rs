@@ -28,9 +28,10 @@ use dyno_bus::message::{Command, Drained, Hello, Hook, Start, VERSION};
 use dyno_bus::segment::PerPhase;
 
 use super::event::{Action, Cause, Event, Exit, Fault, Phase};
-use super::member::{Member, Stage};
+use super::member::Member;
 use super::plan::{Plan, Rate};
 use super::schedule::Schedule;
+use super::stage::Stage;
 
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
 /// a while.
