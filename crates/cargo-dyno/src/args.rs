@@ -1,6 +1,6 @@
 //! The command line: what cargo's flags are, and which words belong to the benchmark.
 //!
-//! `run` mixes two command lines in one. Cargo's flags, those of [`Build`] and [`Pick`], are
+//! `run` mixes two command lines in one. Cargo's flags, those of [`Build`] and [`TargetKindArguments`], are
 //! recognised anywhere before `--`; all else is the benchmark's, and is passed on unread:
 //! a benchmark may have flags that this version of dyno does not know.
 
@@ -17,19 +17,19 @@ use dyno::args::Format;
 #[command(disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: DynoCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum DynoCommand {
     /// Build a benchmark in release, and run it
     ///
     /// The exit code is the benchmark's own: 0 sustained or completed, 1 unsustained, 2 refused,
     /// 3 failed, 4 invalid, 5 error, 6 inconclusive, 128 + signal interrupted; 101 where cargo could
     /// not build it.
-    Run(Box<Run>),
+    Run(Box<RunArguments>),
     /// List the benchmarks of the package or workspace
-    List(List),
+    List(ListArguments),
     /// Run a command as the task, a process for each cycle
     ///
     /// Its flags are those of every benchmark, and it reads them itself: `exec --help` lists them.
@@ -54,7 +54,7 @@ pub(crate) enum Command {
 #[command(override_usage = "cargo dyno run [OPTIONS] [NAME] [FLAGS]...")]
 // A script's default is followed by what its caller wants.
 #[command(args_override_self = true)]
-pub(crate) struct Run {
+pub(crate) struct RunArguments {
     /// The benchmark: a bench, example or bin target; not needed where there is only one
     pub(crate) name: Option<String>,
 
@@ -63,10 +63,10 @@ pub(crate) struct Run {
     pub(crate) flags: Vec<OsString>,
 
     #[command(flatten)]
-    pub(crate) pick: Pick,
+    pub(crate) pick: TargetKindArguments,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: PackageArguments,
 
     #[command(flatten)]
     pub(crate) build: Build,
@@ -75,7 +75,7 @@ pub(crate) struct Run {
 /// Which kind of target, where a name alone does not say it.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub(crate) struct Pick {
+pub(crate) struct TargetKindArguments {
     /// Run this bench target
     #[arg(long, value_name = "NAME", conflicts_with = "name")]
     pub(crate) bench: Option<String>,
@@ -91,7 +91,7 @@ pub(crate) struct Pick {
 
 /// The package.
 #[derive(Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct PackageArguments {
     /// The package, where the workspace has several
     #[arg(short, long, value_name = "NAME")]
     pub(crate) package: Option<String>,
@@ -187,9 +187,9 @@ impl Build {
 
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
-pub(crate) struct List {
+pub(crate) struct ListArguments {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: PackageArguments,
 }
 
 #[derive(Debug, Args)]
@@ -199,20 +199,20 @@ pub(crate) struct Init {
     pub(crate) name: Option<String>,
 
     /// What it does
-    #[arg(long, value_enum, default_value_t = Task::Blank)]
-    pub(crate) task: Task,
+    #[arg(long, value_enum, default_value_t = Template::Blank)]
+    pub(crate) task: Template,
 
     /// Where the dependency comes from
     #[arg(long, value_enum, default_value_t = Dep::Path)]
     pub(crate) dep: Dep,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: PackageArguments,
 }
 
 /// What a new benchmark does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Task {
+pub(crate) enum Template {
     /// A function to replace with yours, a parameter, a metric and a plot
     Blank,
     /// Writes and reads on a Redis server

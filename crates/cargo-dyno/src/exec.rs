@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 
-use self::line::Line;
+use self::line::CommandLine;
 use crate::launch::TARGET_VARIABLE;
 use crate::{EXIT_USAGE, print, targets};
 
@@ -42,10 +42,10 @@ The command reads /dev/null, or --stdin FILE from its beginning, and has no term
 
 /// The command, as the parameters of the task.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Parameters {
+struct CommandParameters {
     /// The command and its arguments.
     argv: Vec<String>,
-    output: Output,
+    output: CommandOutput,
     /// The file that each command reads.
     stdin: String,
 }
@@ -53,7 +53,7 @@ struct Parameters {
 /// What becomes of the text that a command prints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-enum Output {
+enum CommandOutput {
     /// It goes to /dev/null. Some programs notice, and do less: grep stops at its first match
     #[default]
     Null,
@@ -64,25 +64,25 @@ enum Output {
 }
 
 /// What a worker knows of the command.
-struct Exec {
+struct CommandTask {
     program: PathBuf,
-    parameters: Parameters,
+    parameters: CommandParameters,
 }
 
-impl dyno::Task for Exec {
+impl dyno::Task for CommandTask {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
-        let parameters = context.parameters::<Parameters>().clone();
+        let parameters = context.parameters::<CommandParameters>().clone();
         let name = parameters.argv.first().ok_or("the parameter `argv` is empty")?;
         let program = program::find(name).map_err(|error| error.to_string())?;
         Ok(Self { program, parameters })
     }
 
     async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
-        let Parameters { argv, output, stdin } = &self.parameters;
+        let CommandParameters { argv, output, stdin } = &self.parameters;
         let stream = || match output {
-            Output::Null => Stdio::null(),
-            Output::Discard => Stdio::piped(),
-            Output::Show => Stdio::inherit(),
+            CommandOutput::Null => Stdio::null(),
+            CommandOutput::Discard => Stdio::piped(),
+            CommandOutput::Show => Stdio::inherit(),
         };
         let input = File::open(stdin).map_err(|error| format!("can't read `{stdin}`: {error}"))?;
         let child = Command::new(&self.program)
@@ -96,7 +96,7 @@ impl dyno::Task for Exec {
             .kill_on_drop(true)
             .spawn();
         let mut child = child.map_err(|error| format!("can't be started: {error}"))?;
-        let status = if *output == Output::Discard {
+        let status = if *output == CommandOutput::Discard {
             ended_and_read(&mut child).await
         } else {
             child.wait().await
@@ -147,8 +147,8 @@ fn failure(status: ExitStatus) -> String {
 /// Runs `args`, whose first two words are this program and `exec`; in a worker of such a run, runs
 /// the task and never returns.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
-    let benchmark = dyno::bench(NAME, dyno::task::<Exec>());
-    let line = Line::of(args);
+    let benchmark = dyno::bench(NAME, dyno::task::<CommandTask>());
+    let line = CommandLine::of(args);
     if line.flags.iter().any(|flag| flag == "--help" || flag == "-h") {
         return match print(&help()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -165,7 +165,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     for warning in line.warnings(line::kind_of_stdin()) {
         note(&format!("warning: {warning}"));
     }
-    let is_shown = parameters.output == Output::Show;
+    let is_shown = parameters.output == CommandOutput::Show;
     let outcome = benchmark.parameters(parameters).main_with(line.flags);
     if outcome.exit_code() == EXIT_FAILED && !is_shown {
         note("to see what the command prints: --output show");

@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 
 use self::needs::{CRATE, REDIS_CLIENT, SERDE, Use, additions, crate_name};
 use self::place::{Place, State, check_name, place};
-use crate::args::{Init, Task};
+use crate::args::{Init, Template};
 use crate::launch::has_own_main;
 
 /// What a task's benchmark is made of.
@@ -38,10 +38,10 @@ const REDIS: Scaffold = Scaffold {
 };
 
 impl Scaffold {
-    const fn of(task: Task) -> &'static Self {
+    const fn of(task: Template) -> &'static Self {
         match task {
-            Task::Blank => &BLANK,
-            Task::Redis => &REDIS,
+            Template::Blank => &BLANK,
+            Template::Redis => &REDIS,
         }
     }
 

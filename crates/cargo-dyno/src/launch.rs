@@ -26,7 +26,7 @@ use cargo_metadata::{Artifact, Message, Metadata, TargetKind};
 use self::configuration::Configuration;
 pub(crate) use self::harness::has_own_main;
 use self::platform::Platform;
-use crate::args::{Build, Run};
+use crate::args::{Build, RunArguments};
 use crate::targets::{self, CargoRefused, Kind, Target, Wanted};
 
 /// The variable by which a benchmark learns where runs are kept, and that `cargo dyno` started it.
@@ -71,7 +71,7 @@ impl Folders {
 }
 
 /// `cargo dyno run`: returns only if the benchmark could not be started.
-pub(crate) fn run(run: &Run) -> anyhow::Result<Infallible> {
+pub(crate) fn run(run: &RunArguments) -> anyhow::Result<Infallible> {
     let metadata = targets::metadata(run.place.manifest.path.as_deref())?;
     let wanted = Wanted::of(run);
     let target = targets::find(&metadata, &wanted)?;
@@ -177,7 +177,7 @@ fn become_benchmark(
     built: &Built,
     folders: &Folders,
     environment: Vec<(OsString, OsString)>,
-    run: &Run,
+    run: &RunArguments,
 ) -> anyhow::Result<Infallible> {
     let executable = built
         .executable

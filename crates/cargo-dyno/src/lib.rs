@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, DynoCommand};
 
 /// What clap, cargo and dyno's benchmarks return for a command line that they refuse.
 const EXIT_USAGE: u8 = 2;
@@ -66,15 +66,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn perform(command: Command) -> anyhow::Result<()> {
+fn perform(command: DynoCommand) -> anyhow::Result<()> {
     let text = match command {
-        Command::Run(run) => match launch::run(&run)? {},
-        Command::Exec(_) => unreachable!("`exec` reads its own command line"),
-        Command::List(list) => targets::list(&list)?,
-        Command::Init(init) => init::init(&init)?,
-        Command::Runs(which) => runs::list(&which)?,
-        Command::Show(show) => runs::show(&show)?,
-        Command::Completions { shell } => completions::script(shell),
+        DynoCommand::Run(run) => match launch::run(&run)? {},
+        DynoCommand::Exec(_) => unreachable!("`exec` reads its own command line"),
+        DynoCommand::List(list) => targets::list(&list)?,
+        DynoCommand::Init(init) => init::init(&init)?,
+        DynoCommand::Runs(which) => runs::list(&which)?,
+        DynoCommand::Show(show) => runs::show(&show)?,
+        DynoCommand::Completions { shell } => completions::script(shell),
     };
     print(&text)
 }

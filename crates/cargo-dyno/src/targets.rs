@@ -14,7 +14,7 @@ use cargo_metadata::{
     CrateType, DependencyKind, Metadata, MetadataCommand, Package, PackageId, TargetKind,
 };
 
-use crate::args::{List, Run};
+use crate::args::{ListArguments, RunArguments};
 use crate::columns;
 use crate::nearest::did_you_mean;
 
@@ -96,7 +96,7 @@ pub(crate) struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// What the flags of `run` say.
-    pub(crate) fn of(run: &'a Run) -> Self {
+    pub(crate) fn of(run: &'a RunArguments) -> Self {
         let picks = [
             (&run.pick.bench, Some(Kind::Bench)),
             (&run.pick.example, Some(Kind::Example)),
@@ -112,7 +112,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// `cargo dyno list`.
-pub(crate) fn list(list: &List) -> anyhow::Result<String> {
+pub(crate) fn list(list: &ListArguments) -> anyhow::Result<String> {
     let metadata = metadata(list.place.manifest.path.as_deref())?;
     let package = list.place.package.as_deref();
     let targets = of_package(executables(&metadata), &metadata, package)?;

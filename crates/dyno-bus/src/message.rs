@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::segment::{PerPhase, Segment};
-use crate::timeline::Timeline;
+use crate::timeline::CycleTimeline;
 use crate::value::Unit;
 
 /// The protocol's version: both ends must have the same.
@@ -57,7 +57,7 @@ pub struct Start {
     pub backlog_max: Option<BacklogMax>,
     /// The method of waiting for the next due time.
     pub pacing: Pacing,
-    /// The measured window's length in nanoseconds, for the cuts of the [`Timeline`]; 0 in a closed
+    /// The measured window's length in nanoseconds, for the cuts of the [`CycleTimeline`]; 0 in a closed
     /// loop, which has no timeline.
     pub window_ns: u64,
     /// The period of the loop-lag probe, in nanoseconds.
@@ -159,15 +159,15 @@ pub struct Batch {
     /// The outcomes of all cycles so far.
     pub counts: PerPhase<Counts>,
     /// Cycles that completed since the previous batch.
-    pub cycles: PerPhase<Cycles>,
+    pub cycles: PerPhase<CycleTimes>,
     /// Cycles that ended with an error or a panic since the previous batch.
-    pub failed: PerPhase<Cycles>,
+    pub failed: PerPhase<CycleTimes>,
     /// Values of declared metrics.
     pub columns: Vec<Column>,
     /// Errors of cycles that failed since the previous batch.
     pub errors: Vec<CycleError>,
     /// The delays that the harness has caused so far.
-    pub harness: Harness,
+    pub harness: HarnessCosts,
 }
 
 /// The numbers of cycles by outcome.
@@ -214,7 +214,7 @@ impl std::ops::AddAssign for Counts {
 
 /// Cycles with the same outcome, in columns of equal length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cycles {
+pub struct CycleTimes {
     /// Start − due of each cycle, in nanoseconds.
     #[serde(with = "crate::packed")]
     pub wait: Vec<u64>,
@@ -250,7 +250,7 @@ pub struct CycleError {
 
 /// The delays that the harness itself has caused, so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Harness {
+pub struct HarnessCosts {
     /// Cycles of the measured window that came due while no lease covered them.
     pub unleased: u64,
     /// The time that threads waited for the bus, in nanoseconds, in the measured window: inside
@@ -300,11 +300,11 @@ pub struct Drained {
     /// The numbers of everything emitted up to this message.
     pub emitted: Emitted,
     /// The delays that the harness has caused.
-    pub harness: Harness,
+    pub harness: HarnessCosts,
     /// The most cycles that ran at once.
     pub running_max: u64,
     /// The times at which the emitted cycles were due and ended; `None` in a closed loop.
-    pub timeline: Option<Box<Timeline>>,
+    pub timeline: Option<Box<CycleTimeline>>,
 }
 
 /// The worker's last message.

@@ -37,12 +37,12 @@ pub(crate) fn serialize<S: Serializer>(values: &[u64], serializer: S) -> Result<
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<u64>, D::Error> {
-    deserializer.deserialize_bytes(Column)
+    deserializer.deserialize_bytes(ColumnVisitor)
 }
 
-struct Column;
+struct ColumnVisitor;
 
-impl Visitor<'_> for Column {
+impl Visitor<'_> for ColumnVisitor {
     type Value = Vec<u64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -238,7 +238,7 @@ pub struct Cursor {
     /// That cycle's due time by the current segment; the next segment may begin before it.
     at: Time,
     /// The random stream of a Poisson segment, and the exact offset of `at` from its `t0`.
-    stream: Stream,
+    stream: RandomStream,
     offset: f64,
 }
 
@@ -251,7 +251,7 @@ impl Cursor {
             segments: VecDeque::new(),
             index: 0,
             at: Time::NEVER,
-            stream: Stream(0),
+            stream: RandomStream(0),
             offset: 0.0,
         }
     }
@@ -374,7 +374,7 @@ impl Cursor {
                 self.at = segment.due(self.index, rate);
             }
             Pace::Open { rate, arrivals: Arrivals::Poisson } => {
-                self.stream = Stream::new(segment.seed, segment.first, self.share.worker);
+                self.stream = RandomStream::new(segment.seed, segment.first, self.share.worker);
                 self.offset = self.stream.gap(rate / f64::from(self.share.workers));
                 self.at =
                     Time::from_nanos(segment.t0.as_nanos().saturating_add(self.offset as u64));
@@ -387,9 +387,9 @@ impl Cursor {
 /// A `SplitMix64` generator (Steele, Lea and Flood, 2014): small, seedable, the same on every
 /// machine.
 #[derive(Debug, Clone)]
-struct Stream(u64);
+struct RandomStream(u64);
 
-impl Stream {
+impl RandomStream {
     fn new(seed: u64, first: u64, worker: u32) -> Self {
         // The seeds are mixed by the generator, so that similar seeds give unrelated streams.
         let mut stream = Self(seed);

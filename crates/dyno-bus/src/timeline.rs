@@ -3,7 +3,7 @@
 //!
 //! A [`Batch`](crate::message::Batch) carries how long cycles waited and ran, but not when they
 //! were due. The verdict needs that too: it asks whether later cycles take longer than earlier
-//! ones, and how many were in flight at each moment. So each worker keeps a [`Timeline`], which
+//! ones, and how many were in flight at each moment. So each worker keeps a [`CycleTimeline`], which
 //! cuts the measured window into [`SLOTS`] by the times at which cycles ended, and into [`PARTS`]
 //! by the times at which they were due. It sends the timeline once, with its account.
 //!
@@ -114,7 +114,7 @@ impl Grid {
 
 /// The course of one worker's cycles over a run; once merged, that of all workers'.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Timeline {
+pub struct CycleTimeline {
     /// Cycles recorded, of both phases, whenever they ended.
     pub cycles: u64,
     /// Those of them that ended before the window.
@@ -166,7 +166,7 @@ impl std::ops::AddAssign for Moments {
     }
 }
 
-impl Default for Timeline {
+impl Default for CycleTimeline {
     fn default() -> Self {
         Self {
             cycles: 0,
@@ -181,7 +181,7 @@ impl Default for Timeline {
     }
 }
 
-impl Timeline {
+impl CycleTimeline {
     /// Records a cycle that ended; `place` is the place of its due time.
     #[inline]
     pub fn record(&mut self, grid: &Grid, place: u64, wait_ns: u64, service_ns: u64) {
@@ -288,7 +288,7 @@ mod tests {
         Grid::new(at(10_000 - warmup), at(10_000), WINDOW)
     }
 
-    fn record(timeline: &mut Timeline, grid: &Grid, due: u64, wait: u64, service: u64) {
+    fn record(timeline: &mut CycleTimeline, grid: &Grid, due: u64, wait: u64, service: u64) {
         timeline.record(grid, grid.place(at(due)), wait * 1_000_000, service * 1_000_000);
     }
 
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn ends_are_counted_in_the_slot_in_which_they_fall() {
-        let (mut timeline, grid) = (Timeline::default(), grid(1_000));
+        let (mut timeline, grid) = (CycleTimeline::default(), grid(1_000));
         record(&mut timeline, &grid, 9_500, 0, 100);
         record(&mut timeline, &grid, 9_990, 20, 23);
         record(&mut timeline, &grid, 10_003, 0, 1);
@@ -325,7 +325,7 @@ mod tests {
     fn the_cohort_is_the_warm_up_or_else_the_first_sixth() {
         assert_eq!(grid(1_000).cohort_slots(), 0);
         assert_eq!(grid(0).cohort_slots(), SLOTS / 6);
-        let (mut timeline, grid) = (Timeline::default(), grid(0));
+        let (mut timeline, grid) = (CycleTimeline::default(), grid(0));
         record(&mut timeline, &grid, 10_000, 0, 5);
         record(&mut timeline, &grid, 11_000, 0, 5);
         assert_eq!(timeline.ages.iter().sum::<u64>(), 1);
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn parts_hold_sums_in_windows_and_responses_in_their_buckets() {
-        let (mut timeline, grid) = (Timeline::default(), grid(0));
+        let (mut timeline, grid) = (CycleTimeline::default(), grid(0));
         record(&mut timeline, &grid, 10_080, 60, 180);
         record(&mut timeline, &grid, 12_399, 0, 2_400);
         assert_eq!((timeline.part_cycles[1], timeline.part_cycles[PARTS - 1]), (1, 1));
@@ -366,7 +366,7 @@ mod tests {
     fn merged_timelines_are_one_timeline_of_all_cycles() {
         let grid = grid(0);
         let (mut one, mut two, mut all) =
-            (Timeline::default(), Timeline::default(), Timeline::default());
+            (CycleTimeline::default(), CycleTimeline::default(), CycleTimeline::default());
         for cycle in 0..200 {
             let half = if cycle % 2 == 0 { &mut one } else { &mut two };
             record(half, &grid, 10_000 + cycle * 12, cycle % 7, 16);

@@ -9,13 +9,13 @@ use std::thread::{self, ThreadId};
 
 use dyno_bus::Phase;
 use dyno_bus::message::{BATCH_VALUES_MAX, Batch, Declare, Emitted};
-use dyno_bus::timeline::{Grid, Timeline};
+use dyno_bus::timeline::{CycleTimeline, Grid};
 use dyno_bus::value::Unit;
 
 use crate::column::Columns;
 use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
-use crate::recorder::{CycleRecorder, Joining, Recorder, Shared, Source, lock};
+use crate::recorder::{CycleRecorder, Joining, RecordSource, Recorder, Shared, lock};
 use crate::ring::{Consumer, words};
 use crate::word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
 
@@ -51,11 +51,11 @@ pub struct Emitter {
     first: usize,
     /// The thread that collected last.
     collector: Option<ThreadId>,
-    metrics: Metrics,
+    metrics: DeclaredMetrics,
     columns: Columns,
     emitted: Emitted,
     /// The timeline of the cycles, once there is a grid for it.
-    timeline: Option<(Grid, Timeline)>,
+    timeline: Option<(Grid, CycleTimeline)>,
     /// Slots taken from rings that have gone since.
     taken_before: u64,
 }
@@ -92,7 +92,7 @@ impl Emitter {
             rings: Vec::new(),
             first: 0,
             collector: None,
-            metrics: Metrics::default(),
+            metrics: DeclaredMetrics::default(),
             columns: Columns::default(),
             emitted: Emitted::default(),
             timeline: None,
@@ -133,12 +133,12 @@ impl Emitter {
     /// Keeps a timeline of the cycles that are collected from now on, by the grid by which they are
     /// recorded.
     pub fn keep_timeline(&mut self, grid: Grid) {
-        self.timeline = Some((grid, Timeline::default()));
+        self.timeline = Some((grid, CycleTimeline::default()));
     }
 
     /// The timeline of what was collected so far, if one is kept.
     #[must_use]
-    pub fn timeline(&self) -> Option<&Timeline> {
+    pub fn timeline(&self) -> Option<&CycleTimeline> {
         self.timeline.as_ref().map(|(_, timeline)| timeline)
     }
 
@@ -313,7 +313,7 @@ impl PhaseSwitch {
 
 /// The numbers of metrics: in the order in which they first came, from 0.
 #[derive(Debug, Default)]
-struct Metrics {
+struct DeclaredMetrics {
     count: u32,
     /// The harness's own.
     built_in: Vec<(String, u32)>,
@@ -322,7 +322,7 @@ struct Metrics {
     undeclared: Vec<Declare>,
 }
 
-impl Metrics {
+impl DeclaredMetrics {
     fn built_in(&mut self, name: &str, unit: Unit) -> u32 {
         if let Some((_, metric)) = self.built_in.iter().find(|(known, _)| known == name) {
             return *metric;
@@ -388,7 +388,7 @@ fn take_cycles(
     cycles: &mut Consumer<2>,
     slots_max: usize,
     batch: &mut Batch,
-    mut timeline: Option<&mut (Grid, Timeline)>,
+    mut timeline: Option<&mut (Grid, CycleTimeline)>,
 ) -> usize {
     cycles.drain(slots_max, |filled| {
         if let Some((grid, timeline)) = &mut timeline {
@@ -410,19 +410,19 @@ fn take_cycles(
 /// Values of one metric tend to follow each other: they are taken together, in loops so short that
 /// the next ones are on their way from the other core meanwhile.
 fn take_values(
-    source: Source,
+    source: RecordSource,
     values: &mut Consumer<1>,
     slots_max: usize,
     batch: &mut Batch,
-    (columns, metrics): (&mut Columns, &mut Metrics),
+    (columns, metrics): (&mut Columns, &mut DeclaredMetrics),
 ) -> usize {
     values.drain(slots_max, |filled| {
         let key = |slot: &_| unpack_value(words(slot)[0]).0;
         for alike in filled.chunk_by(|one, next| key(one) == key(next)) {
             let key = key(&alike[0]);
             let place = columns.place(&mut batch.columns, source, key, |number| match source {
-                Source::Handles => metrics.of_name(number as usize),
-                Source::Harness => number,
+                RecordSource::Handles => metrics.of_name(number as usize),
+                RecordSource::Harness => number,
             });
             let values = alike.iter().map(|slot| unpack_value(words(slot)[0]).1);
             batch.columns[place].values.extend(values);

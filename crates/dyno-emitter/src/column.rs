@@ -4,7 +4,7 @@
 use dyno_bus::Phase;
 use dyno_bus::message::{Batch, Column};
 
-use crate::recorder::Source;
+use crate::recorder::RecordSource;
 use crate::word::unpack_key;
 
 /// No column of this batch yet.
@@ -15,7 +15,7 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Columns {
     /// Where in the present batch the column of a key is: for each [`Source`], whose numbers
     /// differ.
-    places: [Vec<u32>; Source::COUNT],
+    places: [Vec<u32>; RecordSource::COUNT],
     /// Buffers of earlier batches.
     spare: Vec<Vec<u64>>,
 }
@@ -45,7 +45,7 @@ impl Columns {
     pub(crate) fn place(
         &mut self,
         columns: &mut Vec<Column>,
-        source: Source,
+        source: RecordSource,
         key: u64,
         metric: impl FnOnce(u32) -> u32,
     ) -> usize {
@@ -62,7 +62,7 @@ impl Columns {
     fn append(
         &mut self,
         columns: &mut Vec<Column>,
-        source: Source,
+        source: RecordSource,
         key: u64,
         metric: u32,
         phase: Phase,
@@ -93,10 +93,10 @@ mod tests {
             let place = columns.place(&mut batch.columns, source, key, |number| number + 100);
             batch.columns[place].values.push(value);
         };
-        put(Source::Harness, 1, Phase::Measured, 1);
-        put(Source::Harness, 1, Phase::Warmup, 2);
-        put(Source::Handles, 1, Phase::Measured, 3);
-        put(Source::Harness, 1, Phase::Measured, 4);
+        put(RecordSource::Harness, 1, Phase::Measured, 1);
+        put(RecordSource::Harness, 1, Phase::Warmup, 2);
+        put(RecordSource::Handles, 1, Phase::Measured, 3);
+        put(RecordSource::Harness, 1, Phase::Measured, 4);
         let column = |metric, phase, values| Column { metric, phase, values };
         let expected = [
             column(101, Phase::Measured, vec![1, 4]),
@@ -112,7 +112,8 @@ mod tests {
         let mut buffer = |phase| {
             columns.begin(&mut batch);
             let key = pack_key(0, phase);
-            let place = columns.place(&mut batch.columns, Source::Handles, key, |number| number);
+            let place =
+                columns.place(&mut batch.columns, RecordSource::Handles, key, |number| number);
             let values = &mut batch.columns[place].values;
             assert!(values.is_empty());
             values.extend(0..100);

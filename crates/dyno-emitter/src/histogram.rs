@@ -10,7 +10,7 @@ use dyno_bus::clock;
 use dyno_bus::value::{ABOVE, BELOW, Unit, VALUE_MAX};
 
 use crate::install;
-use crate::name::{self, Entry, NameError};
+use crate::name::{self, NameError, RegisteredName};
 
 /// A metric of the user's, to record values with: a cheap `Copy` handle, for any thread.
 ///
@@ -22,7 +22,7 @@ use crate::name::{self, Entry, NameError};
 /// lookup.record(Duration::from_micros(250));
 /// ```
 #[derive(Clone, Copy)]
-pub struct Histogram(&'static Entry);
+pub struct Histogram(&'static RegisteredName);
 
 /// The handle of the metric with this name; the same name gives the same handle.
 ///

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use dyno_bus::Phase;
 use dyno_bus::value::VALUE_MAX;
 
-use crate::recorder::{Feed, MEASURED, STATE_BITS, Shared, Source, lock};
+use crate::recorder::{Feed, MEASURED, RecordSource, STATE_BITS, Shared, lock};
 use crate::ring::Ring;
 use crate::word::{pack_key, pack_value};
 
@@ -31,11 +31,11 @@ static RINGS: Mutex<Vec<&'static Arc<Ring<1>>>> = Mutex::new(Vec::new());
 thread_local! {
     /// The run that this thread has a ring of, without a state, and the ring.
     static RING: Cell<(u64, Option<&'static Ring<1>>)> = const { Cell::new((0, None)) };
-    static LOCAL: Local = const { Local(RefCell::new(None)) };
+    static LOCAL: ThreadRing = const { ThreadRing(RefCell::new(None)) };
 }
 
 /// This thread's end of its ring, while it has one: [`RING`] is a way to it.
-struct Local(RefCell<Option<Feed<1>>>);
+struct ThreadRing(RefCell<Option<Feed<1>>>);
 
 /// The emitter that is installed.
 struct Current {
@@ -136,12 +136,12 @@ fn record_rarely(index: u32, value: u64) {
         // that is not kept, for each value that is left.
         if let Some((shared, _)) = current() {
             let ring = Arc::new(Ring::new(shared.ring_slots));
-            Feed::new(&shared, Source::Handles, &ring).record(index, value);
+            Feed::new(&shared, RecordSource::Handles, &ring).record(index, value);
         }
     }
 }
 
-impl Local {
+impl ThreadRing {
     /// Leaves the ring of a run that is over for one of the run that is on; `false` if none is.
     fn join(&self) -> bool {
         let Some((shared, run)) = current() else { return false };
@@ -153,7 +153,7 @@ impl Local {
     }
 }
 
-impl Drop for Local {
+impl Drop for ThreadRing {
     /// Nobody pushes to a ring whose end has gone.
     fn drop(&mut self) {
         RING.set((0, None));
@@ -183,7 +183,7 @@ fn feed(shared: &Arc<Shared>) -> (Feed<1>, &'static Ring<1>) {
     });
     // Whoever had its ends has done with it.
     fence(Ordering::Acquire);
-    (Feed::new(shared, Source::Handles, ring), ring)
+    (Feed::new(shared, RecordSource::Handles, ring), ring)
 }
 
 #[cfg(test)]

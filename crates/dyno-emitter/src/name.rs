@@ -72,7 +72,7 @@ pub enum NameError {
 
 /// A name in the registry.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct RegisteredName {
     /// Its number in this process, from 0, in the order of their first use.
     pub(crate) index: u32,
     pub(crate) name: &'static str,
@@ -87,7 +87,7 @@ const UNIT_NANOSECONDS: u8 = 3;
 const UNIT_BYTES: u8 = 4;
 const UNIT_PERMILLE: u8 = 5;
 
-impl Entry {
+impl RegisteredName {
     /// What the values count, as far as anyone has said.
     pub(crate) fn unit(&self) -> Unit {
         match self.unit.load(Ordering::Relaxed) {
@@ -129,7 +129,7 @@ impl Entry {
 }
 
 /// The entry of a name, made at its first use.
-pub(crate) fn find(name: &str) -> Result<&'static Entry, NameError> {
+pub(crate) fn find(name: &str) -> Result<&'static RegisteredName, NameError> {
     let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).copied();
     match known {
         Some(entry) => Ok(entry),
@@ -139,9 +139,9 @@ pub(crate) fn find(name: &str) -> Result<&'static Entry, NameError> {
 
 /// As [`find`], without a lock where this thread has used the name before: for those who have a
 /// name where others have a handle.
-pub(crate) fn find_again(name: &str) -> Result<&'static Entry, NameError> {
+pub(crate) fn find_again(name: &str) -> Result<&'static RegisteredName, NameError> {
     thread_local! {
-        static CACHE: [Cell<Option<&'static Entry>>; CACHE_SLOTS] =
+        static CACHE: [Cell<Option<&'static RegisteredName>>; CACHE_SLOTS] =
             const { [const { Cell::new(None) }; CACHE_SLOTS] };
     }
     // The address finds the slot, the content decides: literals stay where they are, and another
@@ -162,7 +162,7 @@ pub(crate) fn find_again(name: &str) -> Result<&'static Entry, NameError> {
 ///
 /// # Panics
 /// If no name has it.
-pub(crate) fn entry(index: usize) -> &'static Entry {
+pub(crate) fn entry(index: usize) -> &'static RegisteredName {
     NAMES.read().unwrap_or_else(PoisonError::into_inner).by_index[index]
 }
 
@@ -170,8 +170,8 @@ static NAMES: RwLock<Names> = RwLock::new(Names::new(NAMES_MAX));
 
 /// Names and their entries.
 struct Names {
-    by_name: BTreeMap<&'static str, &'static Entry>,
-    by_index: Vec<&'static Entry>,
+    by_name: BTreeMap<&'static str, &'static RegisteredName>,
+    by_index: Vec<&'static RegisteredName>,
     max: usize,
 }
 
@@ -180,7 +180,7 @@ impl Names {
         Self { by_name: BTreeMap::new(), by_index: Vec::new(), max }
     }
 
-    fn enter(&mut self, name: &str) -> Result<&'static Entry, NameError> {
+    fn enter(&mut self, name: &str) -> Result<&'static RegisteredName, NameError> {
         if let Some(entry) = self.by_name.get(name) {
             return Ok(entry);
         }
@@ -192,7 +192,8 @@ impl Names {
         let name = Box::leak(Box::<str>::from(name));
         // At most `max`, which is far below 2^32.
         let index = count as u32;
-        let entry = &*Box::leak(Box::new(Entry { index, name, unit: AtomicU8::new(UNIT_UNSET) }));
+        let entry =
+            &*Box::leak(Box::new(RegisteredName { index, name, unit: AtomicU8::new(UNIT_UNSET) }));
         self.by_name.insert(entry.name, entry);
         self.by_index.push(entry);
         Ok(entry)

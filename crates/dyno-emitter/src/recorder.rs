@@ -14,7 +14,7 @@ use std::thread::{self, ThreadId};
 
 use dyno_bus::{Phase, clock};
 
-use crate::ring::{Consumer, Producer, Ring, Room, Slot};
+use crate::ring::{Consumer, Producer, Ring, RingRoom, RingSlot};
 use crate::word::{pack_key, pack_service, pack_value, pack_wait};
 
 /// How many values of the harness's own fit between two collections, before a [`Recorder`] waits.
@@ -39,7 +39,7 @@ pub struct CycleRecorder(Feed<2>);
 impl Recorder {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let slots = shared.ring_slots.min(RECORDER_SLOTS);
-        Self(Feed::new(shared, Source::Harness, &Arc::new(Ring::new(slots))))
+        Self(Feed::new(shared, RecordSource::Harness, &Arc::new(Ring::new(slots))))
     }
 
     /// Records a value of a metric that [`Emitter::metric`](crate::Emitter::metric) numbered, under
@@ -69,14 +69,14 @@ impl CycleRecorder {
 
 /// Who records values into a ring, which says what their numbers mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum RecordSource {
     /// The user's handles: the name's index in the registry.
     Handles,
     /// The harness: the metric's number.
     Harness,
 }
 
-impl Source {
+impl RecordSource {
     pub(crate) const COUNT: usize = 2;
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Feed<const N: usize> {
 
 impl Feed<1> {
     /// Over a ring that has no ends yet.
-    pub(crate) fn new(shared: &Arc<Shared>, source: Source, ring: &Arc<Ring<1>>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, source: RecordSource, ring: &Arc<Ring<1>>) -> Self {
         let (producer, consumer) = ring.ends();
         lock(&shared.joining).push(Joining::Values { source, consumer });
         Self { producer, shared: Arc::clone(shared), between: false }
@@ -121,7 +121,7 @@ impl<const N: usize> Feed<N> {
     }
 
     #[inline]
-    fn push(&self, slot: Slot<N>) {
+    fn push(&self, slot: RingSlot<N>) {
         while !self.producer.push(slot) {
             if !self.make_room() {
                 return;
@@ -139,12 +139,12 @@ impl<const N: usize> Feed<N> {
             return false;
         }
         match self.producer.look() {
-            Room::Plenty => true,
-            Room::Little => {
+            RingRoom::Plenty => true,
+            RingRoom::Little => {
                 self.shared.poke();
                 true
             }
-            Room::None => self.wait(),
+            RingRoom::None => self.wait(),
         }
     }
 
@@ -167,7 +167,7 @@ impl<const N: usize> Feed<N> {
         shared.waiting.fetch_add(1, Ordering::Relaxed);
         // Either this thread sees the new head, or the bus thread sees that it waits: see `drained`.
         fence(Ordering::SeqCst);
-        while self.producer.look() == Room::None && !shared.closed() {
+        while self.producer.look() == RingRoom::None && !shared.closed() {
             collector = shared.room.wait(collector).unwrap_or_else(PoisonError::into_inner);
         }
         shared.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -210,7 +210,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) enum Joining {
     /// Of values, a word each.
-    Values { source: Source, consumer: Consumer<1> },
+    Values { source: RecordSource, consumer: Consumer<1> },
     /// Of cycles: the wait, then the service below the phase and the outcome.
     Cycles(Consumer<2>),
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What a slot holds; what the words mean is up to who records.
-pub(crate) type Slot<const N: usize> = [u64; N];
+pub(crate) type RingSlot<const N: usize> = [u64; N];
 
 /// Slots that have been filled, as they lie in the ring.
 pub(crate) type Filled<const N: usize> = [[AtomicU64; N]];
@@ -38,13 +38,13 @@ pub(crate) struct Consumer<const N: usize> {
 
 /// The words in a slot that has been filled.
 #[inline]
-pub(crate) fn words<const N: usize>(slot: &[AtomicU64; N]) -> Slot<N> {
+pub(crate) fn words<const N: usize>(slot: &[AtomicU64; N]) -> RingSlot<N> {
     slot.each_ref().map(|word| word.load(Ordering::Relaxed))
 }
 
 /// What the producer saw when it looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum RingRoom {
     /// Less than half is full.
     Plenty,
     /// Half or more is full.
@@ -57,8 +57,8 @@ pub(crate) enum Room {
 #[derive(Debug)]
 pub(crate) struct Ring<const N: usize> {
     slots: Box<[[AtomicU64; N]]>,
-    head: Line<AtomicU64>,
-    tail: Line<Tail>,
+    head: CachePadded<AtomicU64>,
+    tail: CachePadded<Tail>,
     /// The producer is gone: what is here is all that will ever be.
     ended: AtomicBool,
 }
@@ -75,7 +75,7 @@ struct Tail {
 /// Alone on its cache lines: two, for processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Line<T>(T);
+struct CachePadded<T>(T);
 
 impl<const N: usize> Ring<N> {
     /// A ring of so many slots, a power of two, without an end.
@@ -84,8 +84,8 @@ impl<const N: usize> Ring<N> {
         Self {
             // The kernel's own zeros: a page is taken when the first value reaches it.
             slots: bytemuck::zeroed_slice_box(slots),
-            head: Line::default(),
-            tail: Line::default(),
+            head: CachePadded::default(),
+            tail: CachePadded::default(),
             ended: AtomicBool::new(false),
         }
     }
@@ -108,7 +108,7 @@ impl<const N: usize> Ring<N> {
     /// Pushes a slot; `false` if [`look`](Self::look) must come first. For the thread that has the
     /// producer.
     #[inline]
-    pub(crate) fn push(&self, slot: Slot<N>) -> bool {
+    pub(crate) fn push(&self, slot: RingSlot<N>) -> bool {
         let tail = self.tail.0.index.load(Ordering::Relaxed);
         if tail == self.tail.0.limit.load(Ordering::Relaxed) {
             return false;
@@ -122,17 +122,17 @@ impl<const N: usize> Ring<N> {
 
     /// Looks how much room there is. Pushes succeed afterwards until more has filled than this
     /// answer says. For the thread that has the producer.
-    pub(crate) fn look(&self) -> Room {
+    pub(crate) fn look(&self) -> RingRoom {
         let capacity = self.slots.len() as u64;
         // Acquired: the consumer has read what is overwritten next.
         let head = self.head.0.load(Ordering::Acquire);
         let used = self.tail.0.index.load(Ordering::Relaxed) - head;
         let (room, limit) = if used < capacity / 2 {
-            (Room::Plenty, capacity / 2)
+            (RingRoom::Plenty, capacity / 2)
         } else if used < capacity {
-            (Room::Little, capacity)
+            (RingRoom::Little, capacity)
         } else {
-            (Room::None, capacity)
+            (RingRoom::None, capacity)
         };
         self.tail.0.limit.store(head + limit, Ordering::Relaxed);
         room
@@ -237,8 +237,8 @@ mod tests {
                     }
                     Step::Look => {
                         let room = producer.look();
-                        prop_assert_eq!(room == Room::None, model.len() == capacity);
-                        prop_assert_eq!(room == Room::Plenty, model.len() < capacity / 2);
+                        prop_assert_eq!(room == RingRoom::None, model.len() == capacity);
+                        prop_assert_eq!(room == RingRoom::Plenty, model.len() < capacity / 2);
                     }
                     Step::Drain(max) => {
                         let expected: Vec<_> = model.drain(..max.min(model.len())).collect();
@@ -262,13 +262,13 @@ mod tests {
         let (producer, mut consumer) = ring(8);
         let fill = |producer: &Producer<2>| (0..).take_while(|_| producer.push([0, 0])).count();
         assert_eq!(fill(&producer), 0);
-        assert_eq!((producer.look(), fill(&producer)), (Room::Plenty, 4));
-        assert_eq!((producer.look(), fill(&producer)), (Room::Little, 4));
-        assert_eq!((producer.look(), fill(&producer)), (Room::None, 0));
+        assert_eq!((producer.look(), fill(&producer)), (RingRoom::Plenty, 4));
+        assert_eq!((producer.look(), fill(&producer)), (RingRoom::Little, 4));
+        assert_eq!((producer.look(), fill(&producer)), (RingRoom::None, 0));
         assert_eq!(consumer.drain(1, |_| {}), 1);
-        assert_eq!((producer.look(), fill(&producer)), (Room::Little, 1));
+        assert_eq!((producer.look(), fill(&producer)), (RingRoom::Little, 1));
         assert_eq!(consumer.drain(usize::MAX, |_| {}), 8);
-        assert_eq!((producer.look(), fill(&producer)), (Room::Plenty, 4));
+        assert_eq!((producer.look(), fill(&producer)), (RingRoom::Plenty, 4));
     }
 
     #[test]

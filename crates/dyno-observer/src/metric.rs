@@ -18,7 +18,7 @@ pub const OF_COMPLETED: [&str; 2] = [SERVICE, RESPONSE];
 
 /// One metric of one process.
 #[derive(Debug)]
-pub(crate) struct Metric {
+pub(crate) struct MetricRecord {
     pub(crate) label: Label,
     interval: Series,
     /// The values of all intervals before the current one.
@@ -27,7 +27,7 @@ pub(crate) struct Metric {
     so_far: Option<Stats>,
 }
 
-impl Metric {
+impl MetricRecord {
     pub(crate) fn new(label: Label) -> Self {
         Self { label, interval: Series::default(), whole: Series::default(), so_far: None }
     }

@@ -15,13 +15,13 @@ use dyno_bus::{Pace, Time};
 
 use crate::error::{AbsorbError, DeclareError, HelloError};
 use crate::id::ProcessId;
-use crate::metric::{Metric, OF_COMPLETED, RESPONSE};
-use crate::process::{OfCycles, Process, Progress};
+use crate::metric::{MetricRecord, OF_COMPLETED, RESPONSE};
+use crate::process::{OfCycles, ProcessRecord, ProcessStatus};
 use crate::query::{List, Row};
 use crate::series::Series;
-use crate::snapshot::{Kept, ProcessSnapshot, Snapshot};
+use crate::snapshot::{KeptSnapshots, ProcessSnapshot, Snapshot};
 use crate::stats::{Censored, Label, MetricStats};
-use crate::tally::{Account, Received, TallyError};
+use crate::tally::{Account, ReceivedCounts, TallyError};
 
 /// The aggregated measurements of all processes of one run.
 ///
@@ -50,13 +50,13 @@ use crate::tally::{Account, Received, TallyError};
 #[derive(Debug)]
 pub struct Observer {
     of_cycles: OfCycles,
-    processes: BTreeMap<ProcessId, Process>,
+    processes: BTreeMap<ProcessId, ProcessRecord>,
     /// Every declared name, with the one unit that it has in all processes.
     names: BTreeMap<Arc<str>, Unit>,
     begun: Time,
     /// The start of the current interval.
     rotated: Time,
-    kept: Kept,
+    kept: KeptSnapshots,
     /// The responses of one batch, kept so that not each batch allocates memory.
     responses: Vec<u64>,
 }
@@ -91,7 +91,7 @@ impl Observer {
             names: BTreeMap::new(),
             begun: Time::ZERO,
             rotated: Time::ZERO,
-            kept: Kept::new(),
+            kept: KeptSnapshots::new(),
             responses: Vec::new(),
         }
     }
@@ -108,7 +108,7 @@ impl Observer {
             ProcessId::Primary => OfCycles::Nothing,
             ProcessId::Worker(_) => self.of_cycles,
         };
-        self.processes.insert(process, Process::new(process, pid, of_cycles));
+        self.processes.insert(process, ProcessRecord::new(process, pid, of_cycles));
         Ok(())
     }
 
@@ -168,7 +168,8 @@ impl Observer {
         let merged = self.merge_workers(|metric, series| series.merge(metric.interval()));
         let mut processes = Vec::new();
         for (process, state) in &mut self.processes {
-            let metrics: Box<[_]> = state.metrics.iter_mut().filter_map(Metric::rotate).collect();
+            let metrics: Box<[_]> =
+                state.metrics.iter_mut().filter_map(MetricRecord::rotate).collect();
             if !metrics.is_empty() {
                 processes.push(ProcessSnapshot { process: *process, metrics });
             }
@@ -215,7 +216,7 @@ impl Observer {
     pub fn metrics(&mut self, process: ProcessId) -> Vec<MetricStats> {
         let Some(state) = self.processes.get_mut(&process) else { return Vec::new() };
         let censored = state.censored;
-        let of_metric = |metric: &mut Metric| MetricStats {
+        let of_metric = |metric: &mut MetricRecord| MetricStats {
             label: metric.label.clone(),
             stats: metric.stats(),
             censored: censored_of(&metric.label, censored),
@@ -225,8 +226,8 @@ impl Observer {
 
     /// Returns all processes as they are now, in a list that any thread can read.
     pub fn list(&mut self) -> List {
-        let row = |(process, state): (&ProcessId, &mut Process)| {
-            let cell = |metric: &mut Metric| (metric.label.clone(), metric.stats());
+        let row = |(process, state): (&ProcessId, &mut ProcessRecord)| {
+            let cell = |metric: &mut MetricRecord| (metric.label.clone(), metric.stats());
             Row { process: *process, cells: state.metrics.iter_mut().map(cell).collect() }
         };
         let rows = self.processes.iter_mut().map(row).collect();
@@ -240,13 +241,13 @@ impl Observer {
 
     /// Returns the last counts that a process sent; `None` for an unknown process.
     #[must_use]
-    pub fn progress(&self, process: ProcessId) -> Option<Progress> {
+    pub fn progress(&self, process: ProcessId) -> Option<ProcessStatus> {
         self.processes.get(&process).map(|state| state.progress)
     }
 
     /// Returns the numbers of everything received from a process; `None` for an unknown process.
     #[must_use]
-    pub fn received(&self, process: ProcessId) -> Option<&Received> {
+    pub fn received(&self, process: ProcessId) -> Option<&ReceivedCounts> {
         self.processes.get(&process).map(|state| &state.received)
     }
 
@@ -332,8 +333,8 @@ impl Observer {
     }
 
     /// Merges a part of each metric over all workers. The metrics are in the workers' order.
-    fn merge_workers(&self, part: impl Fn(&Metric, &mut Series)) -> Vec<MetricStats> {
-        let mut named: Vec<(&Label, Vec<&Metric>)> = Vec::new();
+    fn merge_workers(&self, part: impl Fn(&MetricRecord, &mut Series)) -> Vec<MetricStats> {
+        let mut named: Vec<(&Label, Vec<&MetricRecord>)> = Vec::new();
         let mut positions = BTreeMap::new();
         let mut censored = Censored::default();
         for (process, state) in &self.processes {
@@ -350,7 +351,7 @@ impl Observer {
             }
         }
         // One name after the other: all series at once would take as much memory as a worker's.
-        let of_name = |(label, metrics): (&Label, Vec<&Metric>)| {
+        let of_name = |(label, metrics): (&Label, Vec<&MetricRecord>)| {
             let mut series = Series::default();
             metrics.into_iter().for_each(|metric| part(metric, &mut series));
             MetricStats {

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use dyno_bus::message::{Batch, Column, Counts, Cycles, Harness, METRIC_NAME_MAX, METRICS_MAX};
+use dyno_bus::message::{
+    Batch, Column, Counts, CycleTimes, HarnessCosts, METRIC_NAME_MAX, METRICS_MAX,
+};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::value::Unit;
 use dyno_bus::{Phase, Time};
@@ -13,20 +15,20 @@ use dyno_bus::{Phase, Time};
 use crate::counts;
 use crate::error::{AbsorbError, DeclareError};
 use crate::id::ProcessId;
-use crate::metric::{Metric, OF_COMPLETED, OF_CYCLES, RESPONSE, SERVICE};
+use crate::metric::{MetricRecord, OF_COMPLETED, OF_CYCLES, RESPONSE, SERVICE};
 use crate::series::{Series, within};
 use crate::stats::{Censored, Label};
-use crate::tally::{Account, Received};
+use crate::tally::{Account, ReceivedCounts};
 
 /// The state of a process, from its last batch or from its account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct ProcessStatus {
     /// The time of the last batch.
     pub as_of: Time,
     /// The outcomes of its cycles so far.
     pub counts: PerPhase<Counts>,
     /// The delays that the harness has caused in it so far.
-    pub harness: Harness,
+    pub harness: HarnessCosts,
 }
 
 /// The metrics that are derived from a process's cycles.
@@ -52,35 +54,35 @@ impl OfCycles {
 
 /// The metrics and counts of one process.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct ProcessRecord {
     id: ProcessId,
     pub(crate) pid: u32,
     of_cycles: OfCycles,
     /// First those derived from cycles, in the order of [`OF_CYCLES`], then the declared ones.
-    pub(crate) metrics: Vec<Metric>,
+    pub(crate) metrics: Vec<MetricRecord>,
     /// The metrics of [`OF_COMPLETED`], of completed cycles only; `None` until a cycle has failed,
     /// since `metrics` holds the same until then.
     pub(crate) completed: Option<Box<[Series; 2]>>,
     /// The index in `metrics` of each declared number.
     declared: Vec<Option<usize>>,
-    pub(crate) progress: Progress,
-    pub(crate) received: Received,
+    pub(crate) progress: ProcessStatus,
+    pub(crate) received: ReceivedCounts,
     pub(crate) censored: Censored,
     pub(crate) account: Option<Account>,
 }
 
-impl Process {
+impl ProcessRecord {
     pub(crate) fn new(id: ProcessId, pid: u32, of_cycles: OfCycles) -> Self {
         let label = |name: &&str| Label { name: Arc::from(*name), unit: Unit::Nanoseconds };
         Self {
             id,
             pid,
             of_cycles,
-            metrics: of_cycles.names().iter().map(label).map(Metric::new).collect(),
+            metrics: of_cycles.names().iter().map(label).map(MetricRecord::new).collect(),
             completed: None,
             declared: Vec::new(),
-            progress: Progress::default(),
-            received: Received::default(),
+            progress: ProcessStatus::default(),
+            received: ReceivedCounts::default(),
             censored: Censored::default(),
             account: None,
         }
@@ -119,7 +121,7 @@ impl Process {
             self.received.values.resize(number + 1, 0);
         }
         self.declared[number] = Some(self.metrics.len());
-        self.metrics.push(Metric::new(label));
+        self.metrics.push(MetricRecord::new(label));
     }
 
     fn position(&self, metric: u32) -> Option<usize> {
@@ -136,7 +138,7 @@ impl Process {
         self.check(batch)?;
         self.received.batches += 1;
         self.progress =
-            Progress { as_of: batch.as_of, counts: batch.counts, harness: batch.harness };
+            ProcessStatus { as_of: batch.as_of, counts: batch.counts, harness: batch.harness };
         // Cycles of the warm-up are counted as received, but recorded in no metric.
         for phase in [Phase::Warmup, Phase::Measured] {
             let failed = batch.failed[phase].service.len() as u64;
@@ -171,7 +173,7 @@ impl Process {
         }
         counts::check(process, &self.progress.counts, &batch.counts)?;
         for phase in [Phase::Warmup, Phase::Measured] {
-            for Cycles { wait, service } in [&batch.cycles[phase], &batch.failed[phase]] {
+            for CycleTimes { wait, service } in [&batch.cycles[phase], &batch.failed[phase]] {
                 let (wait, service) = (wait.len(), service.len());
                 // A cycle is a pair of both columns: its response is their sum.
                 if wait != service {
@@ -211,12 +213,12 @@ impl Process {
 
     fn record_cycles(
         &mut self,
-        cycles: &Cycles,
+        cycles: &CycleTimes,
         completed: bool,
         as_of: Time,
         responses: &mut Vec<u64>,
     ) {
-        let Cycles { wait: waits, service: services } = cycles;
+        let CycleTimes { wait: waits, service: services } = cycles;
         let alone = self.completed.as_deref_mut().filter(|_| completed);
         match (self.of_cycles, &mut self.metrics[..]) {
             (OfCycles::All, [wait, service, response, ..]) => {

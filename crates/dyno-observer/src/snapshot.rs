@@ -60,11 +60,11 @@ impl Snapshot {
 
 /// The snapshots that are kept, in order of time.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct KeptSnapshots {
     snapshots: VecDeque<Arc<Snapshot>>,
 }
 
-impl Kept {
+impl KeptSnapshots {
     pub(crate) const fn new() -> Self {
         Self { snapshots: VecDeque::new() }
     }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn kept(rotations: u64) -> Vec<u64> {
-        let mut kept = Kept::new();
+        let mut kept = KeptSnapshots::new();
         for end in 1..=rotations {
             kept.push(Snapshot {
                 from: Time::from_nanos(end - 1),

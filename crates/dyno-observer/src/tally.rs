@@ -41,7 +41,7 @@ impl AddAssign for Account {
 
 /// The numbers of everything received from one process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Received {
+pub struct ReceivedCounts {
     /// Batches that were received; the sequence number of the next one.
     pub batches: u64,
     /// Records of cycles that ended, completed or failed.
@@ -205,7 +205,7 @@ impl Account {
     }
 }
 
-impl Received {
+impl ReceivedCounts {
     /// Verifies that everything that was emitted has been received, and nothing else.
     ///
     /// # Errors

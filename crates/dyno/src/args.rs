@@ -1,6 +1,6 @@
 //! The command line that every benchmark has: flags, variables, help.
 //!
-//! It says [`Settings`] and an [`Output`], and judges neither rates nor times: that is done once,
+//! It says [`Settings`] and an [`OutputFlags`], and judges neither rates nor times: that is done once,
 //! in [`Settings::plan`], for all layers alike. What it does refuse, before anything has been
 //! started, is a flag that does not exist, a word that means nothing, and a place for output that
 //! can't be written to.
@@ -17,10 +17,10 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches, Parser};
 
-use self::environment::Environment;
+use self::environment::Variables;
 use self::filter::Selection;
 pub use self::help::command;
-use crate::parameters::{Setting, Settings, Source, TaskParameters};
+use crate::parameters::{Setting, SettingSource, Settings, TaskParameters};
 pub use crate::report::Format;
 use crate::report::redacted;
 
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// The settings of the environment and of flags, to be layered over those of the code.
     pub settings: Settings,
     /// Where the results go.
-    pub output: Output,
+    pub output: OutputFlags,
     /// The filter of `cargo bench FILTER` that leaves this benchmark out, if one does.
     pub left_out_by: Option<String>,
     /// Variables that look like dyno's and are not.
@@ -51,8 +51,8 @@ impl Arguments {
         name: &str,
         code: &Settings,
         task: &TaskParameters,
-    ) -> Result<Self, Usage> {
-        Self::read_with(line, name, code, task, &Environment::of_this_process())
+    ) -> Result<Self, UsageError> {
+        Self::read_with(line, name, code, task, &Variables::of_this_process())
     }
 
     fn read_with(
@@ -60,8 +60,8 @@ impl Arguments {
         name: &str,
         code: &Settings,
         task: &TaskParameters,
-        environment: &Environment,
-    ) -> Result<Self, Usage> {
+        environment: &Variables,
+    ) -> Result<Self, UsageError> {
         let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
         let command = help::command(name, code, task);
         let mut parser = help::without_environment(command.clone());
@@ -69,18 +69,20 @@ impl Arguments {
             Ok(matches) => matches,
             // The help names the variables, which the parser itself does not read.
             Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-                return Err(Usage::Clap(command.try_get_matches_from(line).err().unwrap_or(error)));
+                return Err(UsageError::Clap(
+                    command.try_get_matches_from(line).err().unwrap_or(error),
+                ));
             }
-            Err(error) => return Err(Usage::Clap(error)),
+            Err(error) => return Err(UsageError::Clap(error)),
         };
-        let selection = Selection::from_arg_matches(&matches).map_err(Usage::Clap)?;
-        selection.check(environment.is_started_by_cargo_dyno()).map_err(Usage::Refused)?;
-        let mut output = Output::from_arg_matches(&matches).map_err(Usage::Clap)?;
-        environment.complete(&mut output, &matches).map_err(Usage::Refused)?;
-        let said = environment.settings().map_err(Usage::Refused)?;
+        let selection = Selection::from_arg_matches(&matches).map_err(UsageError::Clap)?;
+        selection.check(environment.is_started_by_cargo_dyno()).map_err(UsageError::Refused)?;
+        let mut output = OutputFlags::from_arg_matches(&matches).map_err(UsageError::Clap)?;
+        environment.complete(&mut output, &matches).map_err(UsageError::Refused)?;
+        let said = environment.settings().map_err(UsageError::Refused)?;
         let left_out_by = selection.left_out_by(name);
         if left_out_by.is_none() {
-            place::check(&output).map_err(|error| Usage::Refused(error.to_string()))?;
+            place::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
         }
         let settings = said.layered_with(settings(&matches));
         Ok(Self { settings, output, left_out_by, warnings: environment.unknown() })
@@ -96,11 +98,11 @@ fn settings(matches: &ArgMatches) -> Settings {
         if matches.value_source(&id) == Some(ValueSource::CommandLine)
             && let Some(text) = matches.get_one::<String>(&id)
         {
-            settings.say(setting, text.clone(), Source::Flag);
+            settings.say(setting, text.clone(), SettingSource::Flag);
         }
     }
     for pair in matches.get_many::<String>(help::PARAM).unwrap_or_default() {
-        settings.say_parameter(pair.clone(), Source::Flag);
+        settings.say_parameter(pair.clone(), SettingSource::Flag);
     }
     settings
 }
@@ -112,13 +114,13 @@ fn settings(matches: &ArgMatches) -> Settings {
 #[command(args_override_self = true)]
 struct Flags {
     #[command(flatten)]
-    load: Load,
+    load: LoadFlags,
     #[command(flatten)]
     verdict: Limits,
     #[command(flatten)]
-    task: Task,
+    task: TaskFlags,
     #[command(flatten)]
-    output: Output,
+    output: OutputFlags,
     #[command(flatten)]
     deadlines: Times,
     #[command(flatten)]
@@ -128,7 +130,7 @@ struct Flags {
 /// What is issued, when, and to whom.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
-struct Load {
+struct LoadFlags {
     /// Cycles per second over all workers (5k, 1.5M), or "max" for a closed loop.
     #[arg(short = 'R', long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Option<String>,
@@ -173,7 +175,7 @@ struct Limits {
 /// What the task is told and shows.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Task")]
-struct Task {
+struct TaskFlags {
     /// Sets a parameter of the task; may be repeated.
     #[arg(short = 'P', long, value_name = "NAME=VALUE")]
     param: Vec<String>,
@@ -203,7 +205,7 @@ struct Times {
 /// Where the results go, and in which form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Output")]
-pub struct Output {
+pub struct OutputFlags {
     /// What stdout gets: a page for people, one JSON object, one CSV row, or a Markdown table.
     #[arg(long, value_name = "FORMAT", default_value = "human", ignore_case = true)]
     #[arg(env = "DYNO_FORMAT", hide_env_values = true)]
@@ -228,14 +230,14 @@ pub struct Output {
 
 /// A command line after which nothing is started.
 #[derive(Debug)]
-pub enum Usage {
+pub enum UsageError {
     /// Help, the version, or a line that does not parse.
     Clap(clap::Error),
     /// A line that can't be taken.
     Refused(String),
 }
 
-impl Usage {
+impl UsageError {
     /// 0 for help and the version, else [`USAGE_EXIT`].
     #[must_use]
     pub fn exit_code(&self) -> i32 {

@@ -21,7 +21,7 @@ use crate::identity::Claim;
 use crate::outcome::Error;
 use crate::parameters::{Machine, Setting, Settings, TaskParameters};
 use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
-use crate::primary::{Launch, Reach, Remote, Run, Sink, StartError, Update, drive};
+use crate::primary::{Launch, ProcessOwnership, Remote, Run, Sink, StartError, Update, drive};
 use crate::report::{Environment, OnTick, Silent, Summary, redacted};
 use crate::task::{self, IntoTask};
 use crate::worker;
@@ -292,9 +292,9 @@ impl Bench {
         let plan = self.plan(&Settings::default())?;
         // The hooks may change the current folder.
         let environment = Environment::here();
-        let mut run = self.drive(plan, Reach::Guest, &mut Silent)?;
+        let mut run = self.drive(plan, ProcessOwnership::Guest, &mut Silent)?;
         let mut summary = Summary::of(&mut run, &[], environment);
-        self.run_after(Reach::Guest, &mut summary);
+        self.run_after(ProcessOwnership::Guest, &mut summary);
         Ok(summary)
     }
 }
@@ -353,7 +353,7 @@ impl Bench {
     pub(crate) fn drive(
         &mut self,
         mut plan: Plan,
-        reach: Reach,
+        reach: ProcessOwnership,
         sink: &mut dyn Sink,
     ) -> Result<Run, Error> {
         // The arguments of this program mean nothing to another one. A relative path among them
@@ -383,7 +383,7 @@ impl Bench {
     }
 
     /// Runs the primary's `after`, whose error makes the run an error.
-    pub(crate) fn run_after(&mut self, reach: Reach, summary: &mut Summary) {
+    pub(crate) fn run_after(&mut self, reach: ProcessOwnership, summary: &mut Summary) {
         if let Some(after) = self.after.take()
             && let Err(error) = call(reach, || after(summary))
         {
@@ -438,15 +438,17 @@ fn bytes(count: usize) -> String {
 
 /// Calls a hook of the primary. A panic in it is the hook's error, so that the run is reported all
 /// the same; in someone else's process, it is theirs.
-fn call(reach: Reach, hook: impl FnOnce() -> task::Result) -> Result<(), String> {
+fn call(reach: ProcessOwnership, hook: impl FnOnce() -> task::Result) -> Result<(), String> {
     // An error's text is the user's code as well.
     let described = || hook().map_err(|error| task::describe(&error));
     match reach {
-        Reach::Guest => described(),
-        Reach::Process => catch_unwind(AssertUnwindSafe(described)).unwrap_or_else(|panic| {
-            let message = format!("panicked: {}", task::text_of(&*panic));
-            task::discard(panic);
-            Err(message)
-        }),
+        ProcessOwnership::Guest => described(),
+        ProcessOwnership::Process => {
+            catch_unwind(AssertUnwindSafe(described)).unwrap_or_else(|panic| {
+                let message = format!("panicked: {}", task::text_of(&*panic));
+                task::discard(panic);
+                Err(message)
+            })
+        }
     }
 }

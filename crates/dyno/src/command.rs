@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::args::{Arguments, Output};
+use crate::args::{Arguments, OutputFlags};
 use crate::bench::Bench;
 use crate::outcome::{Error, Outcome};
 use crate::parameters::{Setting, Settings};
 use crate::primary::verdict::Verdict;
-use crate::primary::{Reach, let_file_limit_be_an_error};
+use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
 use crate::prompt::{self, PromptError};
-use crate::report::{self, Files, Format, Progress, ReportError, Silent};
+use crate::report::{self, Format, Progress, ReportError, RunFolder, Silent};
 use crate::test_mode::TestMode;
 
 /// The exit code of what was refused before anything was started.
@@ -116,14 +116,15 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     claim(&arguments.output)?;
     let settings = report_settings(&arguments.output, &bench.plot);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
-    let mut run = bench.drive(plan, Reach::Process, &mut reporter)?;
-    let summary = reporter.finish(&mut run, |summary| bench.run_after(Reach::Process, summary));
+    let mut run = bench.drive(plan, ProcessOwnership::Process, &mut reporter)?;
+    let summary =
+        reporter.finish(&mut run, |summary| bench.run_after(ProcessOwnership::Process, summary));
     Ok(summary.exit_code)
 }
 
 /// Takes the folder and the log that were named for this run alone: another run of this program
 /// would replace what it leaves there.
-fn claim(output: &Output) -> Result<(), Refusal> {
+fn claim(output: &OutputFlags) -> Result<(), Refusal> {
     static TAKEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     for (flag, path) in [("--out", &output.out), ("--log-file", &output.log_file)] {
@@ -138,17 +139,17 @@ fn claim(output: &Output) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn report_settings(output: &Output, plots: &[String]) -> report::Settings {
+fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOptions {
     // What the command line asks for takes the place of what the code does.
     let plot = if output.plot.is_empty() { plots } else { &output.plot };
     // Quiet leaves the result alone: the code's own plots go to stderr where that is for a program.
     let is_drawn = !output.quiet || output.format == Format::Human || !output.plot.is_empty();
     // An empty name asks for no plot.
     let plot = plot.iter().filter(|metric| is_drawn && !metric.is_empty()).cloned().collect();
-    report::Settings {
+    report::ReportOptions {
         format: Some(output.format),
         progress: if output.quiet { Progress::Quiet } else { Progress::Shown },
-        files: output.out.clone().map_or(Files::Default, Files::In),
+        files: output.out.clone().map_or(RunFolder::Default, RunFolder::In),
         log_file: output.log_file.clone(),
         plot,
     }
@@ -191,10 +192,11 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     settings.set(Setting::Workers, 1);
     settings.set(Setting::MaxFailed, 0);
     let plan = bench.plan(&settings).map_err(|error| error.to_string())?;
-    let mut run =
-        bench.drive(plan, Reach::Process, &mut Silent).map_err(|error| error.to_string())?;
+    let mut run = bench
+        .drive(plan, ProcessOwnership::Process, &mut Silent)
+        .map_err(|error| error.to_string())?;
     let mut summary = report::Summary::of(&mut run, &[], report::Environment::here());
-    bench.run_after(Reach::Process, &mut summary);
+    bench.run_after(ProcessOwnership::Process, &mut summary);
     // A test does not ask how fast it is: among others that all run at once, nothing is.
     let is_well = match summary.verdict() {
         Some(Verdict::Failed | Verdict::Interrupted { .. } | Verdict::Error) | None => false,

@@ -39,7 +39,7 @@ const DESCRIPTORS_OF_PRIMARY: u64 = 32;
 
 /// The layer that a setting comes from. A later layer overrides an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum SettingSource {
     /// The benchmark's code: `.rate(50)`.
     Code,
     /// A variable of the environment: `DYNO_RATE=50`.
@@ -50,18 +50,18 @@ pub enum Source {
 
 /// A value as it was given, not yet parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
+struct SettingText {
     text: String,
-    source: Source,
+    source: SettingSource,
 }
 
-impl Said {
+impl SettingText {
     /// Returns the input as the user wrote it: a call, a variable or a flag.
     fn of(&self, setting: Setting) -> String {
         match self.source {
-            Source::Code => format!(".{}({})", setting.flag().replace('-', "_"), self.text),
-            Source::Environment => format!("{}={}", setting.variable(), self.text),
-            Source::Flag => format!("--{} {}", setting.flag(), self.text),
+            SettingSource::Code => format!(".{}({})", setting.flag().replace('-', "_"), self.text),
+            SettingSource::Environment => format!("{}={}", setting.variable(), self.text),
+            SettingSource::Flag => format!("--{} {}", setting.flag(), self.text),
         }
     }
 }
@@ -69,15 +69,15 @@ impl Said {
 /// The settings of a run as text; each of them may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    said: BTreeMap<Setting, Said>,
+    said: BTreeMap<Setting, SettingText>,
     /// The task parameters, each as `name=value`, in the given order.
-    parameters: Vec<Said>,
+    parameters: Vec<SettingText>,
 }
 
 impl Settings {
     /// Sets a setting from the benchmark's code.
     pub fn set(&mut self, setting: Setting, value: impl fmt::Display) {
-        self.say(setting, value.to_string(), Source::Code);
+        self.say(setting, value.to_string(), SettingSource::Code);
     }
 
     /// Sets a span of time from the benchmark's code.
@@ -86,13 +86,13 @@ impl Settings {
     }
 
     /// Sets a setting from its text, and replaces a former one of any layer.
-    pub fn say(&mut self, setting: Setting, text: String, source: Source) {
-        self.said.insert(setting, Said { text, source });
+    pub fn say(&mut self, setting: Setting, text: String, source: SettingSource) {
+        self.said.insert(setting, SettingText { text, source });
     }
 
     /// Adds a task parameter: `name=value`.
-    pub fn say_parameter(&mut self, pair: String, source: Source) {
-        self.parameters.push(Said { text: pair, source });
+    pub fn say_parameter(&mut self, pair: String, source: SettingSource) {
+        self.parameters.push(SettingText { text: pair, source });
     }
 
     /// Reads the settings of the environment; `lookup` returns the value of a variable.
@@ -105,11 +105,11 @@ impl Settings {
                 && !text.trim().is_empty()
             {
                 let text = text.trim().to_owned();
-                settings.say(setting, text, Source::Environment);
+                settings.say(setting, text, SettingSource::Environment);
             }
         }
         for pair in lookup(PARAMETER_VARIABLE).unwrap_or_default().split_whitespace() {
-            settings.say_parameter(pair.to_owned(), Source::Environment);
+            settings.say_parameter(pair.to_owned(), SettingSource::Environment);
         }
         settings
     }
@@ -186,8 +186,10 @@ impl Settings {
 
     /// Returns the input as it was given; if it is missing, the flag that would give the default.
     fn input(&self, setting: Setting) -> String {
-        let default =
-            || Said { text: setting.default_text().unwrap_or_default(), source: Source::Flag };
+        let default = || SettingText {
+            text: setting.default_text().unwrap_or_default(),
+            source: SettingSource::Flag,
+        };
         self.said.get(&setting).cloned().unwrap_or_else(default).of(setting)
     }
 
@@ -242,10 +244,10 @@ impl Settings {
         &self,
         task: &TaskParameters,
     ) -> Result<serde_json::Map<String, serde_json::Value>, SettingsError> {
-        let input = |said: &Said| match said.source {
-            Source::Code => said.text.clone(),
-            Source::Environment => format!("{PARAMETER_VARIABLE}={}", said.text),
-            Source::Flag => format!("-P {}", said.text),
+        let input = |said: &SettingText| match said.source {
+            SettingSource::Code => said.text.clone(),
+            SettingSource::Environment => format!("{PARAMETER_VARIABLE}={}", said.text),
+            SettingSource::Flag => format!("-P {}", said.text),
         };
         let mut set = task.clone();
         for said in &self.parameters {
@@ -255,7 +257,7 @@ impl Settings {
         let Err(error) = set.check() else { return Ok(set.into_map()) };
         // All parameters together do not decode: name the first one that does not decode even with
         // the defaults of the others, if there is such a one.
-        let breaks = |said: &&Said| {
+        let breaks = |said: &&SettingText| {
             let mut alone = task.clone();
             alone.set_pair(&said.text).and_then(|()| alone.check()).is_err()
         };

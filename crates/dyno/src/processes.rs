@@ -8,7 +8,7 @@ use crate::identity::MARK_VARIABLE;
 
 /// One process, as it was when it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Process {
+pub(crate) struct SystemProcess {
     pub(crate) pid: u32,
     pub(crate) parent: u32,
     pub(crate) session: u32,
@@ -19,7 +19,7 @@ pub(crate) struct Process {
     started: u64,
 }
 
-impl Process {
+impl SystemProcess {
     /// Returns the process with this id, if there is one.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -58,14 +58,17 @@ impl Process {
 }
 
 /// Returns all processes; empty if `/proc` can't be read.
-pub(crate) fn all() -> Vec<Process> {
+pub(crate) fn all() -> Vec<SystemProcess> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(Process::of).collect()
+    pids.filter_map(SystemProcess::of).collect()
 }
 
 /// Returns the processes in `all` that descend from one of `roots`, and the roots themselves.
-pub(crate) fn descendants(all: &[Process], roots: impl Iterator<Item = u32>) -> Vec<Process> {
+pub(crate) fn descendants(
+    all: &[SystemProcess],
+    roots: impl Iterator<Item = u32>,
+) -> Vec<SystemProcess> {
     let mut pids: HashSet<u32> = roots.collect();
     loop {
         let before = pids.len();
@@ -85,20 +88,20 @@ pub(crate) fn descendants(all: &[Process], roots: impl Iterator<Item = u32>) -> 
 mod tests {
     use super::*;
 
-    fn process(pid: u32, parent: u32) -> Process {
-        Process { pid, parent, session: 1, is_zombie: false, started: 0 }
+    fn process(pid: u32, parent: u32) -> SystemProcess {
+        SystemProcess { pid, parent, session: 1, is_zombie: false, started: 0 }
     }
 
     #[test]
     fn a_name_with_parentheses_confuses_no_field() {
         let fields = "S 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4711 8192 100";
         for name in ["sleep", "a) b", ") S 1 2 3 ("] {
-            let found = Process::parse(42, &format!("42 ({name}) {fields}"));
+            let found = SystemProcess::parse(42, &format!("42 ({name}) {fields}"));
             let expected =
-                Process { pid: 42, parent: 7, session: 9, is_zombie: false, started: 4711 };
+                SystemProcess { pid: 42, parent: 7, session: 9, is_zombie: false, started: 4711 };
             assert_eq!(found, Some(expected), "{name}");
         }
-        assert_eq!(Process::parse(42, "42 (sleep"), None);
+        assert_eq!(SystemProcess::parse(42, "42 (sleep"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod terminal;
 use std::io::{self, IsTerminal};
 
 use self::terminal::Terminal;
-use crate::parameters::{Machine, Setting, Settings, SettingsError, Source, TaskParameters};
+use crate::parameters::{Machine, Setting, SettingSource, Settings, SettingsError, TaskParameters};
 use crate::report::{print_error, redacted};
 
 /// The settings with a question, in this order: a duration is refused if it is too short for the
@@ -141,10 +141,12 @@ impl<'a> Interview<'a> {
     fn check(&self, question: &Question, answer: &str) -> Result<Settings, SettingsError> {
         let mut answers = self.answers.clone();
         match &question.subject {
-            Subject::Setting(setting) => answers.say(*setting, answer.to_owned(), Source::Flag),
+            Subject::Setting(setting) => {
+                answers.say(*setting, answer.to_owned(), SettingSource::Flag)
+            }
             Subject::Parameter(_) if answer.is_empty() => {}
             Subject::Parameter(name) => {
-                answers.say_parameter(format!("{name}={answer}"), Source::Flag);
+                answers.say_parameter(format!("{name}={answer}"), SettingSource::Flag);
             }
         }
         let mut checked = answers.clone();

@@ -83,7 +83,7 @@ pub(crate) use self::live::reflows;
 pub use self::plot::plot;
 pub(crate) use self::redact::text as redacted;
 #[cfg(feature = "cli")]
-pub use self::reporter::{Files, Format, Progress, Reporter, Settings, render, start};
+pub use self::reporter::{Format, Progress, ReportOptions, Reporter, RunFolder, render, start};
 #[cfg(feature = "cli")]
 pub(crate) use self::reporter::{print_error, print_line, print_note};
 pub use self::summary::Summary;

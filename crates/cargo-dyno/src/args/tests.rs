@@ -23,11 +23,11 @@ fn arranged(line: &str) -> String {
     words[2..].join(" ")
 }
 
-fn run_of(line: &str) -> Run {
+fn run_of(line: &str) -> RunArguments {
     let words = format!("cargo-dyno run {line}");
     let cli = Cli::try_parse_from(arrange(words.split_whitespace().map(OsString::from)));
     match cli.expect("a valid command line").command {
-        Command::Run(run) => *run,
+        DynoCommand::Run(run) => *run,
         other => panic!("{other:?}"),
     }
 }
@@ -80,7 +80,7 @@ fn of_a_flag_that_is_given_twice_the_last_one_counts() {
     assert_eq!(run.place.package.as_deref(), Some("b"));
     assert_eq!(run.build.to_cargo("dev").join(" "), "--profile=bench --features=x --features=y");
     let words = ["cargo-dyno", "show", "--format", "csv", "--format", "json"];
-    let Command::Show(show) = Cli::parse_from(words).command else { panic!("it is `show`") };
+    let DynoCommand::Show(show) = Cli::parse_from(words).command else { panic!("it is `show`") };
     assert_eq!(show.format, Format::Json);
 }
 

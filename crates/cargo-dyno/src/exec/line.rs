@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use clap::{Arg, ValueEnum};
 
-use super::{NAME, Output, Parameters, program};
+use super::{CommandOutput, CommandParameters, NAME, program};
 
 const OUTPUT: &str = "--output";
 const STDIN: &str = "--stdin";
@@ -19,7 +19,7 @@ const SHELL_WORDS: [&str; 12] =
 
 /// A command line in its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct CommandLine {
     /// A program's name, and the benchmark's flags.
     pub(super) flags: Vec<OsString>,
     /// What the last `--output` says; empty for the flag without a value.
@@ -54,7 +54,7 @@ pub(super) fn own_flags() -> [Arg; 2] {
         .long("output")
         .value_name("WHERE")
         .num_args(0..=1)
-        .value_parser(clap::value_parser!(Output))
+        .value_parser(clap::value_parser!(CommandOutput))
         .help_heading("Task")
         .help("What becomes of the text that the command prints; --output alone shows it.");
     let stdin = Arg::new("stdin")
@@ -65,7 +65,7 @@ pub(super) fn own_flags() -> [Arg; 2] {
     [output, stdin]
 }
 
-impl Line {
+impl CommandLine {
     pub(super) fn of(args: Vec<OsString>) -> Self {
         let mut words = args.into_iter().skip(2);
         let mut before: Vec<OsString> = words.by_ref().take_while(|word| word != "--").collect();
@@ -92,7 +92,7 @@ impl Line {
     ///
     /// # Errors
     /// If the command or what it is to read can't be used.
-    pub(super) fn parameters(&self) -> anyhow::Result<Parameters> {
+    pub(super) fn parameters(&self) -> anyhow::Result<CommandParameters> {
         let argv = self.command.iter().map(|word| {
             let text = word.to_str().map(str::to_owned);
             text.with_context(|| format!("`{}` is not UTF-8", word.display()))
@@ -103,8 +103,8 @@ impl Line {
         };
         program::try_to_load(&program::find(name)?, &argv)?;
         let output = match &self.output {
-            None => Output::Null,
-            Some(value) if value.is_empty() => Output::Show,
+            None => CommandOutput::Null,
+            Some(value) if value.is_empty() => CommandOutput::Show,
             Some(value) => output_of(value).with_context(|| {
                 format!(
                     "invalid {OUTPUT} `{}`: expected `show`, `discard` or `null`",
@@ -116,7 +116,7 @@ impl Line {
             None => NO_INPUT.to_owned(),
             Some(path) => readable(Path::new(path))?,
         };
-        Ok(Parameters { argv, output, stdin })
+        Ok(CommandParameters { argv, output, stdin })
     }
 
     /// What its writer may have meant otherwise.
@@ -154,8 +154,8 @@ fn halves(word: &OsString) -> (Option<&str>, Option<OsString>) {
     }
 }
 
-fn output_of(word: &OsString) -> Option<Output> {
-    Output::from_str(word.to_str()?, false).ok()
+fn output_of(word: &OsString) -> Option<CommandOutput> {
+    CommandOutput::from_str(word.to_str()?, false).ok()
 }
 
 /// The whole path of a file that each command can read from its beginning.
@@ -178,8 +178,8 @@ fn readable(path: &Path) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
-    fn line(words: &str) -> Line {
-        Line::of(words.split(' ').map(OsString::from).collect())
+    fn line(words: &str) -> CommandLine {
+        CommandLine::of(words.split(' ').map(OsString::from).collect())
     }
 
     #[test]
@@ -193,12 +193,12 @@ mod tests {
     #[test]
     fn its_own_flags_take_a_value_in_either_form_and_the_last_one_holds() {
         for (words, output, flags) in [
-            ("--output discard -w 4", Output::Discard, &["exec", "-w", "4"][..]),
-            ("--output=null -w 4", Output::Null, &["exec", "-w", "4"]),
-            ("-w 4 --output", Output::Show, &["exec", "-w", "4"]),
-            ("--output=null --output -w 4", Output::Show, &["exec", "-w", "4"]),
+            ("--output discard -w 4", CommandOutput::Discard, &["exec", "-w", "4"][..]),
+            ("--output=null -w 4", CommandOutput::Null, &["exec", "-w", "4"]),
+            ("-w 4 --output", CommandOutput::Show, &["exec", "-w", "4"]),
+            ("--output=null --output -w 4", CommandOutput::Show, &["exec", "-w", "4"]),
             // No place of output is called so: it is a word of the benchmark's.
-            ("--output shown", Output::Show, &["exec", "shown"]),
+            ("--output shown", CommandOutput::Show, &["exec", "shown"]),
         ] {
             let line = line(&format!("cargo-dyno exec {words} -- true"));
             assert_eq!(line.parameters().expect("fine").output, output, "{words}");

@@ -52,7 +52,7 @@ pub(super) struct Edited {
 /// If the text is not TOML, or has something else where a table belongs.
 pub(super) fn edit(text: &str, additions: &Additions) -> anyhow::Result<Edited> {
     let mut manifest: DocumentMut = text.parse().context("not valid TOML")?;
-    let mut end = End::of(&mut manifest);
+    let mut end = LastTable::of(&mut manifest);
     let mut added = Vec::new();
     let bench = target(&mut manifest, &mut end, "bench", &additions.bench)?;
     bench.keys.insert("harness", value(false));
@@ -157,7 +157,7 @@ fn add_features<'a>(
 }
 
 /// A table to add keys to.
-struct Place<'a> {
+struct TablePlace<'a> {
     keys: &'a mut dyn TableLike,
     style: Style,
 }
@@ -170,7 +170,7 @@ enum Style {
 }
 
 /// The end of the file, where new tables go, one after the other.
-struct End {
+struct LastTable {
     /// Of the last table, the new ones included.
     position: isize,
     /// Of the table that was the last, where comments follow it.
@@ -179,7 +179,7 @@ struct End {
     comments: String,
 }
 
-impl End {
+impl LastTable {
     fn of(manifest: &mut DocumentMut) -> Self {
         let comments = manifest.trailing().as_str().unwrap_or_default().to_owned();
         let position = last_position(manifest.as_table());
@@ -217,15 +217,15 @@ fn last_position(table: &Table) -> isize {
 /// The table of that name, made at the end where there is none.
 fn table<'a>(
     manifest: &'a mut DocumentMut,
-    end: &mut End,
+    end: &mut LastTable,
     name: &str,
-) -> anyhow::Result<Place<'a>> {
+) -> anyhow::Result<TablePlace<'a>> {
     let item = manifest.entry(name).or_insert_with(|| Item::Table(end.take(Table::new())));
     let found = item.type_name();
     let is_lines = item.as_table().is_some_and(|table| !table.is_dotted());
     let style = if is_lines { Style::Lines } else { Style::Inline };
     item.as_table_like_mut()
-        .map(|keys| Place { keys, style })
+        .map(|keys| TablePlace { keys, style })
         .with_context(|| format!("`{name}` is not a table but of type {found}"))
 }
 
@@ -233,10 +233,10 @@ fn table<'a>(
 /// like, or at the end.
 fn target<'a>(
     manifest: &'a mut DocumentMut,
-    end: &mut End,
+    end: &mut LastTable,
     kind: &str,
     name: &str,
-) -> anyhow::Result<Place<'a>> {
+) -> anyhow::Result<TablePlace<'a>> {
     let is_named = |entry: &dyn TableLike| entry.get("name").and_then(Item::as_str) == Some(name);
     match manifest.entry(kind).or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new())) {
         Item::ArrayOfTables(tables) => {
@@ -249,7 +249,7 @@ fn target<'a>(
                 tables.push(if to_end { end.take(entry) } else { entry });
             }
             let keys = tables.get_mut(index).expect("it is there or has just been pushed");
-            Ok(Place { keys, style: Style::Lines })
+            Ok(TablePlace { keys, style: Style::Lines })
         }
         Item::Value(Value::Array(array)) => {
             let found = array
@@ -261,14 +261,14 @@ fn target<'a>(
             }
             let entry = array.get_mut(index).and_then(Value::as_inline_table_mut);
             let keys = entry.expect("it is there or has just been pushed");
-            Ok(Place { keys, style: Style::Inline })
+            Ok(TablePlace { keys, style: Style::Inline })
         }
         other => bail!("`{kind}` is not an array of tables but of type {}", other.type_name()),
     }
 }
 
 /// Leaves a target out of plain `cargo bench`, unless the manifest says otherwise already.
-fn no_bench(target: Place<'_>, why: &mut Option<&str>) -> bool {
+fn no_bench(target: TablePlace<'_>, why: &mut Option<&str>) -> bool {
     if target.keys.contains_key("bench") {
         return false;
     }

@@ -7,7 +7,7 @@ use super::*;
 use crate::clock::Time;
 use crate::message::*;
 use crate::segment::{Arrivals, Pace, PerPhase, Phase, Segment};
-use crate::timeline::{BUCKETS, PARTS, SLOTS, Timeline};
+use crate::timeline::{BUCKETS, CycleTimeline, PARTS, SLOTS};
 use crate::value::Unit;
 
 fn frame<M: Serialize>(message: &M) -> Vec<u8> {
@@ -25,12 +25,12 @@ fn batch() -> Batch {
             measured: Counts { started: 300, completed: 2, failed: 1, ..Counts::default() },
         },
         cycles: PerPhase {
-            warmup: Cycles::default(),
-            measured: Cycles { wait: vec![0, 250], service: vec![251, 65_536] },
+            warmup: CycleTimes::default(),
+            measured: CycleTimes { wait: vec![0, 250], service: vec![251, 65_536] },
         },
         failed: PerPhase {
-            warmup: Cycles::default(),
-            measured: Cycles { wait: vec![5], service: vec![6] },
+            warmup: CycleTimes::default(),
+            measured: CycleTimes { wait: vec![5], service: vec![6] },
         },
         columns: vec![Column { metric: 1, phase: Phase::Measured, values: vec![7, u64::MAX] }],
         errors: vec![CycleError {
@@ -39,7 +39,7 @@ fn batch() -> Batch {
             first_cycle: 9,
             phase: Phase::Measured,
         }],
-        harness: Harness::default(),
+        harness: HarnessCosts::default(),
     }
 }
 
@@ -73,7 +73,7 @@ fn the_bytes_of_each_message_are_what_they_were() {
         26, 0, 0, 0, 6,
         9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
     ]);
-    let timeline = Some(Box::new(Timeline::default()));
+    let timeline = Some(Box::new(CycleTimeline::default()));
     let drained = Report::Drained(Drained { timeline, ..Drained::default() });
     // Packed columns, each with a width before it, and 30 times four numbers of eight bytes.
     let columns = [SLOTS, SLOTS, PARTS, PARTS * BUCKETS].map(|length| length + 1);
@@ -99,9 +99,9 @@ fn the_bytes_of_each_message_are_what_they_were() {
 #[test]
 fn a_full_batch_of_the_largest_values_fits_a_frame() {
     let half = BATCH_VALUES_MAX / 2;
-    let cycles = Cycles { wait: vec![u64::MAX; half], service: vec![u64::MAX; half] };
+    let cycles = CycleTimes { wait: vec![u64::MAX; half], service: vec![u64::MAX; half] };
     let full = Batch {
-        cycles: PerPhase { warmup: Cycles::default(), measured: cycles },
+        cycles: PerPhase { warmup: CycleTimes::default(), measured: cycles },
         failed: PerPhase::default(),
         ..batch()
     };
@@ -197,7 +197,7 @@ proptest! {
     #[test]
     fn cycles_come_back_as_they_went(pairs in prop::collection::vec((any::<u64>(), any::<u64>()), 0..500)) {
         let (wait, service) = pairs.into_iter().unzip();
-        let cycles = Cycles { wait, service };
+        let cycles = CycleTimes { wait, service };
         let sent = Report::Batch(Batch { cycles: PerPhase { warmup: cycles.clone(), measured: cycles }, ..batch() });
         prop_assert_eq!(decode::<Report>(&frame(&sent)[PREFIX..]).expect("valid"), sent);
     }

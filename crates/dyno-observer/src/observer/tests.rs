@@ -1,7 +1,7 @@
 //! Whole runs, without a clock: from batches to statistics, snapshots and accounts.
 
 use dyno_bus::Phase;
-use dyno_bus::message::{Column, Counts, Cycles, METRIC_NAME_MAX, METRICS_MAX};
+use dyno_bus::message::{Column, Counts, CycleTimes, METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::segment::Arrivals;
 use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
 use proptest::prelude::*;
@@ -29,9 +29,9 @@ fn declare(metric: u32, name: &str, unit: Unit) -> Declare {
     Declare { metric, name: name.into(), unit }
 }
 
-fn cycles(pairs: &[(u64, u64)]) -> Cycles {
+fn cycles(pairs: &[(u64, u64)]) -> CycleTimes {
     let (wait, service) = pairs.iter().copied().unzip();
-    Cycles { wait, service }
+    CycleTimes { wait, service }
 }
 
 /// Returns the first batch of a process: measured cycles that all completed.
@@ -128,7 +128,7 @@ fn failures_of_the_warm_up_are_received_and_in_no_result() {
 #[test]
 fn failed_cycles_go_in_pairs_too() {
     let mut observer = observer(OPEN, 1);
-    let failed = Cycles { wait: vec![1, 2], service: vec![3] };
+    let failed = CycleTimes { wait: vec![1, 2], service: vec![3] };
     let failed = PerPhase { measured: failed, ..PerPhase::default() };
     let refused = observer.absorb(WORKER, &Batch { failed, ..batch(&[]) });
     assert!(matches!(refused, Err(AbsorbError::Unpaired { wait: 2, service: 1, .. })));
@@ -163,7 +163,7 @@ fn a_batch_that_cannot_be_true_is_named_and_nothing_of_it_is_taken() {
         measured: Counts { completed, ..next.counts.measured },
         ..PerPhase::default()
     };
-    let unpaired = Cycles { wait: vec![1, 2], service: vec![1] };
+    let unpaired = CycleTimes { wait: vec![1, 2], service: vec![1] };
     let count = "completed";
     let refused = [
         (first.clone(), AbsorbError::Sequence { process, expected: 1, found: 0 }),
@@ -425,8 +425,8 @@ proptest! {
                 as_of: Time::from_nanos(as_of),
                 counts: PerPhase { warmup: measured, measured },
                 cycles: PerPhase {
-                    warmup: Cycles { wait: values.clone(), service: vec![] },
-                    measured: Cycles { wait: values.clone(), service: values.clone() },
+                    warmup: CycleTimes { wait: values.clone(), service: vec![] },
+                    measured: CycleTimes { wait: values.clone(), service: values.clone() },
                 },
                 columns: vec![Column { metric, phase: Phase::Measured, values }],
                 ..Batch::default()

@@ -1,6 +1,6 @@
 //! Lists, tables and plots, as users read them.
 
-use dyno_bus::message::{Batch, Column, Cycles, Declare};
+use dyno_bus::message::{Batch, Column, CycleTimes, Declare};
 use dyno_bus::segment::{Arrivals, PerPhase};
 use dyno_bus::{Pace, Phase};
 
@@ -35,7 +35,7 @@ fn fill(observer: &mut Observer, sequence: u64) {
     let column =
         |value| Column { metric: 0, phase: Phase::Measured, values: vec![value * (sequence + 1)] };
     let cycles = |service: u64| PerPhase {
-        measured: Cycles { wait: vec![500], service: vec![service * (sequence + 1)] },
+        measured: CycleTimes { wait: vec![500], service: vec![service * (sequence + 1)] },
         ..PerPhase::default()
     };
     let batch = Batch { sequence, ..Batch::default() };

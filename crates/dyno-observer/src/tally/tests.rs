@@ -46,7 +46,7 @@ fn the_warm_up_has_an_account_of_its_own() {
 
 #[test]
 fn each_count_of_what_was_emitted_is_compared() {
-    let received = Received {
+    let received = ReceivedCounts {
         batches: 2,
         cycles: PerPhase { warmup: 1, measured: 4 },
         failed: PerPhase { warmup: 1, measured: 2 },
@@ -70,13 +70,13 @@ fn each_count_of_what_was_emitted_is_compared() {
 
 #[test]
 fn a_metric_that_was_declared_and_never_used_needs_no_mention() {
-    let received = Received { values: vec![0, 0], ..Received::default() };
+    let received = ReceivedCounts { values: vec![0, 0], ..ReceivedCounts::default() };
     assert_eq!(received.verify(PRIMARY, &Emitted::default()), Ok(()));
 }
 
 #[test]
 fn an_outcome_without_its_record_is_named() {
-    let received = Received { cycles: issued(93), ..Received::default() };
+    let received = ReceivedCounts { cycles: issued(93), ..ReceivedCounts::default() };
     let error = received.verify_cycles(1, &per_phase([90, 4, 0, 0, 0])).expect_err("one short");
     assert_eq!(error.to_string(), "worker 1 ended 94 cycles (Measured), of which 93 were received");
 }
@@ -84,10 +84,11 @@ fn an_outcome_without_its_record_is_named() {
 #[test]
 fn a_failure_that_came_as_a_cycle_that_completed_is_named() {
     let failed = |measured| PerPhase { warmup: 0, measured };
-    let received = Received { cycles: issued(94), failed: failed(3), ..Received::default() };
+    let received =
+        ReceivedCounts { cycles: issued(94), failed: failed(3), ..ReceivedCounts::default() };
     let error = received.verify_cycles(1, &per_phase([90, 4, 0, 0, 0])).expect_err("one short");
     assert_eq!(error.to_string(), "worker 1 failed 4 cycles (Measured), of which 3 were received");
-    let received = Received { failed: failed(4), ..received };
+    let received = ReceivedCounts { failed: failed(4), ..received };
     assert_eq!(received.verify_cycles(1, &per_phase([90, 4, 0, 0, 0])), Ok(()));
 }
 

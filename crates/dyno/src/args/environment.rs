@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, ValueEnum};
 
-use super::{Format, Output};
+use super::{Format, OutputFlags};
 use crate::answer::PROCESS_VARIABLE;
 use crate::identity::MARK_VARIABLE;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, nearest};
@@ -41,9 +41,9 @@ const OTHERS: [&str; 10] = [
 
 /// The variables that concern dyno and are not empty.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Environment(BTreeMap<String, OsString>);
+pub(super) struct Variables(BTreeMap<String, OsString>);
 
-impl Environment {
+impl Variables {
     pub(super) fn of_this_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -66,7 +66,11 @@ impl Environment {
     }
 
     /// Fills in the output that no flag says.
-    pub(super) fn complete(&self, output: &mut Output, flags: &ArgMatches) -> Result<(), String> {
+    pub(super) fn complete(
+        &self,
+        output: &mut OutputFlags,
+        flags: &ArgMatches,
+    ) -> Result<(), String> {
         let unsaid = |id: &str| flags.value_source(id) != Some(ValueSource::CommandLine);
         if unsaid("format")
             && let Some(text) = self.text(FORMAT)?
@@ -137,7 +141,7 @@ impl Environment {
     }
 }
 
-impl FromIterator<(String, OsString)> for Environment {
+impl FromIterator<(String, OsString)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, OsString)>>(variables: I) -> Self {
         let ours = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX));
         let cleaned = ours.map(|(name, value)| match value.to_str() {

@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Output;
+use super::OutputFlags;
 
 /// A place that can't be written to.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub(super) struct PlaceError {
 }
 
 /// Tries every place that the output names.
-pub(super) fn check(output: &Output) -> Result<(), PlaceError> {
+pub(super) fn check(output: &OutputFlags) -> Result<(), PlaceError> {
     let refuse = |flag, path: &Path| {
         let path = path.to_owned();
         move |source| PlaceError { flag, path, source }

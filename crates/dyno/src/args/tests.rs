@@ -16,12 +16,12 @@ fn task() -> TaskParameters {
 }
 
 /// Reads a line as the benchmark `fibonacci` would, whose code asks for 80 a second.
-fn read(line: &str) -> Result<Arguments, Usage> {
+fn read(line: &str) -> Result<Arguments, UsageError> {
     read_in(line, &[])
 }
 
 /// The same where these variables are set.
-fn read_in(line: &str, variables: &[(&str, &str)]) -> Result<Arguments, Usage> {
+fn read_in(line: &str, variables: &[(&str, &str)]) -> Result<Arguments, UsageError> {
     let mut code = Settings::default();
     code.set(Setting::Rate, 80.0);
     let line = std::iter::once("fibonacci").chain(line.split(' ').filter(|word| !word.is_empty()));
@@ -38,8 +38,8 @@ fn refusal(line: &str) -> String {
     let usage = read(line).unwrap_err();
     assert_eq!(usage.exit_code(), USAGE_EXIT);
     match usage {
-        Usage::Clap(error) => error.to_string(),
-        Usage::Refused(line) => line,
+        UsageError::Clap(error) => error.to_string(),
+        UsageError::Refused(line) => line,
     }
 }
 
@@ -84,7 +84,7 @@ fn every_flag_of_the_load_reaches_the_plan() {
 fn a_line_that_says_nothing_leaves_all_to_the_layers_below() {
     let arguments = read("").unwrap();
     assert_eq!(arguments.settings, Settings::default());
-    assert_eq!(arguments.output, Output::default());
+    assert_eq!(arguments.output, OutputFlags::default());
 }
 
 #[test]
@@ -122,7 +122,9 @@ fn a_word_that_means_nothing_is_refused() {
     assert!(refusal("--exact").contains("--bench"), "{}", refusal("--exact"));
     // `cargo dyno run` starts one benchmark, for which every word was typed.
     let refused = read_in("--bench 200", &[("DYNO_TARGET_DIR", "/target")]).unwrap_err();
-    assert!(matches!(&refused, Usage::Refused(line) if line.starts_with("unexpected word `200`")));
+    assert!(
+        matches!(&refused, UsageError::Refused(line) if line.starts_with("unexpected word `200`"))
+    );
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn an_empty_variable_is_not_set() {
         let variables: Vec<_> = names.iter().map(|name| (name.as_str(), empty)).collect();
         let arguments = read_in("", &variables).unwrap();
         assert_eq!(arguments.settings, Settings::default(), "{empty:?}");
-        assert_eq!(arguments.output, Output::default(), "{empty:?}");
+        assert_eq!(arguments.output, OutputFlags::default(), "{empty:?}");
     }
 }
 
@@ -171,8 +173,8 @@ fn blanks_around_a_value_are_not_part_of_it() {
 #[test]
 fn a_variable_that_is_invalid_is_refused_by_its_name() {
     let refusal = |name, value| match read_in("", &[(name, value)]).unwrap_err() {
-        Usage::Refused(line) => line,
-        Usage::Clap(error) => panic!("{error}"),
+        UsageError::Refused(line) => line,
+        UsageError::Clap(error) => panic!("{error}"),
     };
     assert_eq!(
         refusal("DYNO_FORMAT", "xml"),
@@ -184,7 +186,7 @@ fn a_variable_that_is_invalid_is_refused_by_its_name() {
         let value = OsString::from_vec(b"n=\xff".to_vec());
         let environment = [(name.to_owned(), value)].into_iter().collect();
         let read = Arguments::read_with(["x"], "x", &Settings::default(), &task(), &environment);
-        let Usage::Refused(line) = read.unwrap_err() else { panic!("it is refused") };
+        let UsageError::Refused(line) = read.unwrap_err() else { panic!("it is refused") };
         assert!(line.ends_with("is not UTF-8"), "{line}");
     }
 }
@@ -232,15 +234,17 @@ fn help_and_version_are_no_errors() {
         assert_eq!(read(line).unwrap_err().exit_code(), 0);
     }
     let version = match read("--version").unwrap_err() {
-        Usage::Clap(error) => error.to_string(),
-        Usage::Refused(line) => line,
+        UsageError::Clap(error) => error.to_string(),
+        UsageError::Refused(line) => line,
     };
     assert_eq!(version, format!("fibonacci (dyno {})\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
 fn the_help_shows_what_the_code_says_and_the_parameters_of_the_task() {
-    let Usage::Clap(help) = read("--help").unwrap_err() else { panic!("clap prints the help") };
+    let UsageError::Clap(help) = read("--help").unwrap_err() else {
+        panic!("clap prints the help")
+    };
     let help = help.to_string();
     assert!(help_of(&help, "rate").contains("[default: 80]"), "{help}");
     assert!(help.ends_with("(also DYNO_PARAM=\"NAME=VALUE …\"):\n  -P n=30\n"), "{help}");

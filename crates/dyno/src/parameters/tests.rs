@@ -21,7 +21,7 @@ fn task() -> TaskParameters {
 fn flags(flags: &[(Setting, &str)]) -> Settings {
     let mut settings = Settings::default();
     for (setting, text) in flags {
-        settings.say(*setting, (*text).to_owned(), Source::Flag);
+        settings.say(*setting, (*text).to_owned(), SettingSource::Flag);
     }
     settings
 }
@@ -53,7 +53,7 @@ fn what_is_written_as_a_default_is_the_default() {
     let mut said = Settings::default();
     for setting in Setting::ALL {
         if let Some(text) = setting.default_text() {
-            said.say(setting, text, Source::Flag);
+            said.say(setting, text, SettingSource::Flag);
         }
     }
     assert_eq!(plan(&said).unwrap(), plan(&Settings::default()).unwrap());
@@ -72,7 +72,7 @@ fn a_later_layer_wins() {
         _ => None,
     });
     let mut flags = flags(&[(Setting::Rate, "1.5k")]);
-    flags.say_parameter("n=35".to_owned(), Source::Flag);
+    flags.say_parameter("n=35".to_owned(), SettingSource::Flag);
     let plan = plan(&code.layered_with(environment).layered_with(flags)).unwrap();
     assert_eq!((plan.rate, plan.workers), (Rate::PerSecond(1_500.0), 3));
     assert_eq!(plan.duration, Duration::from_millis(1_500));
@@ -257,7 +257,7 @@ fn a_task_parameter_is_refused_by_its_name() {
     let say = |pairs: &[&str]| {
         let mut settings = Settings::default();
         for pair in pairs {
-            settings.say_parameter((*pair).to_owned(), Source::Flag);
+            settings.say_parameter((*pair).to_owned(), SettingSource::Flag);
         }
         refusal(&settings)
     };

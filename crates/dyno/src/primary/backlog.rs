@@ -81,7 +81,7 @@ pub struct Totals {
 
 /// The latest counts of each worker, and their sums.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(super) struct BacklogTracker {
     workers: Vec<Latest>,
     totals: Totals,
     waiting: u64,
@@ -96,7 +96,7 @@ struct Latest {
     running: u64,
 }
 
-impl Backlog {
+impl BacklogTracker {
     pub(super) fn new(workers: u32) -> Self {
         Self {
             workers: vec![Latest::default(); workers as usize],
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn waiting_and_running_are_told_apart_and_replaced_per_worker() {
-        let mut backlog = Backlog::new(2);
+        let mut backlog = BacklogTracker::new(2);
         backlog.update(0, due(10), counts(7, 4));
         backlog.update(1, due(5), counts(5, 5));
         let sample = backlog.sample(Time::ZERO);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_has_only_what_runs() {
-        let mut backlog = Backlog::new(1);
+        let mut backlog = BacklogTracker::new(1);
         backlog.update(0, None, counts(9, 8));
         let sample = backlog.sample(Time::ZERO);
         assert_eq!((sample.waiting, sample.running), (0, 1));

@@ -9,10 +9,10 @@ use dyno_bus::message::Report;
 use dyno_bus::{Phase as Window, Time, clock};
 use dyno_observer::{ProcessId, SNAPSHOTS_MAX};
 
-use super::event::Phase;
+use super::event::RunPhase;
 use super::own::{Gauges, OwnBus};
 use super::plan::{Plan, Rate};
-use super::record::Record;
+use super::record::RunRecord;
 use super::run::{Sink, Tick, Update};
 use crate::periods::Periods;
 
@@ -107,14 +107,14 @@ impl Beat {
     pub(super) fn beat(
         &mut self,
         now: Time,
-        phase: Phase,
-        record: &mut Record,
+        phase: RunPhase,
+        record: &mut RunRecord,
         sink: &mut dyn Sink,
     ) -> bool {
         self.beats.late(now).for_each(|lag_ns| self.own.loop_lag(lag_ns));
         self.gauges(now, record);
-        let passed = phase == Phase::Measuring && record.sample(now);
-        if now >= self.next_rotation && phase < Phase::Finishing {
+        let passed = phase == RunPhase::Measuring && record.sample(now);
+        if now >= self.next_rotation && phase < RunPhase::Finishing {
             self.rotate(now, record, sink);
         }
         if let Some(period) = self.tick
@@ -127,7 +127,7 @@ impl Beat {
     }
 
     /// Ends the current interval.
-    pub(super) fn rotate(&mut self, now: Time, record: &mut Record, sink: &mut dyn Sink) {
+    pub(super) fn rotate(&mut self, now: Time, record: &mut RunRecord, sink: &mut dyn Sink) {
         self.next_rotation = self.after(now, self.rotation);
         record.observer.rotate(now, |interval| sink.interval(&interval));
         sink.rotated(now);
@@ -138,8 +138,8 @@ impl Beat {
     pub(super) fn close(
         mut self,
         now: Time,
-        phase: Phase,
-        record: &mut Record,
+        phase: RunPhase,
+        record: &mut RunRecord,
         sink: &mut dyn Sink,
     ) -> Result<(), String> {
         self.gauges(now, record);
@@ -153,7 +153,7 @@ impl Beat {
         verified.map_err(|error| error.to_string())
     }
 
-    fn gauges(&mut self, now: Time, record: &mut Record) {
+    fn gauges(&mut self, now: Time, record: &mut RunRecord) {
         let totals = record.totals();
         self.own.gauges(Gauges {
             issued: totals.issued.total(),
@@ -165,11 +165,11 @@ impl Beat {
     }
 
     /// Publishes the values that this process has recorded, and adds them to the record.
-    pub(super) fn publish(&mut self, now: Time, record: &mut Record) {
+    pub(super) fn publish(&mut self, now: Time, record: &mut RunRecord) {
         self.own.publish(now, |report| absorb(record, &mut self.refused, report));
     }
 
-    fn tick(&self, now: Time, phase: Phase, record: &mut Record, sink: &mut dyn Sink) {
+    fn tick(&self, now: Time, phase: RunPhase, record: &mut RunRecord, sink: &mut dyn Sink) {
         sink.update(Update::Tick(Box::new(Tick {
             phase,
             elapsed: self.elapsed(now),
@@ -192,7 +192,7 @@ impl Beat {
 
 /// Adds a report of the primary's own emitter to the record. It is believed: apart from a user's
 /// metric that clashes, a refusal is a bug in dyno.
-fn absorb(record: &mut Record, refused: &mut Vec<u32>, report: Report) {
+fn absorb(record: &mut RunRecord, refused: &mut Vec<u32>, report: Report) {
     match report {
         Report::Declare(declare) => {
             // The workers may have declared a user's metric with another unit. Then it keeps their
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_primary_that_was_stopped_for_a_week_beats_on() {
         let plan = plan();
-        let mut record = Record::new(&plan);
+        let mut record = RunRecord::new(&plan);
         record.observer.hello(ProcessId::Primary, 1).unwrap();
         let begun = Time::from_nanos(1);
         let mut beat = Beat::new(&plan, begun, None, || {});
@@ -284,11 +284,11 @@ mod tests {
         // Twice: the values that the first beat recorded must have left the ring.
         for weeks in [1, 2] {
             let late = begun + Duration::from_secs(weeks * 7 * 24 * 60 * 60);
-            beat.beat(late, Phase::Measuring, &mut record, &mut Deaf);
+            beat.beat(late, RunPhase::Measuring, &mut record, &mut Deaf);
             assert!(beat.next() > late && beat.next() <= late + beat.beats.period());
         }
         let end = beat.next();
-        beat.close(end, Phase::Finishing, &mut record, &mut Deaf).unwrap();
+        beat.close(end, RunPhase::Finishing, &mut record, &mut Deaf).unwrap();
         let metrics = record.observer.metrics(ProcessId::Primary);
         let lag = metrics.iter().find(|metric| &*metric.label.name == "loop_lag").unwrap();
         assert!(lag.stats.count > 10_000, "{lag:?}");
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_metric_that_the_observer_refuses_is_left_out_and_the_rest_is_taken() {
-        let mut record = Record::new(&plan());
+        let mut record = RunRecord::new(&plan());
         record.observer.hello(ProcessId::Primary, 1).unwrap();
         let mut refused = Vec::new();
         let declare =

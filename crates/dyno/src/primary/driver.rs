@@ -21,12 +21,12 @@ use nix::sys::signal::Signal;
 
 use super::beat::Beat;
 use super::error::StartError;
-use super::event::{Action, Event, Fault, Phase};
-use super::fault::{Faults, Named, Said};
-use super::launch::{Launch, Reach, nonce, start_of};
+use super::event::{Action, Event, Fault, RunPhase};
+use super::fault::{FaultReport, Faults, Named};
+use super::launch::{Launch, ProcessOwnership, nonce, start_of};
 use super::plan::{OnBacklog, Plan};
-use super::process::Process;
-use super::record::{Ending, Record};
+use super::process::WorkerHandle;
+use super::record::{RunEnd, RunRecord};
 use super::remote::Remote;
 use super::run::{Run, Sink, Update, WorkerEnd};
 use super::signal::{Asked, Signals};
@@ -69,7 +69,7 @@ pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
         driver.warn(DEBUG_BUILD.into());
     }
     driver.step(Event::Begin);
-    while driver.state.phase() != Phase::Done {
+    while driver.state.phase() != RunPhase::Done {
         driver.turn();
     }
     Ok(driver.finish())
@@ -83,10 +83,10 @@ struct Driver<'a> {
     /// `None` in someone else's process.
     orphans: Option<Orphans>,
     state: Primary,
-    record: Record,
+    record: RunRecord,
     beat: Beat,
     faults: Faults,
-    processes: Vec<Option<Process>>,
+    processes: Vec<Option<WorkerHandle>>,
     /// Sources that had more to read than one turn allows.
     unread: Vec<Token>,
     poll: Poll,
@@ -120,8 +120,8 @@ impl<'a> Driver<'a> {
         };
         let nonce = nonce();
         let (signals, orphans) = match reach {
-            Reach::Guest => (None, None),
-            Reach::Process => {
+            ProcessOwnership::Guest => (None, None),
+            ProcessOwnership::Process => {
                 let orphans = Orphans::adopt(nonce).map_err(need("adopt orphans"))?;
                 let signals = Signals::take_over().map_err(need("take over signals"))?;
                 (Some(signals), Some(orphans))
@@ -133,7 +133,7 @@ impl<'a> Driver<'a> {
                 .map_err(need("poll"))?;
         }
         let now = clock::now();
-        let mut record = Record::new(&plan);
+        let mut record = RunRecord::new(&plan);
         // The observer knows no process yet: it can't refuse this one.
         let _first = record.observer.hello(ProcessId::Primary, std::process::id());
         Ok(Self {
@@ -173,7 +173,7 @@ impl<'a> Driver<'a> {
         let _woken = self.poll.poll(&mut self.events, Some(timeout));
         let late = clock::now() - wake_at.max(now);
         if late > STALL_MIN {
-            if self.state.phase() == Phase::Measuring {
+            if self.state.phase() == RunPhase::Measuring {
                 self.stood_still += late;
             }
             self.step(Event::Stalled(late));
@@ -200,7 +200,7 @@ impl<'a> Driver<'a> {
         let now = clock::now();
         // Reaps orphans, but never a worker: its exit is judged in `serve`.
         if let Some(orphans) = &mut self.orphans {
-            orphans.reap(now, self.processes.iter().flatten().map(Process::pid));
+            orphans.reap(now, self.processes.iter().flatten().map(WorkerHandle::pid));
         }
         // Deadlines are judged after the reading, so that what has arrived is not late.
         if now >= self.state.next_tick() {
@@ -242,7 +242,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn process(&mut self, worker: u32) -> Option<&mut Process> {
+    fn process(&mut self, worker: u32) -> Option<&mut WorkerHandle> {
         self.processes[worker as usize].as_mut()
     }
 
@@ -303,7 +303,7 @@ impl<'a> Driver<'a> {
             worker,
             benchmark: self.plan.benchmark.clone(),
         };
-        let spawned = Process::spawn(&self.worker_exe, &self.worker_line, &identity);
+        let spawned = WorkerHandle::spawn(&self.worker_exe, &self.worker_line, &identity);
         let spawned = spawned.and_then(|process| {
             let sources: [(usize, RawFd); SOURCES] = [
                 (LINK, process.link.stream().as_raw_fd()),
@@ -330,10 +330,10 @@ impl<'a> Driver<'a> {
     fn fault(&mut self, fault: Fault) {
         let process = self.processes[fault.worker as usize].as_ref();
         let tail: Vec<_> = process.into_iter().flat_map(|p| p.tail().map(str::to_owned)).collect();
-        let named = Named { pid: process.map(Process::pid), tail: &tail };
+        let named = Named { pid: process.map(WorkerHandle::pid), tail: &tail };
         match self.faults.add(fault, named, &self.plan.deadlines) {
-            Some(Said::Fault(sentence)) => self.sink.update(Update::Fault(sentence)),
-            Some(Said::Warning(sentence)) => self.warn(sentence),
+            Some(FaultReport::Fault(sentence)) => self.sink.update(Update::Fault(sentence)),
+            Some(FaultReport::Warning(sentence)) => self.warn(sentence),
             None => {}
         }
     }
@@ -344,25 +344,25 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn enter(&mut self, phase: Phase) {
+    fn enter(&mut self, phase: RunPhase) {
         let now = clock::now();
         match phase {
-            Phase::Measuring => {
+            RunPhase::Measuring => {
                 let from =
                     self.state.schedule().map_or(now, super::schedule::Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
                 self.beat.begin_window(from);
             }
-            Phase::Draining | Phase::Killing if self.cut.is_none() => {
+            RunPhase::Draining | RunPhase::Killing if self.cut.is_none() => {
                 let end = self.state.schedule().map_or(now, super::schedule::Schedule::end);
                 self.cut = Some(now.min(end));
             }
-            Phase::Starting
-            | Phase::WarmingUp
-            | Phase::Draining
-            | Phase::Finishing
-            | Phase::Killing
-            | Phase::Done => {}
+            RunPhase::Starting
+            | RunPhase::WarmingUp
+            | RunPhase::Draining
+            | RunPhase::Finishing
+            | RunPhase::Killing
+            | RunPhase::Done => {}
         }
         self.sink.update(Update::Entered(phase));
     }
@@ -370,13 +370,13 @@ impl<'a> Driver<'a> {
     /// Ends the run: sweeps orphans, closes the primary's own emitter, and makes the result.
     fn finish(mut self) -> Run {
         let now = clock::now();
-        let workers = self.processes.iter().flatten().map(Process::pid);
+        let workers = self.processes.iter().flatten().map(WorkerHandle::pid);
         let swept = self.orphans.as_ref().map(|orphans| orphans.sweep(workers)).unwrap_or_default();
         if let Some(warning) = left_behind(&swept) {
             self.warn(warning);
         }
         let mut faults = self.faults.sentences();
-        if let Err(error) = self.beat.close(now, Phase::Done, &mut self.record, self.sink) {
+        if let Err(error) = self.beat.close(now, RunPhase::Done, &mut self.record, self.sink) {
             faults.push(format!("the primary lost measurements of its own: {error}"));
         }
         let window = self.state.schedule().and_then(|schedule| {
@@ -386,13 +386,13 @@ impl<'a> Driver<'a> {
         });
         let elapsed = now - self.begun;
         let cpu = cpu_time().saturating_sub(self.cpu_begun);
-        let end_of = |(index, process): (usize, &Option<Process>)| WorkerEnd {
+        let end_of = |(index, process): (usize, &Option<WorkerHandle>)| WorkerEnd {
             index: index as u32,
-            pid: process.as_ref().map(Process::pid),
+            pid: process.as_ref().map(WorkerHandle::pid),
             exit: process.as_ref().and_then(|process| process.exit),
         };
         let workers = self.processes.iter().enumerate().map(end_of).collect();
-        self.record.finish(Ending {
+        self.record.finish(RunEnd {
             plan: self.plan,
             started_at: self.started_at,
             elapsed,

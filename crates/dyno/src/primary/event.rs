@@ -70,12 +70,12 @@ pub(super) enum Action {
     /// Note a segment of the plan, which begins or continues the plan.
     Planned(Segment),
     /// Note that the run has entered this phase.
-    Enter(Phase),
+    Enter(RunPhase),
 }
 
 /// A phase of a run; phases follow each other in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum RunPhase {
     /// Workers are started and get ready.
     Starting,
     /// Cycles run and do not count.
@@ -92,7 +92,7 @@ pub enum Phase {
     Done,
 }
 
-impl std::fmt::Display for Phase {
+impl std::fmt::Display for RunPhase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Starting => "starting",
@@ -132,7 +132,7 @@ impl std::fmt::Display for Exit {
 pub(super) struct Fault {
     pub(super) worker: u32,
     /// The run's phase when it went wrong.
-    pub(super) phase: Phase,
+    pub(super) phase: RunPhase,
     pub(super) cause: Cause,
 }
 

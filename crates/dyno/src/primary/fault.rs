@@ -2,18 +2,18 @@
 
 use dyno_bus::message::Hook;
 
-use super::event::{Cause, Exit, Fault, Phase};
+use super::event::{Cause, Exit, Fault, RunPhase};
 use super::plan::Deadlines;
 use super::stage::Stage;
 
 /// The faults of a run; equal ones of several workers are one sentence.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    told: Vec<Told>,
+    told: Vec<ReportedFault>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct ReportedFault {
     cause: Cause,
     sentence: String,
     /// The number of other workers with the same fault.
@@ -30,7 +30,7 @@ pub(super) struct Named<'a> {
 
 /// The sentence about a fault, at the moment when it comes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum FaultReport {
     /// The fault makes the run an error.
     Fault(String),
     /// The fault leaves the result whole.
@@ -44,27 +44,27 @@ impl Faults {
         fault: Fault,
         named: Named<'_>,
         deadlines: &Deadlines,
-    ) -> Option<Said> {
+    ) -> Option<FaultReport> {
         if fault.cause == Cause::LateExit {
-            return Some(Said::Warning(describe(&fault, named, deadlines)));
+            return Some(FaultReport::Warning(describe(&fault, named, deadlines)));
         }
         // A fault of the same cause in every worker is one fault: a server that can't be reached, a
         // limit.
         let is_common = matches!(fault.cause, Cause::Hook(..) | Cause::Spawn(_));
-        let alike = |told: &&mut Told| is_common && told.cause == fault.cause;
+        let alike = |told: &&mut ReportedFault| is_common && told.cause == fault.cause;
         if let Some(told) = self.told.iter_mut().find(alike) {
             told.more += 1;
             return None;
         }
         let sentence = describe(&fault, named, deadlines);
-        let told = Told { cause: fault.cause, sentence: sentence.clone(), more: 0 };
+        let told = ReportedFault { cause: fault.cause, sentence: sentence.clone(), more: 0 };
         self.told.push(told);
-        Some(Said::Fault(sentence))
+        Some(FaultReport::Fault(sentence))
     }
 
     /// Returns one sentence for each fault.
     pub(super) fn sentences(&self) -> Vec<String> {
-        let count = |told: &Told| match told.more {
+        let count = |told: &ReportedFault| match told.more {
             0 => told.sentence.clone(),
             1 => format!("{} (and another worker in the same way)", told.sentence),
             more => format!("{} (and {more} more workers in the same way)", told.sentence),
@@ -110,7 +110,7 @@ fn describe(fault: &Fault, named: Named<'_>, deadlines: &Deadlines) -> String {
             seconds(deadlines.kill_grace)
         ),
         Cause::ClosedEarly => "closed its socket, went on without it, and was killed".into(),
-        Cause::Died(exit @ Exit::Code(0)) if *phase == Phase::Starting => format!(
+        Cause::Died(exit @ Exit::Code(0)) if *phase == RunPhase::Starting => format!(
             "{exit} before it was ready: does `main` end before it reaches `dyno::bench`, or does \
              the task call `process::exit`?"
         ),
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn fault(worker: u32, cause: Cause) -> Fault {
-        Fault { worker, phase: Phase::Measuring, cause }
+        Fault { worker, phase: RunPhase::Measuring, cause }
     }
 
     fn named(tail: &[String]) -> Named<'_> {
@@ -151,7 +151,7 @@ mod tests {
         let sentence = Faults::default().add(died, named(&tail), &deadlines);
         assert_eq!(
             sentence,
-            Some(Said::Fault(
+            Some(FaultReport::Fault(
                 "worker 1 (pid 7) was killed by SIGKILL, while the run was measuring; its last \
                  lines on stderr: a | b"
                     .into()
@@ -164,7 +164,7 @@ mod tests {
         let deadlines = crate::primary::tests::plan().deadlines;
         let mut faults = Faults::default();
         let said = faults.add(fault(1, Cause::LateExit), named(&[]), &deadlines);
-        assert!(matches!(said, Some(Said::Warning(_))), "{said:?}");
+        assert!(matches!(said, Some(FaultReport::Warning(_))), "{said:?}");
         assert!(faults.sentences().is_empty());
     }
 

@@ -21,14 +21,14 @@ pub struct Launch {
     /// name alone.
     pub worker_line: Vec<OsString>,
     /// The extent to which the run may change this process.
-    pub reach: Reach,
+    pub reach: ProcessOwnership,
     /// The handle that steers the run.
     pub remote: Remote,
 }
 
 /// The extent to which a run may change the process that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum ProcessOwnership {
     /// The process is ours: signals are taken over and orphans adopted.
     Process,
     /// The process is someone else's: nothing in it is changed.

@@ -6,7 +6,7 @@
 
 use dyno_bus::builtin;
 use dyno_bus::local::{self, Local};
-use dyno_bus::message::{Batch, Command, Emitted, Harness, Report};
+use dyno_bus::message::{Batch, Command, Emitted, HarnessCosts, Report};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, Phase, Received, Time};
 use dyno_emitter::{Emitter, Installed, Recorder};
@@ -90,7 +90,7 @@ impl OwnBus {
             self.batch.as_of = now;
             // No cycle is leased to the primary: only its stalls count.
             self.batch.harness =
-                Harness { stall_ns: self.emitter.stalled_ns(), ..Harness::default() };
+                HarnessCosts { stall_ns: self.emitter.stalled_ns(), ..HarnessCosts::default() };
             let mut reports: Vec<_> = declares.into_iter().map(Report::Declare).collect();
             reports.push(Report::Batch(std::mem::take(&mut self.batch)));
             for report in &reports {

@@ -35,13 +35,13 @@ const LINE_MAX: usize = 8 * 1024;
 const TAIL_LINES: usize = 5;
 
 /// A worker's process, with its socket and its output.
-pub(super) struct Process {
+pub(super) struct WorkerHandle {
     child: Child,
     pub(super) link: Link<UnixStream, Report, Command>,
     /// `true` while the link holds bytes that the socket has no room for.
     pub(super) waits: bool,
-    pub(super) stdout: Lines,
-    pub(super) stderr: Lines,
+    pub(super) stdout: OutputLines,
+    pub(super) stderr: OutputLines,
     /// Readable once the process has ended.
     pub(super) exit_watch: ExitWatch,
     pub(super) exit: Option<Exit>,
@@ -52,7 +52,7 @@ pub(super) struct Process {
     tail: VecDeque<String>,
 }
 
-impl Process {
+impl WorkerHandle {
     /// Starts a worker from `exe`, with this command line.
     pub(super) fn spawn(
         exe: &Path,
@@ -81,8 +81,8 @@ impl Process {
         Ok(Self {
             link,
             waits: false,
-            stdout: Lines::new(stdout).map_err(|error| error.to_string())?,
-            stderr: Lines::new(stderr).map_err(|error| error.to_string())?,
+            stdout: OutputLines::new(stdout).map_err(|error| error.to_string())?,
+            stderr: OutputLines::new(stderr).map_err(|error| error.to_string())?,
             exit_watch,
             exit: None,
             closed: false,
@@ -98,7 +98,7 @@ impl Process {
     }
 
     /// Returns one of its output streams.
-    pub(super) fn output(&mut self, stream: Stream) -> &mut Lines {
+    pub(super) fn output(&mut self, stream: Stream) -> &mut OutputLines {
         match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
@@ -238,12 +238,12 @@ fn pidfd_open(pid: u32) -> Option<OwnedFd> {
 
 /// A worker's output, split into lines as it arrives.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct OutputLines {
     source: PipeReader,
     partial: Vec<u8>,
 }
 
-impl Lines {
+impl OutputLines {
     fn new(source: impl Into<OwnedFd>) -> io::Result<Self> {
         let source = PipeReader::from(source.into());
         let flags = OFlag::from_bits_retain(fcntl(&source, FcntlArg::F_GETFL)?);
@@ -286,7 +286,7 @@ impl Lines {
     }
 }
 
-impl AsRawFd for Lines {
+impl AsRawFd for OutputLines {
     fn as_raw_fd(&self) -> RawFd {
         self.source.as_raw_fd()
     }
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn lines_are_whole_bounded_and_whatever_their_bytes() {
         let (far, mut near) = io::pipe().expect("a pipe");
-        let mut lines = Lines::new(far).expect("a pipe");
+        let mut lines = OutputLines::new(far).expect("a pipe");
         near.write_all(b"one\ntwo\r\nth").expect("open");
         let mut found = Vec::new();
         while lines.read(|line| found.push(line)) {}

@@ -1,28 +1,28 @@
 //! The record of a run: measurements, the backlog, errors, troubles. No I/O, no clock.
 //!
-//! The driver adds what arrives; [`Record::finish`] turns it into the run's result.
+//! The driver adds what arrives; [`RunRecord::finish`] turns it into the run's result.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, Harness};
+use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
-use super::backlog::{Backlog, BacklogSample, Samples, Totals};
+use super::backlog::{BacklogSample, BacklogTracker, Samples, Totals};
 use super::fates::{CycleErrors, Fates};
 use super::plan::{BacklogLimit, Plan};
-use super::run::{BacklogSummary, HarnessSummary, Point, Run, WorkerEnd};
+use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, WorkerEnd};
 use super::schedule::Dues;
 use super::verdict::course::Course;
 use super::verdict::{Evidence, LimitPassed, Pauses, StoodStill, judge};
 
 /// All that is known of a run so far.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct RunRecord {
     pub(super) observer: Observer,
-    backlog: Backlog,
+    backlog: BacklogTracker,
     /// The backlog at each beat of the measured window.
     samples: Samples,
     /// The backlog beyond which the plan's policy acts; known when the window begins.
@@ -31,7 +31,7 @@ pub(super) struct Record {
     /// The sum over the workers that have given their account.
     course: Course,
     errors: HashMap<String, CycleErrors>,
-    series: Vec<Point>,
+    series: Vec<RunSample>,
     /// The totals up to the last point of the series.
     in_series: Totals,
     delivered: u64,
@@ -42,7 +42,7 @@ pub(super) struct Record {
 }
 
 /// The facts that the driver adds to the record when a run is over.
-pub(super) struct Ending {
+pub(super) struct RunEnd {
     pub(super) plan: Plan,
     pub(super) started_at: Duration,
     pub(super) elapsed: Duration,
@@ -59,11 +59,11 @@ pub(super) struct Ending {
     pub(super) workers: Vec<WorkerEnd>,
 }
 
-impl Record {
+impl RunRecord {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
             observer: Observer::new(plan.pace()),
-            backlog: Backlog::new(plan.workers),
+            backlog: BacklogTracker::new(plan.workers),
             samples: Samples::default(),
             limit: None,
             passed: None,
@@ -185,7 +185,7 @@ impl Record {
         let totals = self.totals();
         let snapshot = self.observer.snapshots().last().filter(|snapshot| snapshot.until == until);
         let merged = snapshot.map(|snapshot| snapshot.merged.clone()).unwrap_or_default();
-        self.series.push(Point {
+        self.series.push(RunSample {
             t,
             issued: totals.issued.total().saturating_sub(self.in_series.issued.total()),
             completed: totals.completed.total() - self.in_series.completed.total(),
@@ -205,14 +205,14 @@ impl Record {
     }
 
     /// Judges the run, and returns its result.
-    pub(super) fn finish(self, ending: Ending) -> Run {
+    pub(super) fn finish(self, ending: RunEnd) -> Run {
         let account = self.observer.accounts();
         let troubles = self.troubles();
         // The waits of the worker that waited longest, those between cycles included.
         let stall_ns_max = troubles.longest(|of| of.stall_ns.saturating_add(of.stall_between_ns));
         // The difference of these two is the longest error of measured times, in any worker.
         let stall_between_ns_max = stall_ns_max - troubles.longest(|of| of.stall_ns);
-        let Harness { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
+        let HarnessCosts { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
         let stood_still = self.stood_still(ending.stood_still);
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
@@ -299,12 +299,12 @@ impl Record {
     /// Returns the harness's own troubles, from each process's latest report.
     fn troubles(&self) -> Troubles {
         let of = |(process, _)| self.observer.progress(process).unwrap_or_default().harness;
-        let each: Vec<Harness> = self.observer.processes().map(of).collect();
-        let sum = each.iter().fold(Harness::default(), |sum, one| Harness {
+        let each: Vec<HarnessCosts> = self.observer.processes().map(of).collect();
+        let sum = each.iter().fold(HarnessCosts::default(), |sum, one| HarnessCosts {
             unleased: sum.unleased.saturating_add(one.unleased),
             stall_ns: sum.stall_ns.saturating_add(one.stall_ns),
             stall_between_ns: sum.stall_between_ns.saturating_add(one.stall_between_ns),
-            ..Harness::default()
+            ..HarnessCosts::default()
         });
         Troubles { each, sum }
     }
@@ -312,13 +312,13 @@ impl Record {
 
 /// The harness's own troubles over all processes.
 struct Troubles {
-    each: Vec<Harness>,
-    sum: Harness,
+    each: Vec<HarnessCosts>,
+    sum: HarnessCosts,
 }
 
 impl Troubles {
     /// Returns the largest value among all processes.
-    fn longest(&self, ns: impl Fn(&Harness) -> u64) -> u64 {
+    fn longest(&self, ns: impl Fn(&HarnessCosts) -> u64) -> u64 {
         self.each.iter().map(ns).max().unwrap_or(0)
     }
 }
@@ -335,7 +335,7 @@ fn begun(counts: &PerPhase<Counts>) -> PerPhase<u64> {
 impl Run {
     /// Returns a run that could not start anything, because of `fault`.
     pub(crate) fn never_begun(plan: Plan, fault: String) -> Self {
-        Record::new(&plan).finish(Ending {
+        RunRecord::new(&plan).finish(RunEnd {
             plan,
             started_at: dyno_bus::clock::wall(),
             elapsed: Duration::ZERO,

@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 
-use super::event::{Event, Phase};
+use super::event::{Event, RunPhase};
 
 /// A handle that steers a run from another thread. Requests made before the run begins are handled
 /// once it has begun.
 #[derive(Debug, Clone, Default)]
-pub struct Remote(Arc<Mutex<Shared>>);
+pub struct Remote(Arc<Mutex<RemoteState>>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct RemoteState {
     asked: Vec<Event>,
     waker: Option<Arc<Waker>>,
 }
@@ -48,9 +48,10 @@ impl Remote {
 
     /// Returns the requests since the last call. A new rate is kept back until the workers have
     /// started.
-    pub(super) fn take(&self, phase: Phase) -> Vec<Event> {
+    pub(super) fn take(&self, phase: RunPhase) -> Vec<Event> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_early = |event: &Event| phase == Phase::Starting && matches!(event, Event::Rate(_));
+        let is_early =
+            |event: &Event| phase == RunPhase::Starting && matches!(event, Event::Rate(_));
         let (early, asked) = shared.asked.drain(..).partition(is_early);
         shared.asked = early;
         asked

@@ -6,7 +6,7 @@ use dyno_bus::Time;
 use dyno_observer::{Account, Interval, List, MetricStats, Observer};
 
 use super::backlog::{BacklogSample, Totals};
-use super::event::{Exit, Phase};
+use super::event::{Exit, RunPhase};
 use super::fates::CycleErrors;
 use super::plan::Plan;
 use super::verdict::Judgement;
@@ -33,7 +33,7 @@ pub trait Sink {
 #[derive(Debug, Clone)]
 pub enum Update {
     /// The run has come to this phase.
-    Entered(Phase),
+    Entered(RunPhase),
     /// The state of the run, in the period that the sink requested.
     Tick(Box<Tick>),
     /// A line that a worker wrote.
@@ -64,7 +64,7 @@ pub enum Stream {
 #[derive(Debug, Clone)]
 pub struct Tick {
     /// The phase of the run.
-    pub phase: Phase,
+    pub phase: RunPhase,
     /// Time since the run's first due time; zero before that.
     pub elapsed: Duration,
     /// Cycles issued and ended so far.
@@ -77,7 +77,7 @@ pub struct Tick {
 
 /// One point of the run's time series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+pub struct RunSample {
     /// Time since the run's first due time.
     pub t: Duration,
     /// Cycles issued since the point before, warm-up included.
@@ -120,7 +120,7 @@ pub struct Run {
     /// The workers, by index.
     pub workers: Vec<WorkerEnd>,
     /// The points of the whole run, warm-up included.
-    pub series: Vec<Point>,
+    pub series: Vec<RunSample>,
     /// The cost and the troubles of the harness itself.
     pub harness: HarnessSummary,
     /// The histograms and snapshots of all metrics.

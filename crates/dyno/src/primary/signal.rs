@@ -33,7 +33,7 @@ static LEFT: Mutex<Vec<SigId>> = Mutex::new(Vec::new());
 /// The signals of this process, for as long as it is a primary.
 #[derive(Debug)]
 pub(super) struct Signals {
-    sources: Vec<Source>,
+    sources: Vec<SignalSource>,
     /// `true` once the run is over and a signal has requested the end: a signal then takes its
     /// default action, which ends the process.
     ending_is_default: Arc<AtomicBool>,
@@ -44,7 +44,7 @@ pub(super) struct Signals {
 
 /// One signal with its pipe and its handlers.
 #[derive(Debug)]
-struct Source {
+struct SignalSource {
     number: i32,
     /// Holds one byte for each time that the signal came.
     pipe: UnixStream,
@@ -91,7 +91,7 @@ impl Signals {
             // It is registered first, so that it runs before every other handler of this signal.
             let fallback = flag::register_conditional_default(number, Arc::clone(is_default))?;
             let writer = pipe::register(number, theirs)?;
-            signals.sources.push(Source { number, pipe: ours, writer, fallback });
+            signals.sources.push(SignalSource { number, pipe: ours, writer, fallback });
             unblocked.add(Signal::try_from(number)?);
         }
         unblocked.thread_unblock()?;
@@ -106,7 +106,7 @@ impl Signals {
     /// Returns the requests since the last call.
     pub(super) fn read(&mut self) -> Vec<Asked> {
         let mut asked = Vec::new();
-        for Source { number, pipe, .. } in &mut self.sources {
+        for SignalSource { number, pipe, .. } in &mut self.sources {
             let mut bytes = [0; 16];
             while let Ok(count @ 1..) = pipe.read(&mut bytes) {
                 let one = if *number == SIGTSTP { Asked::Pause } else { Asked::End(*number) };

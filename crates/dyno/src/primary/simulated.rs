@@ -11,13 +11,13 @@ use dyno_bus::local::{Local, pair_with};
 use dyno_bus::message::{Command, Report, Start};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Link, LinkError, Received, Segment, Time};
-use dyno_observer::{Account, ProcessId, Progress};
+use dyno_observer::{Account, ProcessId, ProcessStatus};
 
-use super::event::{Action, Event, Exit, Phase};
+use super::event::{Action, Event, Exit, RunPhase};
 use super::fault::{Faults, Named};
 use super::launch::{backlog_max, window_ns};
 use super::plan::{OnBacklog, Plan};
-use super::record::{Ending, Record};
+use super::record::{RunEnd, RunRecord};
 use super::state::Primary;
 use super::verdict::Verdict;
 use crate::simulation::chance::{Chance, Wire};
@@ -59,7 +59,7 @@ struct Peer {
 pub(crate) struct SimulatedPrimary {
     plan: Plan,
     state: Primary,
-    record: Record,
+    record: RunRecord,
     peers: Vec<Option<Peer>>,
     /// The most bytes that each wire holds.
     capacity: usize,
@@ -86,7 +86,7 @@ impl SimulatedPrimary {
     pub(crate) fn new(plan: Plan, capacity: usize, spawn_fails: Option<u32>, now: Time) -> Self {
         Self {
             state: Primary::new(plan.clone(), NONCE, start_of(&plan)),
-            record: Record::new(&plan),
+            record: RunRecord::new(&plan),
             peers: (0..plan.workers).map(|_| None).collect(),
             capacity,
             spawn_fails,
@@ -112,7 +112,7 @@ impl SimulatedPrimary {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.state.phase() == Phase::Done
+        self.state.phase() == RunPhase::Done
     }
 
     /// Returns the number of bytes that have crossed a worker's wire.
@@ -323,30 +323,30 @@ impl SimulatedPrimary {
         None
     }
 
-    fn enter(&mut self, now: Time, phase: Phase) {
+    fn enter(&mut self, now: Time, phase: RunPhase) {
         let schedule = self.state.schedule();
         match phase {
-            Phase::Measuring => {
+            RunPhase::Measuring => {
                 let from = schedule.map_or(now, super::schedule::Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
             }
-            Phase::Draining | Phase::Killing if self.cut.is_none() => {
+            RunPhase::Draining | RunPhase::Killing if self.cut.is_none() => {
                 self.stopped = Some(now);
                 let end = schedule.map_or(now, super::schedule::Schedule::end);
                 self.cut = Some(now.min(end));
             }
-            Phase::Starting
-            | Phase::WarmingUp
-            | Phase::Draining
-            | Phase::Finishing
-            | Phase::Killing
-            | Phase::Done => {}
+            RunPhase::Starting
+            | RunPhase::WarmingUp
+            | RunPhase::Draining
+            | RunPhase::Finishing
+            | RunPhase::Killing
+            | RunPhase::Done => {}
         }
     }
 
     fn beat(&mut self, now: Time) {
         self.beat_next = now + BEAT;
-        if self.state.phase() != Phase::Measuring {
+        if self.state.phase() != RunPhase::Measuring {
             return;
         }
         self.record.observer.rotate(now, |_| {});
@@ -357,7 +357,7 @@ impl SimulatedPrimary {
     }
 
     /// Returns the knowledge of a worker's cycles: its closed account, and its latest progress.
-    pub(crate) fn account(&self, worker: u32) -> Option<(Option<Account>, Progress)> {
+    pub(crate) fn account(&self, worker: u32) -> Option<(Option<Account>, ProcessStatus)> {
         let progress = self.record.observer.progress(ProcessId::Worker(worker))?;
         Some((self.record.observer.account(worker), progress))
     }
@@ -372,7 +372,7 @@ impl SimulatedPrimary {
     pub(crate) fn finish(self, now: Time) -> (Verdict, Account) {
         let from = self.state.schedule().map(super::schedule::Schedule::measured_from);
         let window = from.zip(self.cut).filter(|(from, cut)| cut > from);
-        let run = self.record.finish(Ending {
+        let run = self.record.finish(RunEnd {
             plan: self.plan,
             started_at: Duration::ZERO,
             elapsed: now - self.begun,

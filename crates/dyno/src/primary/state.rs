@@ -27,7 +27,7 @@ use dyno_bus::Time;
 use dyno_bus::message::{Command, Drained, Hello, Hook, Start, VERSION};
 use dyno_bus::segment::PerPhase;
 
-use super::event::{Action, Cause, Event, Exit, Fault, Phase};
+use super::event::{Action, Cause, Event, Exit, Fault, RunPhase};
 use super::member::Member;
 use super::plan::{Plan, Rate};
 use super::schedule::Schedule;
@@ -45,7 +45,7 @@ pub(super) struct Primary {
     plan: Plan,
     nonce: u64,
     start: Start,
-    phase: Phase,
+    phase: RunPhase,
     members: Vec<Member>,
     /// `None` until all workers are ready.
     schedule: Option<Schedule>,
@@ -64,7 +64,7 @@ impl Primary {
             plan,
             nonce,
             start,
-            phase: Phase::Starting,
+            phase: RunPhase::Starting,
             members,
             schedule: None,
             deadline: Time::NEVER,
@@ -73,7 +73,7 @@ impl Primary {
     }
 
     /// Returns the present phase of the run.
-    pub(super) fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> RunPhase {
         self.phase
     }
 
@@ -96,10 +96,10 @@ impl Primary {
     pub(super) fn next_tick(&self) -> Time {
         let members = self.members.iter().map(Member::next_deadline);
         let schedule = match (&self.schedule, self.phase) {
-            (Some(schedule), Phase::WarmingUp) => {
+            (Some(schedule), RunPhase::WarmingUp) => {
                 schedule.measured_from().min(schedule.next_lease())
             }
-            (Some(schedule), Phase::Measuring) => schedule.end().min(schedule.next_lease()),
+            (Some(schedule), RunPhase::Measuring) => schedule.end().min(schedule.next_lease()),
             _ => Time::NEVER,
         };
         members.min().unwrap_or(Time::NEVER).min(self.deadline).min(schedule)
@@ -109,7 +109,7 @@ impl Primary {
     #[must_use]
     pub(super) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
-        if self.phase == Phase::Done {
+        if self.phase == RunPhase::Done {
             return actions;
         }
         self.take(now, event, &mut actions);
@@ -297,7 +297,7 @@ impl Primary {
         let second = std::mem::replace(&mut self.signalled, true);
         // The user wants the end now: all workers are killed, and none of these ends is a fault.
         if second {
-            self.enter(Phase::Killing, actions);
+            self.enter(RunPhase::Killing, actions);
             self.deadline = Time::NEVER;
             for worker in 0..self.plan.workers {
                 self.member(worker).faulted = true;
@@ -306,7 +306,7 @@ impl Primary {
             }
             return;
         }
-        if self.phase == Phase::Starting {
+        if self.phase == RunPhase::Starting {
             // A worker that is not ready may take long, and has no cycle to wait for.
             for worker in 0..self.plan.workers {
                 if self.member(worker).stage < Stage::Ready {
@@ -320,7 +320,7 @@ impl Primary {
 
     /// Ends the run early: no cycle starts once the workers have received the command to drain.
     fn stop(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.phase >= Phase::Draining {
+        if self.phase >= RunPhase::Draining {
             return;
         }
         if let Some(schedule) = &mut self.schedule {
@@ -329,18 +329,18 @@ impl Primary {
         // Before the plan has begun there is nothing to drain: the deadline of the start stays, for
         // the workers that still get ready.
         let over = match self.phase {
-            Phase::Starting => self.deadline,
+            RunPhase::Starting => self.deadline,
             _ => now + self.plan.deadlines.drain,
         };
         self.deadline = over + self.plan.deadlines.kill_grace;
-        self.enter(Phase::Draining, actions);
+        self.enter(RunPhase::Draining, actions);
         for member in &mut self.members {
             member.drain_wanted = true;
         }
     }
 
     fn change_rate(&mut self, now: Time, rate: f64, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::WarmingUp | Phase::Measuring) {
+        if !matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring) {
             return;
         }
         let Some(segment) = self.schedule.as_mut().and_then(|s| s.change_rate(rate, now)) else {
@@ -356,23 +356,23 @@ impl Primary {
 
     /// Does what follows from the stages of all workers, and from the time.
     fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.phase == Phase::Starting
+        if self.phase == RunPhase::Starting
             && self.members.iter().all(|member| member.stage == Stage::Ready)
         {
             self.begin_plan(now, actions);
         }
-        if matches!(self.phase, Phase::WarmingUp | Phase::Measuring) {
+        if matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring) {
             self.follow_plan(now, actions);
         }
-        if self.phase == Phase::Draining {
+        if self.phase == RunPhase::Draining {
             self.drain(now, actions);
         }
-        if self.phase >= Phase::Draining
-            && self.phase < Phase::Done
+        if self.phase >= RunPhase::Draining
+            && self.phase < RunPhase::Done
             && self.members.iter().all(Member::gone)
         {
             self.deadline = Time::NEVER;
-            self.enter(Phase::Done, actions);
+            self.enter(RunPhase::Done, actions);
         }
     }
 
@@ -387,7 +387,7 @@ impl Primary {
                     .map(|worker| Action::Send(worker, Command::Segment(segment))),
             );
         }
-        self.enter(Phase::WarmingUp, actions);
+        self.enter(RunPhase::WarmingUp, actions);
     }
 
     fn follow_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
@@ -400,14 +400,14 @@ impl Primary {
             }
         }
         let (measured_from, end) = (schedule.measured_from(), schedule.end());
-        if self.phase == Phase::WarmingUp && now >= measured_from {
-            self.enter(Phase::Measuring, actions);
+        if self.phase == RunPhase::WarmingUp && now >= measured_from {
+            self.enter(RunPhase::Measuring, actions);
         }
-        if self.phase == Phase::Measuring && now >= end {
+        if self.phase == RunPhase::Measuring && now >= end {
             // The deadline counts from now, not from the plan's end: if this tick is late, so was
             // the last lease.
             self.deadline = now + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
-            self.enter(Phase::Draining, actions);
+            self.enter(RunPhase::Draining, actions);
         }
     }
 
@@ -423,7 +423,7 @@ impl Primary {
         if !self.members.iter().all(|member| member.stage >= Stage::Drained) {
             return;
         }
-        self.enter(Phase::Finishing, actions);
+        self.enter(RunPhase::Finishing, actions);
         self.deadline = now + self.plan.deadlines.after;
         for (worker, member) in self.members.iter_mut().enumerate() {
             // A process that is being killed runs no hook.
@@ -439,7 +439,7 @@ impl Primary {
         let phase = self.phase;
         if passed {
             // A start that took too long becomes a drain. Its deadline counts from now.
-            self.deadline = if phase == Phase::Starting { now } else { Time::NEVER };
+            self.deadline = if phase == RunPhase::Starting { now } else { Time::NEVER };
         }
         for worker in 0..self.plan.workers {
             let member = self.member(worker);
@@ -455,15 +455,14 @@ impl Primary {
                     }
                     continue;
                 }
-                (Phase::Starting | Phase::Draining, stage @ (Stage::Spawned | Stage::Greeted))
-                    if passed =>
-                {
-                    Cause::StartDeadline(stage)
-                }
-                (Phase::Draining, Stage::Ready | Stage::Verifying) if passed => {
+                (
+                    RunPhase::Starting | RunPhase::Draining,
+                    stage @ (Stage::Spawned | Stage::Greeted),
+                ) if passed => Cause::StartDeadline(stage),
+                (RunPhase::Draining, Stage::Ready | Stage::Verifying) if passed => {
                     Cause::DrainDeadline
                 }
-                (Phase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
+                (RunPhase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
                 (_, Stage::Finished) if overdue => Cause::LateExit,
                 _ if overdue => Cause::ClosedEarly,
                 _ => continue,
@@ -473,7 +472,7 @@ impl Primary {
         }
     }
 
-    fn enter(&mut self, phase: Phase, actions: &mut Vec<Action>) {
+    fn enter(&mut self, phase: RunPhase, actions: &mut Vec<Action>) {
         if self.phase != phase {
             self.phase = phase;
             actions.push(Action::Enter(phase));

@@ -21,7 +21,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::Pid;
 
 use crate::identity::run_mark;
-use crate::processes::{self, Process};
+use crate::processes::{self, SystemProcess};
 
 /// The time between two calls that reap ended orphans.
 const REAP_PERIOD: Duration = Duration::from_millis(100);
@@ -35,7 +35,7 @@ pub(super) struct Orphans {
     mark: String,
     own: u32,
     /// The user's processes: those that existed before the first worker, without this one.
-    users: Vec<Process>,
+    users: Vec<SystemProcess>,
     /// The sessions of these processes, and this process's session.
     users_sessions: HashSet<u32>,
     next_reap: Time,
@@ -64,8 +64,10 @@ impl Orphans {
         self.next_reap = now + REAP_PERIOD;
         let workers: Vec<u32> = workers.collect();
         let is_reaped = |pid: u32| {
-            let is_ours = |process: Process| !workers.contains(&pid) && !self.is_users(&process);
-            Process::of(pid).is_some_and(is_ours) && wait_for(Pid::from_raw(pid.cast_signed()))
+            let is_ours =
+                |process: SystemProcess| !workers.contains(&pid) && !self.is_users(&process);
+            SystemProcess::of(pid).is_some_and(is_ours)
+                && wait_for(Pid::from_raw(pid.cast_signed()))
         };
         while let Some(pid) = ended_child(None) {
             if !is_reaped(pid) {
@@ -88,7 +90,7 @@ impl Orphans {
         for _ in 0..GENERATIONS_MAX {
             let all = processes::all();
             let users = self.users_of(&all);
-            let is_ours = |process: &&Process| {
+            let is_ours = |process: &&SystemProcess| {
                 process.pid != self.own
                     && (process.parent == self.own && !users.contains(&process.pid)
                         || process.is_marked(|mark| mark.starts_with(&self.mark)))
@@ -113,14 +115,14 @@ impl Orphans {
     }
 
     /// Returns the ids of the user's processes among `all`.
-    fn users_of(&self, all: &[Process]) -> HashSet<u32> {
+    fn users_of(&self, all: &[SystemProcess]) -> HashSet<u32> {
         let below = processes::descendants(all, std::iter::once(self.own));
         let roots = below.iter().filter(|one| one.pid != self.own && self.is_users(one));
         let users = processes::descendants(&below, roots.map(|process| process.pid));
         users.iter().map(|process| process.pid).collect()
     }
 
-    fn is_users(&self, process: &Process) -> bool {
+    fn is_users(&self, process: &SystemProcess) -> bool {
         self.users.iter().any(|user| user.is_same(process))
             || self.users_sessions.contains(&process.session)
     }

@@ -10,7 +10,7 @@ const AHEAD: usize = 4;
 
 /// The text so far, and the position of the cursor in it.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct EditedLine {
     text: Vec<char>,
     cursor: usize,
 }
@@ -31,7 +31,7 @@ pub(super) struct Shown {
     pub(super) cursor: usize,
 }
 
-impl Line {
+impl EditedLine {
     pub(super) fn press(&mut self, key: &Key) -> Pressed {
         match key {
             Key::Enter => return Pressed::Finished,
@@ -96,15 +96,15 @@ mod tests {
 
     use super::*;
 
-    fn line(keys: impl IntoIterator<Item = Key>) -> Line {
-        let mut line = Line::default();
+    fn line(keys: impl IntoIterator<Item = Key>) -> EditedLine {
+        let mut line = EditedLine::default();
         for key in keys {
             line.press(&key);
         }
         line
     }
 
-    fn typed(text: &str) -> Line {
+    fn typed(text: &str) -> EditedLine {
         line(text.chars().map(Key::Char))
     }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_out_of_sight() {
-        let shown = |line: &Line, columns| {
+        let shown = |line: &EditedLine, columns| {
             let Shown { text, cursor } = line.shown(columns);
             (text, cursor)
         };

@@ -14,7 +14,7 @@ use signal_hook::consts::SIGINT;
 use signal_hook::low_level::unregister;
 use signal_hook::{SigId, flag};
 
-use super::line::{Line, Pressed, Shown};
+use super::line::{EditedLine, Pressed, Shown};
 use super::{PromptError, Question};
 use crate::primary::ENDING;
 use crate::report::{redacted, reflows};
@@ -28,7 +28,7 @@ const COLUMNS: u16 = 80;
 pub(super) struct Terminal {
     term: Term,
     before: Termios,
-    signals: Signals,
+    signals: TerminalSignals,
     /// The column of the cursor in the row of the question, when it was last drawn.
     cursor: usize,
     /// The terminal's width in columns at that time.
@@ -37,7 +37,7 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn open() -> Result<Self, PromptError> {
-        let signals = Signals::catch()?;
+        let signals = TerminalSignals::catch()?;
         let before = tcgetattr(io::stdin()).map_err(io::Error::from)?;
         let mut ours = before.clone();
         ours.local_flags -= LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
@@ -51,7 +51,7 @@ impl Terminal {
 
     /// Reads the answer to a question. It stays on the terminal, refused or not.
     pub(super) fn ask(&mut self, question: &Question) -> Result<String, PromptError> {
-        let mut line = Line::default();
+        let mut line = EditedLine::default();
         loop {
             self.draw(&question.label(), &line)?;
             match self.press(&mut line)? {
@@ -71,7 +71,7 @@ impl Terminal {
         Ok(answer)
     }
 
-    fn press(&self, line: &mut Line) -> Result<Pressed, PromptError> {
+    fn press(&self, line: &mut EditedLine) -> Result<Pressed, PromptError> {
         if let Some(signal) = self.signals.caught() {
             return self.interrupted(signal);
         }
@@ -94,7 +94,7 @@ impl Terminal {
         columns.into()
     }
 
-    fn draw(&mut self, label: &str, line: &Line) -> io::Result<()> {
+    fn draw(&mut self, label: &str, line: &EditedLine) -> io::Result<()> {
         // The last column stays free: some terminals break a line that is as wide as they are.
         let whole = self.columns();
         let columns = whole.saturating_sub(1);
@@ -129,12 +129,12 @@ impl Drop for Terminal {
 }
 
 /// Handlers of the signals that end a process, which note the signal instead.
-struct Signals {
+struct TerminalSignals {
     ids: Vec<SigId>,
     caught: Arc<AtomicUsize>,
 }
 
-impl Signals {
+impl TerminalSignals {
     fn catch() -> io::Result<Self> {
         let mut signals = Self { ids: Vec::new(), caught: Arc::default() };
         for signal in ENDING {
@@ -152,7 +152,7 @@ impl Signals {
     }
 }
 
-impl Drop for Signals {
+impl Drop for TerminalSignals {
     fn drop(&mut self) {
         for id in &self.ids {
             unregister(*id);

@@ -19,8 +19,8 @@ fn task() -> TaskParameters {
 fn said() -> Settings {
     let mut said = Settings::default();
     said.set(Setting::Rate, 80);
-    said.say(Setting::Duration, "2s".into(), Source::Flag);
-    said.say_parameter("n=35".into(), Source::Flag);
+    said.say(Setting::Duration, "2s".into(), SettingSource::Flag);
+    said.say_parameter("n=35".into(), SettingSource::Flag);
     said
 }
 
@@ -97,9 +97,9 @@ fn a_slow_rate_is_no_fault_until_the_duration_is_known() {
 #[test]
 fn what_is_not_asked_for_is_refused_before_the_first_question() {
     let mut said = said();
-    said.say(Setting::Rate, "0".into(), Source::Flag);
+    said.say(Setting::Rate, "0".into(), SettingSource::Flag);
     assert!(answered(&said, &[("rate", "5")]).is_ok(), "a flag that an answer mends");
-    said.say(Setting::Seed, "x".into(), Source::Flag);
+    said.say(Setting::Seed, "x".into(), SettingSource::Flag);
     let refusal = answered(&said, &[("rate", "5")]).unwrap_err();
     assert!(refusal.starts_with("--seed x: a seed is"), "{refusal}");
 }
@@ -108,7 +108,7 @@ fn what_is_not_asked_for_is_refused_before_the_first_question() {
 fn a_password_is_offered_unseen() {
     let task = task();
     let mut said = said();
-    said.say_parameter("url=redis://u:secret@h".into(), Source::Flag);
+    said.say_parameter("url=redis://u:secret@h".into(), SettingSource::Flag);
     let interview = Interview::new("fib", &said, &task, MACHINE).unwrap();
     let question = interview.questions().pop().unwrap();
     assert_eq!(question.offered, "redis://u:secret@h");

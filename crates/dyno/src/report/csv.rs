@@ -10,10 +10,10 @@ use super::summary::Metric;
 
 /// A column: its name, and what stands in it. An empty cell is a metric that never came, or a
 /// percentile that its count does not carry.
-type Column = (&'static str, fn(&Summary) -> String);
+type CsvColumn = (&'static str, fn(&Summary) -> String);
 
 /// The columns, in order.
-const COLUMNS: [Column; 27] = [
+const COLUMNS: [CsvColumn; 27] = [
     ("benchmark", |summary| quoted(&summary.benchmark)),
     ("verdict", |summary| quoted(&summary.verdict)),
     ("rate_asked", |summary| {

@@ -18,8 +18,8 @@ use dyno_observer::Interval;
 
 use super::error::ReportError;
 use super::folder::HISTOGRAMS;
-use super::hlog::{HistogramLog, Row};
-use super::log::{Entry, Log};
+use super::hlog::{HistogramLog, HistogramRow};
+use super::log::{Log, LogEntry};
 use crate::primary::plan::thousands;
 
 /// The most bytes that wait for the disk: some rotations of a hundred busy workers.
@@ -33,20 +33,20 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Files that are being written, and the thread that does it.
 #[derive(Debug)]
-pub(super) struct Files {
-    records: Sender<Record>,
+pub(super) struct FileWriter {
+    records: Sender<FileRecord>,
     gathered: Gathered,
     /// Bytes that wait, about.
     waiting: Arc<AtomicUsize>,
-    rows: Kept,
-    entries: Kept,
+    rows: Destination,
+    entries: Destination,
     /// What could not be written, once all else is.
     failures: Receiver<Vec<String>>,
 }
 
 /// Whether there is a file for something, and how much of it was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
+enum Destination {
     Nowhere,
     But(u64),
 }
@@ -54,7 +54,7 @@ enum Kept {
 /// Rows that are not handed over yet.
 #[derive(Debug, Default)]
 struct Gathered {
-    rows: Vec<Row>,
+    rows: Vec<HistogramRow>,
     bytes: usize,
     /// The rotation with which the last were handed over.
     since: Time,
@@ -62,20 +62,20 @@ struct Gathered {
 
 /// What there is to write.
 #[derive(Debug)]
-enum Record {
-    Rows(Vec<Row>),
-    Entry(Entry),
+enum FileRecord {
+    Rows(Vec<HistogramRow>),
+    Entry(LogEntry),
 }
 
-impl Files {
+impl FileWriter {
     /// Starts the thread. `begun` is the run's begin, on the clock and since the Unix epoch.
     pub(super) fn start(
         histograms: Option<File>,
         log: Option<Log>,
         begun: (Time, Duration),
     ) -> Result<Self, ReportError> {
-        let rows = if histograms.is_some() { Kept::But(0) } else { Kept::Nowhere };
-        let entries = if log.is_some() { Kept::But(0) } else { Kept::Nowhere };
+        let rows = if histograms.is_some() { Destination::But(0) } else { Destination::Nowhere };
+        let entries = if log.is_some() { Destination::But(0) } else { Destination::Nowhere };
         let (records, incoming) = channel();
         let (outgoing, failures) = sync_channel(1);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -94,17 +94,17 @@ impl Files {
 
     /// Whether there is a log.
     pub(super) fn has_log(&self) -> bool {
-        self.entries != Kept::Nowhere
+        self.entries != Destination::Nowhere
     }
 
     /// Takes in an interval.
     pub(super) fn interval(&mut self, interval: &Interval<'_>) {
-        let Kept::But(dropped) = &mut self.rows else { return };
+        let Destination::But(dropped) = &mut self.rows else { return };
         if self.waiting.load(Ordering::Relaxed) > WAITING_MAX {
             *dropped += 1;
             return;
         }
-        let row = Row::of(interval);
+        let row = HistogramRow::of(interval);
         let size = row.size();
         self.waiting.fetch_add(size, Ordering::Relaxed);
         self.gathered.bytes += size;
@@ -127,20 +127,20 @@ impl Files {
         let rows = mem::take(&mut self.gathered.rows);
         self.gathered.bytes = 0;
         if !rows.is_empty() {
-            self.send(Record::Rows(rows));
+            self.send(FileRecord::Rows(rows));
         }
     }
 
     /// Hands over a line of the log.
-    pub(super) fn entry(&mut self, entry: Entry) {
-        let Kept::But(dropped) = &mut self.entries else { return };
+    pub(super) fn entry(&mut self, entry: LogEntry) {
+        let Destination::But(dropped) = &mut self.entries else { return };
         let size = size(&entry);
         if size > 0 && self.waiting.load(Ordering::Relaxed) > WAITING_MAX {
             *dropped += 1;
             return;
         }
         self.waiting.fetch_add(size, Ordering::Relaxed);
-        self.send(Record::Entry(entry));
+        self.send(FileRecord::Entry(entry));
     }
 
     /// Waits until all is written, if the disk takes it, and says what is not.
@@ -152,7 +152,7 @@ impl Files {
             .recv_timeout(FAREWELL)
             .unwrap_or_else(|_| vec![format!("the run's files: not written within {FAREWELL:?}")]);
         for (kept, what) in [(rows, "intervals of histograms"), (entries, "lines of the log")] {
-            if let Kept::But(dropped @ 1..) = kept {
+            if let Destination::But(dropped @ 1..) = kept {
                 let dropped = thousands(dropped);
                 failed.push(format!("{dropped} {what} were not written: the disk was too slow"));
             }
@@ -160,28 +160,28 @@ impl Files {
         failed
     }
 
-    fn send(&self, record: Record) {
+    fn send(&self, record: FileRecord) {
         // The thread ends only when this end is closed, or by a bug that it panicked over.
         let _sent = self.records.send(record);
     }
 }
 
 /// What a line takes in memory; none where it must not be dropped.
-fn size(entry: &Entry) -> usize {
+fn size(entry: &LogEntry) -> usize {
     match entry {
-        Entry::Line { text, .. } => size_of::<Record>() + text.len(),
-        Entry::Standing { .. } => size_of::<Record>(),
-        Entry::Parameters { .. }
-        | Entry::Entered(_)
-        | Entry::Warning(_)
-        | Entry::Fault(_)
-        | Entry::Verdict { .. } => 0,
+        LogEntry::Line { text, .. } => size_of::<FileRecord>() + text.len(),
+        LogEntry::Standing { .. } => size_of::<FileRecord>(),
+        LogEntry::Parameters { .. }
+        | LogEntry::Entered(_)
+        | LogEntry::Warning(_)
+        | LogEntry::Fault(_)
+        | LogEntry::Verdict { .. } => 0,
     }
 }
 
 /// Writes until nothing follows. A file that fails is given up, and named.
 fn write_all(
-    incoming: &Receiver<Record>,
+    incoming: &Receiver<FileRecord>,
     waiting: &AtomicUsize,
     histograms: Option<File>,
     log: Option<&Log>,
@@ -199,16 +199,16 @@ fn write_all(
     let mut histograms = histograms.and_then(|file| give_up(begin(file)));
     while let Ok(record) = incoming.recv() {
         match record {
-            Record::Rows(rows) => {
+            FileRecord::Rows(rows) => {
                 let written = |mut log: HistogramLog<_>| {
                     rows.iter().try_for_each(|row| log.write(row))?;
                     // They should outlive this process.
                     log.flush().map(|()| log)
                 };
                 histograms = histograms.and_then(|log| give_up(written(log)));
-                waiting.fetch_sub(rows.iter().map(Row::size).sum(), Ordering::Relaxed);
+                waiting.fetch_sub(rows.iter().map(HistogramRow::size).sum(), Ordering::Relaxed);
             }
-            Record::Entry(entry) => {
+            FileRecord::Entry(entry) => {
                 log.iter().for_each(|log| log.write(&entry));
                 waiting.fetch_sub(size(&entry), Ordering::Relaxed);
             }

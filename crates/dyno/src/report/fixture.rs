@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dyno_bus::message::{Batch, Column, Counts, Cycles, Declare};
+use dyno_bus::message::{Batch, Column, Counts, CycleTimes, Declare};
 use dyno_bus::segment::{Arrivals, PerPhase};
 use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Phase, Time};
@@ -12,7 +12,7 @@ use dyno_observer::{Account, Interval, Observer, ProcessId};
 use super::environment::Environment;
 use super::summary::Summary;
 use crate::primary::plan::{Deadlines, MaxFailed, OnBacklog, Pacing, Plan, Rate};
-use crate::primary::run::{BacklogSummary, HarnessSummary, Point, Run, Tick, WorkerEnd};
+use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
 use crate::primary::verdict::{Judgement, Verdict};
 use crate::primary::{self, BacklogSample, CycleErrors, Exit, Totals};
 
@@ -58,9 +58,9 @@ pub(super) fn observer() -> Observer {
     for interval in 0..2 {
         for process in [ProcessId::Primary].into_iter().chain(workers) {
             let cycles = if process == ProcessId::Primary {
-                Cycles::default()
+                CycleTimes::default()
             } else {
-                Cycles {
+                CycleTimes {
                     wait: vec![MS, 2 * MS, 3 * MS],
                     service: vec![18 * MS, (20 - 2 * interval) * MS, (24 - 2 * interval) * MS],
                 }
@@ -108,7 +108,7 @@ pub(super) fn run() -> Run {
     let warmup = Counts { started: 50, completed: 50, ..Counts::default() };
     let observer = observer();
     let merged: Vec<_> = observer.snapshots().map(|snapshot| snapshot.merged.clone()).collect();
-    let point = |interval: u64| Point {
+    let point = |interval: u64| RunSample {
         t: Duration::from_millis(1_100 + 100 * interval),
         issued: 5,
         completed: 4,
@@ -180,7 +180,7 @@ pub(super) fn summary() -> Summary {
 /// How [`run`] stood at its second interval's end.
 pub(super) fn tick() -> Tick {
     Tick {
-        phase: primary::Phase::Measuring,
+        phase: primary::RunPhase::Measuring,
         elapsed: Duration::from_millis(2_500),
         totals: Totals {
             issued: PerPhase { warmup: 50, measured: 75 },

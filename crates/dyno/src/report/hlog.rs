@@ -25,14 +25,14 @@ const LEGEND: &str =
 /// It holds the values and no bytes of the log: to copy them costs the thread that drives the run
 /// some microseconds, to compress many of them a hundred times that.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct HistogramRow {
     tag: String,
     from: Time,
     until: Time,
     series: Series,
 }
 
-impl Row {
+impl HistogramRow {
     pub(super) fn of(interval: &Interval<'_>) -> Self {
         Self {
             tag: tag(&interval.label.name, interval.process),
@@ -69,7 +69,7 @@ impl<W: Write> HistogramLog<W> {
     }
 
     /// Writes a row.
-    pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
+    pub(super) fn write(&mut self, row: &HistogramRow) -> io::Result<()> {
         let [start, length] =
             [row.from - self.begun, row.until - row.from].map(|span| span.as_secs_f64());
         // Not the bound of its bucket, as others have it: it is known.
@@ -95,7 +95,7 @@ pub(crate) fn of_observer(
     let mut written = Ok(());
     observer.rotate(until, |interval| {
         if written.is_ok() {
-            written = log.write(&Row::of(&interval));
+            written = log.write(&HistogramRow::of(&interval));
         }
     });
     written.map(|()| log.out)
@@ -125,7 +125,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use base64::Engine;
-    use dyno_bus::message::{Batch, Cycles, Declare};
+    use dyno_bus::message::{Batch, CycleTimes, Declare};
     use dyno_bus::segment::PerPhase;
     use dyno_bus::value::Unit;
     use dyno_bus::{Pace, clock};
@@ -149,12 +149,12 @@ mod tests {
             // The first interval keeps its values, the second has earned a histogram.
             let count = [10, 5_000, 1][sequence as usize];
             let service: Vec<u64> = (0..count).map(|value| 1_000_000 + value * 1_000).collect();
-            let measured = Cycles { wait: vec![0; service.len()], service };
+            let measured = CycleTimes { wait: vec![0; service.len()], service };
             let cycles = PerPhase { measured, ..PerPhase::default() };
             let batch = Batch { sequence, cycles, ..Batch::default() };
             observer.absorb(ProcessId::Worker(3), &batch).unwrap();
             observer.rotate(begun + Duration::from_secs(sequence + 1), |interval| {
-                log.write(&Row::of(&interval)).unwrap();
+                log.write(&HistogramRow::of(&interval)).unwrap();
             });
         }
         log.flush().unwrap();

@@ -10,7 +10,7 @@ use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 
 use super::figures::{self, NONE};
 use super::palette::Palette;
-use super::summary::{Metric, Metrics, Summary, Worker};
+use super::summary::{Metric, Metrics, Summary, WorkerProcess};
 use super::{printable, table};
 use crate::primary::plan::thousands;
 
@@ -27,7 +27,7 @@ const MARGIN: usize = 11;
 const WIDTH: usize = 100;
 
 /// One column of the metrics: its heading, and whether it stays on a narrow terminal.
-type Column = (&'static str, Narrow, fn(&Metric) -> Option<f64>);
+type MetricColumn = (&'static str, Narrow, fn(&Metric) -> Option<f64>);
 
 /// What becomes of a column where there is no room for all.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ enum Narrow {
     Goes,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [MetricColumn; 6] = [
     ("mean", Narrow::Stays, |metric| Some(metric.mean)),
     ("p50", Narrow::Stays, |metric| figures::percentile(metric.p50)),
     ("p90", Narrow::Goes, |metric| figures::percentile(metric.p90)),
@@ -202,7 +202,7 @@ fn completed(summary: &Summary, look: Look) -> String {
 }
 
 fn metrics(metrics: &Metrics, palette: Palette, width: usize) -> String {
-    let fits = |column: &&Column| column.1 == Narrow::Stays || width >= WIDTH_OF_ALL;
+    let fits = |column: &&MetricColumn| column.1 == Narrow::Stays || width >= WIDTH_OF_ALL;
     let columns: Vec<_> = COLUMNS.iter().filter(fits).collect();
     let mut head = vec!["metric", "count"];
     head.extend(columns.iter().map(|column| column.0));
@@ -216,11 +216,12 @@ fn metrics(metrics: &Metrics, palette: Palette, width: usize) -> String {
 }
 
 fn workers(summary: &Summary, palette: Palette) -> String {
-    let mut shown: Vec<&Worker> = summary.workers.iter().collect();
+    let mut shown: Vec<&WorkerProcess> = summary.workers.iter().collect();
     if shown.len() > WORKERS_SHOWN {
         // The longest of a few stands for their p99, so that none that may be slow is hidden.
-        let response =
-            |worker: &&Worker| worker.metrics.get(RESPONSE).map(|one| one.p99.unwrap_or(one.max));
+        let response = |worker: &&WorkerProcess| {
+            worker.metrics.get(RESPONSE).map(|one| one.p99.unwrap_or(one.max))
+        };
         // Those that did not end well first, whatever their response.
         shown.sort_by_key(|worker| {
             let well = figures::exit(worker.exit.as_ref()).is_none();
@@ -233,7 +234,7 @@ fn workers(summary: &Summary, palette: Palette) -> String {
     if exits {
         head.push("end");
     }
-    let row = |worker: &&Worker| {
+    let row = |worker: &&WorkerProcess| {
         let metrics = &worker.metrics;
         let mut cells = vec![
             worker.index.to_string(),

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use self::frame::{Course, Room};
-use self::lines::Lines;
+use self::frame::{LiveCourse, Room};
+use self::lines::LineTerminal;
 use super::palette::Palette;
 use super::printable::printable;
 use super::say;
@@ -30,14 +30,14 @@ pub(super) struct Live {
     text: Arc<Mutex<String>>,
     term: Term,
     palette: Palette,
-    course: Course,
+    course: LiveCourse,
     /// How wide the terminal was when the view was drawn last.
     columns: usize,
 }
 
 impl Live {
     /// A view on stderr, of a run that takes so long.
-    pub(super) fn new(course: Course) -> Self {
+    pub(super) fn new(course: LiveCourse) -> Self {
         let term = Term::stderr();
         let text = Arc::new(Mutex::new(String::new()));
         let drawn = Arc::clone(&text);
@@ -116,7 +116,7 @@ impl Drop for Live {
 /// Where the view is drawn, with nothing drawn yet.
 fn target() -> ProgressDrawTarget {
     // Buffered: what is drawn appears at once, and never half.
-    let lines = Box::new(Lines::over(Term::buffered_stderr()));
+    let lines = Box::new(LineTerminal::over(Term::buffered_stderr()));
     ProgressDrawTarget::term_like_with_hz(lines, REDRAWS)
 }
 

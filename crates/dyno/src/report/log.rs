@@ -6,15 +6,15 @@
 use super::redact;
 use super::summary::Summary;
 use crate::primary::run::{Stream, Tick, Update};
-use crate::primary::{Phase, Plan};
+use crate::primary::{Plan, RunPhase};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Entry {
+pub(super) enum LogEntry {
     /// What the run is to do.
     Parameters { benchmark: String, text: String },
     /// It has come to this phase.
-    Entered(Phase),
+    Entered(RunPhase),
     /// How it stands.
     Standing { elapsed_ns: u64, issued: u64, completed: u64, failed: u64, backlog: u64 },
     /// A worker wrote this.
@@ -27,7 +27,7 @@ pub(super) enum Entry {
     Verdict { verdict: String, reasons: String, exit_code: i32 },
 }
 
-impl Entry {
+impl LogEntry {
     pub(super) fn parameters(plan: &Plan) -> Self {
         Self::Parameters {
             benchmark: plan.benchmark.clone(),
@@ -79,7 +79,7 @@ mod json {
     use tracing::{error, info, warn};
     use tracing_subscriber::fmt::MakeWriter;
 
-    use super::{Entry, Stream, redact};
+    use super::{LogEntry, Stream, redact};
 
     /// A log that is being written, to one file or to several.
     #[derive(Debug)]
@@ -104,7 +104,7 @@ mod json {
         }
 
         /// Writes a line.
-        pub(in crate::report) fn write(&self, entry: &Entry) {
+        pub(in crate::report) fn write(&self, entry: &LogEntry) {
             dispatcher::with_default(&self.dispatch, || event(entry));
         }
 
@@ -114,25 +114,25 @@ mod json {
         }
     }
 
-    fn event(entry: &Entry) {
+    fn event(entry: &LogEntry) {
         match entry {
-            Entry::Parameters { benchmark, text } => {
+            LogEntry::Parameters { benchmark, text } => {
                 info!(benchmark, parameters = text, "parameters");
             }
-            Entry::Entered(phase) => info!(%phase, "phase"),
-            Entry::Standing { elapsed_ns, issued, completed, failed, backlog } => {
+            LogEntry::Entered(phase) => info!(%phase, "phase"),
+            LogEntry::Standing { elapsed_ns, issued, completed, failed, backlog } => {
                 info!(elapsed_ns, issued, completed, failed, backlog, "tick");
             }
-            Entry::Line { worker, stream, text } => {
+            LogEntry::Line { worker, stream, text } => {
                 let stream = match stream {
                     Stream::Stdout => "stdout",
                     Stream::Stderr => "stderr",
                 };
                 info!(worker, stream, text = redact::text(text), "line");
             }
-            Entry::Warning(text) => warn!(text = redact::text(text), "warning"),
-            Entry::Fault(text) => error!(text = redact::text(text), "fault"),
-            Entry::Verdict { verdict, reasons, exit_code } => {
+            LogEntry::Warning(text) => warn!(text = redact::text(text), "warning"),
+            LogEntry::Fault(text) => error!(text = redact::text(text), "fault"),
+            LogEntry::Verdict { verdict, reasons, exit_code } => {
                 info!(verdict, reasons, exit_code, "verdict");
             }
         }
@@ -177,7 +177,7 @@ pub(super) enum Log {}
 
 #[cfg(not(feature = "tracing"))]
 impl Log {
-    pub(super) fn write(&self, _entry: &Entry) {
+    pub(super) fn write(&self, _entry: &LogEntry) {
         match *self {}
     }
 
@@ -202,13 +202,13 @@ mod tests {
         let log = Log::over(paths.iter().map(|path| File::create(path).unwrap()).collect());
         let text = "at redis://u:p@h\n\"quoted\"".to_owned();
         for entry in [
-            Entry::parameters(&fixture::plan()),
-            Entry::of(&Update::Entered(Phase::Measuring)),
-            Entry::of(&Update::Tick(Box::new(fixture::tick()))),
-            Entry::of(&Update::Line { worker: 1, stream: Stream::Stderr, text }),
-            Entry::of(&Update::Warning("a debug build".into())),
-            Entry::of(&Update::Fault("worker 1 died".into())),
-            Entry::verdict(&fixture::summary()),
+            LogEntry::parameters(&fixture::plan()),
+            LogEntry::of(&Update::Entered(RunPhase::Measuring)),
+            LogEntry::of(&Update::Tick(Box::new(fixture::tick()))),
+            LogEntry::of(&Update::Line { worker: 1, stream: Stream::Stderr, text }),
+            LogEntry::of(&Update::Warning("a debug build".into())),
+            LogEntry::of(&Update::Fault("worker 1 died".into())),
+            LogEntry::verdict(&fixture::summary()),
         ] {
             log.write(&entry);
         }
@@ -235,7 +235,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(file).finish();
         tracing::subscriber::with_default(subscriber, || {
             let ours = File::create(folder.path().join("ours")).unwrap();
-            Log::over(vec![ours]).write(&Entry::Warning("ours alone".into()));
+            Log::over(vec![ours]).write(&LogEntry::Warning("ours alone".into()));
             tracing::info!("theirs alone");
         });
         let theirs = fs::read_to_string(theirs).unwrap();

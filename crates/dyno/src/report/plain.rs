@@ -9,7 +9,7 @@ use dyno_observer::{List, Stat, format};
 
 use super::palette::Palette;
 use super::say;
-use crate::primary::Phase;
+use crate::primary::RunPhase;
 use crate::primary::run::{Tick, Update};
 
 /// Between two lines on how the run stands.
@@ -78,10 +78,12 @@ impl<W: Write> Plain<W> {
 /// How a run stands, in a line.
 fn standing(tick: &Tick) -> String {
     let phase = match tick.phase {
-        Phase::Starting | Phase::WarmingUp => dyno_bus::Phase::Warmup,
-        Phase::Measuring | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
-            dyno_bus::Phase::Measured
-        }
+        RunPhase::Starting | RunPhase::WarmingUp => dyno_bus::Phase::Warmup,
+        RunPhase::Measuring
+        | RunPhase::Draining
+        | RunPhase::Finishing
+        | RunPhase::Killing
+        | RunPhase::Done => dyno_bus::Phase::Measured,
     };
     let failed = match tick.totals.failed[phase] {
         0 => String::new(),

@@ -84,7 +84,7 @@ pub(super) fn series(
     for name in names {
         let Some(metric) = summary.metric(name) else { continue };
         let line = |label: &str, number: fn(&PointMetric) -> Option<u64>| {
-            let point = |point: &super::summary::Point| {
+            let point = |point: &super::summary::SeriesPoint| {
                 let value = number(point.metrics.get(name)?)? as f64;
                 Some(Point { at_ns: point.t_ns, value })
             };

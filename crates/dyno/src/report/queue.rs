@@ -21,7 +21,7 @@ const BYTES_MAX: usize = 8 << 20;
 
 /// Updates on their way to the thread that shows them.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct UpdateQueue {
     waiting: Mutex<Waiting>,
     woken: Condvar,
 }
@@ -33,12 +33,12 @@ struct Waiting {
     bytes: usize,
     dropped: u64,
     tick: Option<Box<Tick>>,
-    end: Option<End>,
+    end: Option<ShowEnd>,
 }
 
 /// What comes last.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum ShowEnd {
     /// The run is over, and its processes stood like this.
     Over(Box<List>),
     /// Nobody will say more: the run was given up.
@@ -47,7 +47,7 @@ pub(super) enum End {
 
 /// What has come since the last time.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct TakenUpdates {
     /// In the order in which they came, ticks left out.
     pub(super) updates: VecDeque<Update>,
     /// Lines that are missing among them.
@@ -55,10 +55,10 @@ pub(super) struct Taken {
     /// The newest tick.
     pub(super) tick: Option<Box<Tick>>,
     /// Nothing follows.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<ShowEnd>,
 }
 
-impl Queue {
+impl UpdateQueue {
     /// Takes in an update, without waiting for anything.
     pub(super) fn push(&self, update: Update) {
         let mut waiting = self.lock();
@@ -87,21 +87,21 @@ impl Queue {
     }
 
     /// Says that nothing follows.
-    pub(super) fn end(&self, end: End) {
+    pub(super) fn end(&self, end: ShowEnd) {
         self.lock().end.get_or_insert(end);
         self.woken.notify_one();
     }
 
     /// All that has come: as soon as there is a tick or the end, else once `patience` is over.
     /// Lines alone wake nobody, so that a flood of them costs its sender nothing.
-    pub(super) fn take(&self, patience: Duration) -> Taken {
+    pub(super) fn take(&self, patience: Duration) -> TakenUpdates {
         let nothing = |waiting: &mut Waiting| waiting.tick.is_none() && waiting.end.is_none();
         let (mut waiting, _) = self
             .woken
             .wait_timeout_while(self.lock(), patience, nothing)
             .unwrap_or_else(PoisonError::into_inner);
         let Waiting { updates, dropped, tick, end, .. } = mem::take(&mut *waiting);
-        Taken { updates, dropped, tick, end }
+        TakenUpdates { updates, dropped, tick, end }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_bound_are_counted_and_faults_are_kept() {
-        let queue = Queue::default();
+        let queue = UpdateQueue::default();
         for _ in 0..LINES_MAX + 5 {
             queue.push(line("x"));
         }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn long_lines_fill_it_too() {
-        let queue = Queue::default();
+        let queue = UpdateQueue::default();
         for _ in 0..9 {
             queue.push(line(&"x".repeat(1 << 20)));
         }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_newest_tick_replaces_those_before() {
-        let queue = Queue::default();
+        let queue = UpdateQueue::default();
         for seconds in 1..=3 {
             let elapsed = Duration::from_secs(seconds);
             queue.push(Update::Tick(Box::new(Tick { elapsed, ..fixture::tick() })));
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn the_end_wakes_whoever_waits() {
-        let queue = Queue::default();
+        let queue = UpdateQueue::default();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| queue.take(Duration::from_secs(60)).end.is_some());
-            queue.end(End::GivenUp);
+            queue.end(ShowEnd::GivenUp);
             assert!(waiter.join().expect("no panic"));
         });
     }

@@ -17,8 +17,8 @@ use super::error::ReportError;
 use super::folder::{self, Folder};
 use super::human::{self, Look};
 use super::live::Live;
-use super::live::frame::Course;
-use super::log::{Entry, Log};
+use super::live::frame::LiveCourse;
+use super::log::{Log, LogEntry};
 use super::palette::{self, Palette};
 use super::plain::{Chatter, Plain};
 use super::screen::{Screen, View};
@@ -37,13 +37,13 @@ const SLOW_TICK: Duration = Duration::from_secs(1);
 
 /// How a run is reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct ReportOptions {
     /// How the result is written on stdout; `None` for not at all.
     pub format: Option<Format>,
     /// What is said on stderr while the run goes on.
     pub progress: Progress,
     /// Where the run's files go.
-    pub files: Files,
+    pub files: RunFolder,
     /// One more log.
     pub log_file: Option<PathBuf>,
     /// Metrics whose course is drawn at the end.
@@ -80,7 +80,7 @@ pub enum Progress {
 
 /// Where a run's files go: its summary, its histograms, its log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Files {
+pub enum RunFolder {
     /// Into a folder of its own in cargo's target folder, or in `./dyno-runs` outside of cargo.
     #[default]
     Default,
@@ -91,10 +91,10 @@ pub enum Files {
 /// Reports one run.
 #[derive(Debug)]
 pub struct Reporter {
-    settings: Settings,
+    settings: ReportOptions,
     tick_period: Option<Duration>,
     screen: Screen,
-    files: files::Files,
+    files: files::FileWriter,
     folder: Option<Folder>,
     _log_lock: LogLock,
     /// When a tick was logged last, on the run's time.
@@ -124,7 +124,7 @@ type LogLock = Option<Flock<File>>;
 /// If a file or folder that the user named can't be written. That the default folder can't is a
 /// warning of the summary.
 pub fn start(
-    settings: Settings,
+    settings: ReportOptions,
     plan: &Plan,
     on_tick: Option<OnTick>,
 ) -> Result<Reporter, ReportError> {
@@ -145,8 +145,8 @@ pub fn start(
             return Err(error);
         }
     };
-    let mut files = files::Files::start(histograms, log, begun)?;
-    files.entry(Entry::parameters(plan));
+    let mut files = files::FileWriter::start(histograms, log, begun)?;
+    files.entry(LogEntry::parameters(plan));
 
     let tick_period = match settings.progress {
         _ if on_tick.is_some() => Some(TICK),
@@ -191,23 +191,23 @@ fn is_drawn() -> bool {
 
 fn view(progress: Progress, plan: &Plan) -> View {
     match progress {
-        Progress::Shown if is_drawn() => View::Live(Live::new(Course::new(plan))),
+        Progress::Shown if is_drawn() => View::Live(Live::new(LiveCourse::new(plan))),
         Progress::Shown => View::Plain(Plain::new(io::stderr(), Chatter::All)),
         Progress::Quiet => View::Plain(Plain::new(io::stderr(), Chatter::Faults)),
     }
 }
 
 fn open_folder(
-    files: &Files,
+    files: &RunFolder,
     plan: &Plan,
     started_at: Duration,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Folder>, ReportError> {
     match files {
-        Files::In(path) => Folder::named(path)
+        RunFolder::In(path) => Folder::named(path)
             .map(Some)
             .map_err(|source| ReportError::Out { path: path.clone(), source }),
-        Files::Default => match Folder::default_of(&plan.benchmark, started_at) {
+        RunFolder::Default => match Folder::default_of(&plan.benchmark, started_at) {
             Ok(folder) => Ok(Some(folder)),
             Err(error) => {
                 warnings.push(format!(
@@ -220,7 +220,7 @@ fn open_folder(
     }
 }
 
-fn open_files(settings: &Settings, folder: Option<&Folder>) -> Result<Opened, ReportError> {
+fn open_files(settings: &ReportOptions, folder: Option<&Folder>) -> Result<Opened, ReportError> {
     let histograms = folder.map(|folder| create(folder, folder::HISTOGRAMS)).transpose()?;
     let (log, lock) = open_log(settings, folder)?;
     Ok(Opened { histograms, log, lock })
@@ -232,7 +232,7 @@ fn create(folder: &Folder, name: &str) -> Result<File, ReportError> {
 
 #[cfg(feature = "tracing")]
 fn open_log(
-    settings: &Settings,
+    settings: &ReportOptions,
     folder: Option<&Folder>,
 ) -> Result<(Option<Log>, LogLock), ReportError> {
     let mut lock = None;
@@ -274,7 +274,7 @@ fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogL
 
 #[cfg(not(feature = "tracing"))]
 fn open_log(
-    settings: &Settings,
+    settings: &ReportOptions,
     _folder: Option<&Folder>,
 ) -> Result<(Option<Log>, LogLock), ReportError> {
     match &settings.log_file {
@@ -295,7 +295,7 @@ impl Sink for Reporter {
             self.shown.push(redact::text(text));
         }
         if self.files.has_log() && self.is_to_be_logged(&update) {
-            self.files.entry(Entry::of(&update));
+            self.files.entry(LogEntry::of(&update));
         }
         self.screen.push(update);
     }
@@ -324,7 +324,7 @@ impl Reporter {
             std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
         let mut summary = Summary::of(run, &command, self.environment.clone());
         after(&mut summary);
-        self.files.entry(Entry::verdict(&summary));
+        self.files.entry(LogEntry::verdict(&summary));
         summary.warnings.extend(self.files.finish());
         let no_plot = plot::missing(&summary, &self.settings.plot);
         summary.warnings.extend(no_plot.clone());

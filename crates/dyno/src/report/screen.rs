@@ -1,6 +1,6 @@
 //! The thread that draws: whatever a terminal does to it, the run goes on.
 //!
-//! It takes from a [`Queue`], calls the user's `on_tick`, and owns the view. When the run is over
+//! It takes from a [`UpdateQueue`], calls the user's `on_tick`, and owns the view. When the run is over
 //! it is waited for, but not for long: a terminal that is stopped (Ctrl-S) may never take another
 //! byte. What goes to that same terminal next waits for it all the same: it would be stopped too,
 //! and then be mixed with the view. Dropped without an end, as by a panic, the view is taken away.
@@ -20,7 +20,7 @@ use super::OnTick;
 use super::error::ReportError;
 use super::live::Live;
 use super::plain::Plain;
-use super::queue::{End, Queue, Taken};
+use super::queue::{ShowEnd, TakenUpdates, UpdateQueue};
 use super::say;
 use crate::primary::run::{Tick, Update};
 use crate::task;
@@ -43,7 +43,7 @@ pub(super) enum View {
 /// A thread that shows a run.
 #[derive(Debug)]
 pub(super) struct Screen {
-    queue: Arc<Queue>,
+    queue: Arc<UpdateQueue>,
     /// Closed by the thread when it ends.
     closed: Receiver<()>,
     /// Whether it is writing just now, or waits for the terminal to take it.
@@ -55,10 +55,10 @@ pub(super) struct Screen {
 impl Screen {
     /// Starts the thread.
     pub(super) fn start(view: View, on_tick: Option<OnTick>) -> Result<Self, ReportError> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(UpdateQueue::default());
         let (open, closed) = sync_channel(0);
         let writing = Arc::<AtomicBool>::default();
-        let drawing = Drawing { view, on_tick, writing: Arc::clone(&writing) };
+        let drawing = ScreenThread { view, on_tick, writing: Arc::clone(&writing) };
         let taking = Arc::clone(&queue);
         let body = move || {
             drawing.run(&taking);
@@ -79,7 +79,7 @@ impl Screen {
     /// Hands over how the processes stood at the end, and waits until it is drawn, if the
     /// terminal takes it.
     pub(super) fn finish(&mut self, list: List) {
-        self.queue.end(End::Over(Box::new(list)));
+        self.queue.end(ShowEnd::Over(Box::new(list)));
         self.wait();
     }
 
@@ -105,7 +105,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // Only the first end counts.
-        self.queue.end(End::GivenUp);
+        self.queue.end(ShowEnd::GivenUp);
         self.wait();
     }
 }
@@ -118,16 +118,16 @@ fn is_one_terminal() -> bool {
 }
 
 /// What the thread owns.
-struct Drawing {
+struct ScreenThread {
     view: View,
     on_tick: Option<OnTick>,
     writing: Arc<AtomicBool>,
 }
 
-impl Drawing {
-    fn run(mut self, queue: &Queue) {
+impl ScreenThread {
+    fn run(mut self, queue: &UpdateQueue) {
         loop {
-            let Taken { updates, dropped, tick, end } = queue.take(PATIENCE);
+            let TakenUpdates { updates, dropped, tick, end } = queue.take(PATIENCE);
             let mut updates = Vec::from(updates);
             if dropped > 0 {
                 updates.push(Update::Warning(say::dropped(dropped)));
@@ -136,8 +136,8 @@ impl Drawing {
             self.show(&updates, tick.as_deref(), own);
             match end {
                 None => {}
-                Some(End::GivenUp) => return,
-                Some(End::Over(list)) => {
+                Some(ShowEnd::GivenUp) => return,
+                Some(ShowEnd::Over(list)) => {
                     let mut updates = Vec::new();
                     let own = self.ask(&list, &mut updates);
                     self.show(&updates, None, None);

@@ -49,7 +49,7 @@ pub struct Summary {
     /// What the run was to do.
     pub parameters: Parameters,
     /// What was asked for, and what came.
-    pub rate: Rate,
+    pub rate: RateSummary,
     /// What became of the cycles due in the measured window.
     pub cycles: Fates,
     /// What became of those due in the warm-up: they count in nothing else.
@@ -65,11 +65,11 @@ pub struct Summary {
     #[serde(default)]
     pub completed_metrics: Metrics,
     /// The process that issued and decided.
-    pub primary: Primary,
+    pub primary: PrimaryProcess,
     /// Those that ran the task.
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerProcess>,
     /// How the run went.
-    pub series: Vec<Point>,
+    pub series: Vec<SeriesPoint>,
     /// What dyno itself cost.
     pub harness: Harness,
     /// Where it ran.
@@ -118,7 +118,7 @@ impl Summary {
 
     /// A worker, by its index.
     #[must_use]
-    pub fn worker(&self, index: u32) -> Option<&Worker> {
+    pub fn worker(&self, index: u32) -> Option<&WorkerProcess> {
         self.workers.iter().find(|worker| worker.index == index)
     }
 
@@ -175,7 +175,7 @@ pub struct Parameters {
 
 /// Cycles per second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Rate {
+pub struct RateSummary {
     /// What was asked for; `None` is `max`, the closed loop.
     #[serde(serialize_with = "optional_number")]
     pub asked: Option<f64>,
@@ -238,7 +238,7 @@ pub struct Metric {
 
 /// The process that issued and decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Primary {
+pub struct PrimaryProcess {
     /// Its process id.
     pub pid: u32,
     /// Its own.
@@ -247,7 +247,7 @@ pub struct Primary {
 
 /// A process that ran the task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Worker {
+pub struct WorkerProcess {
     /// Counted from 0.
     pub index: u32,
     /// Its process id; `None` if it never started.
@@ -270,7 +270,7 @@ pub enum WorkerExit {
 
 /// One point of the run's time series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Point {
+pub struct SeriesPoint {
     /// Nanoseconds since the run's first due time.
     pub t_ns: u64,
     /// Cycles issued since the point before, warm-up included.
@@ -283,7 +283,7 @@ pub struct Point {
     pub metrics: BTreeMap<String, PointMetric>,
 }
 
-/// A metric's part of a [`Point`], in its unit.
+/// A metric's part of a [`SeriesPoint`], in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointMetric {
     /// How many values.

@@ -27,8 +27,8 @@ use super::guard;
 use super::leases::Leases;
 use super::publisher::Publisher;
 use super::spans;
-use super::state::{Action, Event, Exit, Worker};
-use super::usage::Usage;
+use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
+use super::usage::ProcessUsage;
 use crate::identity::Identity;
 
 /// Nothing is taken from the rings while this much waits for the primary to read: then they fill,
@@ -41,7 +41,7 @@ const BATCHES_PER_TURN: usize = 16;
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
 /// What the bus asks of the loop.
-pub(super) enum Order {
+pub(super) enum LoopOrder {
     /// Run `before`, then the cycles.
     Before(Start),
     /// Run `after`.
@@ -49,7 +49,7 @@ pub(super) enum Order {
 }
 
 /// What the loop tells the bus.
-pub(super) enum Told {
+pub(super) enum LoopReport {
     /// `before` is done, or its error.
     BeforeDone(Result<(), String>),
     /// No cycle runs, and none will.
@@ -73,7 +73,7 @@ pub(super) struct LoopEnd {
     values: Recorder,
     loop_lag: u32,
     phase: PhaseSwitch,
-    told: Sender<Told>,
+    told: Sender<LoopReport>,
     poke: Poke,
 }
 
@@ -107,7 +107,7 @@ impl LoopEnd {
     }
 
     /// Tells the bus.
-    pub(super) fn tell(&self, told: Told) {
+    pub(super) fn tell(&self, told: LoopReport) {
         // The bus thread ends only with the process.
         let _ended = self.told.send(told);
         self.poke.poke();
@@ -131,7 +131,7 @@ pub(super) fn start(
     socket: UnixStream,
     control: &Arc<Control>,
     counters: &Arc<Counters>,
-    orders: UnboundedSender<Order>,
+    orders: UnboundedSender<LoopOrder>,
 ) -> Result<LoopEnd, Box<dyn std::error::Error>> {
     let (poke, poked) = UnixStream::pair()?;
     poke.set_nonblocking(true)?;
@@ -164,8 +164,8 @@ pub(super) fn start(
         orders,
         control: Arc::clone(control),
         counters: Arc::clone(counters),
-        state: Worker::new(),
-        usage: Usage::new(&mut emitter),
+        state: WorkerState::new(),
+        usage: ProcessUsage::new(&mut emitter),
         publisher: Publisher::new(emitter, installed, IDLE_PERIOD),
         leases: Leases::new(identity.worker),
         goal: Goal::None,
@@ -183,9 +183,9 @@ enum Goal {
     /// The account, then wait for the primary.
     Drained,
     /// The last words, then exit.
-    Bye(Exit),
+    Bye(LastWords),
     /// They are queued: exit once the primary has them.
-    Exit(Exit),
+    Exit(LastWords),
 }
 
 struct Bus {
@@ -193,12 +193,12 @@ struct Bus {
     /// Of the processes that this worker starts.
     mark: String,
     poked: UnixStream,
-    from_loop: Receiver<Told>,
-    orders: UnboundedSender<Order>,
+    from_loop: Receiver<LoopReport>,
+    orders: UnboundedSender<LoopOrder>,
     control: Arc<Control>,
     counters: Arc<Counters>,
-    state: Worker,
-    usage: Usage,
+    state: WorkerState,
+    usage: ProcessUsage,
     publisher: Publisher,
     leases: Leases,
     goal: Goal,
@@ -264,16 +264,16 @@ impl Bus {
     fn read(&mut self) {
         loop {
             let event = match self.link.receive() {
-                Ok(Received::Message(command)) => Event::Command(command),
+                Ok(Received::Message(command)) => WorkerEvent::Command(command),
                 Ok(Received::NotYet) => return,
                 Err(error @ LinkError::Io { .. }) => {
                     // Nobody reads it where the primary is gone as well.
                     let _written = writeln!(std::io::stderr(), "dyno: {}", broken(&error));
-                    Event::PrimaryGone
+                    WorkerEvent::PrimaryGone
                 }
-                Ok(Received::Closed) | Err(_) => Event::PrimaryGone,
+                Ok(Received::Closed) | Err(_) => WorkerEvent::PrimaryGone,
             };
-            let gone = event == Event::PrimaryGone;
+            let gone = event == WorkerEvent::PrimaryGone;
             self.take(event);
             if gone {
                 // Only a worker that has said its last words survives this: it exits now.
@@ -283,43 +283,43 @@ impl Bus {
         }
     }
 
-    fn told(&mut self, told: Told) {
+    fn told(&mut self, told: LoopReport) {
         let event = match told {
-            Told::BeforeDone(result) => {
+            LoopReport::BeforeDone(result) => {
                 if let Some(notice) = spans::missing().filter(|_| result.is_ok()) {
                     self.send(&notice);
                 }
-                Event::BeforeDone(result)
+                WorkerEvent::BeforeDone(result)
             }
-            Told::AfterDone(result) => Event::AfterDone(result),
-            Told::CyclesOver(over) => {
+            LoopReport::AfterDone(result) => WorkerEvent::AfterDone(result),
+            LoopReport::CyclesOver(over) => {
                 self.over = over;
                 self.usage.end();
-                Event::CyclesOver
+                WorkerEvent::CyclesOver
             }
         };
         self.take(event);
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: WorkerEvent) {
         for action in self.state.step(event) {
             self.perform(action);
         }
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: WorkerAction) {
         match action {
-            Action::RunBefore(start) => {
+            WorkerAction::RunBefore(start) => {
                 self.publisher.period = Duration::from_nanos(start.flush_period_ns);
                 self.leases.begin(start.workers);
                 self.grid = GridMaker::new(start.window_ns);
                 if let Some(notice) = spans::watch(&start.spans) {
                     self.send(&notice);
                 }
-                self.order(Order::Before(start));
+                self.order(LoopOrder::Before(start));
             }
-            Action::Send(report) => self.send(&report),
-            Action::Follow(segment) => {
+            WorkerAction::Send(report) => self.send(&report),
+            WorkerAction::Follow(segment) => {
                 self.usage.begin(clock::now());
                 self.leases.follow(segment);
                 // Before the loop can record a cycle by it.
@@ -328,22 +328,22 @@ impl Bus {
                 }
                 self.control.follow(segment);
             }
-            Action::Extend(lease) => {
+            WorkerAction::Extend(lease) => {
                 self.leases.extend(lease, clock::now());
                 self.control.extend(lease);
             }
-            Action::Cut => self.control.cut_now(),
-            Action::RunAfter => self.order(Order::After),
-            Action::SendDrained => {
+            WorkerAction::Cut => self.control.cut_now(),
+            WorkerAction::RunAfter => self.order(LoopOrder::After),
+            WorkerAction::SendDrained => {
                 self.publisher.cycles_over();
                 self.goal = Goal::Drained;
             }
-            Action::SendBye(exit) => {
+            WorkerAction::SendBye(exit) => {
                 // What threads of the user's go on to record is rejected, or there is no end to it.
                 self.publisher.emitter.close();
                 self.goal = Goal::Bye(exit);
             }
-            Action::KillGroup => {
+            WorkerAction::KillGroup => {
                 // What it does not take now, nobody waits for.
                 let _last = self.link.flush();
                 guard::kill_all(&self.mark);
@@ -351,7 +351,7 @@ impl Bus {
         }
     }
 
-    fn order(&self, order: Order) {
+    fn order(&self, order: LoopOrder) {
         // The loop is gone only if the user's code unwound through it; then the process ends.
         let _ended = self.orders.send(order);
     }
@@ -367,7 +367,7 @@ impl Bus {
             // The last of the last words may have waited for room in the socket.
             Ok(_) => self.exit_if_done(),
             Err(LinkError::PeerGone) => {
-                self.take(Event::PrimaryGone);
+                self.take(WorkerEvent::PrimaryGone);
                 self.exit_if_done();
             }
             Err(error) => super::fail(&broken(&error)),
@@ -443,8 +443,8 @@ impl Bus {
             && self.link.queued() == 0
         {
             exit(match code {
-                Exit::Well => 0,
-                Exit::HookFailed => super::FAILED,
+                LastWords::Well => 0,
+                LastWords::HookFailed => super::FAILED,
             });
         }
     }

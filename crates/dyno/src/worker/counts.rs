@@ -22,15 +22,15 @@ const READINGS_MAX: usize = 5;
 /// The counts of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    warmup: Row,
-    measured: Row,
+    warmup: AtomicCounts,
+    measured: AtomicCounts,
     delivered: AtomicU64,
     late: AtomicU64,
-    errors: Mutex<HashMap<(Phase, String), Group>>,
+    errors: Mutex<HashMap<(Phase, String), ErrorCount>>,
 }
 
 #[derive(Debug, Default)]
-struct Row {
+struct AtomicCounts {
     started: AtomicU64,
     completed: AtomicU64,
     failed: AtomicU64,
@@ -40,7 +40,7 @@ struct Row {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Group {
+struct ErrorCount {
     /// Since the last time that it was taken.
     count: u64,
     first_cycle: u64,
@@ -54,7 +54,7 @@ fn add(counter: &AtomicU64, count: u64) {
 
 impl Counters {
     #[inline]
-    fn row(&self, phase: Phase) -> &Row {
+    fn row(&self, phase: Phase) -> &AtomicCounts {
         match phase {
             Phase::Warmup => &self.warmup,
             Phase::Measured => &self.measured,
@@ -107,7 +107,7 @@ impl Counters {
         {
             key.1 = OTHER_ERRORS.into();
         }
-        let group = errors.entry(key).or_insert(Group { count: 0, first_cycle: cycle });
+        let group = errors.entry(key).or_insert(ErrorCount { count: 0, first_cycle: cycle });
         group.first_cycle = if group.count == 0 { cycle } else { group.first_cycle.min(cycle) };
         group.count += 1;
         // Before the lock is released: an error that is taken is counted already.
@@ -146,7 +146,7 @@ impl Counters {
 
     fn read_once(&self) -> (Time, PerPhase<Counts>) {
         let as_of = clock::now();
-        let read = |row: &Row| {
+        let read = |row: &AtomicCounts| {
             // What ended is read before what started: a reading never shows more ends than starts.
             let completed = row.completed.load(Ordering::Acquire);
             let failed = row.failed.load(Ordering::Acquire);

@@ -18,12 +18,12 @@ use dyno_bus::timeline::Grid;
 use dyno_bus::{Phase, Time, clock};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::bus::{LoopEnd, Order, Over, Told};
+use super::bus::{LoopEnd, LoopOrder, LoopReport, Over};
 use super::control::{Control, Ending};
 use super::counts::{Counters, truncate};
 use super::grid::GridMaker;
-use super::look::Look;
-use super::pace::{Next, Pace};
+use super::look::PollWatch;
+use super::pace::{CyclePacer, Next};
 use super::panics;
 use super::probe::Probe;
 use super::slots::{Begun, Slots};
@@ -38,34 +38,34 @@ const TURN_MAX: Duration = Duration::from_millis(1);
 pub(super) async fn run<T: Runnable>(
     task: T,
     worker: u32,
-    mut orders: UnboundedReceiver<Order>,
+    mut orders: UnboundedReceiver<LoopOrder>,
     end: LoopEnd,
     control: Arc<Control>,
     counters: Arc<Counters>,
 ) {
     panics::install();
-    let Some(Order::Before(start)) = orders.recv().await else { return };
+    let Some(LoopOrder::Before(start)) = orders.recv().await else { return };
     // A worker has one context, and lives as long.
     let context: &'static Context =
         Box::leak(Box::new(Context::new(worker, start.workers, start.parameters.clone())));
     let state = match hook(task.before(context)).await {
         Ok(state) => state,
-        Err(message) => return end.tell(Told::BeforeDone(Err(message))),
+        Err(message) => return end.tell(LoopReport::BeforeDone(Err(message))),
     };
     // Not sooner: a process has one subscriber, and `before` may bring the user's own.
     spans::install();
-    end.tell(Told::BeforeDone(Ok(())));
+    end.tell(LoopReport::BeforeDone(Ok(())));
 
     let begin = |cycle: Cycle| T::cycle(&state, cycle);
     let over = run_cycles(begin, context, &start, &end, &control, &counters).await;
     end.cycles_over();
     match over {
-        Ok(over) => end.tell(Told::CyclesOver(over)),
+        Ok(over) => end.tell(LoopReport::CyclesOver(over)),
         Err(error) => super::fail(&format!("a timer of the worker's loop failed: {error}")),
     }
 
-    let Some(Order::After) = orders.recv().await else { return };
-    end.tell(Told::AfterDone(hook(T::after(state)).await));
+    let Some(LoopOrder::After) = orders.recv().await else { return };
+    end.tell(LoopReport::AfterDone(hook(T::after(state)).await));
 }
 
 /// Runs a hook. Its error or its panic is a message of bounded length.
@@ -89,15 +89,15 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
     counters: &Counters,
 ) -> io::Result<Over> {
     let share = Share { worker: context.worker(), workers: context.workers() };
-    let mut cycles = Cycles {
+    let mut cycles = CycleLoop {
         begin,
         context,
-        pace: Pace::new(share, start),
+        pace: CyclePacer::new(share, start),
         slots: Slots::new(),
         registered: None,
         timer: Timer::new()?,
         probe: Probe::new(start.probe_period_ns)?,
-        look: Look::new().await,
+        look: PollWatch::new().await,
         turn_end: Time::ZERO,
         spin: start.pacing == Pacing::Spin,
         drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
@@ -130,16 +130,16 @@ enum Turn {
 }
 
 /// The cycles of one worker.
-struct Cycles<'a, B, F> {
+struct CycleLoop<'a, B, F> {
     begin: B,
     context: &'static Context,
-    pace: Pace,
+    pace: CyclePacer,
     slots: Slots<F>,
     /// The waker that [`register`](Self::register) saw last; what it registered keeps it alive.
     registered: Option<(*const (), *const RawWakerVTable)>,
     timer: Timer,
     probe: Probe,
-    look: Look,
+    look: PollWatch,
     /// When the runtime has to look at its sockets and timers again. A turn may take several polls:
     /// what another task wakes goes on without a look.
     turn_end: Time,
@@ -158,7 +158,7 @@ struct Cycles<'a, B, F> {
     counters: &'a Counters,
 }
 
-impl<F, B> Cycles<'_, B, F>
+impl<F, B> CycleLoop<'_, B, F>
 where
     F: Future<Output = Result<(), String>>,
     B: Fn(Cycle) -> F,

@@ -14,31 +14,31 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::task::yield_now;
 
 /// How a task waits for looks. Made once, so that to wait allocates nothing.
-pub(super) struct Look {
-    taken: Arc<Taken>,
+pub(super) struct PollWatch {
+    taken: Arc<PollTaken>,
     waker: Waker,
     runtime: RuntimeMetrics,
     sleeps: u64,
 }
 
-struct Taken {
+struct PollTaken {
     is: AtomicBool,
     /// The task that waits.
     task: Waker,
 }
 
-impl Wake for Taken {
+impl Wake for PollTaken {
     fn wake(self: Arc<Self>) {
         self.is.store(true, Ordering::Release);
         self.task.wake_by_ref();
     }
 }
 
-impl Look {
+impl PollWatch {
     /// For the task that asks for it.
     pub(super) async fn new() -> Self {
         let task = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-        let taken = Arc::new(Taken { is: AtomicBool::new(false), task });
+        let taken = Arc::new(PollTaken { is: AtomicBool::new(false), task });
         let (waker, runtime) = (Waker::from(Arc::clone(&taken)), Handle::current().metrics());
         Self { taken, waker, runtime, sleeps: 0 }
     }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn another_wake_is_no_look() {
         block_on(async {
-            let look = Look::new().await;
+            let look = PollWatch::new().await;
             for _ in 0..2 {
                 let mut taken = pin!(look.taken());
                 for _ in 0..3 {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_sleep_is_told_once() {
         block_on(async {
-            let mut look = Look::new().await;
+            let mut look = PollWatch::new().await;
             for _ in 0..2 {
                 assert!(!look.has_slept());
                 let never = tokio::time::timeout(Duration::from_millis(1), pending::<()>());

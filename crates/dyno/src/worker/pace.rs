@@ -24,7 +24,7 @@ pub(super) enum Next {
 
 /// A worker's way through its share of the plan.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct CyclePacer {
     cursor: Cursor,
     in_flight_max: Option<u32>,
     skip: Option<Skip>,
@@ -75,7 +75,7 @@ impl Skip {
     }
 }
 
-impl Pace {
+impl CyclePacer {
     pub(super) fn new(share: Share, start: &Start) -> Self {
         let skip = start.backlog_max.map(|backlog_max| Skip {
             backlog_max,
@@ -175,8 +175,8 @@ mod tests {
         }
     }
 
-    fn pace(backlog_max: Option<BacklogMax>) -> Pace {
-        let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(backlog_max));
+    fn pace(backlog_max: Option<BacklogMax>) -> CyclePacer {
+        let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(backlog_max));
         pace.follow(segment());
         pace
     }
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn what_was_planned_before_the_last_lease_is_followed_before_it_is_over() {
         let control = leased(125, true);
-        let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(None));
+        let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(None));
         // The bus appends it just after the loop has looked, and before this reading.
         control.follow(segment());
         assert_eq!(pace.next(at(50), 0, &control), Next::Wait);
@@ -277,7 +277,7 @@ mod tests {
         let warmup = Segment { phase: Phase::Warmup, ..segment() };
         let measured = Segment { first: 5, t0: at(150), ..segment() };
         let limit = Some(BacklogMax::AboveWarmup { waiting: 2, total: 2 });
-        let mut pace = Pace::new(Share { worker: 0, workers: 1 }, &start(limit));
+        let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(limit));
         pace.follow(warmup);
         pace.follow(measured);
         let control = leased(1_000, false);

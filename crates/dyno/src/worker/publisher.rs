@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dyno_bus::message::{Batch, Declare, Harness};
+use dyno_bus::message::{Batch, Declare, HarnessCosts};
 use dyno_bus::{Time, clock};
 use dyno_emitter::{Emitter, Installed};
 
@@ -88,8 +88,8 @@ impl Publisher {
         self.has_collected && self.emitter.pending_cycles() == 0
     }
 
-    pub(super) fn harness(&self, unleased: u64) -> Harness {
-        Harness {
+    pub(super) fn harness(&self, unleased: u64) -> HarnessCosts {
+        HarnessCosts {
             unleased,
             stall_ns: self.emitter.stalled_ns(),
             stood_still_ns: self.stood_still_ns,

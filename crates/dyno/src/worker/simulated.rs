@@ -12,10 +12,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use dyno_bus::message::{
-    Batch, Bye, Column, Command, Counts, Cycles, Declare, Emitted, Harness, Report, Start,
+    Batch, Bye, Column, Command, Counts, CycleTimes, Declare, Emitted, HarnessCosts, Report, Start,
 };
 use dyno_bus::segment::{PerPhase, Share};
-use dyno_bus::timeline::{Grid, Timeline};
+use dyno_bus::timeline::{CycleTimeline, Grid};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, Phase, Received, Time};
 
@@ -24,8 +24,8 @@ use self::cycles::{Loop, Running};
 use super::control::{Control, Ending};
 use super::grid::GridMaker;
 use super::leases::Leases;
-use super::pace::Pace;
-use super::state::{Action, Event, Exit, Worker};
+use super::pace::CyclePacer;
+use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
 use crate::simulation::chance::{Chance, Wire};
 
 /// Nothing more is published while so many bytes wait.
@@ -38,8 +38,8 @@ const BATCH_MAX: usize = 20;
 enum Goal {
     None,
     Drained,
-    Bye(Exit),
-    Exit(Exit),
+    Bye(LastWords),
+    Exit(LastWords),
 }
 
 /// A worker.
@@ -49,23 +49,23 @@ pub(crate) struct SimulatedWorker {
     behaviour: Behaviour,
     /// None once it is closed.
     link: Option<Link<Wire, Command, Report>>,
-    state: Worker,
+    state: WorkerState,
     control: Control,
     leases: Leases,
-    pace: Option<Pace>,
+    pace: Option<CyclePacer>,
     start: Option<Start>,
     stage: Loop,
     running: Vec<Running>,
-    cycles: PerPhase<Cycles>,
-    failed: PerPhase<Cycles>,
+    cycles: PerPhase<CycleTimes>,
+    failed: PerPhase<CycleTimes>,
     values: PerPhase<Vec<u64>>,
     emitted: Emitted,
     grid_maker: GridMaker,
-    timeline: Option<(Grid, Timeline)>,
+    timeline: Option<(Grid, CycleTimeline)>,
     running_max: u64,
     /// Cycles completed by the last batch.
     reported: u64,
-    told: VecDeque<Event>,
+    told: VecDeque<WorkerEvent>,
     goal: Goal,
     flush_next: Time,
     flush_period: Duration,
@@ -102,7 +102,7 @@ impl SimulatedWorker {
             index,
             nonce,
             link: Some(Link::new(wire)),
-            state: Worker::new(),
+            state: WorkerState::new(),
             control: Control::default(),
             leases: Leases::new(index),
             pace: None,
@@ -220,11 +220,11 @@ impl SimulatedWorker {
     fn read(&mut self, now: Time) {
         while let Some(link) = &mut self.link {
             let event = match link.receive() {
-                Ok(Received::Message(command)) => Event::Command(command),
+                Ok(Received::Message(command)) => WorkerEvent::Command(command),
                 Ok(Received::NotYet) => return,
-                Ok(Received::Closed) | Err(_) => Event::PrimaryGone,
+                Ok(Received::Closed) | Err(_) => WorkerEvent::PrimaryGone,
             };
-            let gone = event == Event::PrimaryGone;
+            let gone = event == WorkerEvent::PrimaryGone;
             if !self.deaf {
                 self.take(now, event);
             }
@@ -234,20 +234,20 @@ impl SimulatedWorker {
         }
     }
 
-    fn take(&mut self, now: Time, event: Event) {
+    fn take(&mut self, now: Time, event: WorkerEvent) {
         for action in self.state.step(event) {
             self.perform(now, action);
         }
     }
 
-    fn perform(&mut self, now: Time, action: Action) {
+    fn perform(&mut self, now: Time, action: WorkerAction) {
         match action {
-            Action::RunBefore(start) => {
+            WorkerAction::RunBefore(start) => {
                 self.flush_period = Duration::from_nanos(start.flush_period_ns);
                 self.flush_next = now + self.flush_period;
                 self.leases.begin(start.workers);
                 let share = Share { worker: self.index, workers: start.workers };
-                self.pace = Some(Pace::new(share, &start));
+                self.pace = Some(CyclePacer::new(share, &start));
                 self.grid_maker = GridMaker::new(start.window_ns);
                 self.start = Some(start);
                 self.stage = Loop::Before(self.behaviour.before.end(now));
@@ -260,33 +260,33 @@ impl SimulatedWorker {
                     self.send(Report::Bye(Bye::default()));
                 }
             }
-            Action::Send(report) => {
+            WorkerAction::Send(report) => {
                 if report == Report::Ready && self.lie(Lie::ReadyTwice) {
                     self.send(Report::Ready);
                 }
                 self.send(report);
             }
-            Action::Follow(segment) => {
+            WorkerAction::Follow(segment) => {
                 self.leases.follow(segment);
                 if let Some(grid) = self.grid_maker.follow(&segment) {
-                    self.timeline = Some((grid, Timeline::default()));
+                    self.timeline = Some((grid, CycleTimeline::default()));
                 }
                 self.control.follow(segment);
             }
-            Action::Extend(lease) => {
+            WorkerAction::Extend(lease) => {
                 self.leases.extend(lease, now);
                 self.control.extend_by(lease, || now);
             }
-            Action::Cut => self.control.cut_by(|| now),
-            Action::RunAfter => {
+            WorkerAction::Cut => self.control.cut_by(|| now),
+            WorkerAction::RunAfter => {
                 self.afters += 1;
                 assert_eq!(self.stage, Loop::Idle, "`after` runs when cycles do not");
                 self.stage = Loop::After(self.behaviour.after.end(now));
                 self.values.measured.push(now.as_nanos());
             }
-            Action::SendDrained => self.goal = Goal::Drained,
-            Action::SendBye(exit) => self.goal = Goal::Bye(exit),
-            Action::KillGroup => {
+            WorkerAction::SendDrained => self.goal = Goal::Drained,
+            WorkerAction::SendBye(exit) => self.goal = Goal::Bye(exit),
+            WorkerAction::KillGroup => {
                 self.killed_itself = true;
                 self.exit = Some(-9);
             }
@@ -317,7 +317,7 @@ impl SimulatedWorker {
             sequence: self.emitted.batches,
             as_of: now,
             counts: self.counts,
-            harness: Harness { unleased: self.leases.unleased, ..Harness::default() },
+            harness: HarnessCosts { unleased: self.leases.unleased, ..HarnessCosts::default() },
             ..Batch::default()
         };
         let mut more = false;
@@ -325,7 +325,7 @@ impl SimulatedWorker {
             let both =
                 [(&mut self.cycles, &mut batch.cycles), (&mut self.failed, &mut batch.failed)];
             for (from, into) in both {
-                let Cycles { wait, service } = &mut from[phase];
+                let CycleTimes { wait, service } = &mut from[phase];
                 let size = wait.len().min(chance.between(1, BATCH_MAX as u64) as usize);
                 more |= wait.len() > size;
                 into[phase].wait.extend(wait.drain(..size));
@@ -373,7 +373,7 @@ impl SimulatedWorker {
             }
             Goal::Bye(exit) => {
                 let mut emitted = self.emitted.clone();
-                emitted.cycles += u64::from(exit == Exit::Well && self.lie(Lie::MoreAtBye));
+                emitted.cycles += u64::from(exit == LastWords::Well && self.lie(Lie::MoreAtBye));
                 self.send(Report::Bye(Bye { emitted }));
                 self.goal = Goal::Exit(exit);
                 self.flush();
@@ -391,8 +391,8 @@ impl SimulatedWorker {
             self.exit = match (self.behaviour.leaves, exit) {
                 (Leaves::Never, _) => None,
                 (Leaves::Code3, _) => Some(3),
-                (Leaves::Well, Exit::Well) => Some(0),
-                (Leaves::Well, Exit::HookFailed) => Some(super::FAILED),
+                (Leaves::Well, LastWords::Well) => Some(0),
+                (Leaves::Well, LastWords::HookFailed) => Some(super::FAILED),
             };
         }
     }

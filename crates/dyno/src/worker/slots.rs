@@ -29,12 +29,12 @@ pub(super) type Ended = (Begun, Result<(), String>);
 
 /// The cycles of one worker that have begun and not ended.
 pub(super) struct Slots<F> {
-    slots: Vec<Slot<F>>,
+    slots: Vec<CycleSlot<F>>,
     free: Vec<usize>,
     ready: Arc<Ready>,
 }
 
-struct Slot<F> {
+struct CycleSlot<F> {
     /// Pinned for as long as the slot exists; its content comes and goes.
     future: Pin<Box<Option<F>>>,
     waker: Waker,
@@ -45,13 +45,13 @@ struct Slot<F> {
 /// Slots whose futures ask to be polled.
 #[derive(Default)]
 struct Ready {
-    queue: Mutex<Queue>,
+    queue: Mutex<ReadySlots>,
     /// Spares the lock where there is nothing. Written under it, so that it tells of one at least.
     some: AtomicBool,
 }
 
 #[derive(Default)]
-struct Queue {
+struct ReadySlots {
     slots: VecDeque<usize>,
     /// Wakes the loop.
     root: Option<Waker>,
@@ -178,7 +178,7 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         let ready = Arc::clone(&self.ready);
         let wake = Arc::new(SlotWake { slot, queued: AtomicBool::new(false), ready });
         let waker = Waker::from(Arc::clone(&wake));
-        self.slots.push(Slot { future: Box::pin(None), waker, wake, begun: None });
+        self.slots.push(CycleSlot { future: Box::pin(None), waker, wake, begun: None });
         slot
     }
 }

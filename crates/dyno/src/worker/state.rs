@@ -25,7 +25,7 @@ use dyno_bus::message::{Command, Failed, Hook, Lease, Report, Start};
 
 /// Where a worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum WorkerPhase {
     /// `Hello` is sent; `Start` is awaited.
     Booting,
     /// `before` runs.
@@ -46,7 +46,7 @@ pub(super) enum Phase {
 
 /// All that can wake a worker's bus.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Event {
+pub(super) enum WorkerEvent {
     /// From the primary.
     Command(Command),
     /// The primary closed, or speaks nonsense: for a worker it is gone either way.
@@ -62,7 +62,7 @@ pub(super) enum Event {
 /// What the bus must do.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
-pub(super) enum Action {
+pub(super) enum WorkerAction {
     /// Let the loop run `before` with these parameters.
     RunBefore(Start),
     /// Send this.
@@ -78,142 +78,148 @@ pub(super) enum Action {
     /// Let the loop run `after`.
     RunAfter,
     /// Publish everything, then send the last words, then exit.
-    SendBye(Exit),
+    SendBye(LastWords),
     /// Kill this process's group, itself included.
     KillGroup,
 }
 
 /// How the process ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(super) enum LastWords {
     /// All went well.
     Well,
     /// A hook failed, and the primary has been told.
     HookFailed,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<LastWords> for ExitCode {
+    fn from(exit: LastWords) -> Self {
         match exit {
-            Exit::Well => Self::SUCCESS,
-            Exit::HookFailed => Self::FAILURE,
+            LastWords::Well => Self::SUCCESS,
+            LastWords::HookFailed => Self::FAILURE,
         }
     }
 }
 
 /// A worker's state.
 #[derive(Debug)]
-pub(super) struct Worker {
-    phase: Phase,
+pub(super) struct WorkerState {
+    phase: WorkerPhase,
 }
 
-impl Worker {
+impl WorkerState {
     /// A worker that has said `Hello`.
     pub(super) fn new() -> Self {
-        Self { phase: Phase::Booting }
+        Self { phase: WorkerPhase::Booting }
     }
 
     /// Takes one event.
     #[must_use]
-    pub(super) fn step(&mut self, event: Event) -> Vec<Action> {
+    pub(super) fn step(&mut self, event: WorkerEvent) -> Vec<WorkerAction> {
         match event {
-            Event::PrimaryGone if self.phase == Phase::Gone => vec![],
-            Event::PrimaryGone => vec![Action::KillGroup],
-            Event::Command(command) => self.command(command),
-            Event::BeforeDone(result) => self.before_done(result),
-            Event::CyclesOver => self.cycles_over(),
-            Event::AfterDone(result) => self.after_done(result),
+            WorkerEvent::PrimaryGone if self.phase == WorkerPhase::Gone => vec![],
+            WorkerEvent::PrimaryGone => vec![WorkerAction::KillGroup],
+            WorkerEvent::Command(command) => self.command(command),
+            WorkerEvent::BeforeDone(result) => self.before_done(result),
+            WorkerEvent::CyclesOver => self.cycles_over(),
+            WorkerEvent::AfterDone(result) => self.after_done(result),
         }
     }
 
-    fn command(&mut self, command: Command) -> Vec<Action> {
+    fn command(&mut self, command: Command) -> Vec<WorkerAction> {
         match (self.phase, command) {
-            (Phase::Booting, Command::Start(start)) => {
-                self.phase = Phase::Preparing;
-                vec![Action::RunBefore(start)]
+            (WorkerPhase::Booting, Command::Start(start)) => {
+                self.phase = WorkerPhase::Preparing;
+                vec![WorkerAction::RunBefore(start)]
             }
-            (Phase::Ready | Phase::Running, Command::Segment(segment)) => {
-                vec![Action::Follow(segment)]
+            (WorkerPhase::Ready | WorkerPhase::Running, Command::Segment(segment)) => {
+                vec![WorkerAction::Follow(segment)]
             }
-            (Phase::Ready | Phase::Running, Command::Lease(lease)) => {
-                self.phase = if lease.last { Phase::Draining } else { Phase::Running };
-                vec![Action::Extend(lease)]
+            (WorkerPhase::Ready | WorkerPhase::Running, Command::Lease(lease)) => {
+                self.phase = if lease.last { WorkerPhase::Draining } else { WorkerPhase::Running };
+                vec![WorkerAction::Extend(lease)]
             }
             // Before the first lease there is nothing to cut, but the handshake is the same.
-            (Phase::Ready | Phase::Running | Phase::Draining, Command::Drain) => {
-                self.phase = Phase::Draining;
-                vec![Action::Cut]
+            (WorkerPhase::Ready | WorkerPhase::Running | WorkerPhase::Draining, Command::Drain) => {
+                self.phase = WorkerPhase::Draining;
+                vec![WorkerAction::Cut]
             }
-            (Phase::Drained, Command::Ack) => {
-                self.phase = Phase::Finishing;
-                vec![Action::RunAfter]
+            (WorkerPhase::Drained, Command::Ack) => {
+                self.phase = WorkerPhase::Finishing;
+                vec![WorkerAction::RunAfter]
             }
             // It may cross the account that it asks for.
-            (Phase::Drained, Command::Drain) => vec![],
+            (WorkerPhase::Drained, Command::Drain) => vec![],
             // A segment or a lease of no use any more starts nothing.
             (
-                Phase::Draining | Phase::Drained | Phase::Finishing,
+                WorkerPhase::Draining | WorkerPhase::Drained | WorkerPhase::Finishing,
                 Command::Segment(_) | Command::Lease(_),
             ) => vec![],
             // The last words are said: nothing matters any more.
-            (Phase::Gone, _) => vec![],
+            (WorkerPhase::Gone, _) => vec![],
             (
-                Phase::Preparing
-                | Phase::Ready
-                | Phase::Running
-                | Phase::Draining
-                | Phase::Drained
-                | Phase::Finishing,
+                WorkerPhase::Preparing
+                | WorkerPhase::Ready
+                | WorkerPhase::Running
+                | WorkerPhase::Draining
+                | WorkerPhase::Drained
+                | WorkerPhase::Finishing,
                 Command::Start(_),
             )
-            | (Phase::Booting | Phase::Preparing, Command::Segment(_) | Command::Lease(_))
-            | (Phase::Booting | Phase::Preparing | Phase::Finishing, Command::Drain)
             | (
-                Phase::Booting
-                | Phase::Preparing
-                | Phase::Ready
-                | Phase::Running
-                | Phase::Draining
-                | Phase::Finishing,
+                WorkerPhase::Booting | WorkerPhase::Preparing,
+                Command::Segment(_) | Command::Lease(_),
+            )
+            | (
+                WorkerPhase::Booting | WorkerPhase::Preparing | WorkerPhase::Finishing,
+                Command::Drain,
+            )
+            | (
+                WorkerPhase::Booting
+                | WorkerPhase::Preparing
+                | WorkerPhase::Ready
+                | WorkerPhase::Running
+                | WorkerPhase::Draining
+                | WorkerPhase::Finishing,
                 Command::Ack,
             ) => {
                 let message = "the primary sent a command that is illegal in this phase".into();
-                vec![Action::Send(Report::Notice(message)), Action::KillGroup]
+                vec![WorkerAction::Send(Report::Notice(message)), WorkerAction::KillGroup]
             }
         }
     }
 
-    fn before_done(&mut self, result: Result<(), String>) -> Vec<Action> {
-        assert_eq!(self.phase, Phase::Preparing, "`before` was asked for");
+    fn before_done(&mut self, result: Result<(), String>) -> Vec<WorkerAction> {
+        assert_eq!(self.phase, WorkerPhase::Preparing, "`before` was asked for");
         match result {
             Ok(()) => {
-                self.phase = Phase::Ready;
-                vec![Action::Send(Report::Ready)]
+                self.phase = WorkerPhase::Ready;
+                vec![WorkerAction::Send(Report::Ready)]
             }
             Err(message) => {
-                self.phase = Phase::Gone;
+                self.phase = WorkerPhase::Gone;
                 vec![
-                    Action::Send(Report::Failed(Failed { hook: Hook::Before, message })),
-                    Action::SendBye(Exit::HookFailed),
+                    WorkerAction::Send(Report::Failed(Failed { hook: Hook::Before, message })),
+                    WorkerAction::SendBye(LastWords::HookFailed),
                 ]
             }
         }
     }
 
-    fn cycles_over(&mut self) -> Vec<Action> {
-        assert_eq!(self.phase, Phase::Draining, "cycles are over only in a drain");
-        self.phase = Phase::Drained;
-        vec![Action::SendDrained]
+    fn cycles_over(&mut self) -> Vec<WorkerAction> {
+        assert_eq!(self.phase, WorkerPhase::Draining, "cycles are over only in a drain");
+        self.phase = WorkerPhase::Drained;
+        vec![WorkerAction::SendDrained]
     }
 
-    fn after_done(&mut self, result: Result<(), String>) -> Vec<Action> {
-        assert_eq!(self.phase, Phase::Finishing, "`after` was asked for");
-        self.phase = Phase::Gone;
+    fn after_done(&mut self, result: Result<(), String>) -> Vec<WorkerAction> {
+        assert_eq!(self.phase, WorkerPhase::Finishing, "`after` was asked for");
+        self.phase = WorkerPhase::Gone;
         match result {
-            Ok(()) => vec![Action::SendBye(Exit::Well)],
+            Ok(()) => vec![WorkerAction::SendBye(LastWords::Well)],
             Err(message) => vec![
-                Action::Send(Report::Failed(Failed { hook: Hook::After, message })),
-                Action::SendBye(Exit::HookFailed),
+                WorkerAction::Send(Report::Failed(Failed { hook: Hook::After, message })),
+                WorkerAction::SendBye(LastWords::HookFailed),
             ],
         }
     }

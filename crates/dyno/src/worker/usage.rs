@@ -12,7 +12,7 @@ use nix::time::{ClockId, clock_gettime};
 const PERIOD_NS: u64 = 1_000_000_000;
 
 /// Samples once a second, while cycles run.
-pub(super) struct Usage {
+pub(super) struct ProcessUsage {
     recorder: Recorder,
     cpu: u32,
     rss: u32,
@@ -20,7 +20,7 @@ pub(super) struct Usage {
     last: Option<(Time, u64)>,
 }
 
-impl Usage {
+impl ProcessUsage {
     pub(super) fn new(emitter: &mut Emitter) -> Self {
         Self {
             recorder: emitter.recorder(),

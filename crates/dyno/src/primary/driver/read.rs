@@ -12,7 +12,7 @@ use mio::{Interest, Registry};
 
 use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
 use crate::primary::event::Event;
-use crate::primary::process::Process;
+use crate::primary::process::WorkerHandle;
 use crate::primary::run::{Stream, Update};
 
 /// The most frames of one worker that are read before the others have their turn.
@@ -119,7 +119,7 @@ impl Driver<'_> {
 
     /// Handles the end of a process: reads all that it sent and wrote, then has its exit judged.
     fn judge(&mut self, worker: u32) {
-        let Some(exit) = self.process(worker).and_then(Process::reap) else { return };
+        let Some(exit) = self.process(worker).and_then(WorkerHandle::reap) else { return };
         self.read_link(worker, usize::MAX);
         self.read_output(worker, STDOUT);
         self.read_output(worker, STDERR);
@@ -139,7 +139,7 @@ impl Driver<'_> {
 /// Room in the socket is watched only while something is queued: each command that a worker reads
 /// makes some, and would wake this process without a reason.
 pub(super) fn flushed(
-    process: &mut Process,
+    process: &mut WorkerHandle,
     registry: &Registry,
     worker: u32,
 ) -> Result<(), String> {

@@ -52,7 +52,7 @@ fn ready() -> (Primary, Vec<Action>) {
 fn measuring() -> Primary {
     let (mut primary, _) = ready();
     let entered = primary.step(at(1_100), Event::Tick);
-    assert!(entered.contains(&Action::Enter(Phase::Measuring)), "{entered:?}");
+    assert!(entered.contains(&Action::Enter(RunPhase::Measuring)), "{entered:?}");
     primary
 }
 
@@ -93,7 +93,7 @@ fn no_cycle_is_planned_before_all_are_ready() {
     assert_eq!(segments.count(), 4, "warm-up and window, to each worker");
     let leases = begun.iter().filter(|action| matches!(action, Action::Send(_, Command::Lease(_))));
     assert_eq!(leases.count(), 2);
-    assert!(begun.contains(&Action::Enter(Phase::WarmingUp)));
+    assert!(begun.contains(&Action::Enter(RunPhase::WarmingUp)));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_plans_end_needs_no_word_to_the_workers() {
     let mut primary = measuring();
     let _leases = primary.step(at(5_500), Event::Tick);
     let end = primary.schedule().expect("it runs").end();
-    assert_eq!(primary.step(end, Event::Tick), [Action::Enter(Phase::Draining)]);
+    assert_eq!(primary.step(end, Event::Tick), [Action::Enter(RunPhase::Draining)]);
     let _first = settle(&mut primary, end, 0);
     let last = settle(&mut primary, end, 1);
     let acks = [Action::Send(0, Command::Ack), Action::Send(1, Command::Ack)];
@@ -111,7 +111,7 @@ fn the_plans_end_needs_no_word_to_the_workers() {
         assert!(faults(&primary.step(end, bye)).is_empty());
         assert!(faults(&gone(&mut primary, end, worker, Exit::Code(0))).is_empty());
     }
-    assert_eq!(primary.phase(), Phase::Done);
+    assert_eq!(primary.phase(), RunPhase::Done);
 }
 
 #[test]
@@ -199,12 +199,12 @@ fn the_first_signal_drains_and_the_second_kills() {
     assert!(drained.contains(&Action::Send(1, Command::Drain)), "{drained:?}");
     let killed = primary.step(at(2_001), Event::Signal);
     assert!(killed.contains(&Action::Kill(0)) && killed.contains(&Action::Kill(1)));
-    assert_eq!(primary.phase(), Phase::Killing);
+    assert_eq!(primary.phase(), RunPhase::Killing);
     for worker in 0..2 {
         let actions = gone(&mut primary, at(2_002), worker, Exit::Signal(9));
         assert!(faults(&actions).is_empty(), "nobody wonders why they died");
     }
-    assert_eq!(primary.phase(), Phase::Done);
+    assert_eq!(primary.phase(), RunPhase::Done);
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn after_the_second_signal_nothing_waits_longer_than_half_a_second() {
     assert_eq!(primary.next_tick(), at(2_700));
     let actions = primary.step(at(2_700), Event::Tick);
     let written_off = actions.iter().filter(|action| matches!(action, Action::WriteOff { .. }));
-    assert_eq!((written_off.count(), primary.phase()), (2, Phase::Done));
+    assert_eq!((written_off.count(), primary.phase()), (2, RunPhase::Done));
 }
 
 #[test]
@@ -413,14 +413,14 @@ proptest! {
                 }
             }
             let next = primary.next_tick();
-            if primary.phase() == Phase::Done {
+            if primary.phase() == RunPhase::Done {
                 break;
             }
             prop_assert!(next < Time::NEVER, "it waits for nothing, {primary:?}");
             now = now.max(next.as_nanos().div_ceil(1_000_000));
             log.extend(primary.step(at(now), Event::Tick));
         }
-        prop_assert_eq!(primary.phase(), Phase::Done);
+        prop_assert_eq!(primary.phase(), RunPhase::Done);
         prop_assert!(primary.step(at(now), Event::Signal).is_empty(), "`Done` is final");
         for worker in 0..2 {
             let sent = |command: fn(&Command) -> bool| {

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use dyno_bus::timeline::{BUCKETS, Moments, PARTS, SLOTS, Timeline, bucket_low};
+use dyno_bus::timeline::{BUCKETS, CycleTimeline, Moments, PARTS, SLOTS, bucket_low};
 
 use super::bounds;
 
@@ -31,7 +31,7 @@ pub struct Course {
     /// The number of the window's slots that belong to the cohort; if 0, the warm-up is the cohort.
     pub cohort_slots: usize,
     /// The outcomes of the cycles, of all workers together.
-    pub timeline: Timeline,
+    pub timeline: CycleTimeline,
     /// The service of each worker.
     pub workers: Vec<Busy>,
 }
@@ -53,7 +53,7 @@ impl Default for Course {
             due_earlier: 0,
             due: vec![0; 2 * SLOTS],
             cohort_slots: 0,
-            timeline: Timeline::default(),
+            timeline: CycleTimeline::default(),
             workers: Vec::new(),
         }
     }
@@ -61,8 +61,8 @@ impl Default for Course {
 
 impl Course {
     /// Adds one worker's timeline, with the most cycles that it ran at once. The timeline must be
-    /// [whole](Timeline::is_whole).
-    pub fn add(&mut self, timeline: &Timeline, running_max: u64) {
+    /// [whole](CycleTimeline::is_whole).
+    pub fn add(&mut self, timeline: &CycleTimeline, running_max: u64) {
         let mut service = Moments::default();
         timeline.part_service.iter().for_each(|part| service += *part);
         let cycles = timeline.part_cycles.iter().sum();

@@ -10,7 +10,7 @@ mod random;
 
 use std::time::Duration;
 
-use dyno_bus::timeline::{Grid, SLOTS, Timeline};
+use dyno_bus::timeline::{CycleTimeline, Grid, SLOTS};
 use dyno_bus::{Time, clock};
 
 use self::queue::Ran;
@@ -134,7 +134,7 @@ impl System {
         let warmup = Duration::from_secs_f64(self.warmup);
         let grid = Grid::new(at(-self.warmup), start, window);
         let workers = self.workers();
-        let mut timelines = vec![Timeline::default(); workers as usize];
+        let mut timelines = vec![CycleTimeline::default(); workers as usize];
         let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
         let mut counts = Fates::default();
         for cycle in &cycles {

@@ -1,6 +1,6 @@
 //! The verdicts, their precedence and their sentences.
 
-use dyno_bus::timeline::{Grid, PLACES, SLOTS, Timeline};
+use dyno_bus::timeline::{CycleTimeline, Grid, PLACES, SLOTS};
 
 use super::simulation::{Kind, Service, System};
 use super::*;
@@ -13,7 +13,7 @@ const START: Time = Time::from_nanos(1_000_000_000);
 fn course(running_max: u64, took: impl Fn(f64) -> f64) -> Course {
     let grid = Grid::new(Time::ZERO, START, Duration::from_secs(5));
     let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
-    let mut timelines = [Timeline::default(), Timeline::default()];
+    let mut timelines = [CycleTimeline::default(), CycleTimeline::default()];
     for cycle in 0..300 {
         let due = Time::from_nanos(cycle * 20_000_000);
         let place = grid.place(due);

@@ -181,7 +181,7 @@ struct Window<'a> {
 }
 
 /// The load of workers that run one cycle at a time.
-struct Load {
+struct MeasuredLoad {
     /// The load of all workers together.
     all: Estimate,
     /// `true` if a worker by itself is surely above capacity.
@@ -203,7 +203,7 @@ impl Window<'_> {
     /// cycles, with the skew of their sum (Johnson, 1978), and that of ten blocks, since cycles may
     /// depend on each other. If the load moves over the window, its value at the window's end
     /// counts.
-    fn load(&self) -> Load {
+    fn load(&self) -> MeasuredLoad {
         let workers = self.course.workers.len() as f64;
         let per_window = self.asked / self.extent.share() / workers;
         let mut total = Busy::default();
@@ -226,7 +226,7 @@ impl Window<'_> {
         let workers = &self.course.workers;
         let alone = |worker: &Busy| mean_service(worker, Z999);
         let several = workers.len() > 1;
-        Load {
+        MeasuredLoad {
             all,
             above: several && workers.iter().any(|worker| per_window * alone(worker).low > 1.0),
             each_below: !several
@@ -239,7 +239,7 @@ impl Window<'_> {
         }
     }
 
-    fn by_load(&self, load: &Load, backlog: &[f64]) -> Trend {
+    fn by_load(&self, load: &MeasuredLoad, backlog: &[f64]) -> Trend {
         if (load.all.low > 1.0 || load.above) && self.grew {
             return Trend::Overloaded;
         }

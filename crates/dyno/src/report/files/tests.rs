@@ -9,24 +9,24 @@ use crate::report::fixture;
 const FULL: &str = "/dev/full";
 
 /// Tells of an interval of one metric.
-fn row(files: &mut Files) {
+fn row(files: &mut FileWriter) {
     fixture::interval(&[1, 2, 3], |interval| files.interval(&interval));
 }
 
 /// Files that nobody writes, and what would be written.
-fn without_a_thread() -> (Files, Receiver<Record>) {
+fn without_a_thread() -> (FileWriter, Receiver<FileRecord>) {
     let (records, incoming) = channel();
     let (_, failures) = sync_channel(1);
     let (gathered, waiting) = (Gathered::default(), Arc::default());
-    let (rows, entries) = (Kept::But(0), Kept::But(0));
-    (Files { records, gathered, waiting, rows, entries, failures }, incoming)
+    let (rows, entries) = (Destination::But(0), Destination::But(0));
+    (FileWriter { records, gathered, waiting, rows, entries, failures }, incoming)
 }
 
 /// How many rows are to be written, or nothing.
-fn written(incoming: &Receiver<Record>) -> Option<usize> {
+fn written(incoming: &Receiver<FileRecord>) -> Option<usize> {
     incoming.try_recv().ok().map(|record| match record {
-        Record::Rows(rows) => rows.len(),
-        Record::Entry(entry) => panic!("{entry:?}"),
+        FileRecord::Rows(rows) => rows.len(),
+        FileRecord::Entry(entry) => panic!("{entry:?}"),
     })
 }
 
@@ -69,9 +69,9 @@ fn histograms_are_written_with_their_head() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.hlog");
     let begun = (Time::from_nanos(1_000_000_000), Duration::from_secs(7));
-    let mut files = Files::start(Some(File::create(&path).unwrap()), None, begun).unwrap();
+    let mut files = FileWriter::start(Some(File::create(&path).unwrap()), None, begun).unwrap();
     row(&mut files);
-    files.entry(Entry::Warning("there is no log to hold it".into()));
+    files.entry(LogEntry::Warning("there is no log to hold it".into()));
     assert_eq!(files.finish(), Vec::<String>::new());
 
     let text = fs::read_to_string(path).unwrap();
@@ -89,7 +89,7 @@ fn a_full_disk_is_said_once_and_holds_up_nothing() {
         return;
     }
     let full = File::options().write(true).open(FULL).unwrap();
-    let mut files = Files::start(Some(full), None, (Time::ZERO, Duration::ZERO)).unwrap();
+    let mut files = FileWriter::start(Some(full), None, (Time::ZERO, Duration::ZERO)).unwrap();
     row(&mut files);
     files.hand_over();
     let said = files.finish();
@@ -103,9 +103,9 @@ fn what_a_slow_disk_can_not_take_is_dropped_and_counted_and_faults_are_kept() {
     files.waiting.store(WAITING_MAX + 1, Ordering::Relaxed);
     row(&mut files);
     let stream = crate::primary::Stream::Stdout;
-    files.entry(Entry::Line { worker: 0, stream, text: "x".into() });
-    files.entry(Entry::Fault("worker 0 died".into()));
-    assert!(matches!(incoming.try_recv(), Ok(Record::Entry(Entry::Fault(_)))));
+    files.entry(LogEntry::Line { worker: 0, stream, text: "x".into() });
+    files.entry(LogEntry::Fault("worker 0 died".into()));
+    assert!(matches!(incoming.try_recv(), Ok(FileRecord::Entry(LogEntry::Fault(_)))));
     assert!(incoming.try_recv().is_err());
     let said = files.finish();
     assert_eq!(said[1], "1 intervals of histograms were not written: the disk was too slow");

@@ -9,7 +9,7 @@ use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE};
 use dyno_bus::value::Unit;
 use dyno_observer::{List, Stat, format};
 
-use crate::primary::Phase;
+use crate::primary::RunPhase;
 use crate::primary::plan::{Plan, thousands};
 use crate::primary::run::Tick;
 use crate::report::figures::NONE;
@@ -36,13 +36,13 @@ pub(in crate::report) struct Room {
 
 /// What a single tick does not know: how long the run takes, and how its backlog went.
 #[derive(Debug)]
-pub(in crate::report) struct Course {
+pub(in crate::report) struct LiveCourse {
     warmup: Duration,
     duration: Duration,
     backlogs: VecDeque<u64>,
 }
 
-impl Course {
+impl LiveCourse {
     pub(in crate::report) fn new(plan: &Plan) -> Self {
         Self { warmup: plan.warmup, duration: plan.duration, backlogs: VecDeque::new() }
     }
@@ -57,10 +57,10 @@ impl Course {
 }
 
 /// The frame, without a line's end at its end.
-pub(super) fn render(course: &Course, tick: &Tick, room: Room, palette: Palette) -> String {
+pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Palette) -> String {
     let mut lines = vec![progress(course, tick, room.columns, palette)];
     lines.extend(counts(tick, room.columns, palette));
-    if tick.phase > Phase::Starting {
+    if tick.phase > RunPhase::Starting {
         lines.extend(sparklines(course, tick, room.columns, palette));
         lines.extend(workers(&tick.list, room, palette));
     }
@@ -74,12 +74,16 @@ pub(super) fn fitted(text: &str, columns: usize) -> String {
 }
 
 /// The phase, and how far it has come.
-fn progress(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> String {
+fn progress(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) -> String {
     let phase = format!("{:<11}", tick.phase.to_string());
     let (done, whole) = match tick.phase {
-        Phase::WarmingUp => (tick.elapsed, course.warmup),
-        Phase::Measuring => (tick.elapsed.saturating_sub(course.warmup), course.duration),
-        Phase::Starting | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
+        RunPhase::WarmingUp => (tick.elapsed, course.warmup),
+        RunPhase::Measuring => (tick.elapsed.saturating_sub(course.warmup), course.duration),
+        RunPhase::Starting
+        | RunPhase::Draining
+        | RunPhase::Finishing
+        | RunPhase::Killing
+        | RunPhase::Done => {
             return palette.bold(phase.trim_end());
         }
     };
@@ -95,10 +99,12 @@ fn progress(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> S
 /// What became of the phase's cycles: those of the warm-up are not those of the result.
 fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     let phase = match tick.phase {
-        Phase::Starting | Phase::WarmingUp => dyno_bus::Phase::Warmup,
-        Phase::Measuring | Phase::Draining | Phase::Finishing | Phase::Killing | Phase::Done => {
-            dyno_bus::Phase::Measured
-        }
+        RunPhase::Starting | RunPhase::WarmingUp => dyno_bus::Phase::Warmup,
+        RunPhase::Measuring
+        | RunPhase::Draining
+        | RunPhase::Finishing
+        | RunPhase::Killing
+        | RunPhase::Done => dyno_bus::Phase::Measured,
     };
     let mut words: Vec<_> = [
         ("issued", tick.totals.issued[phase]),
@@ -127,7 +133,7 @@ fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
 }
 
 /// How the backlog and the worst worker's `response` went.
-fn sparklines(course: &Course, tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
+fn sparklines(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     let width = columns.saturating_sub(SPARKLINE_LABEL + 1);
     let row = |name: &str, newest: &str, values: &mut dyn Iterator<Item = f64>| {
         let line = palette.accent(&sparkline::render(values, width));

@@ -18,22 +18,22 @@ const CLEAR_REST: &str = "\x1b[K";
 
 /// A terminal that is written to in lines.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct LineTerminal {
     term: Term,
-    drawing: Mutex<Drawing>,
+    drawing: Mutex<DrawnLines>,
 }
 
 /// What is drawn at present, until it is flushed.
 #[derive(Debug, Default)]
-struct Drawing {
-    place: Place,
+struct DrawnLines {
+    place: LinePart,
     /// Rows and columns: `indicatif` asks for each line, and each answer is two system calls.
     size: Option<(u16, u16)>,
 }
 
 /// Where in a drawing we are: `indicatif` writes a line's text, then blanks, then the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Place {
+enum LinePart {
     /// Nothing is written yet.
     #[default]
     Begun,
@@ -43,12 +43,12 @@ enum Place {
     Line,
 }
 
-impl Lines {
+impl LineTerminal {
     pub(super) fn over(term: Term) -> Self {
         Self { term, drawing: Mutex::default() }
     }
 
-    fn drawing(&self) -> MutexGuard<'_, Drawing> {
+    fn drawing(&self) -> MutexGuard<'_, DrawnLines> {
         self.drawing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -57,7 +57,7 @@ impl Lines {
     }
 }
 
-impl Place {
+impl LinePart {
     /// What to write for what `indicatif` does.
     fn write(&mut self, text: &str) -> String {
         let blank = text.bytes().all(|byte| byte == b' ');
@@ -79,7 +79,7 @@ impl Place {
     }
 }
 
-impl TermLike for Lines {
+impl TermLike for LineTerminal {
     fn width(&self) -> u16 {
         self.size().1.max(COLUMNS_MIN)
     }
@@ -105,7 +105,7 @@ impl TermLike for Lines {
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.drawing().place = Place::Begun;
+        self.drawing().place = LinePart::Begun;
         self.term.write_line(text)
     }
 
@@ -119,7 +119,7 @@ impl TermLike for Lines {
     }
 
     fn flush(&self) -> io::Result<()> {
-        *self.drawing() = Drawing::default();
+        *self.drawing() = DrawnLines::default();
         self.term.flush()
     }
 }
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn lines_end_where_blanks_filled_them() {
-        let mut place = Place::Begun;
+        let mut place = LinePart::Begun;
         // Two lines of text, an empty one, one that is full, and the last.
         let written = ["one", "   ", "two", "   ", "", "      ", "full", "", "last", "  "];
         let text: String = written.into_iter().map(|text| place.write(text)).collect();

@@ -37,7 +37,8 @@ fn an_on_tick_that_panics_is_asked_no_more() {
         let _heard = asked.send(());
         panic!("no such shop");
     });
-    let mut drawing = Drawing { view: silent(), on_tick: Some(on_tick), writing: Arc::default() };
+    let mut drawing =
+        ScreenThread { view: silent(), on_tick: Some(on_tick), writing: Arc::default() };
     let mut updates = Vec::new();
     for _ in 0..2 {
         assert_eq!(drawing.ask(&fixture::observer().list(), &mut updates), None);

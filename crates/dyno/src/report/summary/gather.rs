@@ -11,8 +11,8 @@ use dyno_observer::{MetricStats, Observer, ProcessId};
 use nix::sys::signal::Signal;
 
 use super::{
-    Backlog, CycleErrors, ERRORS_LISTED, Fates, Harness, Metric, Metrics, Parameters, Point,
-    PointMetric, Primary, Rate, SCHEMA, Summary, Worker, WorkerExit,
+    Backlog, CycleErrors, ERRORS_LISTED, Fates, Harness, Metric, Metrics, Parameters, PointMetric,
+    PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, Summary, WorkerExit, WorkerProcess,
 };
 use crate::primary::plan::{Plan, arrivals_name, pacing_name, thousands};
 use crate::primary::{Exit, Run};
@@ -40,7 +40,7 @@ impl Summary {
             command: command.iter().map(|word| redact::text(word)).collect(),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
             parameters: parameters(&run.plan),
-            rate: Rate {
+            rate: RateSummary {
                 asked: run.plan.rate.per_second(),
                 delivered: per_second(run.delivered, run.window),
                 late: run.late,
@@ -161,16 +161,16 @@ fn of_metric(metric: &MetricStats) -> Metric {
     }
 }
 
-fn primary(observer: &mut Observer) -> Primary {
+fn primary(observer: &mut Observer) -> PrimaryProcess {
     let known = observer.processes().find(|(process, _)| *process == ProcessId::Primary);
     // A run that failed at once has a primary nevertheless: this process.
     let pid = known.map_or_else(std::process::id, |(_, pid)| pid);
-    Primary { pid, metrics: metrics(&observer.metrics(ProcessId::Primary)) }
+    PrimaryProcess { pid, metrics: metrics(&observer.metrics(ProcessId::Primary)) }
 }
 
-fn workers(run: &mut Run) -> Vec<Worker> {
+fn workers(run: &mut Run) -> Vec<WorkerProcess> {
     let observer = &mut run.observer;
-    let worker = |end: &crate::primary::run::WorkerEnd| Worker {
+    let worker = |end: &crate::primary::run::WorkerEnd| WorkerProcess {
         index: end.index,
         pid: end.pid,
         exit: end.exit.map(exit),
@@ -189,7 +189,7 @@ fn exit(exit: Exit) -> WorkerExit {
     }
 }
 
-fn series(run: &Run) -> Vec<Point> {
+fn series(run: &Run) -> Vec<SeriesPoint> {
     let of_interval = |merged: &[MetricStats]| -> Vec<_> {
         let counted = merged.iter().filter(|metric| metric.stats.count > 0).map(|metric| {
             let stats = metric.stats;
@@ -199,7 +199,7 @@ fn series(run: &Run) -> Vec<Point> {
         });
         counted.collect()
     };
-    let point = |point: &crate::primary::run::Point| Point {
+    let point = |point: &crate::primary::run::RunSample| SeriesPoint {
         t_ns: nanos(point.t),
         issued: point.issued,
         completed: point.completed,

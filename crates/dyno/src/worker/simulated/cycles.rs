@@ -7,7 +7,7 @@ use dyno_bus::segment::Due;
 
 use super::super::control::Ending;
 use super::super::pace::Next;
-use super::super::state::Event;
+use super::super::state::WorkerEvent;
 use super::SimulatedWorker;
 use crate::simulation::chance::Chance;
 
@@ -40,7 +40,7 @@ impl SimulatedWorker {
                 let result = self.behaviour.before.result();
                 self.before_failed = result.is_err();
                 self.stage = if result.is_ok() { Loop::Cycles } else { Loop::Idle };
-                self.told.push_back(Event::BeforeDone(result));
+                self.told.push_back(WorkerEvent::BeforeDone(result));
                 return (now, true);
             }
             Loop::After(_) => {
@@ -48,7 +48,7 @@ impl SimulatedWorker {
                 self.values.measured.push(now.as_nanos());
                 let result = self.behaviour.after.result();
                 self.after_failed = result.is_err();
-                self.told.push_back(Event::AfterDone(result));
+                self.told.push_back(WorkerEvent::AfterDone(result));
                 return (Time::NEVER, true);
             }
             Loop::Cycles => {}
@@ -61,7 +61,7 @@ impl SimulatedWorker {
             Some(at) => (at, false),
             None => {
                 self.give_up();
-                self.told.push_back(Event::CyclesOver);
+                self.told.push_back(WorkerEvent::CyclesOver);
                 (Time::NEVER, true)
             }
         }

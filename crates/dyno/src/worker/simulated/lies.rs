@@ -1,7 +1,7 @@
 //! What a simulated worker says that is not so, each where the truth would have been said.
 
 use dyno_bus::Time;
-use dyno_bus::message::{Counts, Drained, Harness, Hello, Report, VERSION};
+use dyno_bus::message::{Counts, Drained, HarnessCosts, Hello, Report, VERSION};
 
 use super::{Lie, SimulatedWorker};
 
@@ -38,7 +38,7 @@ impl SimulatedWorker {
             emitted: self.emitted.clone(),
             running_max: self.running_max,
             timeline: self.timeline.as_ref().map(|(_, timeline)| Box::new(timeline.clone())),
-            harness: Harness { unleased: self.leases.unleased, ..Harness::default() },
+            harness: HarnessCosts { unleased: self.leases.unleased, ..HarnessCosts::default() },
         };
         let measured = &mut drained.counts.measured;
         if self.lie(Lie::MoreCompleted) {

@@ -33,8 +33,8 @@ fn lease(last: bool) -> Command {
 }
 
 /// A worker to which all this has happened.
-fn after(events: impl IntoIterator<Item = Event>) -> Worker {
-    let mut worker = Worker::new();
+fn after(events: impl IntoIterator<Item = WorkerEvent>) -> WorkerState {
+    let mut worker = WorkerState::new();
     for event in events {
         let _done = worker.step(event);
     }
@@ -42,38 +42,38 @@ fn after(events: impl IntoIterator<Item = Event>) -> Worker {
 }
 
 /// One event for each phase that a worker goes through.
-fn whole_life() -> Vec<Event> {
+fn whole_life() -> Vec<WorkerEvent> {
     vec![
-        Event::Command(start()),
-        Event::BeforeDone(Ok(())),
-        Event::Command(lease(false)),
-        Event::Command(lease(true)),
-        Event::CyclesOver,
-        Event::Command(Command::Ack),
-        Event::AfterDone(Ok(())),
+        WorkerEvent::Command(start()),
+        WorkerEvent::BeforeDone(Ok(())),
+        WorkerEvent::Command(lease(false)),
+        WorkerEvent::Command(lease(true)),
+        WorkerEvent::CyclesOver,
+        WorkerEvent::Command(Command::Ack),
+        WorkerEvent::AfterDone(Ok(())),
     ]
 }
 
 /// What comes of a command for a worker that has come so far in its life.
-fn answer(lived: usize, command: Command) -> Vec<Action> {
-    after(whole_life().into_iter().take(lived)).step(Event::Command(command))
+fn answer(lived: usize, command: Command) -> Vec<WorkerAction> {
+    after(whole_life().into_iter().take(lived)).step(WorkerEvent::Command(command))
 }
 
-fn kills(actions: &[Action]) -> bool {
-    actions.last() == Some(&Action::KillGroup)
+fn kills(actions: &[WorkerAction]) -> bool {
+    actions.last() == Some(&WorkerAction::KillGroup)
 }
 
 #[test]
 fn a_life_goes_through_all_phases_and_asks_for_each_thing_once() {
-    let mut worker = Worker::new();
+    let mut worker = WorkerState::new();
     let phases = [
-        Phase::Preparing,
-        Phase::Ready,
-        Phase::Running,
-        Phase::Draining,
-        Phase::Drained,
-        Phase::Finishing,
-        Phase::Gone,
+        WorkerPhase::Preparing,
+        WorkerPhase::Ready,
+        WorkerPhase::Running,
+        WorkerPhase::Draining,
+        WorkerPhase::Drained,
+        WorkerPhase::Finishing,
+        WorkerPhase::Gone,
     ];
     let mut asked = Vec::new();
     for (event, phase) in whole_life().into_iter().zip(phases) {
@@ -81,12 +81,12 @@ fn a_life_goes_through_all_phases_and_asks_for_each_thing_once() {
         assert_eq!(worker.phase, phase);
     }
     let [before, ready, open, last, drained, hook, bye] = &asked[..] else { panic!("{asked:?}") };
-    assert!(matches!(before, Action::RunBefore(_)));
-    assert_eq!(ready, &Action::Send(Report::Ready));
-    assert!(matches!(open, Action::Extend(Lease { last: false, .. })));
-    assert!(matches!(last, Action::Extend(Lease { last: true, .. })));
-    assert_eq!((drained, hook), (&Action::SendDrained, &Action::RunAfter));
-    assert_eq!(bye, &Action::SendBye(Exit::Well));
+    assert!(matches!(before, WorkerAction::RunBefore(_)));
+    assert_eq!(ready, &WorkerAction::Send(Report::Ready));
+    assert!(matches!(open, WorkerAction::Extend(Lease { last: false, .. })));
+    assert!(matches!(last, WorkerAction::Extend(Lease { last: true, .. })));
+    assert_eq!((drained, hook), (&WorkerAction::SendDrained, &WorkerAction::RunAfter));
+    assert_eq!(bye, &WorkerAction::SendBye(LastWords::Well));
 }
 
 #[test]
@@ -96,18 +96,21 @@ fn a_hook_that_fails_is_told_and_ends_the_worker() {
         let message = "no".to_owned();
         let result = Err(message.clone());
         let actions = worker.step(match hook {
-            Hook::Before => Event::BeforeDone(result),
-            Hook::After => Event::AfterDone(result),
+            Hook::Before => WorkerEvent::BeforeDone(result),
+            Hook::After => WorkerEvent::AfterDone(result),
         });
         let failed = Report::Failed(Failed { hook, message });
-        assert_eq!(actions, [Action::Send(failed), Action::SendBye(Exit::HookFailed)]);
+        assert_eq!(
+            actions,
+            [WorkerAction::Send(failed), WorkerAction::SendBye(LastWords::HookFailed)]
+        );
     }
 }
 
 #[test]
 fn a_drain_cuts_until_the_account_is_given() {
     for (lived, cut) in [(2, true), (3, true), (4, true), (5, false), (7, false)] {
-        let expected: &[Action] = if cut { &[Action::Cut] } else { &[] };
+        let expected: &[WorkerAction] = if cut { &[WorkerAction::Cut] } else { &[] };
         assert_eq!(answer(lived, Command::Drain), expected, "after {lived} events");
     }
 }
@@ -143,9 +146,9 @@ fn what_no_primary_says_at_that_moment_ends_the_worker() {
 fn a_primary_that_is_gone_takes_the_worker_with_it_unless_all_is_said() {
     for lived in 0..7 {
         let mut worker = after(whole_life().into_iter().take(lived));
-        assert_eq!(worker.step(Event::PrimaryGone), [Action::KillGroup]);
+        assert_eq!(worker.step(WorkerEvent::PrimaryGone), [WorkerAction::KillGroup]);
     }
-    assert_eq!(after(whole_life()).step(Event::PrimaryGone), []);
+    assert_eq!(after(whole_life()).step(WorkerEvent::PrimaryGone), []);
 }
 
 /// What may happen next: whatever a primary may say, or what the loop does where it was asked to.
@@ -174,12 +177,12 @@ fn anything() -> impl Strategy<Value = Happens> {
 }
 
 /// What the loop tells once it has done what it was last asked for; nothing if it is at rest.
-fn done(asked: Option<&Action>, cut: bool, well: bool) -> Option<Event> {
+fn done(asked: Option<&WorkerAction>, cut: bool, well: bool) -> Option<WorkerEvent> {
     let result = if well { Ok(()) } else { Err("no".to_owned()) };
     match asked? {
-        Action::RunBefore(_) => Some(Event::BeforeDone(result)),
-        Action::RunAfter => Some(Event::AfterDone(result)),
-        Action::Send(Report::Ready) if cut => Some(Event::CyclesOver),
+        WorkerAction::RunBefore(_) => Some(WorkerEvent::BeforeDone(result)),
+        WorkerAction::RunAfter => Some(WorkerEvent::AfterDone(result)),
+        WorkerAction::Send(Report::Ready) if cut => Some(WorkerEvent::CyclesOver),
         _ => None,
     }
 }
@@ -189,18 +192,18 @@ proptest! {
     fn in_any_order_hooks_run_once_and_nothing_starts_after_the_cut(
         happens in prop::collection::vec(anything(), 0..40),
     ) {
-        let mut worker = Worker::new();
+        let mut worker = WorkerState::new();
         let (mut asked, mut log) = (None, Vec::new());
-        let count = |log: &[Action], found: fn(&Action) -> bool| {
+        let count = |log: &[WorkerAction], found: fn(&WorkerAction) -> bool| {
             log.iter().filter(|action| found(action)).count()
         };
         for happens in happens {
             let cut = log.iter().any(|action| {
-                matches!(action, Action::Cut | Action::Extend(Lease { last: true, .. }))
+                matches!(action, WorkerAction::Cut | WorkerAction::Extend(Lease { last: true, .. }))
             });
             let event = match happens {
-                Happens::Said(command) => Event::Command(command),
-                Happens::PrimaryGone => Event::PrimaryGone,
+                Happens::Said(command) => WorkerEvent::Command(command),
+                Happens::PrimaryGone => WorkerEvent::PrimaryGone,
                 Happens::Done(well) => match done(asked.as_ref(), cut, well) {
                     Some(event) => {
                         asked = None;
@@ -209,20 +212,20 @@ proptest! {
                     None => continue,
                 },
             };
-            let was_gone = worker.phase == Phase::Gone;
-            let is_end = event == Event::PrimaryGone;
+            let was_gone = worker.phase == WorkerPhase::Gone;
+            let is_end = event == WorkerEvent::PrimaryGone;
             let actions = worker.step(event);
             if cut {
-                let plans = |action: &Action| {
-                    matches!(action, Action::Follow(_) | Action::Extend(_))
+                let plans = |action: &WorkerAction| {
+                    matches!(action, WorkerAction::Follow(_) | WorkerAction::Extend(_))
                 };
                 prop_assert!(!actions.iter().any(plans), "{actions:?}");
             }
             prop_assert!(!was_gone || actions.is_empty(), "{actions:?}");
             prop_assert!(!is_end || was_gone || kills(&actions));
             for action in &actions {
-                let of_loop = Action::Send(Report::Ready) == *action
-                    || matches!(action, Action::RunBefore(_) | Action::RunAfter);
+                let of_loop = WorkerAction::Send(Report::Ready) == *action
+                    || matches!(action, WorkerAction::RunBefore(_) | WorkerAction::RunAfter);
                 if of_loop {
                     asked = Some(action.clone());
                 }
@@ -234,12 +237,12 @@ proptest! {
                 break;
             }
         }
-        let is_after = |action: &Action| *action == Action::RunAfter;
+        let is_after = |action: &WorkerAction| *action == WorkerAction::RunAfter;
         prop_assert!(count(&log, is_after) <= 1);
-        prop_assert!(count(&log, |action| matches!(action, Action::RunBefore(_))) <= 1);
-        prop_assert!(count(&log, |action| matches!(action, Action::SendBye(_))) <= 1);
+        prop_assert!(count(&log, |action| matches!(action, WorkerAction::RunBefore(_))) <= 1);
+        prop_assert!(count(&log, |action| matches!(action, WorkerAction::SendBye(_))) <= 1);
         if let Some(hook) = log.iter().position(is_after) {
-            let account = log.iter().position(|action| *action == Action::SendDrained);
+            let account = log.iter().position(|action| *action == WorkerAction::SendDrained);
             prop_assert!(account.is_some_and(|account| account < hook), "{log:?}");
         }
     }

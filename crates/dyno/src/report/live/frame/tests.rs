@@ -1,6 +1,6 @@
 //! Frames, at the widths of terminals.
 
-use dyno_bus::message::{Batch, Cycles};
+use dyno_bus::message::{Batch, CycleTimes};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Pace, Time};
 use dyno_observer::{Observer, ProcessId};
@@ -17,8 +17,8 @@ worker  service  response p99  loop lag p99
 0       20.0 ms             –             –
 1       20.0 ms             –             –";
 
-fn course() -> Course {
-    let mut course = Course::new(&fixture::plan());
+fn course() -> LiveCourse {
+    let mut course = LiveCourse::new(&fixture::plan());
     for waiting in [0, 1, 2, 4] {
         let mut tick = fixture::tick();
         tick.backlog.waiting = waiting;
@@ -56,13 +56,13 @@ fn the_bar_goes_from_nothing_to_full_in_each_phase() {
         let line = text.lines().next().unwrap().to_owned();
         (line.matches('━').count(), line.matches('─').count(), line)
     };
-    assert!(matches!(bar(Phase::WarmingUp, 0), (0, 10.., _)));
-    assert!(matches!(bar(Phase::WarmingUp, 1_000), (10.., 0, _)));
-    assert!(matches!(bar(Phase::Measuring, 1_000), (0, 10.., _)));
-    let (_, rest, line) = bar(Phase::Measuring, 9_000);
+    assert!(matches!(bar(RunPhase::WarmingUp, 0), (0, 10.., _)));
+    assert!(matches!(bar(RunPhase::WarmingUp, 1_000), (10.., 0, _)));
+    assert!(matches!(bar(RunPhase::Measuring, 1_000), (0, 10.., _)));
+    let (_, rest, line) = bar(RunPhase::Measuring, 9_000);
     assert_eq!(rest, 0);
     assert!(line.ends_with("5.0 s of 5.0 s"), "{line}");
-    assert_eq!(bar(Phase::Draining, 6_000).2, "draining");
+    assert_eq!(bar(RunPhase::Draining, 6_000).2, "draining");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn counts_that_have_no_room_go_on_in_the_next_line() {
 #[test]
 fn before_the_first_cycle_there_is_little_to_see() {
     let mut tick = fixture::tick();
-    (tick.phase, tick.elapsed) = (Phase::Starting, Duration::ZERO);
+    (tick.phase, tick.elapsed) = (RunPhase::Starting, Duration::ZERO);
     assert_eq!(drawn(&tick, 60, 24).lines().count(), 2);
 }
 
@@ -88,7 +88,7 @@ fn of_many_workers_the_slowest_are_shown_as_far_as_there_are_rows() {
         observer.hello(ProcessId::Worker(worker), 1).unwrap();
         let service = vec![u64::from(worker + 1) * 1_000_000];
         let cycles =
-            PerPhase { measured: Cycles { wait: vec![0], service }, ..PerPhase::default() };
+            PerPhase { measured: CycleTimes { wait: vec![0], service }, ..PerPhase::default() };
         observer.absorb(ProcessId::Worker(worker), &Batch { cycles, ..Batch::default() }).unwrap();
     }
     observer.rotate(Time::from_nanos(1), |_| {});
