@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 /// Fills the columns of one batch after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    /// Where in the present batch the column of a key is: for each [`Source`], whose numbers
+    /// Where in the present batch the column of a key is: for each [`RecordSource`], whose numbers
     /// differ.
     places: [Vec<u32>; RecordSource::COUNT],
     /// Buffers of earlier batches.
