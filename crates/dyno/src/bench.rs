@@ -400,7 +400,11 @@ impl Bench {
         }
         let worker_exe = self.program();
         let remote = self.remote.clone();
-        Ok(drive(Launch { plan, worker_exe, worker_line, reach, remote }, sink)?)
+        let launch = Launch { plan, worker_exe, worker_line, reach, remote };
+        drive(launch, sink).map_err(|source| match crate::harness::emulator() {
+            Some(emulator) => Error::Emulated { emulator, source },
+            None => source.into(),
+        })
     }
 
     /// Runs the primary's `after`, whose error makes the run an error.

@@ -36,6 +36,14 @@ pub(crate) fn command_line() -> Vec<OsString> {
     Started::of_this_process().line
 }
 
+/// Returns the program that emulates this one, if there is one. It shows this program's path as that
+/// of the process, but not as that of a thread.
+pub(crate) fn emulator() -> Option<PathBuf> {
+    let shown = std::fs::read_link("/proc/self/exe").ok()?;
+    let real = std::fs::read_link("/proc/thread-self/exe").ok()?;
+    (shown != real).then_some(real)
+}
+
 /// The start of a process.
 #[derive(Debug, PartialEq, Eq)]
 struct Started {
@@ -127,6 +135,11 @@ mod tests {
         let (line, _) = started("/ld ./p ", "./p");
         let here = std::env::current_dir().unwrap();
         assert_eq!(line, format!("/ld {}", here.join("p").display()));
+    }
+
+    #[test]
+    fn a_program_that_the_kernel_runs_has_no_emulator() {
+        assert_eq!(emulator(), None);
     }
 
     #[test]

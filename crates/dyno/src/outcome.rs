@@ -2,6 +2,7 @@
 //!
 //! The verdict itself is in [`crate::primary::verdict`]: this file knows only its code.
 
+use std::path::PathBuf;
 #[cfg(feature = "cli")]
 use std::process::{ExitCode, Termination};
 
@@ -85,4 +86,16 @@ pub enum Error {
     /// The run could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Nothing could be started inside an emulator of another processor.
+    #[error(
+        "{source}; this program runs inside the emulator `{}`: run it on a processor that it was \
+         built for",
+        emulator.display()
+    )]
+    Emulated {
+        /// The emulator's program.
+        emulator: PathBuf,
+        /// The means that it lacks.
+        source: StartError,
+    },
 }
