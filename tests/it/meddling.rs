@@ -54,7 +54,7 @@ fn a_panic_that_ends_the_process_is_among_its_last_words() {
         // A backtrace would push them out.
         let ended = meddling(how).args("--workers 1").env("RUST_BACKTRACE", "1").run();
         let error = ended.error();
-        assert_says(&error, &["worker 0 (pid ", "was killed by SIGABRT", "last words on stderr: "]);
+        assert_says(&error, &["worker 0 (pid ", "was killed by SIGABRT", "last lines on stderr: "]);
         assert_says(&error, texts);
     }
 }
