@@ -23,7 +23,7 @@ fn failure(how: &str) -> (String, Ended) {
 fn a_panic_hook_of_the_users_own_takes_no_text_from_failed_cycles() {
     let (message, ended) = failure("own-hook");
     assert_eq!(message, "panicked: told to panic");
-    assert_says(&ended.stderr, &["the hook of its own"]);
+    assert_says(&ended.stderr, &["the hook of the task"]);
     assert_eq!(failure("no-hook").0, "panicked: told to panic");
 }
 
