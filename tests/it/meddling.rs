@@ -23,7 +23,7 @@ fn failure(how: &str) -> (String, Ended) {
 fn a_panic_hook_of_the_users_own_takes_no_text_from_failed_cycles() {
     let (message, ended) = failure("own-hook");
     assert_eq!(message, "panicked: told to panic");
-    assert_says(&ended.stderr, &["the hook of its own"]);
+    assert_says(&ended.stderr, &["the hook of the task"]);
     assert_eq!(failure("no-hook").0, "panicked: told to panic");
 }
 
@@ -54,7 +54,7 @@ fn a_panic_that_ends_the_process_is_among_its_last_words() {
         // A backtrace would push them out.
         let ended = meddling(how).args("--workers 1").env("RUST_BACKTRACE", "1").run();
         let error = ended.error();
-        assert_says(&error, &["worker 0 (pid ", "was killed by SIGABRT", "last words on stderr: "]);
+        assert_says(&error, &["worker 0 (pid ", "was killed by SIGABRT", "last lines on stderr: "]);
         assert_says(&error, texts);
     }
 }

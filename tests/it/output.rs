@@ -131,7 +131,7 @@ fn a_plot_that_can_not_be_drawn_is_said_even_where_it_is_quiet() {
 fn warnings_that_csv_has_no_place_for_go_to_stderr_once_each() {
     let ended = benchmark(RECORDS).args("-P odd=true --format csv").run();
     assert_eq!(ended.stdout.lines().count(), 2, "{ended:#?}");
-    // One that is known at the end alone, and one that was said when the run began.
+    // One that is known at the end alone, and one that was printed when the run began.
     for text in ["warning: 120 of the 180 values of `odd`", "warning: THIS IS A DEBUG BUILD"] {
         assert_eq!(ended.stderr.matches(text).count(), 1, "{text}: {ended:#?}");
     }

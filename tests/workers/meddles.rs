@@ -1,5 +1,5 @@
-//! Does what user code may do to the process that it runs in, as it is told: `-P how=WHAT`, or for
-//! what is before `dyno::bench` in `main`, the variable `MEDDLES`.
+//! Does what user code may do to the process that it runs in: by `-P how=WHAT`, or, for the code
+//! before `dyno::bench` in `main`, by the variable `MEDDLES`.
 //!
 //! Panics in odd ways, takes over the panic hook or the subscriber, changes the current folder,
 //! closes descriptors. The sentences at [`How`] and in [`main`] say what it does.
@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use tracing::info_span;
 use tracing_subscriber::prelude::*;
 
-/// What it does.
+/// The thing that the task does to its process.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum How {
-    /// Nothing.
+    /// Nothing unusual at all.
     Nothing,
-    /// `before` sets a panic hook of its own, and cycles panic.
+    /// `before` sets another panic hook, and cycles panic.
     OwnHook,
     /// `before` takes the panic hook away, and cycles panic.
     NoHook,
@@ -29,7 +29,7 @@ enum How {
     Resume,
     /// Cycles panic with a value whose destructor panics.
     Bomb,
-    /// Cycles catch a panic of their own.
+    /// Cycles panic, and catch that panic.
     Catch,
     /// A cycle panics while it panics already.
     Twice,
@@ -83,7 +83,7 @@ impl dyno::Task for Meddles {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
         let how = context.parameters::<Parameters>().how;
         match how {
-            How::OwnHook => set_hook(Box::new(|_| println!("the hook of its own"))),
+            How::OwnHook => set_hook(Box::new(|_| println!("the hook of the task"))),
             How::NoHook => drop(take_hook()),
             How::Unprintable => return Err(Unprintable.into()),
             How::Long => return Err("long ".repeat(400_000).into()),

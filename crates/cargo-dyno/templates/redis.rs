@@ -102,7 +102,7 @@ const SCRIPT: &str = r#"
     rm -r "$1"
 "#;
 
-/// What to do where there is no server.
+/// The remedy for a missing server.
 const REMEDY: &str = "install it (Debian: apt-get install redis-server, macOS: brew install redis), \
                       or name a server by -P url=redis://HOST/";
 

@@ -212,8 +212,8 @@ impl Emitter {
         self.rings.iter().chain(joining.iter()).map(Joining::waiting).sum()
     }
 
-    /// How many of them are cycles. Zero once no cycle runs and [`collect`](Self::collect) has taken
-    /// the last one, whatever other threads go on to record.
+    /// The number of cycles among them. Zero once no cycle runs and [`collect`](Self::collect) has taken
+    /// the last one, even if other threads go on recording.
     #[must_use]
     pub fn pending_cycles(&self) -> u64 {
         let joining = lock(&self.shared.joining);

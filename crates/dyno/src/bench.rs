@@ -310,7 +310,7 @@ impl Bench {
         self
     }
 
-    /// Notes that this benchmark runs, whatever becomes of that.
+    /// Notes that this benchmark runs.
     ///
     /// # Errors
     /// If this process is a worker of another one: it can't be reached any more.

@@ -67,9 +67,9 @@ pub enum Error {
          runs"
     )]
     DeclaredLate {
-        /// What is declared too late.
+        /// The benchmark that is declared too late.
         benchmark: String,
-        /// What ran before.
+        /// The benchmark that ran before it.
         ran: String,
     },
     /// Another task of this program has the same name, and the workers would run that task.

@@ -15,7 +15,7 @@ pub(super) enum Declaration {
     Hidden,
     /// Its workers come to another benchmark's run first, which ends them.
     Late {
-        /// That benchmark.
+        /// The name of that benchmark.
         ran: String,
     },
 }
@@ -40,8 +40,7 @@ fn declared() -> MutexGuard<'static, Declared> {
 }
 
 /// Notes that this task is declared. A worker finds its task by name, and takes the first one; the
-/// same one again, as in a loop over rates, is no other. Whether it holds the same values is not known:
-/// it is of the same type.
+/// same one again, as in a loop over rates, is allowed. Only its type is compared, not its values.
 pub(super) fn declare<T: 'static>(name: &str, _task: &T) -> Declaration {
     let mut declared = declared();
     let place = match &declared.first_run {

@@ -26,8 +26,8 @@ pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
     all
 }
 
-/// One number of a metric, in its unit, or what stands where there is none. A metric whose values
-/// are all out of range has none: what they were clamped to says nothing.
+/// One number of a metric, in its unit, or a dash. A metric whose values
+/// are all out of range has a dash: the limits that they were clamped to are not results.
 pub(super) fn value(metric: &Metric, number: Option<f64>) -> String {
     let number = number.filter(|_| metric.out_of_range < metric.count);
     number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit(metric)))

@@ -82,7 +82,7 @@ pub(crate) fn describe(error: &super::Error) -> String {
     text
 }
 
-/// Returns the text of a panic, as what it carries has it.
+/// Returns the text of a panic, from the value that it carries.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));

@@ -450,7 +450,7 @@ impl Bus {
     }
 }
 
-/// Why the socket can't be used although the primary did not close it.
+/// Describes an error of a socket that the primary did not close.
 fn broken(error: &LinkError) -> String {
     let is_closed = |source: &std::io::Error| {
         matches!(source.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK))

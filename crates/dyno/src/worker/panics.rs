@@ -6,7 +6,7 @@
 //! one unwinds), and where the task itself catches it.
 //!
 //! The text of a message is the one that the panic carries. The hook adds the place only: the user
-//! may have put another one in its stead.
+//! may have replaced it.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -18,16 +18,16 @@ use std::sync::Once;
 
 use crate::task::{discard, text_of};
 
-/// What tokio says to a client that brings an event loop of its own, called on the worker's.
+/// The messages of tokio for a client that runs its own event loop inside the worker's.
 const NESTED_LOOPS: [&str; 2] = [
     "Cannot start a runtime from within a runtime",
     "Cannot drop a runtime in a context where blocking is not allowed",
 ];
 /// The way out for such a client.
-const BLOCKING: &str = "dyno runs cycles on an event loop of its own: use a client that blocks by \
-                        `tokio::task::spawn_blocking` in an async cycle, or in a thread of its own";
+const BLOCKING: &str = "dyno runs cycles on its own event loop: use a client that blocks by \
+                        `tokio::task::spawn_blocking` in an async cycle, or in its own thread";
 
-/// What this thread does.
+/// The kind of code that this thread runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
     /// Anything but the user's code inside [`catch`].
@@ -104,7 +104,7 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     // What a panic leaves half done is the user's own state: their next cycle meets it as it
     // would in a service whose handlers are caught.
     let result = catch_unwind(AssertUnwindSafe(run));
-    // Not by `set`, which is a call of its own, ready to initialize what is const.
+    // Not by `set`, which is a separate call that could initialize what is const.
     let doing = DOING.replace(outer);
     match result {
         Ok(value) => {

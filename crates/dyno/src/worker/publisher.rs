@@ -26,7 +26,7 @@ pub(super) struct Publisher {
     pub(super) wanted: bool,
     /// The same when the last look ended.
     pub(super) wanted_before: bool,
-    /// How much later than requested this thread woke, in total.
+    /// The total delay between the requested and the actual wake-ups of this thread.
     stood_still_ns: u64,
     /// The account is given: the results no longer depend on when this thread wakes.
     is_settled: bool,
