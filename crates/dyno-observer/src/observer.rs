@@ -26,7 +26,7 @@ use crate::tally::{Account, ReceivedCounts, TallyError};
 /// The aggregated measurements of all processes of one run.
 ///
 /// ```
-/// use dyno_bus::message::{Batch, Cycles};
+/// use dyno_bus::message::{Batch, CycleTimes};
 /// use dyno_bus::segment::{Arrivals, PerPhase};
 /// use dyno_bus::{Pace, Time};
 /// use dyno_observer::{Observer, ProcessId, Stat};
@@ -34,7 +34,7 @@ use crate::tally::{Account, ReceivedCounts, TallyError};
 /// let mut observer = Observer::new(Pace::Open { rate: 50.0, arrivals: Arrivals::Uniform });
 /// observer.hello(ProcessId::Worker(0), 4711)?;
 /// observer.begin(Time::from_nanos(0));
-/// let measured = Cycles { wait: vec![1_000, 3_000], service: vec![20_000, 40_000] };
+/// let measured = CycleTimes { wait: vec![1_000, 3_000], service: vec![20_000, 40_000] };
 /// observer.absorb(
 ///     ProcessId::Worker(0),
 ///     &Batch { cycles: PerPhase { measured, ..PerPhase::default() }, ..Batch::default() },

@@ -38,11 +38,11 @@ pub(crate) struct Row {
 /// All or some of the processes, with all or some of their metrics.
 ///
 /// ```
-/// # use dyno_bus::{Pace, Time, message::{Batch, Cycles}, segment::PerPhase};
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
 /// # use dyno_observer::{Observer, Order, ProcessId, Stat};
 /// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
 /// # for (worker, service) in [(0, 20_000_000), (1, 30_000_000)] {
-/// #     let measured = Cycles { wait: vec![0], service: vec![service] };
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
 /// #     observer.hello(ProcessId::Worker(worker), 1)?;
 /// #     let cycles = PerPhase { measured, ..PerPhase::default() };
 /// #     observer.absorb(ProcessId::Worker(worker), &Batch { cycles, ..Batch::default() })?;

@@ -95,10 +95,10 @@ fn a_filter_can_be_given_after_the_layer() {
 }
 
 #[test]
-fn a_filter_that_is_none_is_an_error_that_shows_one() {
+fn an_invalid_filter_is_an_error_that_shows_a_valid_one() {
     let error = watch_spans("my_lib=loud").expect_err("no level");
     assert!(error.to_string().starts_with("invalid span filter `my_lib=loud`: "), "{error}");
-    assert!(error.to_string().ends_with("as in `my_lib,my_lib::db=info`"), "{error}");
+    assert!(error.to_string().ends_with("such as `my_lib,my_lib::db=info`"), "{error}");
     assert!(layer_for::<Registry>("my_lib=loud").is_err());
 }
 
@@ -111,7 +111,7 @@ fn a_span_whose_name_is_built_in_is_left_out_with_a_notice() {
     });
     assert_eq!(names(&spans), ["layer::kept"]);
     let notices = take_notices();
-    let about = "a span of `dyno_emitter::layer::tests` is no metric: the metric name `service`";
+    let about = "a span of `dyno_emitter::layer::tests` is not a metric: the metric name `service`";
     assert_eq!(notices.iter().filter(|notice| notice.starts_with(about)).count(), 1, "{notices:?}");
 }
 

@@ -26,12 +26,12 @@ const COLOURS: [(u8, u8, u8); 6] =
 /// Without colours: it suits files and assertions too. Groups without a point are left out.
 ///
 /// ```
-/// # use dyno_bus::{Pace, Time, message::{Batch, Cycles}, segment::PerPhase};
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
 /// # use dyno_observer::{Observer, ProcessId};
 /// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
 /// # observer.hello(ProcessId::Worker(0), 1)?;
 /// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
-/// #     let measured = Cycles { wait: vec![0], service: vec![service] };
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
 /// #     let cycles = PerPhase { measured, ..PerPhase::default() };
 /// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
 /// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
