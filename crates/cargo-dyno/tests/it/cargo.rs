@@ -11,8 +11,14 @@ const LEFT: &str = "left";
 
 /// A package with a library and a program, to which a benchmark was added.
 fn scaffolded() -> Workbench {
+    scaffolded_as("a")
+}
+
+/// The same with this name. Tests that build other code have packages of other names, since all of
+/// them build into one folder.
+fn scaffolded_as(name: &str) -> Workbench {
     let bench = Workbench::new();
-    bench.write("Cargo.toml", &package("a"));
+    bench.write("Cargo.toml", &package(name));
     bench.write("src/lib.rs", "#[test]\nfn of_the_library() {}\n");
     bench.write("src/main.rs", "fn main() {}");
     bench.dyno("", "init").printed();
@@ -109,7 +115,7 @@ fn a_scaffolded_benchmark_is_a_test_of_nextest_where_that_is_installed() {
 
 #[test]
 fn a_benchmark_that_is_declared_and_never_run_is_an_error_of_cargo_dyno_run() {
-    let bench = scaffolded();
+    let bench = scaffolded_as("forgetful");
     let source =
         |end: &str| format!("fn main() {{ let bench = dyno::bench(\"fibonacci\", || ()); {end} }}");
     bench.write("benches/fibonacci.rs", &source("drop(bench);"));

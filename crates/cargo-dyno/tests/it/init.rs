@@ -198,7 +198,7 @@ fn a_package_that_can_not_use_dyno_as_it_has_it_gains_what_is_missing() {
          load = {{ package = \"dyno-bench\", path = {dyno:?}, default-features = false }}\n"
     );
     // In the edition of 2015 no `use` finds a crate.
-    let manifest = package("a").replace("2024", "2015") + &dependencies;
+    let manifest = package("aged").replace("2024", "2015") + &dependencies;
     bench.write("Cargo.toml", &manifest);
     bench.write("src/lib.rs", "");
     bench.write("other/Cargo.toml", &package("dyno"));
@@ -208,7 +208,8 @@ fn a_package_that_can_not_use_dyno_as_it_has_it_gains_what_is_missing() {
     let ended = bench.dyno("", "run fibonacci --profile dev --help");
     assert!(ended.printed().contains("-P n=25"), "{ended:?}");
     // Without any dyno, the library gets a name that is not taken.
-    bench.write("Cargo.toml", &format!("{}[dependencies]\ndyno.path = \"other\"\n", package("a")));
+    let manifest = format!("{}[dependencies]\ndyno.path = \"other\"\n", package("aged"));
+    bench.write("Cargo.toml", &manifest);
     bench.dyno("", "init second").printed();
     let ended = bench.dyno("", "run second --profile dev --help");
     assert!(ended.printed().contains("-P n=25"), "{ended:?}");
