@@ -8,11 +8,11 @@
 //!        └── rings: measurements  ──────────→
 //! ```
 //!
-//! The two threads share [`control::Control`] (what may start, until when) and
-//! [`counts::Counters`] (what became of it). A task that blocks its loop therefore cannot hold
-//! back a `Drain`, a lease, or the end of file by which a worker learns that its primary is gone.
+//! The two threads share [`control::Control`] (what may start, until when) and [`counts::Counters`]
+//! (the outcomes). A task that blocks its loop therefore cannot hold back a `Drain`, a lease, or
+//! the end of file that tells a worker that its primary is gone.
 //!
-//! This module starts nothing before the primary says so, decides nothing about the run, and
+//! This module starts nothing before the primary's command, decides nothing about the run, and
 //! keeps no statistics.
 
 mod bus;
@@ -43,12 +43,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::identity::Identity;
 use crate::task::Runnable;
 
-/// Exit code of a process that can't be the worker that it is asked to be.
+/// Exit code of a process that cannot become the worker that its environment names.
 pub(crate) const REFUSED: i32 = 2;
 /// Exit code of a worker that failed.
 const FAILED: i32 = 1;
 
-/// A task runs in this process.
+/// Set once a task runs in this process; never unset.
 static RUNS: AtomicBool = AtomicBool::new(false);
 
 /// Returns `true` in a worker whose task runs.
@@ -77,8 +77,8 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
         Ok(runtime) => runtime,
         Err(error) => fail(&format!("can't start the event loop: {error}")),
     };
-    // As a task: what `block_on` itself runs is polled only after a look at all sockets and timers,
-    // also where another task has woken it, as a client's own task does at each answer.
+    // As a task: the future that `block_on` itself runs is polled only after a look at all sockets
+    // and timers, even if another task has woken it, as a client's own task does at each answer.
     let cycles = runtime.spawn_local(driver::run(
         task,
         identity.worker,
@@ -87,17 +87,17 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
         control,
         counters,
     ));
-    // A panic of the loop itself ends the process, as if there were no task between.
+    // A panic of the loop itself ends the process, as if there were no task in between.
     if let Err(error) = runtime.block_on(cycles) {
         std::panic::resume_unwind(error.into_panic());
     }
-    // The bus thread ends the process once its last words are written.
+    // The bus thread ends the process once its last message is written.
     loop {
         std::thread::park();
     }
 }
 
-/// Ends the process: the primary shows what stands on standard error.
+/// Ends the process with this message on standard error, which the primary shows.
 #[expect(clippy::print_stderr, reason = "a worker's standard error is what the primary shows")]
 fn fail(message: &str) -> ! {
     eprintln!("dyno: {message}");

@@ -1,7 +1,7 @@
-//! The worker's bus thread: the one place that reads commands, batches and writes.
+//! The worker's bus thread: the only place that reads commands, makes batches and writes.
 //!
-//! It never waits for the loop and the loop never waits for it, unless a ring is full. It turns
-//! sources into events of the state machine and performs its actions; it publishes by size (a
+//! It never waits for the loop, and the loop waits for it only if a ring is full. It turns sources
+//! into events of the state machine and performs the machine's actions. It publishes by size (a
 //! ring that is half full wakes it) and by time (every flush period), and it ends the process.
 
 use std::io::{Read, Write};
@@ -31,43 +31,44 @@ use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
 use super::usage::ProcessUsage;
 use crate::identity::Identity;
 
-/// Nothing is taken from the rings while this much waits for the primary to read: then they fill,
-/// and recording threads wait, which is counted. A batch more still fits the link's own limit.
+/// The bytes queued for the primary above which nothing is taken from the rings. The rings then
+/// fill, and recording threads wait, which is counted. One more batch still fits the link's own
+/// limit.
 const QUEUED_MAX: usize = 4 << 20;
-/// Batches that are sent before the primary's commands are read again: where a task records without
-/// end, there is always one more.
+/// The number of batches sent before the primary's commands are read again: where a task records
+/// without end, there is always one more batch.
 const BATCHES_PER_TURN: usize = 16;
-/// How often the thread looks up before it knows the run's flush period, and after the drain.
+/// The thread's period before it knows the run's flush period, and after the drain.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
-/// What the bus asks of the loop.
+/// An order of the bus to the loop.
 pub(super) enum LoopOrder {
     /// Run `before`, then the cycles.
     Before(Start),
-    /// Run `after`.
+    /// Run `after`, once no cycle runs.
     After,
 }
 
-/// What the loop tells the bus.
+/// A report of the loop to the bus.
 pub(super) enum LoopReport {
-    /// `before` is done, or its error.
+    /// The result of `before`, with the error's text.
     BeforeDone(Result<(), String>),
-    /// No cycle runs, and none will.
+    /// No cycle runs, and none will start.
     CyclesOver(Over),
-    /// `after` is done, or its error.
+    /// The result of `after`, with the error's text.
     AfterDone(Result<(), String>),
 }
 
-/// What the loop knows of its cycles once they are over.
+/// The loop's facts about its cycles, once they are over.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Over {
-    /// The age of the youngest that never ended.
+    /// The age of the youngest cycle that never ended; `None` if all ended.
     pub(super) censored_age_min_ns: Option<u64>,
-    /// The most that ran at once.
+    /// The highest number of cycles that ran at once.
     pub(super) running_max: u64,
 }
 
-/// What the loop holds of the bus.
+/// The loop's end of the bus.
 pub(super) struct LoopEnd {
     cycles: CycleRecorder,
     values: Recorder,
@@ -78,7 +79,7 @@ pub(super) struct LoopEnd {
 }
 
 impl LoopEnd {
-    /// A cycle ended.
+    /// Records a cycle that ended.
     #[inline]
     pub(super) fn cycle(
         &self,
@@ -91,22 +92,22 @@ impl LoopEnd {
         self.cycles.record(phase, failed, place, wait_ns, service_ns);
     }
 
-    /// The probe fired so late.
+    /// Records the delay with which the probe fired.
     pub(super) fn loop_lag(&self, lag_ns: u64) {
         self.values.record(self.loop_lag, lag_ns);
     }
 
-    /// Values recorded from now on are of this phase.
+    /// Gives all values recorded from now on this phase.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
     }
 
-    /// No cycle runs and none will.
+    /// Notes that no cycle runs and none will start.
     pub(super) fn cycles_over(&self) {
         self.phase.cycles_over();
     }
 
-    /// Tells the bus.
+    /// Sends a report to the bus thread, and wakes it.
     pub(super) fn tell(&self, told: LoopReport) {
         // The bus thread ends only with the process.
         let _ended = self.told.send(told);
@@ -114,18 +115,18 @@ impl LoopEnd {
     }
 }
 
-/// Wakes the bus thread.
+/// A handle that wakes the bus thread.
 #[derive(Clone)]
 struct Poke(Arc<UnixStream>);
 
 impl Poke {
     fn poke(&self) {
-        // Full means that a wake is under way already.
+        // A full socket means that a wake is under way already.
         let _woken = (&*self.0).write(&[1]);
     }
 }
 
-/// Starts the bus thread of this worker.
+/// Starts the bus thread of this worker, and returns the loop's end of it.
 pub(super) fn start(
     identity: &Identity,
     socket: UnixStream,
@@ -176,21 +177,21 @@ pub(super) fn start(
     Ok(end)
 }
 
-/// What is to be said once everything recorded has been published.
+/// The message to send once everything recorded has been published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
     None,
-    /// The account, then wait for the primary.
+    /// The account; then the bus waits for the primary.
     Drained,
-    /// The last words, then exit.
+    /// `Bye`; then the process exits.
     Bye(LastWords),
-    /// They are queued: exit once the primary has them.
+    /// `Bye` is queued: the process exits once the primary has it.
     Exit(LastWords),
 }
 
 struct Bus {
     link: Link<UnixStream, Command, Report>,
-    /// Of the processes that this worker starts.
+    /// The mark in the environment of the processes that this worker starts.
     mark: String,
     poked: UnixStream,
     from_loop: Receiver<LoopReport>,
@@ -217,7 +218,7 @@ impl Bus {
                 self.told(told);
             }
             match self.goal {
-                // Nothing comes after the last words.
+                // Nothing is sent after the last message.
                 Goal::Exit(_) => {}
                 Goal::Drained | Goal::Bye(_) => self.publish(true),
                 Goal::None => self.publish(poked),
@@ -227,29 +228,32 @@ impl Bus {
     }
 
     /// Sleeps until there is something to read, to write where the peer was slow, or to publish.
-    /// Whether a recording thread or the loop asked to be looked after.
+    /// Returns `true` if a recording thread or the loop woke it.
     fn wait(&mut self) -> bool {
         let mut interest = PollFlags::POLLIN;
         interest.set(PollFlags::POLLOUT, self.link.queued() > 0);
         let timeout = self.timeout();
-        // What is late from now on is so because the primary does not read.
+        // Anything late from now on is late because the primary does not read.
         self.publisher.wanted_before |= self.link.queued() >= QUEUED_MAX;
         let mut fds = [
             PollFd::new(self.link.stream().as_fd(), interest),
             PollFd::new(self.poked.as_fd(), PollFlags::POLLIN),
         ];
-        // EINTR is a wake for nothing; any other error shows in what follows.
+        // EINTR is a wake without a reason; any other error shows in the reads and writes that
+        // follow.
         let _woken = poll(&mut fds, timeout);
         let poked = fds[1].any().unwrap_or(false);
         if poked {
-            // One read takes all: the bus is woken once before it looks, and by the loop's word.
+            // One read takes all: the rings wake the bus once before it looks, and each report of
+            // the loop wakes it once.
             let _taken = (&self.poked).read(&mut [0; 64]);
         }
         poked
     }
 
     fn timeout(&self) -> PollTimeout {
-        // The primary is behind: what is due waits until it reads. After the last words, nothing is.
+        // The primary is behind: due batches wait until it reads. After the last message, nothing
+        // is due.
         if self.link.queued() >= QUEUED_MAX || matches!(self.goal, Goal::Exit(_)) {
             return PollTimeout::NONE;
         }
@@ -257,7 +261,7 @@ impl Bus {
             return PollTimeout::ZERO;
         }
         let left = self.publisher.next - clock::now();
-        // Rounded up: waking before it is time would be for nothing.
+        // Rounded up: a wake before the time would find nothing to do.
         PollTimeout::from(left.as_nanos().div_ceil(1_000_000).min(60_000) as u16)
     }
 
@@ -267,7 +271,7 @@ impl Bus {
                 Ok(Received::Message(command)) => WorkerEvent::Command(command),
                 Ok(Received::NotYet) => return,
                 Err(error @ LinkError::Io { .. }) => {
-                    // Nobody reads it where the primary is gone as well.
+                    // Nobody reads this if the primary is gone as well.
                     let _written = writeln!(std::io::stderr(), "dyno: {}", broken(&error));
                     WorkerEvent::PrimaryGone
                 }
@@ -276,7 +280,7 @@ impl Bus {
             let gone = event == WorkerEvent::PrimaryGone;
             self.take(event);
             if gone {
-                // Only a worker that has said its last words survives this: it exits now.
+                // Only a worker that has queued its last message survives this: it exits now.
                 self.exit_if_done();
                 return;
             }
@@ -322,7 +326,7 @@ impl Bus {
             WorkerAction::Follow(segment) => {
                 self.usage.begin(clock::now());
                 self.leases.follow(segment);
-                // Before the loop can record a cycle by it.
+                // Before the loop can record a cycle of this segment.
                 if let Some(grid) = self.grid.follow(&segment) {
                     self.publisher.emitter.keep_timeline(grid);
                 }
@@ -339,12 +343,13 @@ impl Bus {
                 self.goal = Goal::Drained;
             }
             WorkerAction::SendBye(exit) => {
-                // What threads of the user's go on to record is rejected, or there is no end to it.
+                // Values that the user's threads still record are rejected: otherwise there would
+                // be no end to them.
                 self.publisher.emitter.close();
                 self.goal = Goal::Bye(exit);
             }
             WorkerAction::KillGroup => {
-                // What it does not take now, nobody waits for.
+                // Nobody waits for the bytes that the socket does not take now.
                 let _last = self.link.flush();
                 guard::kill_all(&self.mark);
             }
@@ -374,8 +379,8 @@ impl Bus {
         }
     }
 
-    /// Sends what was recorded, if it is time or asked for, and as far as the primary keeps up.
-    /// What it has no room for stays asked for.
+    /// Sends the recorded values if it is time or if a flush was requested, as far as the primary
+    /// keeps up. A flush for which there is no room stays requested.
     fn publish(&mut self, asked: bool) {
         let now = clock::now();
         self.usage.sample(now);
@@ -388,7 +393,7 @@ impl Bus {
             for declare in std::mem::take(&mut self.publisher.declares) {
                 self.send(&Report::Declare(declare));
             }
-            // Lent to the message and taken back: its buffers are used again.
+            // The batch is lent to the message and taken back, so that its buffers are used again.
             let report = Report::Batch(std::mem::take(&mut self.publisher.batch));
             self.send(&report);
             if let Report::Batch(batch) = report {
@@ -399,13 +404,13 @@ impl Bus {
         self.publisher.wanted_before = self.publisher.wanted;
     }
 
-    /// Says what was to be said once everything is published.
+    /// Sends the goal's message once everything before it is published.
     fn reach_goal(&mut self) {
         match self.goal {
             Goal::None => {}
             Goal::Exit(_) => self.exit_if_done(),
-            // First all cycles that were recorded. Values may be recorded for ever, by threads of the
-            // user's: those that are left are sent before the last words.
+            // First, all recorded cycles. The user's threads may record values for ever, so the
+            // account does not wait for these: those that are left are sent before `Bye`.
             Goal::Drained if !self.publisher.has_all_cycles() => {}
             Goal::Bye(_) if self.publisher.wanted => {}
             Goal::Drained => {

@@ -1,9 +1,8 @@
-//! What the bus thread tells the loop while it runs, in a few atomics.
+//! The bus thread's orders to the loop while it runs, in a few atomics.
 //!
-//! The lease is one word: the loop reads it before each start, and sleeps until the next cycle is
-//! due whether it is leased or not. So a lease that comes in time wakes nobody; one that comes late
-//! does, and so does everything rarer (a new segment, a cut), which raises a flag in the same
-//! cache line.
+//! The lease is one word. The loop reads it before each start, and sleeps until the next cycle is
+//! due, leased or not. So a lease that comes in time wakes nobody. A late lease does, and so does
+//! every rarer event (a new segment, a cut), which raises a flag in the same cache line.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,52 +12,53 @@ use std::time::Duration;
 use dyno_bus::message::Lease;
 use dyno_bus::{Segment, Time, clock};
 
-/// A lease that comes with less left of the one before may be waited for: what two threads read of
-/// the clock and write for each other is seen in order after that long, on any machine.
+/// The time left of a lease below which the loop may already wait for the next one. What two
+/// threads read of the clock and write for each other is seen in order after this time, on any
+/// machine.
 const IN_TIME: Duration = Duration::from_millis(1);
 
-/// Whether more cycles will become due.
+/// The state of this worker's supply of due cycles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Ending {
-    /// Leases follow.
+    /// More leases follow.
     Open,
-    /// The lease is the last: its end is the cut, and what is due before it still starts.
+    /// The lease is the last: its end is the cut, and cycles due before it still start.
     Planned,
     /// The cut is made: nothing starts.
     Cut,
 }
 
-/// Shared by a worker's two threads: the bus writes, the loop reads.
+/// The state that a worker's two threads share: the bus writes, the loop reads.
 #[derive(Debug, Default)]
 pub(super) struct Control {
-    /// Cycles due before it may start; 0 after a cut.
+    /// Nanoseconds of the lease's end: cycles due before it may start; 0 after a cut.
     until: AtomicU64,
     ending: AtomicU8,
     cut: AtomicU64,
-    /// Segments wait to be taken.
+    /// Set while segments wait to be taken.
     changed: AtomicBool,
     segments: Mutex<Vec<Segment>>,
-    /// Wakes the loop.
+    /// The waker of the loop.
     waker: Mutex<Option<Waker>>,
 }
 
 impl Control {
-    /// Cycles due before this instant may start.
+    /// Returns the lease's end: cycles due before this instant may start.
     #[inline]
     pub(super) fn until(&self) -> Time {
         Time::from_nanos(self.until.load(Ordering::SeqCst))
     }
 
-    /// Cycles due before this instant are this worker's, as far as is known: the lease, or the cut
-    /// that took it back.
+    /// Returns the instant before which due cycles are this worker's, as far as is known: the end
+    /// of the lease, or the cut that took it back.
     #[inline]
     pub(super) fn due_before(&self) -> Time {
         let until = self.until();
         if until == Time::ZERO && self.ending() == Ending::Cut { self.cut() } else { until }
     }
 
-    /// Whether and how the end has come.
+    /// Returns how far the end has come.
     #[inline]
     pub(super) fn ending(&self) -> Ending {
         match self.ending.load(Ordering::SeqCst) {
@@ -68,15 +68,15 @@ impl Control {
         }
     }
 
-    /// Cycles due before this instant were this worker's; meaningful once the end has come.
+    /// Returns the cut: cycles due before it were this worker's. Valid once the end has come.
     pub(super) fn cut(&self) -> Time {
         Time::from_nanos(self.cut.load(Ordering::SeqCst))
     }
 
-    /// The loop takes what was appended to the plan.
+    /// Takes the segments that were appended to the plan, in order.
     #[inline]
     pub(super) fn take_segments(&self, follow: impl FnMut(Segment)) {
-        // A look costs less than the taking, and hardly a turn of the loop finds any.
+        // This look costs less than taking them, and few turns of the loop find any.
         if self.has_segments() {
             self.take_now(follow);
         }
@@ -88,34 +88,35 @@ impl Control {
         self.lock_segments().drain(..).for_each(follow);
     }
 
-    /// Whether something was appended that the loop has not taken.
+    /// Returns `true` if a segment was appended that the loop has not taken.
     #[inline]
     pub(super) fn has_segments(&self) -> bool {
         self.changed.load(Ordering::SeqCst)
     }
 
-    /// [`wake`](Self::wake) will wake this from now on.
+    /// Sets the waker that [`wake`](Self::wake) wakes from now on.
     pub(super) fn set_waker(&self, waker: &Waker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
-    /// The plan goes on with this segment.
+    /// Appends a segment to the plan.
     pub(super) fn follow(&self, segment: Segment) {
         self.lock_segments().push(segment);
         self.changed.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Cycles due before an instant may start. After a cut it has no effect.
+    /// Extends the lease: cycles due before its end may start. It has no effect after a planned end
+    /// or a cut.
     pub(super) fn extend(&self, lease: Lease) {
         self.extend_by(lease, clock::now);
     }
 
-    /// The same by any clock.
+    /// Like [`extend`](Self::extend), with any clock.
     ///
-    /// The loop waits for a lease only once the one before has ended: it reads the clock first and
-    /// the lease after. Here the lease is given first and the clock read after, so that a loop that
-    /// did not see it is woken.
+    /// The loop waits for a lease only once the one before has ended: it first reads the clock,
+    /// then the lease. Here the lease is stored first and the clock read after, so that a loop that
+    /// did not see the lease is woken.
     pub(super) fn extend_by(&self, lease: Lease, clock: impl FnOnce() -> Time) {
         if self.ending() != Ending::Open {
             return;
@@ -130,15 +131,15 @@ impl Control {
         }
     }
 
-    /// Makes the cut: nothing starts from now on. An earlier planned end stays the cut.
+    /// Makes the cut: nothing starts from now on. If an earlier end was planned, it stays the cut.
     pub(super) fn cut_now(&self) {
         self.cut_by(clock::now);
     }
 
-    /// The same by any clock.
+    /// Like [`cut_now`](Self::cut_now), with any clock.
     ///
-    /// The lease is taken back first and the clock read after: a cycle that the loop did start
-    /// was therefore due, and started, before the cut.
+    /// The lease is taken back first and the clock read after: so any cycle that the loop did start
+    /// was due, and started, before the cut.
     pub(super) fn cut_by(&self, clock: impl FnOnce() -> Time) {
         let ending = self.ending();
         self.until.store(0, Ordering::SeqCst);

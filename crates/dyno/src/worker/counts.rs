@@ -1,7 +1,7 @@
-//! What became of the cycles so far, readable by the bus thread at any moment.
+//! The outcomes of the cycles so far, readable by the bus thread at any moment.
 //!
-//! The loop is the only writer, so each count is a plain store. Errors are rarer and stand behind
-//! a lock, grouped by message and bounded.
+//! The loop is the only writer, so each count is a plain store. Errors are rarer: they are kept
+//! behind a lock, grouped by message and bounded.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +11,12 @@ use dyno_bus::message::{Counts, CycleError, ERRORS_MAX, MESSAGE_MAX};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time, clock};
 
-/// Under which message all errors beyond [`ERRORS_MAX`] distinct ones are counted.
+/// The message that counts all errors beyond [`ERRORS_MAX`] distinct ones.
 const OTHER_ERRORS: &str = "(other errors)";
-/// A reading of the counts is taken again if it took longer than this: they must be true at one
-/// instant, to within what a preempted thread would blur.
+/// The longest time that a reading of the counts may take; a longer one is taken again. The counts
+/// must be true at one instant, apart from the blur that a preempted thread causes.
 const READING_NS_MAX: u64 = 50_000;
-/// How often a reading is tried before the last one is taken as it is.
+/// The number of readings that are tried before the last one is taken as it is.
 const READINGS_MAX: usize = 5;
 
 /// The counts of one worker.
@@ -41,7 +41,7 @@ struct AtomicCounts {
 
 #[derive(Debug, Clone, Copy)]
 struct ErrorCount {
-    /// Since the last time that it was taken.
+    /// The number of errors since they were last taken.
     count: u64,
     first_cycle: u64,
 }
@@ -61,46 +61,46 @@ impl Counters {
         }
     }
 
-    /// A cycle begins.
+    /// Counts a cycle that begins.
     #[inline]
     pub(super) fn started(&self, phase: Phase) {
         add(&self.row(phase).started, 1);
     }
 
-    /// A cycle ended well.
+    /// Counts a cycle that ended without an error.
     #[inline]
     pub(super) fn completed(&self, phase: Phase) {
         add(&self.row(phase).completed, 1);
     }
 
-    /// A cycle ended well inside the measured window.
+    /// Counts a cycle that ended without an error inside the measured window.
     #[inline]
     pub(super) fn delivered(&self) {
         add(&self.delivered, 1);
     }
 
-    /// How many cycles ended well inside the measured window.
+    /// Returns the number of cycles that ended without an error inside the measured window.
     pub(super) fn read_delivered(&self) -> u64 {
         self.delivered.load(Ordering::Acquire)
     }
 
-    /// A cycle ended well after the measured window's end.
+    /// Counts a cycle that ended without an error after the measured window's end.
     #[cold]
     pub(super) fn late(&self) {
         add(&self.late, 1);
     }
 
-    /// How many cycles ended well after the measured window's end.
+    /// Returns the number of cycles that ended without an error after the measured window's end.
     pub(super) fn read_late(&self) -> u64 {
         self.late.load(Ordering::Acquire)
     }
 
-    /// A cycle failed.
+    /// Counts a cycle that failed, with its message.
     pub(super) fn failed(&self, phase: Phase, cycle: u64, mut message: String) {
         truncate(&mut message);
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = (phase, message);
-        // Each phase has room of its own: the warm-up must not use up the window's.
+        // Each phase has its own room: the warm-up must not use up the window's.
         if errors.len() >= ERRORS_MAX
             && !errors.contains_key(&key)
             && errors.keys().filter(|(of, _)| *of == phase).count() >= ERRORS_MAX
@@ -110,29 +110,29 @@ impl Counters {
         let group = errors.entry(key).or_insert(ErrorCount { count: 0, first_cycle: cycle });
         group.first_cycle = if group.count == 0 { cycle } else { group.first_cycle.min(cycle) };
         group.count += 1;
-        // Before the lock is released: an error that is taken is counted already.
+        // Before the lock is released, so that each error that is taken is already counted.
         add(&self.row(phase).failed, 1);
         drop(errors);
     }
 
-    /// Cycles will not begin, by the policy `skip`.
+    /// Counts cycles that will not begin, because of the policy `skip`.
     pub(super) fn skipped(&self, counts: PerPhase<u64>) {
         add(&self.warmup.skipped, counts.warmup);
         add(&self.measured.skipped, counts.measured);
     }
 
-    /// Cycles due before the cut did not begin.
+    /// Counts cycles that were due before the cut and did not begin.
     pub(super) fn unstarted(&self, counts: PerPhase<u64>) {
         add(&self.warmup.unstarted, counts.warmup);
         add(&self.measured.unstarted, counts.measured);
     }
 
-    /// A running cycle was dropped.
+    /// Counts a running cycle that was dropped.
     pub(super) fn abandoned(&self, phase: Phase) {
         add(&self.row(phase).abandoned, 1);
     }
 
-    /// The counts, and an instant at which they were true.
+    /// Returns the counts, and an instant at which they were true.
     pub(super) fn read(&self) -> (Time, PerPhase<Counts>) {
         let mut reading = self.read_once();
         for _ in 1..READINGS_MAX {
@@ -147,7 +147,7 @@ impl Counters {
     fn read_once(&self) -> (Time, PerPhase<Counts>) {
         let as_of = clock::now();
         let read = |row: &AtomicCounts| {
-            // What ended is read before what started: a reading never shows more ends than starts.
+            // Ends are read before starts, so that a reading never shows more ends than starts.
             let completed = row.completed.load(Ordering::Acquire);
             let failed = row.failed.load(Ordering::Acquire);
             let abandoned = row.abandoned.load(Ordering::Acquire);
@@ -163,7 +163,7 @@ impl Counters {
         (as_of, PerPhase { warmup: read(&self.warmup), measured: read(&self.measured) })
     }
 
-    /// The errors since the last call. Counts that are read later include all of them.
+    /// Takes the errors since the last call. Counts that are read later include all of them.
     pub(super) fn take_errors(&self, into: &mut Vec<CycleError>) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         for ((phase, message), group) in errors.iter_mut().filter(|(_, group)| group.count > 0) {

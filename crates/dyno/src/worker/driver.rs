@@ -1,9 +1,9 @@
 //! The loop: runs the task's hooks and cycles on the worker's one event loop.
 //!
-//! It turns: what can go on goes on, what is due begins, until nothing is left to do; then it
-//! sleeps until the next due time, a wake from a cycle, or word from the bus. A turn yields to
-//! the runtime at least every millisecond, so that the user's own sockets, timers and background
-//! tasks are served however many cycles wait.
+//! In each turn, cycles that can go on do so and due cycles begin, until nothing is left to do.
+//! Then the loop sleeps until the next due time, a wake from a cycle, or an order from the bus. A
+//! turn yields to the runtime at least every millisecond, so that the user's own sockets, timers
+//! and background tasks are served, even if many cycles wait.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,10 +31,10 @@ use super::spans;
 use super::timer::Timer;
 use crate::task::{Context, Cycle, Runnable, describe};
 
-/// The longest that the loop keeps the runtime from its own work.
+/// The longest time for which the loop keeps the runtime from its own work.
 const TURN_MAX: Duration = Duration::from_millis(1);
 
-/// Runs what the bus orders, to the end of the worker.
+/// Runs the bus's orders, to the end of the worker.
 pub(super) async fn run<T: Runnable>(
     task: T,
     worker: u32,
@@ -45,14 +45,14 @@ pub(super) async fn run<T: Runnable>(
 ) {
     panics::install();
     let Some(LoopOrder::Before(start)) = orders.recv().await else { return };
-    // A worker has one context, and lives as long.
+    // A worker has one context, which lives as long as the worker.
     let context: &'static Context =
         Box::leak(Box::new(Context::new(worker, start.workers, start.parameters.clone())));
     let state = match hook(task.before(context)).await {
         Ok(state) => state,
         Err(message) => return end.tell(LoopReport::BeforeDone(Err(message))),
     };
-    // Not sooner: a process has one subscriber, and `before` may bring the user's own.
+    // Not earlier: a process has one subscriber, and `before` may install the user's own.
     spans::install();
     end.tell(LoopReport::BeforeDone(Ok(())));
 
@@ -68,7 +68,7 @@ pub(super) async fn run<T: Runnable>(
     end.tell(LoopReport::AfterDone(hook(T::after(state)).await));
 }
 
-/// Runs a hook. Its error or its panic is a message of bounded length.
+/// Runs a hook. Its error or its panic becomes a message of bounded length.
 async fn hook<T>(hook: impl Future<Output = crate::task::Result<T>>) -> Result<T, String> {
     // An error's text and its destructor are the user's code as well.
     let described = async { hook.await.map_err(|error| describe(&error)) };
@@ -121,11 +121,11 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
     }
 }
 
-/// How a turn of the loop ended, if it did not go to sleep.
+/// The end of a turn of the loop that did not go to sleep.
 enum Turn {
     /// The runtime has to be served; there is more to do.
     Yield,
-    /// No cycle runs, and none will.
+    /// No cycle runs, and none will start.
     Over,
 }
 
@@ -135,22 +135,22 @@ struct CycleLoop<'a, B, F> {
     context: &'static Context,
     pace: CyclePacer,
     slots: Slots<F>,
-    /// The waker that [`register`](Self::register) saw last; what it registered keeps it alive.
+    /// The waker that [`register`](Self::register) saw last; its registrations keep it alive.
     registered: Option<(*const (), *const RawWakerVTable)>,
     timer: Timer,
     probe: Probe,
     look: PollWatch,
-    /// When the runtime has to look at its sockets and timers again. A turn may take several polls:
-    /// what another task wakes goes on without a look.
+    /// The instant at which the runtime has to look at its sockets and timers again. A turn may
+    /// take several polls: a cycle that another task wakes goes on without a look.
     turn_end: Time,
     spin: bool,
     drain_deadline: Duration,
     /// The longest service so far.
     longest: Duration,
-    /// Of the cycle that began last: under it the values of other threads are recorded too.
+    /// The phase of the cycle that began last; values of other threads are recorded under it too.
     phase: Phase,
     window_from: Time,
-    /// Of the places of due times.
+    /// The grid that gives due times their places.
     grid: Grid,
     grid_maker: GridMaker,
     end: &'a LoopEnd,
@@ -164,12 +164,12 @@ where
     B: Fn(Cycle) -> F,
 {
     fn poll(&mut self, waker: &mut TaskContext<'_>) -> Poll<io::Result<Turn>> {
-        // Registered before anything is looked at: what changes later wakes the loop.
+        // Registered before anything is looked at, so that any later change wakes the loop.
         let is_another = self.register(waker.waker());
-        // What can go on goes first: the end of a cycle is then the one reading of the clock.
+        // Cycles that can go on go first: the end of a cycle is then the only reading of the clock.
         let mut resumed = self.resume();
         let mut now = resumed.unwrap_or_else(clock::now);
-        // Until then its timer has not fired, and still wakes the loop.
+        // Before that time the probe's timer has not fired, and still wakes the loop.
         if is_another || now >= self.probe.next() {
             self.probe.poll(waker, |lag| self.end.loop_lag(lag))?;
             now = clock::now();
@@ -210,7 +210,7 @@ where
                     std::hint::spin_loop();
                 } else {
                     let wake_at = wake_at.min(self.deadline());
-                    // A timer of an earlier setting may fire early: the clock decides.
+                    // A timer of an earlier setting may fire early, so the clock decides.
                     if wake_at == Time::NEVER || self.timer.poll_at(waker, wake_at)?.is_pending() {
                         return Poll::Pending;
                     }
@@ -225,12 +225,12 @@ where
         }
     }
 
-    /// Whether this is another waker than the last. What wakes the loop is told of each once, so
-    /// that a turn takes no lock.
+    /// Returns `true` if this waker differs from the last one. Each waker is registered once at
+    /// each place that wakes the loop, so that a turn takes no lock.
     #[inline]
     fn register(&mut self, waker: &Waker) -> bool {
-        // Not by `will_wake` of a clone, which may say no for ever, and did: where a program holds
-        // the table of a waker's functions twice, the clone can have the other.
+        // Not by `will_wake` of a clone: it could return `false` for ever, and once did. Where a
+        // program holds the table of a waker's functions twice, the clone can have the other one.
         let parts = (waker.data(), ptr::from_ref(waker.vtable()));
         if self.registered == Some(parts) {
             return false;
@@ -241,7 +241,8 @@ where
         true
     }
 
-    /// Polls the next cycle that can go on, if any; the time after that.
+    /// Polls the next cycle that can go on, and returns the time after the poll; `None` if no cycle
+    /// can go on.
     #[inline]
     fn resume(&mut self) -> Option<Time> {
         self.follow();
@@ -253,7 +254,7 @@ where
         Some(now)
     }
 
-    /// Takes what was appended to the plan.
+    /// Takes the segments that were appended to the plan.
     #[inline]
     fn follow(&mut self) {
         self.control.take_segments(|segment| {
@@ -285,16 +286,16 @@ where
         now
     }
 
-    /// Returns `true` if the drain goes on and a cycle that starts now would not end before its
-    /// deadline, by the longest one so far, although nothing else runs. A sync cycle can't be given up:
-    /// its worker would have to be killed.
+    /// Returns `true` if the drain goes on and a cycle that starts now would not end before the
+    /// drain's deadline, if it took as long as the longest one so far, although nothing else runs.
+    /// A sync cycle cannot be given up: its worker would have to be killed.
     #[inline]
     fn would_outlast(&self, now: Time, deadline: Time) -> bool {
         let would = now + self.longest > deadline && self.slots.running_max() <= 1;
         would && now >= self.window_end()
     }
 
-    /// Takes note of a cycle's end.
+    /// Records and counts a cycle that ended.
     #[inline]
     fn ended(&mut self, begun: Begun, end: Time, outcome: Result<(), String>) {
         let Begun { due, start } = begun;
@@ -323,23 +324,25 @@ where
         }
     }
 
-    /// The end of the measured window, as far as it is known: the last lease, which is given
-    /// before that end, tells it.
+    /// Returns the end of the measured window as far as it is known: the end of the last lease,
+    /// which is sent before the window ends.
     #[inline]
     fn window_end(&self) -> Time {
         if self.control.ending() == Ending::Open { Time::NEVER } else { self.control.cut() }
     }
 
-    /// When running cycles are given up: some time after the cut, once there is one.
+    /// Returns the instant at which running cycles are given up: the drain deadline after the cut,
+    /// or never while there is no cut.
     fn deadline(&self) -> Time {
         self.window_end() + self.drain_deadline
     }
 
-    /// Counts what was due before the cut and never began, and what began and never ended.
+    /// Counts the cycles that were due before the cut and never began, and those that began and
+    /// never ended.
     fn give_up(&mut self) -> Over {
         let now = clock::now();
         let cut = self.control.cut();
-        // A worker that stood still past the end learns of the plan only now.
+        // A worker that stood still past the end takes the plan's last segments only now.
         self.follow();
         let unstarted = self.pace.give_up(cut);
         self.counters.unstarted(unstarted);

@@ -1,9 +1,11 @@
-//! No orphan, ever: a worker does not outlive its primary, nor does anything that it started.
+//! The guard against orphans: a worker does not outlive its primary, nor does any process that it
+//! started.
 //!
-//! Two ways lead there. The bus thread reads the end of file when the primary is gone and kills
-//! what carries the worker's mark, then the worker's process group. And the kernel sends a signal
-//! when the primary dies, whose handler kills the group a second later: it works when the bus
-//! thread can't, and unlike `SIGKILL` as a death signal it takes the worker's children along.
+//! There are two ways. The bus thread reads the end of file when the primary is gone, and kills
+//! every process that carries the worker's mark, then the worker's process group. And the kernel
+//! sends a signal when the primary dies; its handler kills the group a second later. This works
+//! when the bus thread cannot act, and unlike `SIGKILL` as a death signal it kills the worker's
+//! children too.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -18,23 +20,24 @@ use nix::unistd::{Pid, dup2_stdin, getppid, setsid};
 use crate::identity::Identity;
 use crate::processes;
 
-/// The seconds that the bus thread has when the primary has died, before the worker's group is
+/// The seconds that the bus thread has after the primary's death, before the worker's group is
 /// killed.
 #[cfg(target_os = "linux")]
 const DEATH_DELAY_S: libc::c_uint = 1;
 
-/// Makes this process a worker: gives it a session of its own, so that it has no terminal, takes the
-/// socket off standard input and arms the death signal.
+/// Makes this process a worker: starts a new session, so that the worker has no terminal, takes the
+/// socket from standard input, and arms the death signal.
 ///
 /// # Errors
 /// If the primary is gone already, or the kernel refuses.
 pub(super) fn arm(identity: &Identity) -> io::Result<UnixStream> {
     match setsid() {
-        // It leads a group of its own already: one that its launcher made.
+        // It already leads its own group, which its launcher made.
         Ok(_) | Err(Errno::EPERM) => {}
         Err(error) => return Err(error.into()),
     }
-    // Closed on exec, as everything that std opens: no grandchild holds the socket open.
+    // Closed on exec, like all descriptors that std opens, so that no grandchild holds the socket
+    // open.
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     let null = std::fs::File::open("/dev/null")?;
     dup2_stdin(&null)?;
@@ -46,7 +49,7 @@ pub(super) fn arm(identity: &Identity) -> io::Result<UnixStream> {
     Ok(UnixStream::from(socket))
 }
 
-/// Kills all that this worker started, and its process group, itself included.
+/// Kills all processes that this worker started, and its process group, itself included.
 pub(super) fn kill_all(mark: &str) -> ! {
     if has_started_processes() {
         let own = std::process::id();
@@ -57,25 +60,25 @@ pub(super) fn kill_all(mark: &str) -> ! {
             let _gone = kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL);
         }
     }
-    // This worker is at the head of a group of its own: 0 is that group.
+    // This worker leads its own group: 0 is that group.
     let _no_such_process = killpg(Pid::from_raw(0), Signal::SIGKILL);
-    // Not reached: SIGKILL is not to be ignored.
+    // Not reached: SIGKILL cannot be ignored.
     std::process::abort()
 }
 
-/// Returns `false` if this process has no child and has reaped none: then nothing has to be looked
-/// for, which takes a while where there are a thousand workers.
+/// Returns `false` if this process has no child and has reaped none. Then there is nothing to look
+/// for, and a look takes a while where there are a thousand workers.
 fn has_started_processes() -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
     let has_child = waitid(Id::All, flags) != Err(Errno::ECHILD);
     has_child || getrusage(UsageWho::RUSAGE_CHILDREN).is_ok_and(|usage| usage.max_rss() > 0)
 }
 
-/// Lets a worker that is stopped go on when its primary dies, so that it can end. For the bus
+/// Lets a stopped worker go on when its primary dies, so that it can end. Call it on the bus
 /// thread: each thread has one death signal.
 #[cfg(target_os = "linux")]
 pub(super) fn arm_continue_signal() {
-    // In a session of its own the kernel does not continue an orphan that is stopped.
+    // The kernel does not continue a stopped orphan that is in its own session.
     let _unsupported = nix::sys::prctl::set_pdeathsig(Signal::SIGCONT);
 }
 
@@ -88,8 +91,8 @@ fn arm_death_signal() -> io::Result<()> {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
 
     extern "C" fn on_death(_signal: libc::c_int) {
-        // The bus thread has a moment to do more. A program with an alarm clock of its own has no
-        // use for it any more.
+        // The bus thread gets a moment to do more. If the program uses the alarm clock itself, it
+        // does not need it any more.
         // SAFETY: signal(2) and alarm(2) are async-signal-safe.
         #[expect(unsafe_code, reason = "only the system's own calls may be made in a handler")]
         unsafe {
@@ -106,7 +109,8 @@ fn arm_death_signal() -> io::Result<()> {
         }
     }
 
-    // Nobody else uses the signal of a failing power supply, and its default is to terminate.
+    // Nothing else uses the signal of a failing power supply, and its default action is to
+    // terminate.
     let signal = Signal::SIGPWR;
     let action =
         SigAction::new(SigHandler::Handler(on_death), SaFlags::SA_RESTART, SigSet::empty());
@@ -121,6 +125,7 @@ fn arm_death_signal() -> io::Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 fn arm_death_signal() -> io::Result<()> {
-    // Only Linux tells a process of its parent's death; the end of file has to do.
+    // Only Linux informs a process of its parent's death; elsewhere the end of file has to be
+    // enough.
     Ok(())
 }

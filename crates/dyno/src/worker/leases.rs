@@ -1,4 +1,4 @@
-//! Counts the cycles that came due while no lease covered them: the harness as the bottleneck.
+//! The count of cycles that came due while no lease covered them: the harness as the bottleneck.
 
 use dyno_bus::message::Lease;
 use dyno_bus::segment::Share;
@@ -9,9 +9,9 @@ use dyno_bus::{Cursor, Phase, Segment, Time};
 pub(super) struct Leases {
     worker: u32,
     cursor: Cursor,
-    /// No lease yet, or the end of the last one.
+    /// The end of the last lease; `None` before the first one.
     until: Option<Time>,
-    /// Cycles of the measured window that came due without one.
+    /// The number of cycles of the measured window that came due without a lease.
     pub(super) unleased: u64,
 }
 
@@ -21,17 +21,18 @@ impl Leases {
         Self { worker, cursor, until: None, unleased: 0 }
     }
 
-    /// There are so many workers.
+    /// Starts the count, with this number of workers.
     pub(super) fn begin(&mut self, workers: u32) {
         self.cursor = Cursor::new(Share { worker: self.worker, workers });
     }
 
-    /// The plan goes on with this segment.
+    /// Appends a segment to the plan.
     pub(super) fn follow(&mut self, segment: Segment) {
         self.cursor.push(segment);
     }
 
-    /// A lease came at `now`: what had come due since the one before ended came without.
+    /// Takes a lease that came at `now`: cycles that came due since the one before ended had no
+    /// lease.
     pub(super) fn extend(&mut self, lease: Lease, now: Time) {
         if let Some(until) = self.until.filter(|until| *until < now) {
             let _covered = self.cursor.pass(until);

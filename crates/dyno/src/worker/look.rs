@@ -1,8 +1,9 @@
-//! A look of the runtime at its sockets and timers, which the loop asks for and waits for.
+//! A look of the runtime at its sockets and timers: the loop requests it and waits for it.
 //!
-//! The runtime wakes a task that yields once it has looked, but `yield_now` itself ends with the next
-//! poll, whatever brought it about: a cycle that another task answers brings it about at once, and
-//! the runtime would not have looked. Here a waker tells that wake from all others.
+//! The runtime wakes a task that yields once it has looked, but `yield_now` itself ends with the
+//! next poll, even if another wake caused that poll. A cycle that another task answers causes one
+//! at once, and the runtime would not have looked. Here a separate waker tells that wake from all
+//! others.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::task::yield_now;
 
-/// How a task waits for looks. Made once, so that to wait allocates nothing.
+/// The means by which a task waits for looks. Made once, so that waiting allocates nothing.
 pub(super) struct PollWatch {
     taken: Arc<PollTaken>,
     waker: Waker,
@@ -23,7 +24,7 @@ pub(super) struct PollWatch {
 
 struct PollTaken {
     is: AtomicBool,
-    /// The task that waits.
+    /// The waker of the task that waits.
     task: Waker,
 }
 
@@ -35,7 +36,7 @@ impl Wake for PollTaken {
 }
 
 impl PollWatch {
-    /// For the task that asks for it.
+    /// Creates the watch for the task that awaits this call.
     pub(super) async fn new() -> Self {
         let task = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         let taken = Arc::new(PollTaken { is: AtomicBool::new(false), task });
@@ -43,10 +44,10 @@ impl PollWatch {
         Self { taken, waker, runtime, sleeps: 0 }
     }
 
-    /// Whether the runtime has slept since this was asked last, and therefore has looked.
+    /// Returns `true` if the runtime has slept since the last call, and therefore has looked.
     #[inline]
     pub(super) fn has_slept(&mut self) -> bool {
-        // Of the one thread that it has.
+        // The runtime has one thread: number 0.
         let sleeps = self.runtime.worker_park_count(0);
         std::mem::replace(&mut self.sleeps, sleeps) != sleeps
     }

@@ -1,7 +1,8 @@
-//! Which cycle starts next, and when: the plan, the lease and the limits, as arithmetic.
+//! The choice of the cycle that starts next, and its time: the plan, the lease and the limits, as
+//! arithmetic.
 //!
-//! Cycles behind schedule wait as numbers, not as a queue in memory: the cursor simply stands
-//! further back. Pure but for the lease, which the bus may move at any moment.
+//! Cycles behind schedule wait as numbers, not as a queue in memory: the cursor simply is further
+//! back. The module is pure except for the lease, which the bus may move at any moment.
 
 use dyno_bus::message::{BacklogMax, Start};
 use dyno_bus::segment::{Due, PerPhase, Share};
@@ -9,16 +10,16 @@ use dyno_bus::{Cursor, Segment, Time};
 
 use super::control::{Control, Ending};
 
-/// What the loop does next.
+/// The loop's next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Starts this cycle, now.
+    /// Start this cycle now.
     Start(Due),
-    /// Nothing before this instant.
+    /// Start nothing before this instant.
     At(Time),
-    /// Nothing until the bus extends the lease or the plan, or a running cycle ends.
+    /// Start nothing until the bus extends the lease or the plan, or a running cycle ends.
     Wait,
-    /// Nothing, ever.
+    /// Start nothing any more: all cycles due before the cut have begun or were skipped.
     Over,
 }
 
@@ -30,16 +31,17 @@ pub(super) struct CyclePacer {
     skip: Option<Skip>,
 }
 
-/// What the policy `skip` has to know.
+/// The state of the policy `skip`.
 #[derive(Debug)]
 struct Skip {
     /// The most cycles that may wait or run in this worker.
     backlog_max: BacklogMax,
-    /// How many waited and ran when the measured window began.
+    /// The numbers of cycles that waited and that ran when the measured window began; `None`
+    /// before.
     level: Option<(u64, u64)>,
-    /// Walks with the clock, ahead of the cursor.
+    /// A cursor that moves with the clock, ahead of the one for starts.
     front: Cursor,
-    /// Cycles between the two.
+    /// The number of cycles between the two cursors.
     waiting: u64,
 }
 

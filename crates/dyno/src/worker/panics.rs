@@ -1,12 +1,13 @@
-//! Panics of the user's code in a cycle or a hook: a message, not the end of the worker.
+//! Panics of the user's code in a cycle or a hook: each becomes a message, not the end of the
+//! worker.
 //!
-//! The hook keeps quiet about those, since each is reported as a failed cycle, and a thousand a
-//! second would bury everything else. Panics anywhere else are printed as always, and so are those
-//! that nothing reports: where a panic ends the process (`panic = "abort"`, a panic while another
-//! one unwinds), and where the task itself catches it.
+//! The hook does not print these, since each is reported as a failed cycle, and a thousand a second
+//! would bury everything else. Panics anywhere else are printed as always, and so are those that
+//! nothing reports: where a panic ends the process (`panic = "abort"`, or a panic while another one
+//! unwinds), and where the task itself catches it.
 //!
-//! The text of a message is the one that the panic carries. The hook adds the place only: the user
-//! may have replaced it.
+//! The text of a message is the text that the panic carries. The hook only adds the place, because
+//! the user may have replaced the hook.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -23,7 +24,7 @@ const NESTED_LOOPS: [&str; 2] = [
     "Cannot start a runtime from within a runtime",
     "Cannot drop a runtime in a context where blocking is not allowed",
 ];
-/// The way out for such a client.
+/// The advice for such a client.
 const BLOCKING: &str = "dyno runs cycles on its own event loop: use a client that blocks by \
                         `tokio::task::spawn_blocking` in an async cycle, or in its own thread";
 
@@ -34,7 +35,7 @@ enum Doing {
     Other,
     /// The user's code inside [`catch`].
     UserCode,
-    /// The same, and a panic began there: it unwinds, or the user's code caught it.
+    /// The same, after a panic began there: it unwinds, or the user's code caught it.
     Panicking,
 }
 
@@ -47,7 +48,7 @@ thread_local! {
 /// A panic as the hook sees it.
 struct Panic {
     text: String,
-    /// Text and place.
+    /// The text and the place, as the message shows them.
     described: String,
     is_printed: bool,
 }
@@ -55,7 +56,7 @@ struct Panic {
 /// Makes panics inside [`catch`] quiet and keeps their places.
 pub(super) fn install() {
     static INSTALLED: Once = Once::new();
-    // A panic that aborts is never caught: what is kept would be lost.
+    // A panic that aborts is never caught: its text would be kept and then lost.
     if cfg!(panic = "abort") {
         return;
     }
@@ -86,25 +87,25 @@ fn keep(info: &PanicHookInfo<'_>) {
     LAST.set(Some(Panic { text, described, is_printed: false }));
 }
 
-/// Prints the last panic, unless it has been.
+/// Prints the last panic, unless it is printed already.
 fn print_last() {
     LAST.with_borrow_mut(|last| {
         if let Some(last) = last.as_mut().filter(|last| !last.is_printed) {
             last.is_printed = true;
-            // Nobody reads it where standard error is closed.
+            // Nobody reads it if standard error is closed.
             let _written = writeln!(stderr(), "{}", last.described);
         }
     });
 }
 
-/// Runs the user's code; a panic in it is the error.
+/// Runs the user's code; a panic in it becomes the error.
 #[inline]
 pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     let outer = DOING.replace(Doing::UserCode);
-    // What a panic leaves half done is the user's own state: their next cycle meets it as it
-    // would in a service whose handlers are caught.
+    // State that a panic leaves half changed is the user's own: their next cycle meets it, as it
+    // would in a service that catches panics of its handlers.
     let result = catch_unwind(AssertUnwindSafe(run));
-    // Not by `set`, which is a separate call that could initialize what is const.
+    // Not by `set`, which is a separate call that could initialize the `const` value.
     let doing = DOING.replace(outer);
     match result {
         Ok(value) => {
@@ -117,26 +118,26 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     }
 }
 
-/// A panic began and came no further than the task: no failed cycle tells of it.
+/// Prints a panic that came no further than the task: no failed cycle reports it.
 #[cold]
 fn caught_by_the_task() {
     print_last();
     LAST.set(None);
 }
 
-/// The message of a panic that was caught.
+/// Returns the message of a panic that was caught.
 #[cold]
 fn message(payload: Box<dyn Any + Send>) -> String {
     let text = text_of(&*payload).to_owned();
     discard(payload);
     let hint = NESTED_LOOPS.iter().any(|begin| text.starts_with(begin));
-    // Another panic's, where this one began without the hook.
+    // The kept panic is another one if this one began without the hook.
     let last = LAST.take().filter(|last| last.text == text);
     let message = last.map_or_else(|| format!("panicked: {text}"), |last| last.described);
     if hint { format!("{message} ({BLOCKING})") } else { message }
 }
 
-/// Runs a future of the user's; a panic in it is the error.
+/// Runs the user's future; a panic in it becomes the error.
 pub(super) async fn catch_async<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| match catch(|| future.as_mut().poll(context)) {

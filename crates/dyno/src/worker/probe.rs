@@ -1,6 +1,6 @@
 //! The loop-lag probe: a periodic timer on the loop that runs the task.
 //!
-//! How late it fires is how long the loop was busy with something else.
+//! Its delay is the time for which the loop was busy with something else.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use dyno_bus::{Time, clock};
 use super::timer::Timer;
 use crate::periods::Periods;
 
-/// Fires every period for as long as it is polled.
+/// A timer that fires every period as long as it is polled.
 pub(super) struct Probe {
     timer: Timer,
     periods: Periods,
@@ -22,12 +22,12 @@ impl Probe {
         Ok(Self { timer: Timer::new()?, periods: Periods::new(first, period_ns) })
     }
 
-    /// When to poll it next, or whenever there is another waker.
+    /// Returns the time of the next poll. It also has to be polled with each new waker.
     pub(super) fn next(&self) -> Time {
         self.periods.next()
     }
 
-    /// Records the lag of each period that has passed, and asks to be woken at the next.
+    /// Records the lag of each period that has passed, and registers a wake at the next.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,

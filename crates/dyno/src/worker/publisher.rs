@@ -1,5 +1,5 @@
-//! What the bus thread publishes: the emitter's one point, the batch that it fills, and when the
-//! next one is due. It sends nothing itself.
+//! The data that the bus thread publishes: the emitter's collecting end, the batch that it fills,
+//! and the time of the next one. It sends nothing itself.
 
 use std::time::Duration;
 
@@ -9,33 +9,34 @@ use dyno_emitter::{Emitter, Installed};
 
 use super::counts::Counters;
 
-/// A thread that wakes so much later than it asked for had no processor for all of that time: busy
-/// processors are shared by the few milliseconds.
+/// The shortest delay of a wake-up that shows that the thread had no processor for all of that
+/// time. Busy processors are shared in slices of a few milliseconds.
 const STOOD_STILL_MIN: Duration = Duration::from_millis(100);
 
-/// The emitter's one point, and the batch that it fills.
+/// The emitter's collecting end, and the batch that it fills.
 pub(super) struct Publisher {
     pub(super) emitter: Emitter,
     _installed: Installed,
     pub(super) batch: Batch,
     pub(super) declares: Vec<Declare>,
-    /// The longest that a value waits.
+    /// The longest time that a value waits.
     pub(super) period: Duration,
     pub(super) next: Time,
-    /// There may be something to collect, for which the primary had no room yet.
+    /// Set if there may be something to collect for which the primary had no room yet.
     pub(super) wanted: bool,
-    /// The same when the last look ended.
+    /// The value of `wanted` when the last look ended.
     pub(super) wanted_before: bool,
     /// The total delay between the requested and the actual wake-ups of this thread.
     stood_still_ns: u64,
-    /// The account is given: the results no longer depend on when this thread wakes.
+    /// Set once the account is given: the results no longer depend on when this thread wakes.
     is_settled: bool,
-    /// Something was collected since the cycles were over.
+    /// Set if something was collected since the cycles were over.
     has_collected: bool,
 }
 
 impl Publisher {
-    /// A publisher that has nothing to publish yet, and knows no other period than this one.
+    /// Creates a publisher that has nothing to publish yet, with this period until the run's is
+    /// known.
     pub(super) fn new(emitter: Emitter, installed: Installed, period: Duration) -> Self {
         Self {
             emitter,
@@ -52,11 +53,12 @@ impl Publisher {
         }
     }
 
-    /// Fills the batch.
+    /// Fills the batch with recorded values, errors and counts.
     pub(super) fn collect(&mut self, counters: &Counters, unleased: u64) {
         let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
-        // A cycle is recorded before it is counted: these may be behind the batch by a few.
-        // Errors before counts: a worker that is killed next has reported no more than it counted.
+        // A cycle is recorded before it is counted, so the counts may be a few behind the batch.
+        // Errors come before counts: a worker that is killed next has reported no more errors than
+        // it counted.
         self.batch.errors.clear();
         counters.take_errors(&mut self.batch.errors);
         (self.batch.as_of, self.batch.counts) = counters.read();
@@ -72,18 +74,19 @@ impl Publisher {
         self.has_collected = true;
     }
 
-    /// No cycle runs and none will.
+    /// Notes that no cycle runs and none will start.
     pub(super) fn cycles_over(&mut self) {
         self.has_collected = false;
     }
 
-    /// The account is given: from now on there is time.
+    /// Notes that the account is given, and sets a longer period: from now on nothing is urgent.
     pub(super) fn settle(&mut self, period: Duration) {
         self.period = period;
         self.is_settled = true;
     }
 
-    /// Returns `true` once every cycle was collected, with its error. None is recorded any more.
+    /// Returns `true` once every cycle was collected, with its error. No more cycles are recorded
+    /// then.
     pub(super) fn has_all_cycles(&self) -> bool {
         self.has_collected && self.emitter.pending_cycles() == 0
     }

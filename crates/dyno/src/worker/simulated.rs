@@ -1,8 +1,8 @@
 //! A worker without threads or a process, for the simulation of whole runs.
 //!
-//! Its state machine, its pace, its control, its leases and its codec are the real ones; the loop
-//! and the bus are models of [`super::driver`] and [`super::bus`] that are told the time. It
-//! behaves as it is told to: hooks that fail or hang, cycles that never end, lies.
+//! Its state machine, its pace, its control, its leases and its codec are the real ones. The loop
+//! and the bus are models of [`super::driver`] and [`super::bus`], with the time as an argument.
+//! Its behaviour is a setting: hooks that fail or hang, cycles that never end, lies.
 
 mod behaviour;
 mod cycles;
@@ -28,12 +28,12 @@ use super::pace::CyclePacer;
 use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
 use crate::simulation::chance::{Chance, Wire};
 
-/// Nothing more is published while so many bytes wait.
+/// The number of queued bytes at which nothing more is published.
 const QUEUED_MAX: usize = 1_024;
-/// Cycles that one batch holds at most.
+/// The most cycles that one batch holds.
 const BATCH_MAX: usize = 20;
 
-/// What is to be said once everything recorded has been published.
+/// The message to send once everything recorded has been published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
     None,
@@ -42,12 +42,12 @@ enum Goal {
     Exit(LastWords),
 }
 
-/// A worker.
+/// A worker of a simulated run.
 pub(crate) struct SimulatedWorker {
     index: u32,
     nonce: u64,
     behaviour: Behaviour,
-    /// None once it is closed.
+    /// The bus; `None` once it is closed.
     link: Option<Link<Wire, Command, Report>>,
     state: WorkerState,
     control: Control,
@@ -63,36 +63,36 @@ pub(crate) struct SimulatedWorker {
     grid_maker: GridMaker,
     timeline: Option<(Grid, CycleTimeline)>,
     running_max: u64,
-    /// Cycles completed by the last batch.
+    /// The number of cycles that the last batch reported as completed.
     reported: u64,
     told: VecDeque<WorkerEvent>,
     goal: Goal,
     flush_next: Time,
     flush_period: Duration,
     greets_at: Time,
-    /// It reads and says nothing more: it has ended by itself.
+    /// Set once it has ended by itself: it reads and sends nothing more.
     deaf: bool,
-    /// What became of its cycles, in truth.
+    /// The true outcomes of its cycles.
     pub(crate) counts: PerPhase<Counts>,
-    /// The cycles that it started.
+    /// The numbers of the cycles that it started, in order.
     pub(crate) started: Vec<u64>,
-    /// It told a lie.
+    /// Set once it has sent a lie.
     pub(crate) lied: bool,
-    /// Its account is on its way.
+    /// Set once its account is queued.
     pub(crate) drained: bool,
-    /// Its last words are in the wire.
+    /// Set once its `Bye` is in the wire.
     pub(crate) said_bye: bool,
-    /// Its `before` failed.
+    /// Set if its `before` failed.
     pub(crate) before_failed: bool,
-    /// Its `after` failed.
+    /// Set if its `after` failed.
     pub(crate) after_failed: bool,
-    /// How often `after` has begun.
+    /// The number of times that `after` has begun; at most 1 in a correct run.
     pub(crate) afters: u32,
-    /// A cycle began that never ends.
+    /// Set once a cycle began that never ends.
     pub(crate) hung: bool,
-    /// With which code the process has ended by itself; `None` while it lives.
+    /// The exit code of a process that has ended by itself; `None` while it lives.
     pub(crate) exit: Option<i32>,
-    /// It has killed itself.
+    /// Set once it has killed itself.
     pub(crate) killed_itself: bool,
 }
 
@@ -138,22 +138,22 @@ impl SimulatedWorker {
         }
     }
 
-    /// Bytes that have crossed its wire.
+    /// Returns the number of bytes that have crossed its wire.
     pub(crate) fn moved(&self) -> u64 {
         self.link.as_ref().map_or(0, |link| link.stream().moved())
     }
 
-    /// Whether all that it had to say has been written.
+    /// Returns `true` if all its messages have been written.
     pub(crate) fn is_silent(&self) -> bool {
         self.link.as_ref().is_none_or(|link| link.queued() == 0)
     }
 
-    /// Its `before` runs, or has run.
+    /// Returns `true` if its `before` runs, or has run.
     pub(crate) fn prepares(&self) -> bool {
         self.start.is_some()
     }
 
-    /// Cycles due before this instant were its own.
+    /// Returns the cut: cycles due before it were this worker's.
     pub(crate) fn cut(&self) -> Time {
         self.control.cut()
     }
@@ -164,19 +164,19 @@ impl SimulatedWorker {
             && let Some(link) = &mut self.link
         {
             link.stream().cut_after(chance.between(1, 12) as usize);
-            // Both may fail where the primary is gone: then nothing is cut.
+            // Both may fail if the primary is gone: then no frame is cut.
             let _queued = link.send(&Report::Notice("never read to its end".into()));
             let _flushed = link.flush();
         }
         self.link = None;
     }
 
-    /// Takes its end of the wire away, which a process that it started goes on holding.
+    /// Takes its end of the wire away. A process that it started keeps this end open.
     pub(crate) fn leak(&mut self) -> Option<impl Sized + 'static> {
         self.link.take()
     }
 
-    /// Turns the bus once; when it wants to be turned again, if nothing arrives before.
+    /// Turns the bus once. Returns the time of the next turn, if nothing arrives before.
     pub(crate) fn turn_bus(&mut self, now: Time, chance: &mut Chance) -> Time {
         if now < self.greets_at {
             return self.greets_at;
@@ -311,7 +311,7 @@ impl SimulatedWorker {
         }
     }
 
-    /// Sends a batch; whether there is more than it holds.
+    /// Sends a batch. Returns `true` if more waits than it holds.
     fn collect(&mut self, now: Time, chance: &mut Chance) -> bool {
         let mut batch = Batch {
             sequence: self.emitted.batches,

@@ -1,9 +1,9 @@
 //! The cycles that run: futures in slots that are used again and again.
 //!
-//! A future is polled once where it starts; most are ready then, and a task that is sync always
-//! is. What is not ready keeps its slot until its waker puts the slot's number on a queue. In
+//! A future is polled once where it starts; most are ready then, and a sync task always is. A
+//! future that is not ready keeps its slot until its waker puts the slot's number on a queue. In
 //! steady state nothing here allocates: a slot's memory, its waker and its place on the queue are
-//! made once. A panic in a future is that cycle's failure and nothing else.
+//! made once. A panic in a future fails only that cycle.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -24,7 +24,7 @@ pub(super) struct Begun {
     pub(super) start: Time,
 }
 
-/// A cycle that has ended, well or with a message.
+/// A cycle that has ended, and its outcome: an error's message if it failed.
 pub(super) type Ended = (Begun, Result<(), String>);
 
 /// The cycles of one worker that have begun and not ended.
@@ -35,31 +35,32 @@ pub(super) struct Slots<F> {
 }
 
 struct CycleSlot<F> {
-    /// Pinned for as long as the slot exists; its content comes and goes.
+    /// Pinned as long as the slot exists; its content comes and goes.
     future: Pin<Box<Option<F>>>,
     waker: Waker,
     wake: Arc<SlotWake>,
     begun: Option<Begun>,
 }
 
-/// Slots whose futures ask to be polled.
+/// The slots whose futures can be polled again.
 #[derive(Default)]
 struct Ready {
     queue: Mutex<ReadySlots>,
-    /// Spares the lock where there is nothing. Written under it, so that it tells of one at least.
+    /// Spares the lock while the queue is empty. It is written under the lock, so that `true` means
+    /// at least one.
     some: AtomicBool,
 }
 
 #[derive(Default)]
 struct ReadySlots {
     slots: VecDeque<usize>,
-    /// Wakes the loop.
+    /// The waker of the loop.
     root: Option<Waker>,
 }
 
 struct SlotWake {
     slot: usize,
-    /// Read and written under the queue's lock.
+    /// Set while the slot is on the queue; read and written under the queue's lock.
     queued: AtomicBool,
     ready: Arc<Ready>,
 }
@@ -74,10 +75,10 @@ impl Wake for SlotWake {
         if !self.queued.load(Ordering::Relaxed) {
             self.queued.store(true, Ordering::Relaxed);
             queue.slots.push_back(self.slot);
-            // Of those that wait, the first has woken the loop.
+            // The first slot on the queue has woken the loop for all of them.
             if queue.slots.len() == 1 {
                 self.ready.some.store(true, Ordering::Release);
-                // Under the lock, which the runtime's own wakers don't ask for: a clone would cost
+                // Under the lock, which the runtime's own wakers never take: a clone would cost
                 // more than the rest.
                 if let Some(root) = &queue.root {
                     root.wake_by_ref();
@@ -96,23 +97,23 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         Self { slots: Vec::new(), free: Vec::new(), ready: Arc::default() }
     }
 
-    /// How many cycles run.
+    /// Returns the number of cycles that run.
     pub(super) fn running(&self) -> u32 {
-        // As many as there are slots at most, and a slot takes far more than a byte.
+        // At most the number of slots, and a slot takes far more than a byte, so the number fits.
         (self.slots.len() - self.free.len()) as u32
     }
 
-    /// The most cycles that ran at once: each needed a slot of its own.
+    /// Returns the highest number of cycles that ran at once: each needed its own slot.
     pub(super) fn running_max(&self) -> u64 {
         self.slots.len() as u64
     }
 
-    /// Wakes this when a running cycle can go on.
+    /// Sets the waker to wake when a running cycle can go on.
     pub(super) fn set_waker(&self, waker: &Waker) {
         lock(&self.ready.queue).root = Some(waker.clone());
     }
 
-    /// Begins a cycle and polls it; its outcome if that was all it needed.
+    /// Begins a cycle and polls it; returns its outcome if one poll was enough.
     #[inline]
     pub(super) fn begin(&mut self, begun: Begun, future: F) -> Option<Result<(), String>> {
         let index = self.free.pop().unwrap_or_else(|| self.grow());
@@ -122,7 +123,8 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         self.poll(index).map(|(_, outcome)| outcome)
     }
 
-    /// Polls the next cycle that can go on. The outer `None` says that there is none.
+    /// Polls the next cycle that can go on. Returns `None` if no cycle can, and `Some(None)` if the
+    /// cycle still runs.
     #[inline]
     pub(super) fn resume(&mut self) -> Option<Option<Ended>> {
         if self.ready.some.load(Ordering::Acquire) { self.resume_now() } else { None }

@@ -1,26 +1,26 @@
-//! Spans of the user's code as metrics: which ones, and a warning where they can't be seen.
+//! Spans of the user's code as metrics: their selection, and a warning where they cannot be seen.
 
 use dyno_bus::message::Report;
 
-/// Makes metrics of spans where the user installed no subscriber of their own.
+/// Makes spans metrics, unless the user installed their own subscriber.
 #[cfg(feature = "tracing")]
 pub(super) fn install() {
     use tracing_subscriber::prelude::*;
 
     if !tracing::dispatcher::has_been_set() {
         let spans = tracing_subscriber::registry().with(dyno_emitter::layer());
-        // Not `try_init`, which takes the place of a logger of `log` too, where the user's own
-        // features of `tracing-subscriber` say so. If another thread of the user's is faster, its
+        // Not `try_init`: if the user's own features of `tracing-subscriber` include it, that also
+        // takes the place of a logger of `log`. If another of the user's threads is faster, its
         // subscriber stays.
         let _theirs = tracing::subscriber::set_global_default(spans);
     }
 }
 
-/// Without the feature `tracing` there are no spans.
+/// Does nothing: without the feature `tracing` spans do not exist.
 #[cfg(not(feature = "tracing"))]
 pub(super) fn install() {}
 
-/// Watches the spans that the filter names, besides the benchmark's own.
+/// Watches the spans that the filter names, in addition to the benchmark's own.
 #[cfg(feature = "tracing")]
 pub(super) fn watch(filter: &str) -> Option<Report> {
     if filter.is_empty() {
@@ -30,8 +30,8 @@ pub(super) fn watch(filter: &str) -> Option<Report> {
     Some(Report::Notice(format!("--spans {filter}: {error}")))
 }
 
-/// Returns a warning if the user's own subscriber keeps spans from becoming metrics. Only after
-/// `before` is it known which subscriber is in use.
+/// Returns a warning if the user's own subscriber keeps spans from becoming metrics. The subscriber
+/// in use is known only after `before`.
 #[cfg(feature = "tracing")]
 pub(super) fn missing() -> Option<Report> {
     dyno_emitter::layer::is_missing().then(|| {
@@ -43,25 +43,26 @@ pub(super) fn missing() -> Option<Report> {
     })
 }
 
-/// Without the feature `tracing` there are no spans.
+/// Returns `None`: without the feature `tracing` spans do not exist.
 #[cfg(not(feature = "tracing"))]
 pub(super) fn missing() -> Option<Report> {
     None
 }
 
-/// What went wrong with spans since.
+/// Takes the problems with spans since the last call.
 #[cfg(feature = "tracing")]
 pub(super) fn notices() -> Vec<Report> {
     dyno_emitter::layer::take_notices().into_iter().map(Report::Notice).collect()
 }
 
-/// Without the feature `tracing` there are no spans.
+/// Returns an empty list: without the feature `tracing` spans do not exist.
 #[cfg(not(feature = "tracing"))]
 pub(super) fn notices() -> Vec<Report> {
     Vec::new()
 }
 
-/// Without the feature `tracing` there are no spans, and the primary has refused the filter.
+/// Returns `None`: without the feature `tracing` spans do not exist, and the primary has refused
+/// the filter.
 #[cfg(not(feature = "tracing"))]
 pub(super) fn watch(_filter: &str) -> Option<Report> {
     None

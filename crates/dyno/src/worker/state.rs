@@ -13,7 +13,7 @@
 //!                        Finishing ◀────────────────────── Drained
 //! ```
 //!
-//! Phases only go on, so that each hook is run once at most: `before` on the way to `Preparing`,
+//! Phases only go forward, so each hook runs at most once: `before` on the way to `Preparing`,
 //! `after` on the way to `Finishing`, when no cycle can run any more. From every phase, the
 //! primary's end of file leads to the death of the worker's whole process group: a worker never
 //! outlives its primary.
@@ -23,72 +23,72 @@ use std::process::ExitCode;
 use dyno_bus::Segment;
 use dyno_bus::message::{Command, Failed, Hook, Lease, Report, Start};
 
-/// Where a worker stands.
+/// The phase of a worker's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorkerPhase {
     /// `Hello` is sent; `Start` is awaited.
     Booting,
-    /// `before` runs.
+    /// `before` runs; no cycle is due yet.
     Preparing,
     /// `before` is done; the plan is awaited.
     Ready,
-    /// Cycles run.
+    /// Cycles run as they come due under a lease.
     Running,
     /// No new cycles become due; those that are due end.
     Draining,
     /// The account is given; `Ack` is awaited.
     Drained,
-    /// `after` runs.
+    /// `after` runs; no cycle can run any more.
     Finishing,
-    /// The last words are queued; nothing follows.
+    /// `Bye` is queued; nothing follows it.
     Gone,
 }
 
-/// All that can wake a worker's bus.
+/// An event that can wake a worker's bus.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum WorkerEvent {
-    /// From the primary.
+    /// A command from the primary.
     Command(Command),
-    /// The primary closed, or speaks nonsense: for a worker it is gone either way.
+    /// The primary closed the bus or sent invalid data; for a worker it is gone in both cases.
     PrimaryGone,
-    /// The loop has run `before`.
+    /// The loop has run `before`; the error's text if it failed.
     BeforeDone(Result<(), String>),
     /// The loop's cycles are over.
     CyclesOver,
-    /// The loop has run `after`.
+    /// The loop has run `after`; the error's text if it failed.
     AfterDone(Result<(), String>),
 }
 
-/// What the bus must do.
+/// An action that the bus must perform.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
 pub(super) enum WorkerAction {
     /// Let the loop run `before` with these parameters.
     RunBefore(Start),
-    /// Send this.
+    /// Send this report to the primary.
     Send(Report),
-    /// The plan goes on.
+    /// Append this segment to the plan.
     Follow(Segment),
-    /// Cycles due before an instant may start.
+    /// Extend the lease: cycles due before its end may start.
     Extend(Lease),
-    /// Nothing may start from now on: this instant is the cut.
+    /// Make the cut at this instant: no cycle starts from now on.
     Cut,
     /// Publish everything, then send the account.
     SendDrained,
     /// Let the loop run `after`.
     RunAfter,
-    /// Publish everything, then send the last words, then exit.
+    /// Publish everything, then send `Bye`, then exit.
     SendBye(LastWords),
     /// Kill this process's group, itself included.
     KillGroup,
 }
 
-/// How the process ends by itself.
+/// The reason why the process ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LastWords {
-    /// All went well.
+    /// All hooks have succeeded.
     Well,
-    /// A hook failed, and the primary has been told.
+    /// A hook failed, and the failure was reported to the primary.
     HookFailed,
 }
 
@@ -101,19 +101,19 @@ impl From<LastWords> for ExitCode {
     }
 }
 
-/// A worker's state.
+/// A worker's state: its phase.
 #[derive(Debug)]
 pub(super) struct WorkerState {
     phase: WorkerPhase,
 }
 
 impl WorkerState {
-    /// A worker that has said `Hello`.
+    /// Creates the state of a worker that has sent `Hello`.
     pub(super) fn new() -> Self {
         Self { phase: WorkerPhase::Booting }
     }
 
-    /// Takes one event.
+    /// Takes one event, and returns the actions to perform, in order.
     #[must_use]
     pub(super) fn step(&mut self, event: WorkerEvent) -> Vec<WorkerAction> {
         match event {
@@ -148,14 +148,14 @@ impl WorkerState {
                 self.phase = WorkerPhase::Finishing;
                 vec![WorkerAction::RunAfter]
             }
-            // It may cross the account that it asks for.
+            // The `Drain` may cross the account that it requests.
             (WorkerPhase::Drained, Command::Drain) => vec![],
-            // A segment or a lease of no use any more starts nothing.
+            // A segment or a lease that comes too late starts nothing.
             (
                 WorkerPhase::Draining | WorkerPhase::Drained | WorkerPhase::Finishing,
                 Command::Segment(_) | Command::Lease(_),
             ) => vec![],
-            // The last words are said: nothing matters any more.
+            // `Bye` is queued: no command matters any more.
             (WorkerPhase::Gone, _) => vec![],
             (
                 WorkerPhase::Preparing

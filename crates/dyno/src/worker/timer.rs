@@ -1,4 +1,4 @@
-//! A one-shot timer on the loop, exact to what the kernel can do.
+//! A one-shot timer on the loop, as exact as the kernel allows.
 //!
 //! The runtime's own timers turn a wheel of one millisecond. On Linux a timer is a `timerfd` with
 //! an absolute time on the same clock as everything else; elsewhere it falls back to the wheel.
@@ -27,7 +27,7 @@ mod linux {
     /// A timer that can be set again and again.
     pub(in crate::worker) struct Timer {
         fd: AsyncFd<Descriptor>,
-        /// What it is set to; `None` once it has fired.
+        /// The time to which it is set; `None` once it has fired.
         set: Option<Time>,
     }
 
@@ -40,7 +40,7 @@ mod linux {
     }
 
     impl Timer {
-        /// A timer that is not set, on the current runtime.
+        /// Creates a timer that is not set, on the current runtime.
         pub(in crate::worker) fn new() -> io::Result<Self> {
             let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
             let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
@@ -52,7 +52,7 @@ mod linux {
             Ok(Self { fd, set: None })
         }
 
-        /// Ready once `time` has come; sets the timer if it is set to another time.
+        /// Returns ready once `time` has come; sets the timer if it is set to another time.
         pub(in crate::worker) fn poll_at(
             &mut self,
             context: &mut Context<'_>,
@@ -60,7 +60,7 @@ mod linux {
         ) -> Poll<io::Result<()>> {
             let anew = self.set != Some(time);
             if anew {
-                // Zero would disarm it.
+                // Zero would disarm the timer.
                 let nanos = time.as_nanos().clamp(1, i64::MAX.cast_unsigned());
                 let at = std::time::Duration::from_nanos(nanos);
                 self.fd.get_ref().0.set(
@@ -69,9 +69,9 @@ mod linux {
                 )?;
                 self.set = Some(time);
             }
-            // The readiness is edge-triggered, and setting the timer makes a new edge: the
-            // descriptor is never read. The runtime learns of edges only where it sleeps, so what
-            // is ready right after setting it is of an earlier time.
+            // The readiness is edge-triggered, and setting the timer makes a new edge, so the
+            // descriptor is never read. The runtime learns of edges only where it sleeps, so a
+            // readiness right after setting the timer is of an earlier time.
             if anew && let Poll::Ready(stale) = self.fd.poll_read_ready(context) {
                 stale?.clear_ready();
             }
@@ -97,18 +97,18 @@ mod portable {
     /// A timer that can be set again and again.
     pub(in crate::worker) struct Timer {
         sleep: Pin<Box<tokio::time::Sleep>>,
-        /// What it is set to; `None` once it has fired.
+        /// The time to which it is set; `None` once it has fired.
         set: Option<Time>,
     }
 
     impl Timer {
-        /// A timer that is not set, on the current runtime.
+        /// Creates a timer that is not set, on the current runtime.
         pub(in crate::worker) fn new() -> io::Result<Self> {
             let now = tokio::time::Instant::now();
             Ok(Self { sleep: Box::pin(tokio::time::sleep_until(now)), set: None })
         }
 
-        /// Ready once `time` has come; sets the timer if it is set to another time.
+        /// Returns ready once `time` has come; sets the timer if it is set to another time.
         pub(in crate::worker) fn poll_at(
             &mut self,
             context: &mut Context<'_>,

@@ -1,6 +1,6 @@
-//! What the worker's process uses of the machine: a sample of `cpu` and `rss` a second.
+//! The worker process's use of the machine: a sample of `cpu` and `rss` per second.
 //!
-//! The bus thread takes them: it wakes as often, whatever the loop does.
+//! The bus thread takes the samples, because it wakes regularly even if the loop is blocked.
 
 use dyno_bus::Time;
 use dyno_bus::builtin;
@@ -8,15 +8,16 @@ use dyno_bus::value::Unit;
 use dyno_emitter::{Emitter, Recorder};
 use nix::time::{ClockId, clock_gettime};
 
-/// Between two samples.
+/// The nanoseconds between two samples.
 const PERIOD_NS: u64 = 1_000_000_000;
 
-/// Samples once a second, while cycles run.
+/// A sampler that takes one sample per second while cycles run.
 pub(super) struct ProcessUsage {
     recorder: Recorder,
     cpu: u32,
     rss: u32,
-    /// When it sampled last, and the processor time of all threads up to then.
+    /// The time of the last sample, and the processor time of all threads up to then, in
+    /// nanoseconds; `None` while no cycles run.
     last: Option<(Time, u64)>,
 }
 
@@ -30,23 +31,23 @@ impl ProcessUsage {
         }
     }
 
-    /// The first second begins, if none has.
+    /// Begins the first second, unless one has begun.
     pub(super) fn begin(&mut self, now: Time) {
         self.last.get_or_insert_with(|| (now, cpu_ns()));
     }
 
-    /// No sample follows.
+    /// Ends the sampling.
     pub(super) fn end(&mut self) {
         self.last = None;
     }
 
-    /// Records a sample if it is time.
+    /// Records a sample if a second has passed.
     pub(super) fn sample(&mut self, now: Time) {
         let Some((last, cpu_before)) = self.last else { return };
         let elapsed_ns = now.nanos_since(last);
         if elapsed_ns >= PERIOD_NS {
             let cpu_ns = cpu_ns();
-            // The share over the time that really passed.
+            // The share of the time that really passed.
             self.recorder.record(self.cpu, (cpu_ns - cpu_before) * 1_000 / elapsed_ns);
             if let Some(bytes) = rss_bytes() {
                 self.recorder.record(self.rss, bytes);
@@ -56,14 +57,15 @@ impl ProcessUsage {
     }
 }
 
-/// Processor time that this process has used, in nanoseconds.
+/// Returns the processor time that this process has used, in nanoseconds.
 fn cpu_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(0, |time| {
         time.tv_sec().cast_unsigned() * 1_000_000_000 + time.tv_nsec().cast_unsigned()
     })
 }
 
-/// Memory that this process holds, where the kernel tells.
+/// Returns the memory that this process holds, in bytes; `None` where the kernel does not report
+/// it.
 fn rss_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;

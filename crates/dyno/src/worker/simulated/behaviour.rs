@@ -1,29 +1,29 @@
-//! How a simulated worker behaves: its hooks, its cycles, its lies, its leaving.
+//! The behaviour of a simulated worker: its hooks, its cycles, its lies, its exit.
 
 use std::time::Duration;
 
 use dyno_bus::Time;
 
-/// How a worker behaves.
+/// The behaviour of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
-    /// From being started to its `Hello`.
+    /// The time from its start to its `Hello`.
     pub(crate) boot: Duration,
     pub(crate) before: Run,
     pub(crate) after: Run,
-    /// Cycles follow each other, as those of a task that is sync.
+    /// Set if cycles run one after the other, as those of a sync task.
     pub(crate) is_sync: bool,
-    /// The shortest and the longest cycle.
+    /// The shortest and the longest time that a cycle takes.
     pub(crate) service: (Duration, Duration),
-    /// Every so many cycles, one fails.
+    /// The number of cycles of which the last one fails, again and again.
     pub(crate) fails_each: u64,
-    /// The cycle, counted from 0, that never ends.
+    /// The cycle, counted from 0 in this worker, that never ends; `None` if all end.
     pub(crate) hangs_at: Option<u64>,
     pub(crate) lie: Lie,
     pub(crate) leaves: Leaves,
 }
 
-/// What a hook does.
+/// The behaviour of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Run {
     Takes(Duration),
@@ -32,7 +32,7 @@ pub(crate) enum Run {
 }
 
 impl Run {
-    /// When it ends, begun now.
+    /// Returns the time at which it ends, if it begins now.
     pub(super) fn end(self, now: Time) -> Time {
         match self {
             Self::Takes(time) | Self::Fails(time) => now + time,
@@ -40,7 +40,7 @@ impl Run {
         }
     }
 
-    /// What comes of it, once it has ended.
+    /// Returns its result, once it has ended.
     pub(super) fn result(self) -> Result<(), String> {
         match self {
             Self::Fails(_) => Err("it fails".into()),
@@ -49,18 +49,18 @@ impl Run {
     }
 }
 
-/// How a worker ends after its last words.
+/// The end of a worker after its `Bye`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leaves {
-    /// As it should.
+    /// It exits with the code that it should have.
     Well,
-    /// With a code that is not 0.
+    /// It exits with a wrong code, which is not 0.
     Code3,
-    /// Never.
+    /// It never exits.
     Never,
 }
 
-/// What a worker says that is not so.
+/// A false or unexpected message of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lie {
     None,
@@ -69,7 +69,7 @@ pub(crate) enum Lie {
     SecondHello,
     ReadyTwice,
     EarlyBye,
-    /// Its account before anyone asked for it.
+    /// Its account, before the primary has requested it.
     DrainedUnasked,
     BatchTwice,
     BatchMissing,

@@ -11,7 +11,7 @@ use super::super::state::WorkerEvent;
 use super::SimulatedWorker;
 use crate::simulation::chance::Chance;
 
-/// What the worker's loop is at.
+/// The present work of the worker's loop; hooks with the time at which they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loop {
     Idle,
@@ -30,8 +30,8 @@ pub(super) struct Running {
 }
 
 impl SimulatedWorker {
-    /// Turns the loop once; when it wants to be turned again, if the bus does not wake it before.
-    /// Whether it told the bus something.
+    /// Turns the loop once. Returns the time of the next turn, if the bus does not wake it before,
+    /// and `true` if it reported something to the bus.
     pub(crate) fn turn_loop(&mut self, now: Time, chance: &mut Chance) -> (Time, bool) {
         match self.stage {
             Loop::Idle => return (Time::NEVER, false),
@@ -67,7 +67,8 @@ impl SimulatedWorker {
         }
     }
 
-    /// Ends and begins what is due; when there is more, or `None` when all is over.
+    /// Ends and begins due cycles. Returns the time at which there is more to do, or `None` when
+    /// all are over.
     fn turn_cycles(&mut self, now: Time, chance: &mut Chance) -> Option<Time> {
         let start = self.start.as_ref().expect("it runs");
         let deadline = match self.control.ending() {

@@ -1,4 +1,4 @@
-//! What a simulated worker says that is not so, each where the truth would have been said.
+//! The lies of a simulated worker, each sent where the true message belongs.
 
 use dyno_bus::Time;
 use dyno_bus::message::{Counts, Drained, HarnessCosts, Hello, Report, VERSION};
@@ -6,7 +6,7 @@ use dyno_bus::message::{Counts, Drained, HarnessCosts, Hello, Report, VERSION};
 use super::{Lie, SimulatedWorker};
 
 impl SimulatedWorker {
-    /// Whether it is time for this lie; it is told once.
+    /// Returns `true` if it is time for this lie. A worker sends one lie at most.
     pub(super) fn lie(&mut self, lie: Lie) -> bool {
         let tells = self.behaviour.lie == lie && !self.lied;
         self.lied |= tells;
@@ -19,7 +19,7 @@ impl SimulatedWorker {
         self.send(Report::Hello(Hello { version, worker: self.index, nonce, pid: 1 }));
     }
 
-    /// Gives an account that is true but that nobody asked for.
+    /// Sends an account that is true but that the primary has not requested.
     pub(super) fn end_by_itself(&mut self, now: Time) {
         self.control.cut_by(|| now);
         self.give_up();

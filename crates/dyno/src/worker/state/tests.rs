@@ -1,4 +1,5 @@
-//! The worker's rules, one by one, and what holds for whatever a primary may say.
+//! Tests of the worker's rules: one by one, and over any sequence of commands that a primary may
+//! send.
 
 use dyno_bus::Time;
 use dyno_bus::message::Pacing;
@@ -32,7 +33,7 @@ fn lease(last: bool) -> Command {
     Command::Lease(Lease { until: Time::from_nanos(1), last })
 }
 
-/// A worker to which all this has happened.
+/// Returns a worker that has taken all these events.
 fn after(events: impl IntoIterator<Item = WorkerEvent>) -> WorkerState {
     let mut worker = WorkerState::new();
     for event in events {
@@ -41,7 +42,7 @@ fn after(events: impl IntoIterator<Item = WorkerEvent>) -> WorkerState {
     worker
 }
 
-/// One event for each phase that a worker goes through.
+/// Returns one event for each phase that a worker goes through.
 fn whole_life() -> Vec<WorkerEvent> {
     vec![
         WorkerEvent::Command(start()),
@@ -54,7 +55,7 @@ fn whole_life() -> Vec<WorkerEvent> {
     ]
 }
 
-/// What comes of a command for a worker that has come so far in its life.
+/// Returns the actions for a command, after the first `lived` events of a worker's life.
 fn answer(lived: usize, command: Command) -> Vec<WorkerAction> {
     after(whole_life().into_iter().take(lived)).step(WorkerEvent::Command(command))
 }
@@ -151,11 +152,11 @@ fn a_primary_that_is_gone_takes_the_worker_with_it_unless_all_is_said() {
     assert_eq!(after(whole_life()).step(WorkerEvent::PrimaryGone), []);
 }
 
-/// What may happen next: whatever a primary may say, or what the loop does where it was asked to.
+/// A possible next event: any command of a primary, or the loop's report where it has an order.
 #[derive(Debug, Clone)]
 enum Happens {
     Said(Command),
-    /// The loop has done what it was asked for, well or not.
+    /// The loop has carried out its last order, with or without an error.
     Done(bool),
     PrimaryGone,
 }
@@ -176,7 +177,7 @@ fn anything() -> impl Strategy<Value = Happens> {
     ]
 }
 
-/// What the loop tells once it has done what it was last asked for; nothing if it is at rest.
+/// Returns the loop's report once it has carried out its last order; `None` if it is at rest.
 fn done(asked: Option<&WorkerAction>, cut: bool, well: bool) -> Option<WorkerEvent> {
     let result = if well { Ok(()) } else { Err("no".to_owned()) };
     match asked? {
@@ -233,7 +234,7 @@ proptest! {
             let killed = kills(&actions);
             log.extend(actions);
             if killed {
-                // Nothing happens in a process that is no more.
+                // Nothing happens in a process that has ended.
                 break;
             }
         }
