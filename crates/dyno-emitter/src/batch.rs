@@ -1,8 +1,8 @@
-//! The single point where all that a process records becomes batches.
+//! The single point where all recorded values of a process become batches.
 //!
-//! An [`Emitter`] lives in the thread that writes to the bus: it makes the rings, drains them into
-//! the columns of a batch, declares each metric before its first value, and keeps count. It
-//! refuses to know when a batch is due, why a cycle failed, or where a batch goes.
+//! An [`Emitter`] lives in the thread that writes to the bus. It makes the rings, drains them into
+//! the columns of a batch, declares each metric before its first value, and counts the values. It
+//! does not know when a batch is due, why a cycle failed, or where a batch goes.
 
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -20,12 +20,13 @@ use crate::ring::{Consumer, words};
 use crate::word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
 
 /// The slots of each ring: 512 KiB for a thread that records values, 1 MiB for one that runs
-/// cycles, of which the kernel gives what is reached. Half of them bridge a time slice of 3 ms, for
-/// which the bus thread may have to wait where all processors are busy, at 10 million values a second;
-/// and they make its wake, which costs as much as recording ten thousand values, one in 32 thousand.
+/// cycles; the kernel provides only the pages that are reached. Half of the slots bridge a time
+/// slice of 3 ms at 10 million values a second: the bus thread may have to wait that long where all
+/// processors are busy. Half of them also limit its wakes to one in 32 thousand values; a wake
+/// costs as much as recording ten thousand.
 const RING_SLOTS: usize = 65_536;
 
-/// All emitters of a process, at one point.
+/// The one point to which all recording threads of a process publish.
 ///
 /// ```
 /// use dyno_bus::message::Batch;
@@ -47,7 +48,7 @@ const RING_SLOTS: usize = 65_536;
 pub struct Emitter {
     pub(crate) shared: Arc<Shared>,
     rings: Vec<Joining>,
-    /// The ring to drain first: none starves where a batch can't hold all.
+    /// The index of the ring to drain first, so that none starves if a batch cannot hold all.
     first: usize,
     /// The thread that collected last.
     collector: Option<ThreadId>,
@@ -56,28 +57,28 @@ pub struct Emitter {
     emitted: Emitted,
     /// The timeline of the cycles, once there is a grid for it.
     timeline: Option<(Grid, CycleTimeline)>,
-    /// Slots taken from rings that have gone since.
+    /// The number of slots taken from rings that have gone since.
     taken_before: u64,
 }
 
-/// Switches the phase under which values are recorded, from any thread.
+/// A switch of the phase under which values are recorded, for any thread.
 #[derive(Debug, Clone)]
 pub struct PhaseSwitch(Arc<Shared>);
 
-/// What [`Emitter::collect`] found.
+/// The result of [`Emitter::collect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "there may be more than one batch holds"]
 pub struct Collected {
-    /// Values and cycles that the batch holds.
+    /// The number of values and cycles that the batch holds.
     pub values: usize,
-    /// The batch is full, and more waits.
+    /// Set if the batch is full and more waits.
     pub more: bool,
 }
 
 impl Emitter {
-    /// An emitter with no ring yet, in the phase [`Phase::Warmup`].
+    /// Creates an emitter without rings, in the phase [`Phase::Warmup`].
     ///
-    /// `poke` asks for a [`collect`](Self::collect), from any recording thread: when a ring is half
+    /// `poke` requests a [`collect`](Self::collect), from any recording thread: when a ring is half
     /// full, and when a thread waits. It must return at once, and record nothing.
     pub fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
         Self::with_ring_slots(RING_SLOTS, poke)
@@ -102,64 +103,62 @@ impl Emitter {
 
     /// Lets the handles and spans of this process record here until the guard is dropped.
     ///
-    /// # Errors
-    /// If those of another run do: this one goes on without them.
+    /// # Errors If another run has them: this run goes on without them.
     pub fn install(&self) -> Result<Installed, AlreadyInstalled> {
         install::install(&self.shared)
     }
 
-    /// The number of one of the harness's own metrics, for a [`Recorder`]. The same name has the
-    /// same number.
+    /// Returns the number of one of the harness's own metrics, for a [`Recorder`]. The same name
+    /// has the same number.
     ///
-    /// # Panics
-    /// If the name is none of the [`RESERVED`] ones: any other may be a user's.
+    /// # Panics If the name is not one of the [`RESERVED`] ones: any other may be a user's.
     pub fn metric(&mut self, name: &str, unit: Unit) -> u32 {
         assert!(RESERVED.contains(&name), "`{name}` is not built in");
         self.metrics.built_in(name, unit)
     }
 
-    /// Records the harness's own metrics in one thread.
+    /// Creates a recorder of the harness's own metrics, for one thread.
     #[must_use]
     pub fn recorder(&self) -> Recorder {
         Recorder::new(&self.shared)
     }
 
-    /// Records the cycles of one thread.
+    /// Creates a recorder of the cycles of one thread.
     #[must_use]
     pub fn cycles(&self) -> CycleRecorder {
         CycleRecorder::new(&self.shared)
     }
 
-    /// Keeps a timeline of the cycles that are collected from now on, by the grid by which they are
-    /// recorded.
+    /// Keeps a timeline of the cycles that are collected from now on. Their places must come from
+    /// this grid.
     pub fn keep_timeline(&mut self, grid: Grid) {
         self.timeline = Some((grid, CycleTimeline::default()));
     }
 
-    /// The timeline of what was collected so far, if one is kept.
+    /// Returns the timeline of the cycles collected so far, if one is kept.
     #[must_use]
     pub fn timeline(&self) -> Option<&CycleTimeline> {
         self.timeline.as_ref().map(|(_, timeline)| timeline)
     }
 
-    /// Switches the phase from any thread.
+    /// Returns a switch of the phase, for any thread.
     #[must_use]
     pub fn phase_switch(&self) -> PhaseSwitch {
         PhaseSwitch(Arc::clone(&self.shared))
     }
 
-    /// Values recorded from now on are of this phase; a cycle brings its own.
+    /// Sets the phase of values recorded from now on; a cycle brings its own.
     pub fn set_phase(&self, phase: Phase) {
         self.phase_switch().set(phase);
     }
 
-    /// Fills the batch with what was recorded since the last one, as far as it fits, in the order
-    /// of each thread; appends to `declare` the metrics that have to be declared before it.
+    /// Fills the batch with all that was recorded since the last one, as far as it fits, in the
+    /// order of each thread; appends to `declare` the metrics that have to be declared before it.
     ///
-    /// The batch's sequence number, cycles and columns are written over, and their buffers used
-    /// again: hand in the batch that was encoded last. Its `as_of`, `counts`, `errors` and `harness`
-    /// are the caller's. Every collected batch is to be sent, also an empty one, for it has taken
-    /// its sequence number.
+    /// The batch's sequence number, cycles and columns are overwritten, and their buffers used
+    /// again: pass the batch that was encoded last. Its `as_of`, `counts`, `errors` and `harness`
+    /// are the caller's. Send every collected batch, even an empty one, because it has taken its
+    /// sequence number.
     pub fn collect(&mut self, batch: &mut Batch, declare: &mut Vec<Declare>) -> Collected {
         self.enter();
         self.columns.begin(batch);
@@ -192,10 +191,10 @@ impl Emitter {
         collected
     }
 
-    /// All that was collected so far.
+    /// Returns the totals of everything collected so far.
     ///
-    /// # Panics
-    /// If that is not what was taken from the rings: a value was lost in here.
+    /// # Panics If they differ from the number of slots taken from the rings: a value was lost in
+    /// here.
     #[must_use]
     pub fn emitted(&self) -> Emitted {
         let counted = self.emitted.cycles + self.emitted.values.iter().sum::<u64>();
@@ -204,16 +203,16 @@ impl Emitter {
         self.emitted.clone()
     }
 
-    /// How many values and cycles wait to be collected, by the count of those who recorded them.
-    /// Zero at the end of a run, when all that recorded has ended.
+    /// Returns the number of values and cycles that wait to be collected, as their recorders
+    /// counted them. Zero at the end of a run, when all recording threads have ended.
     #[must_use]
     pub fn pending(&self) -> u64 {
         let joining = lock(&self.shared.joining);
         self.rings.iter().chain(joining.iter()).map(Joining::waiting).sum()
     }
 
-    /// The number of cycles among them. Zero once no cycle runs and [`collect`](Self::collect) has taken
-    /// the last one, even if other threads go on recording.
+    /// Returns the number of cycles among them. Zero once no cycle runs and
+    /// [`collect`](Self::collect) has taken the last one, even if other threads go on recording.
     #[must_use]
     pub fn pending_cycles(&self) -> u64 {
         let joining = lock(&self.shared.joining);
@@ -221,36 +220,37 @@ impl Emitter {
         rings.filter(|ring| matches!(ring, Joining::Cycles(_))).map(Joining::waiting).sum()
     }
 
-    /// For how long threads have waited in the measured window because the rings of their values
-    /// were full, in nanoseconds, all of them together.
+    /// Returns the time for which threads have waited in the measured window because the rings of
+    /// their values were full: the sum over all threads, in nanoseconds.
     #[must_use]
     pub fn stalled_ns(&self) -> u64 {
         self.shared.stall_ns()
     }
 
-    /// For how long threads that run cycles have waited in the measured window for room to record
-    /// one that had ended, in nanoseconds.
+    /// Returns the time for which threads that run cycles have waited in the measured window for
+    /// room to record a cycle that had ended: the sum over all threads, in nanoseconds.
     #[must_use]
     pub fn stalled_between_ns(&self) -> u64 {
         self.shared.stall_between_ns()
     }
 
-    /// Rejects what is recorded from now on, and releases those who wait. What was recorded before
-    /// can still be collected.
+    /// Rejects all that is recorded from now on, and releases the threads that wait. Earlier
+    /// records can still be collected.
     pub fn close(&self) {
         self.shared.close();
         install::follow(&self.shared);
     }
 
-    /// How many values and cycles came too late: after [`close`](Self::close), or, in that very
-    /// moment, after the last collection. Every record is either emitted or rejected.
+    /// Returns the number of values and cycles that came too late: after [`close`](Self::close) or,
+    /// if they came at the same moment, after the last collection. Every record is either emitted
+    /// or rejected.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         let late = if self.shared.closed() { self.pending() } else { 0 };
         self.shared.rejected() + late
     }
 
-    /// Makes this thread the one that must not wait, and takes in the rings of new threads.
+    /// Makes this thread the one that must not wait, and adds the rings of new threads.
     fn enter(&mut self) {
         let thread = thread::current().id();
         if self.collector.replace(thread) != Some(thread) {
@@ -260,8 +260,8 @@ impl Emitter {
         self.rings.append(&mut lock(&self.shared.joining));
     }
 
-    /// Numbers the batch, and adds its contents to the totals by its own lengths, rather than by
-    /// what the rings said.
+    /// Numbers the batch, and adds its contents to the totals. It counts the batch's own lengths,
+    /// not the slots that the rings reported.
     fn count(&mut self, batch: &mut Batch) {
         batch.sequence = self.emitted.batches;
         self.emitted.batches += 1;
@@ -274,7 +274,7 @@ impl Emitter {
         }
     }
 
-    /// Lets go of the rings of threads that have ended, once they are empty.
+    /// Removes the rings of threads that have ended, once they are empty.
     fn leave_finished(&mut self) {
         let taken_before = &mut self.taken_before;
         let count = self.rings.len();
@@ -292,32 +292,32 @@ impl Emitter {
 }
 
 impl Drop for Emitter {
-    /// Nobody waits for an emitter that is gone.
+    /// Closes it, so that no thread waits for an emitter that is gone.
     fn drop(&mut self) {
         self.close();
     }
 }
 
 impl PhaseSwitch {
-    /// Values recorded from now on are of this phase.
+    /// Sets the phase of values recorded from now on.
     pub fn set(&self, phase: Phase) {
         self.0.set_phase(phase);
         install::follow(&self.0);
     }
 
-    /// No cycle runs and none will: threads that wait from now on hold up no cycle.
+    /// Notes that no cycle runs and none will start: threads that wait from now on delay no cycle.
     pub fn cycles_over(&self) {
         self.0.cycles_over();
     }
 }
 
-/// The numbers of metrics: in the order in which they first came, from 0.
+/// The metrics and their numbers: from 0, in the order of their first use.
 #[derive(Debug, Default)]
 struct DeclaredMetrics {
     count: u32,
-    /// The harness's own.
+    /// The harness's own metrics: name and number.
     built_in: Vec<(String, u32)>,
-    /// The user's, by the index of their name in the registry.
+    /// The numbers of the user's metrics, by the index of their name in the registry.
     of_names: Vec<Option<u32>>,
     undeclared: Vec<Declare>,
 }
@@ -354,7 +354,7 @@ impl DeclaredMetrics {
 }
 
 impl Joining {
-    /// What a slot counts for in [`BATCH_VALUES_MAX`].
+    /// Returns the number of values that a slot counts for in [`BATCH_VALUES_MAX`].
     const fn values_per_slot(&self) -> usize {
         match self {
             Self::Cycles(_) => 2,
@@ -407,8 +407,8 @@ fn take_cycles(
     })
 }
 
-/// Values of one metric tend to follow each other: they are taken together, in loops so short that
-/// the next ones are on their way from the other core meanwhile.
+/// Takes values into their columns. Values of one metric tend to follow each other, so they are
+/// taken together, in short loops: meanwhile the next ones are on their way from the other core.
 fn take_values(
     source: RecordSource,
     values: &mut Consumer<1>,

@@ -1,5 +1,5 @@
-//! Values into the columns of a batch, without a search and, once the buffers have grown, without
-//! an allocation: a slot's key leads to its column through a table.
+//! The way of values into the columns of a batch: a slot's key leads to its column through a table.
+//! It makes no search and, once the buffers have grown, no allocation.
 
 use dyno_bus::Phase;
 use dyno_bus::message::{Batch, Column};
@@ -7,21 +7,21 @@ use dyno_bus::message::{Batch, Column};
 use crate::recorder::RecordSource;
 use crate::word::unpack_key;
 
-/// No column of this batch yet.
+/// The place of a key that has no column in this batch yet.
 const NONE: u32 = u32::MAX;
 
-/// Fills the columns of one batch after the other.
+/// The columns of the present batch, and the buffers of those before it.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    /// Where in the present batch the column of a key is: for each [`RecordSource`], whose numbers
-    /// differ.
+    /// The place in the present batch of each key's column; one table for each [`RecordSource`],
+    /// whose numbers differ.
     places: [Vec<u32>; RecordSource::COUNT],
-    /// Buffers of earlier batches.
+    /// The empty buffers of earlier batches.
     spare: Vec<Vec<u64>>,
 }
 
 impl Columns {
-    /// Empties a batch of what this emitter put there, and keeps its buffers.
+    /// Removes this emitter's cycles and columns from a batch, and keeps their buffers.
     pub(crate) fn begin(&mut self, batch: &mut Batch) {
         let Batch { cycles, failed, .. } = &mut *batch;
         for cycles in
@@ -39,8 +39,8 @@ impl Columns {
         }
     }
 
-    /// Which of the batch's columns is a key's; `metric` gives the number of a metric whose column
-    /// is not there yet.
+    /// Returns the place of a key's column in the batch. If there is no such column yet, `metric`
+    /// gives the number of its metric.
     #[inline]
     pub(crate) fn place(
         &mut self,
@@ -71,7 +71,7 @@ impl Columns {
         if key >= places.len() {
             places.resize(key + 1, NONE);
         }
-        // Two columns a metric at most: far below 2^32.
+        // At most two columns per metric: far below 2^32.
         places[key] = columns.len() as u32;
         let values = self.spare.pop().unwrap_or_default();
         columns.push(Column { metric, phase, values });

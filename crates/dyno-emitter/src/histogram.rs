@@ -1,7 +1,7 @@
-//! The handle by which values are recorded, and what a value may be.
+//! The handle that records values, and the types that a value may have.
 //!
-//! It is called after what becomes of the values. It holds none of them, and no histogram: the
-//! observer does.
+//! It is named after the observer's use of the values. It holds no values itself, and no histogram:
+//! the observer does.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use dyno_bus::value::{ABOVE, BELOW, Unit, VALUE_MAX};
 use crate::install;
 use crate::name::{self, NameError, RegisteredName};
 
-/// A metric of the user's, to record values with: a cheap `Copy` handle, for any thread.
+/// A handle of a user's metric, to record values with: cheap, `Copy`, and usable on any thread.
 ///
 /// # Examples
 /// ```
@@ -24,12 +24,11 @@ use crate::name::{self, NameError, RegisteredName};
 #[derive(Clone, Copy)]
 pub struct Histogram(&'static RegisteredName);
 
-/// The handle of the metric with this name; the same name gives the same handle.
+/// Returns the handle of the metric with this name; the same name gives the same handle.
 ///
-/// Worth keeping rather than asking for in each cycle: asking takes a lock.
+/// Keep it rather than call this in each cycle, because the call takes a lock.
 ///
-/// # Panics
-/// With the sentence of a [`NameError`], if no metric can have this name.
+/// # Panics With the message of a [`NameError`], if no metric can have this name.
 #[must_use]
 #[track_caller]
 pub fn histogram(name: &str) -> Histogram {
@@ -40,11 +39,10 @@ pub fn histogram(name: &str) -> Histogram {
     }
 }
 
-/// As [`histogram()`], for names that are not the programmer's own.
+/// Like [`histogram()`], for names that are not written in the code.
 ///
-/// # Errors
-/// If no metric can have this name: it is empty, too long, built in, holds a character that
-/// breaks a table, or is one too many.
+/// # Errors If no metric can have this name: it is empty, too long, built in, holds a character
+/// that breaks a table, or exceeds the number of names.
 pub fn try_histogram(name: &str) -> Result<Histogram, NameError> {
     name::find(name).map(Histogram)
 }
@@ -52,21 +50,20 @@ pub fn try_histogram(name: &str) -> Result<Histogram, NameError> {
 impl Histogram {
     /// Records a value, in this metric's unit. Outside a run nothing happens.
     ///
-    /// A duration is recorded in nanoseconds, and makes that the unit if nothing else was said;
-    /// a floating-point number is rounded. What is below zero, above [`VALUE_MAX`], infinite or not
-    /// a number is clamped by the observer, and counted as out of range.
+    /// A duration is recorded in nanoseconds, and makes that the unit if no other unit was set; a
+    /// floating-point number is rounded. A value below zero, above [`VALUE_MAX`], infinite or not a
+    /// number is clamped by the observer, and counted as out of range.
     ///
-    /// Where the ring of this thread is full, this waits until the bus has caught up.
+    /// If the ring of this thread is full, this waits until the bus has caught up.
     #[inline]
     pub fn record(self, value: impl Value) {
         install::record(self.0.index, || value.measurement(self));
     }
 
-    /// Says what the values count, which is shown with them. To be said before the first value is
+    /// Sets the unit of the values, which is shown with them. Call it before the first value is
     /// recorded.
     ///
-    /// # Panics
-    /// If another unit was asked for under the same name.
+    /// # Panics If another unit was set under the same name.
     #[must_use]
     #[track_caller]
     pub fn with_unit(self, unit: Unit) -> Self {
@@ -79,18 +76,18 @@ impl Histogram {
         }
     }
 
-    /// The metric's name.
+    /// Returns the metric's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// The handle of a name that this thread is likely to have used before.
+    /// Returns the handle of a name that this thread is likely to have used before.
     pub(crate) fn again(name: &str) -> Result<Self, NameError> {
         name::find_again(name).map(Self)
     }
 
-    /// Records a span of time.
+    /// Records a duration in nanoseconds.
     #[inline]
     pub(crate) fn record_nanos(self, nanos: u64) {
         self.0.imply_nanoseconds();
@@ -112,19 +109,20 @@ impl fmt::Debug for Histogram {
     }
 }
 
-/// What can be recorded: `u64`, `u32`, `usize`, `i64`, `i32`, `f64` and [`Duration`].
+/// A type of value that can be recorded: `u64`, `u32`, `usize`, `i64`, `i32`, `f64` and
+/// [`Duration`].
 pub trait Value: private::Sealed {}
 
 mod private {
     use super::Histogram;
 
-    /// How a value becomes what is on the wire.
+    /// The conversion of a value to the number on the wire.
     pub trait Sealed: Copy {
         fn measurement(self, of: Histogram) -> u64;
     }
 }
 
-/// Numbers above the range travel as such.
+/// Maps numbers above the range to [`ABOVE`].
 #[inline]
 const fn in_range(number: u64) -> u64 {
     if number > VALUE_MAX { ABOVE } else { number }
@@ -170,7 +168,7 @@ impl private::Sealed for f64 {
         } else if rounded <= VALUE_MAX as f64 {
             rounded as u64
         } else {
-            // Not a number compares as neither.
+            // A NaN fails both comparisons.
             ABOVE
         }
     }

@@ -1,8 +1,8 @@
-//! Where the handles of this process record: into the one emitter that is installed, or nowhere.
+//! The place where the handles of this process record: into the one installed emitter, or nowhere.
 //!
-//! The run that is on, its phase, and whether it is closed are one word, which is zero outside a
-//! run. Each thread keeps its ring with the run that it belongs to, so that a record is a look at
-//! two words and a push, and a thread that outlives a run begins anew in the next: two runs never
+//! The present run, its phase, and its closed state are one word, which is zero outside a run. Each
+//! thread keeps its ring together with the run that it belongs to. So a record is a look at two
+//! words and a push, and a thread that outlives a run starts again in the next one: two runs never
 //! mix.
 
 use std::cell::{Cell, RefCell};
@@ -19,37 +19,37 @@ use crate::recorder::{Feed, MEASURED, RecordSource, STATE_BITS, Shared, lock};
 use crate::ring::Ring;
 use crate::word::{pack_key, pack_value};
 
-/// The run that is on, above the state of its emitter; or 0.
+/// The number of the present run, above the state of its emitter; 0 outside a run.
 static ACTIVE: AtomicU64 = AtomicU64::new(0);
-/// The process in which it is on: a child of a fork has its memory, and no bus.
+/// The id of the process that has the present run: a child of a fork has its memory, but no bus.
 static PID: AtomicU32 = AtomicU32::new(0);
 static CURRENT: Mutex<Current> = Mutex::new(Current { run: 0, shared: None });
-/// Every ring that handles ever had, for the next thread that wants one. None is freed, so that a
-/// thread finds its own by a plain reference.
+/// Every ring that handles ever had, for the next thread that needs one. None is freed, so that a
+/// thread reaches its own by a plain reference.
 static RINGS: Mutex<Vec<&'static Arc<Ring<1>>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// The run that this thread has a ring of, without a state, and the ring.
+    /// The run to which this thread's ring belongs, without a state, and the ring.
     static RING: Cell<(u64, Option<&'static Ring<1>>)> = const { Cell::new((0, None)) };
     static LOCAL: ThreadRing = const { ThreadRing(RefCell::new(None)) };
 }
 
-/// This thread's end of its ring, while it has one: [`RING`] is a way to it.
+/// This thread's end of its ring, while it has one; [`RING`] is a short cut to the same ring.
 struct ThreadRing(RefCell<Option<Feed<1>>>);
 
-/// The emitter that is installed.
+/// The emitter that is installed, if any.
 struct Current {
     /// The number of its run, or of the last one.
     run: u64,
     shared: Option<Arc<Shared>>,
 }
 
-/// While it lives, the handles and spans of this process record into its emitter.
+/// A guard: while it lives, the handles and spans of this process record into its emitter.
 #[derive(Debug)]
 #[must_use = "handles record while this lives"]
 pub struct Installed(());
 
-/// Another emitter is installed: the handles of a process record into one at a time.
+/// The error that another emitter is installed: the handles of a process record into one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("another run in this process has the handles and spans")]
 pub struct AlreadyInstalled;
@@ -66,7 +66,7 @@ pub(crate) fn install(shared: &Arc<Shared>) -> Result<Installed, AlreadyInstalle
     Ok(Installed(()))
 }
 
-/// Takes over the state of an emitter that has changed, if that is the one that is installed.
+/// Takes over the changed state of an emitter, if that is the installed one.
 pub(crate) fn follow(shared: &Shared) {
     let current = lock(&CURRENT);
     if current.shared.as_deref().is_some_and(|installed| ptr::eq(installed, shared)) {
@@ -74,14 +74,14 @@ pub(crate) fn follow(shared: &Shared) {
     }
 }
 
-/// What [`ACTIVE`] is while an emitter is installed.
+/// Returns the value of [`ACTIVE`] while an emitter is installed.
 fn word(run: u64, shared: &Shared) -> u64 {
     run << STATE_BITS | shared.state()
 }
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        // Dropped when nothing is locked any more: what is dropped with it may lock.
+        // Dropped after the lock is released, because dropping it may take locks.
         let _shared = {
             let mut current = lock(&CURRENT);
             ACTIVE.store(0, Ordering::Relaxed);
@@ -90,13 +90,13 @@ impl Drop for Installed {
     }
 }
 
-/// The number of the run that is on.
+/// Returns the number of the present run; `None` outside a run.
 #[inline]
 pub(crate) fn run() -> Option<NonZero<u64>> {
     NonZero::new(ACTIVE.load(Ordering::Relaxed) >> STATE_BITS)
 }
 
-/// Records a value under a name's index; the value is not asked for outside a run.
+/// Records a value under a name's index. Outside a run the value is not computed.
 #[inline]
 pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
     let active = ACTIVE.load(Ordering::Relaxed);
@@ -106,7 +106,7 @@ pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
     let value = value();
     let phase = if active & MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
     let recorded = match RING.get() {
-        // Not if it is closed: that is a bit that no thread's run has.
+        // Not if the emitter is closed: no thread's run has that bit set.
         (run, Some(ring)) if run == active & !MEASURED && value <= VALUE_MAX => {
             ring.push([pack_value(pack_key(index, phase), value)])
         }
@@ -117,8 +117,8 @@ pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
     }
 }
 
-/// A thread's first value in a run, one that fills its ring to the half, one that has to wait, one
-/// that comes too late, one that is none.
+/// Records a value on the slow path: the thread's first value in a run, a ring that is half full
+/// (wake the bus), full (wait) or closed, or a value that is out of range.
 #[cold]
 #[inline(never)]
 fn record_rarely(index: u32, value: u64) {
@@ -132,8 +132,8 @@ fn record_rarely(index: u32, value: u64) {
         }
     });
     if recorded.is_err() {
-        // From the destructor of another thread-local, after this thread's ring has gone: by one
-        // that is not kept, for each value that is left.
+        // Called from the destructor of another thread-local, after this thread's ring has gone.
+        // Each value that is left gets a new ring, which is not kept.
         if let Some((shared, _)) = current() {
             let ring = Arc::new(Ring::new(shared.ring_slots));
             Feed::new(&shared, RecordSource::Handles, &ring).record(index, value);
@@ -142,11 +142,12 @@ fn record_rarely(index: u32, value: u64) {
 }
 
 impl ThreadRing {
-    /// Leaves the ring of a run that is over for one of the run that is on; `false` if none is.
+    /// Replaces the ring of an earlier run by one of the present run; returns `false` if there is
+    /// no run.
     fn join(&self) -> bool {
         let Some((shared, run)) = current() else { return false };
         let (feed, ring) = feed(&shared);
-        // The old ring goes when the borrow has ended.
+        // The old ring is dropped only when the borrow has ended.
         let _left = self.0.borrow_mut().replace(feed);
         RING.set((run, Some(ring)));
         true
@@ -154,15 +155,15 @@ impl ThreadRing {
 }
 
 impl Drop for ThreadRing {
-    /// Nobody pushes to a ring whose end has gone.
+    /// Clears [`RING`], so that nobody pushes to a ring whose end has gone.
     fn drop(&mut self) {
         RING.set((0, None));
     }
 }
 
-/// What the run that is on has in common, and that run as a thread knows it.
+/// Returns the shared state of the present run, and the run's number above an empty state.
 fn current() -> Option<(Arc<Shared>, u64)> {
-    // Before any lock: it may have been held at the fork.
+    // Before any lock, because a lock may have been held at the fork.
     if process::id() != PID.load(Ordering::Relaxed) {
         return None;
     }
@@ -170,7 +171,7 @@ fn current() -> Option<(Arc<Shared>, u64)> {
     Some((current.shared.clone()?, current.run << STATE_BITS))
 }
 
-/// An end of a ring that nobody has an end of, and the ring.
+/// Returns a new producer's end of a ring that has no other ends, and the ring.
 fn feed(shared: &Arc<Shared>) -> (Feed<1>, &'static Ring<1>) {
     let mut rings = lock(&RINGS);
     let free = |ring: &&&'static Arc<Ring<1>>| {
@@ -181,7 +182,7 @@ fn feed(shared: &Arc<Shared>) -> (Feed<1>, &'static Ring<1>) {
         rings.push(ring);
         ring
     });
-    // Whoever had its ends has done with it.
+    // The thread that had its ends before does not use it any more.
     fence(Ordering::Acquire);
     (Feed::new(shared, RecordSource::Handles, ring), ring)
 }
@@ -196,7 +197,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::Emitter;
 
-    /// The installation is the process's: tests that install, or must not be installed, take turns.
+    /// Waits for a turn: the installation belongs to the process, so tests that install, or must
+    /// not be installed, take turns.
     pub(crate) fn alone() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
         lock(&TURN)
@@ -205,7 +207,7 @@ pub(crate) mod tests {
     #[test]
     fn a_ring_is_the_next_threads_when_both_its_ends_have_gone() {
         let _alone = alone();
-        // Of a size that no other test has.
+        // A size that no other test has.
         const SLOTS: usize = 1 << 6;
         let rings = || lock(&RINGS).iter().filter(|ring| ring.capacity() == SLOTS).count();
         let record = || {
@@ -227,7 +229,7 @@ pub(crate) mod tests {
                 assert_eq!(batch.columns[0].values, [0, 1, 2, 3, 4]);
                 assert_eq!(rings(), 1);
             }
-            // What this one leaves is in nobody's way.
+            // Values that this thread leaves behind disturb nobody.
             record();
         }
         let emitter = Emitter::with_ring_slots(SLOTS, || {});
@@ -236,7 +238,8 @@ pub(crate) mod tests {
         record();
         assert_eq!((emitter.pending(), rings()), (10, 2));
 
-        // What is left for a destructor after the ring has gone is kept by nobody.
+        // The ring for values of a destructor that runs after the thread's ring has gone is kept by
+        // nobody.
         struct Last;
         impl Drop for Last {
             fn drop(&mut self) {
@@ -245,7 +248,7 @@ pub(crate) mod tests {
         }
         thread_local!(static LAST: Last = const { Last });
         thread::spawn(|| {
-            // Made first, it is dropped last.
+            // Made first, so dropped last.
             LAST.with(|_| crate::histogram("install::next").record(4_u64));
         })
         .join()

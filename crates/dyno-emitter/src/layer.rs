@@ -1,15 +1,15 @@
-//! Spans of `tracing` as metrics: how long each was open, under its name.
+//! Spans of `tracing` as metrics: the time for which each was open, under its name.
 //!
-//! The span's start is kept in its own extensions. Which spans are metrics is a filter of this
-//! layer alone: others see what they saw before, and a span that nobody asked for is disabled at
-//! its callsite. A span is recorded when it closes, whatever closed it: a return, an error, a
-//! panic, or a future that was dropped.
+//! The span's start is kept in its own extensions. The filter that selects the spans belongs to
+//! this layer alone: other layers see the same as before, and a span that no layer wants is
+//! disabled at its callsite. A span is recorded when it closes, for any reason: a return, an error,
+//! a panic, or a future that was dropped.
 //!
 //! # Which spans
 //!
-//! Those of the benchmark's own crate, which is named by the executable; those of the filter that
-//! [`layer_for`] was given; and those that the process was told to watch with [`watch_spans`]. A
-//! span whose name no metric can have is left out, with a [notice](take_notices).
+//! The spans of the benchmark's own crate, which the executable's name gives; those that match the
+//! filter of [`layer_for`]; and those that match the filter of [`watch_spans`]. A span with a name
+//! that no metric can have is left out, with a [notice](take_notices).
 
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,16 +28,16 @@ use crate::install;
 use crate::measure::Open;
 use crate::recorder::lock;
 
-/// The most notices kept: a name for each is more than anyone reads.
+/// The most notices kept: more names than anyone reads.
 const NOTICES_MAX: usize = 32;
 
-/// The layer is part of a subscriber that is in use.
+/// Set once the layer is part of a subscriber that is in use.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
-/// What the process was told to watch.
+/// The targets given to [`watch_spans`].
 static WATCHED: OnceLock<Targets> = OnceLock::new();
 static NOTICES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// A layer that makes metrics of the spans of the benchmark's own crate.
+/// Returns a layer that makes the spans of the benchmark's own crate metrics.
 ///
 /// # Examples
 /// ```
@@ -52,10 +52,9 @@ where
     SpanLayer.with_filter(SpanFilter { own: own_crate(), others: Targets::new() })
 }
 
-/// As [`layer()`], and of the spans of the filter's targets: `my_lib,my_lib::db=info`.
+/// Like [`layer()`], and also for spans of the filter's targets: `my_lib,my_lib::db=info`.
 ///
-/// # Errors
-/// If the filter is none.
+/// # Errors If `filter` is not a valid list of targets.
 pub fn layer_for<S>(filter: &str) -> Result<impl Layer<S> + Send + Sync + 'static, FilterError>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + 'static,
@@ -63,62 +62,60 @@ where
     Ok(SpanLayer.with_filter(SpanFilter { own: own_crate(), others: targets(filter)? }))
 }
 
-/// Makes metrics of the spans of the filter's targets too, in each layer of this process. To be
-/// said once; said again, it changes nothing.
+/// Makes the spans of the filter's targets metrics too, in each layer of this process. Only the
+/// first call has an effect.
 ///
-/// # Errors
-/// If the filter is none.
+/// # Errors If `filter` is not a valid list of targets.
 pub fn watch_spans(filter: &str) -> Result<(), FilterError> {
     let targets = targets(filter)?;
     if WATCHED.set(targets).is_ok() {
-        // Callsites that were used already have been told that nobody asks for them.
+        // Callsites that were used already have cached that no layer wants them.
         tracing::callsite::rebuild_interest_cache();
     }
     Ok(())
 }
 
-/// Whether [`watch_spans`] and [`layer_for`] would take this filter.
+/// Checks a filter for [`watch_spans`] and [`layer_for`].
 ///
-/// # Errors
-/// If they would not.
+/// # Errors If `filter` is not a valid list of targets.
 pub fn check_filter(filter: &str) -> Result<(), FilterError> {
     targets(filter).map(drop)
 }
 
-/// Whether spans are lost to the metrics, because a subscriber is in use without this layer.
+/// Returns `true` if spans do not become metrics because a subscriber is in use without this layer.
 #[must_use]
 pub fn is_missing() -> bool {
     tracing::dispatcher::has_been_set() && !INSTALLED.load(Ordering::Relaxed)
 }
 
-/// What the user should know about spans, since this was asked last: a sentence each.
+/// Takes the notices about spans since the last call, for the user: a sentence each.
 #[must_use]
 pub fn take_notices() -> Vec<String> {
     std::mem::take(&mut lock(&NOTICES))
 }
 
-/// Text that filters no spans.
+/// The error of a text that is not a valid list of targets.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "invalid span filter `{filter}`: {source}; expected targets, such as `my_lib,my_lib::db=info`"
 )]
 #[non_exhaustive]
 pub struct FilterError {
-    /// What was given.
+    /// The text that was passed.
     pub filter: String,
-    /// What `tracing-subscriber` says.
+    /// The error of `tracing-subscriber`.
     pub source: ParseError,
 }
 
 fn targets(filter: &str) -> Result<Targets, FilterError> {
-    // An empty text would be the target of an empty name: every one.
+    // An empty text would be the target with an empty name, which matches every span.
     if filter.trim().is_empty() {
         return Ok(Targets::new());
     }
     filter.parse().map_err(|source| FilterError { filter: filter.to_owned(), source })
 }
 
-/// Which spans are metrics.
+/// The selection of the spans that are metrics.
 struct SpanFilter {
     own: Option<String>,
     others: Targets,
@@ -150,17 +147,17 @@ impl<S> Filter<S> for SpanFilter {
     }
 }
 
-/// Whether a target is a crate, or a module in it.
+/// Returns `true` if a target is a crate, or a module in it.
 fn is_within(target: &str, own: &str) -> bool {
     target.strip_prefix(own).is_some_and(|path| path.is_empty() || path.starts_with("::"))
 }
 
-/// The name of the crate that this executable was built from.
+/// Returns the name of the crate from which this executable was built.
 fn own_crate() -> Option<String> {
     std::env::current_exe().ok()?.file_name().and_then(crate_of)
 }
 
-/// The crate of an executable: cargo appends a hash of 16 digits to some.
+/// Returns the crate of an executable: cargo appends a hash of 16 digits to some names.
 fn crate_of(executable: &OsStr) -> Option<String> {
     let name = executable.to_str()?;
     // The kernel's mark of an executable that was replaced since it was started.
@@ -181,7 +178,7 @@ fn notice(sentence: String) {
     }
 }
 
-/// Times the spans that its filter lets through.
+/// The layer that times the spans that its filter lets through.
 struct SpanLayer;
 
 impl<S> Layer<S> for SpanLayer
@@ -194,10 +191,10 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(run) = install::run() else { return };
-        // A name that no metric can have has been given a notice at its callsite.
+        // A name that no metric can have got a notice at its callsite.
         let Ok(histogram) = Histogram::again(attributes.metadata().name()) else { return };
         if let Some(span) = context.span(id) {
-            // Where this layer was added twice, the later start replaces the earlier.
+            // If this layer was added twice, the later start replaces the earlier one.
             span.extensions_mut().replace(Open::begin(histogram, run));
         }
     }

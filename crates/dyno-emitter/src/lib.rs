@@ -1,4 +1,4 @@
-//! Records values in any process and publishes them: handles, spans, one batching point.
+//! The recording end of the bus in any process: handles, spans, and one point that makes batches.
 //!
 //! ```
 //! let rows = dyno_emitter::histogram("rows");
@@ -11,10 +11,10 @@
 //!
 //! # The user's face
 //!
-//! [`histogram()`] gives a `Copy` handle by name, [`measure()`] and [`measure_async()`] time what
-//! they are given, and `layer` (with the feature `tracing`) makes metrics of spans. Recording is
-//! publishing: there is nothing to flush. Outside a run nothing is recorded, and a record costs
-//! an atomic load and a branch, so that service code can keep its instruments.
+//! [`histogram()`] returns a `Copy` handle by name, [`measure()`] and [`measure_async()`] time a
+//! block or a future, and `layer` (with the feature `tracing`) makes spans metrics. To record a
+//! value is to publish it: there is nothing to flush. Outside a run nothing is recorded, and a
+//! record costs an atomic load and a branch, so that service code can keep its instruments.
 //!
 //! # The harness's face
 //!
@@ -25,9 +25,9 @@
 //!                          probe ─── ring ──╯   (one per process)
 //! ```
 //!
-//! Each recording thread has a bounded ring of its own; the [`Emitter`], which lives in the thread
-//! that writes to the bus, drains them all. It never drops a value: where a ring is full, the
-//! recording thread waits, and the stall is counted.
+//! Each recording thread has its own bounded ring. The [`Emitter`], which lives in the thread that
+//! writes to the bus, drains them all. It never drops a value: if a ring is full, the recording
+//! thread waits, and the stall is counted.
 //!
 //! This crate refuses to aggregate (the only histograms are the observer's), to encode, to send,
 //! and to decide when to collect.

@@ -1,7 +1,7 @@
-//! Times what it is given, in nanoseconds of [`dyno_bus::clock`].
+//! Timers for blocks and futures, in nanoseconds of [`dyno_bus::clock`].
 //!
 //! Work that panics, is dropped before its end, or outlives its run records nothing. Outside a run
-//! neither the clock nor the name is looked at.
+//! neither the clock nor the name is read.
 
 use std::num::NonZero;
 
@@ -35,7 +35,7 @@ pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
 /// [`NameError`](crate::NameError).
 #[track_caller]
 pub fn measure_async<T>(name: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
-    // Not at the first poll, whose caller is a runtime: a panic names the user's line.
+    // Not at the first poll, which a runtime makes: here a panic names the user's line.
     #[expect(clippy::manual_map, reason = "in a closure the panic would name this file")]
     let metric = match install::run() {
         Some(run) => Some((named(name), run)),
@@ -50,7 +50,7 @@ pub fn measure_async<T>(name: &str, work: impl Future<Output = T>) -> impl Futur
     }
 }
 
-/// What has begun and is to be measured: a block, a future, a span.
+/// A measurement that has begun: of a block, a future or a span.
 pub(crate) struct Open {
     histogram: Histogram,
     run: NonZero<u64>,
@@ -62,8 +62,8 @@ impl Open {
         Self { histogram, run, since: clock::now() }
     }
 
-    /// Records how long it took, unless that run is over: in the next one it would be a value of
-    /// the time between them.
+    /// Records the time that the work took, unless its run is over: in the next run the value would
+    /// include the time between the two.
     pub(crate) fn end(self) {
         let took = clock::now().nanos_since(self.since);
         if install::run() == Some(self.run) {

@@ -1,9 +1,10 @@
-//! The names of the user's metrics: one registry per process, in which a name is entered once
-//! and for ever.
+//! The names of the user's metrics: one registry per process, where a name is entered once and for
+//! ever.
 //!
-//! It owns what a name may be, and how many there may be: each costs the primary a histogram, and
-//! a name made of a user's input must not exhaust it. It refuses what it can't keep, with an
-//! error that says why. Entries live as long as the process, so that a handle is a reference.
+//! It owns the rules for a name, and the limit on their number: each name costs the primary a
+//! histogram, and names made of a user's input must not exhaust it. It refuses a name that it
+//! cannot keep, with an error that gives the reason. Entries live as long as the process, so that a
+//! handle is a reference.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,58 +15,59 @@ use dyno_bus::builtin;
 use dyno_bus::message::{METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::value::Unit;
 
-/// The built-in metrics, whose names no metric of a user's may have.
+/// The built-in metrics; a user's metric cannot have one of these names.
 pub const RESERVED: [&str; 10] = builtin::ALL;
 
-/// The most names that the code of one process may use: with the built-in ones, they are what the
-/// protocol allows.
+/// The most names that the code of one process may use: together with the built-in ones, as many as
+/// the protocol allows.
 pub const NAMES_MAX: usize = METRICS_MAX - RESERVED.len();
 
-/// Names that a thread finds again without a lock: more than a cycle is likely to use.
+/// The number of names that a thread finds again without a lock: more than a cycle is likely to
+/// use.
 const CACHE_SLOTS: usize = 64;
 
 /// A name that no metric can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// It is empty.
+    /// The name is empty.
     #[error("a metric's name is empty: give it a name of 1 to {METRIC_NAME_MAX} bytes")]
     Empty,
-    /// It would not fit a table.
+    /// The name would not fit a table.
     #[error(
         "the metric name `{beginning}…` has {length} bytes, over the limit of {METRIC_NAME_MAX}: \
          shorten it"
     )]
     TooLong {
-        /// Its first characters.
+        /// The first 16 characters of the name.
         beginning: String,
-        /// Its length in bytes.
+        /// The length of the name in bytes.
         length: usize,
     },
-    /// It would break a line of a table or of the histogram log.
+    /// The name would break a line of a table or of the histogram log.
     #[error(
         "the metric name {name:?} holds {character:?}: leave out control characters, `,`, `\"` and `@`"
     )]
     Character {
         /// The whole name.
         name: String,
-        /// The first of its characters that can't stand in a name.
+        /// The first character that a name cannot hold.
         character: char,
     },
-    /// It is a built-in metric's.
+    /// The name is that of a built-in metric.
     #[error("the metric name `{name}` is built in: choose another (built in are {})", RESERVED.join(", "))]
     Reserved {
-        /// The name.
+        /// The name, one of [`RESERVED`].
         name: String,
     },
-    /// Too many others are there already.
+    /// The process has used as many names as it may.
     #[error(
         "cannot register the metric `{name}`: the limit is {max} names; do not build names from values"
     )]
     TooMany {
-        /// The name that came too late.
+        /// The name that was refused.
         name: String,
-        /// What is allowed.
+        /// The number of names that are allowed.
         max: usize,
     },
 }
@@ -73,13 +75,13 @@ pub enum NameError {
 /// A name in the registry.
 #[derive(Debug)]
 pub(crate) struct RegisteredName {
-    /// Its number in this process, from 0, in the order of their first use.
+    /// Its number in this process: from 0, in the order of first use.
     pub(crate) index: u32,
     pub(crate) name: &'static str,
     unit: AtomicU8,
 }
 
-/// The states of an entry's unit: only what was asked for in so many words is never overridden.
+/// The states of an entry's unit: only a unit set explicitly is never overridden.
 const UNIT_UNSET: u8 = 0;
 const UNIT_IMPLIED: u8 = 1;
 const UNIT_NONE: u8 = 2;
@@ -88,7 +90,7 @@ const UNIT_BYTES: u8 = 4;
 const UNIT_PERMILLE: u8 = 5;
 
 impl RegisteredName {
-    /// What the values count, as far as anyone has said.
+    /// Returns the unit of the values: the one that was set, or an implied one, or none.
     pub(crate) fn unit(&self) -> Unit {
         match self.unit.load(Ordering::Relaxed) {
             UNIT_IMPLIED | UNIT_NANOSECONDS => Unit::Nanoseconds,
@@ -98,7 +100,9 @@ impl RegisteredName {
         }
     }
 
-    /// Says what the values count; `Err` with what was said before, if that was another unit.
+    /// Sets the unit of the values.
+    ///
+    /// # Errors If another unit was set before: that unit.
     pub(crate) fn set_unit(&self, unit: Unit) -> Result<(), Unit> {
         let wanted = match unit {
             Unit::None => UNIT_NONE,
@@ -113,11 +117,11 @@ impl RegisteredName {
         }
     }
 
-    /// A duration was recorded: nanoseconds, unless someone has said otherwise.
+    /// Makes the unit nanoseconds, because a duration was recorded, unless a unit is known already.
     #[inline]
     pub(crate) fn imply_nanoseconds(&self) {
         if self.unit.load(Ordering::Relaxed) == UNIT_UNSET {
-            // Whoever came between has said it, or implies the same.
+            // A thread that came in between has set a unit, or implies the same one.
             let _kept = self.unit.compare_exchange(
                 UNIT_UNSET,
                 UNIT_IMPLIED,
@@ -128,7 +132,7 @@ impl RegisteredName {
     }
 }
 
-/// The entry of a name, made at its first use.
+/// Returns the entry of a name, made at its first use.
 pub(crate) fn find(name: &str) -> Result<&'static RegisteredName, NameError> {
     let known = NAMES.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).copied();
     match known {
@@ -137,14 +141,14 @@ pub(crate) fn find(name: &str) -> Result<&'static RegisteredName, NameError> {
     }
 }
 
-/// As [`find`], without a lock where this thread has used the name before: for those who have a
-/// name where others have a handle.
+/// Like [`find`], without a lock if this thread has used the name before: for callers that pass a
+/// name where others keep a handle.
 pub(crate) fn find_again(name: &str) -> Result<&'static RegisteredName, NameError> {
     thread_local! {
         static CACHE: [Cell<Option<&'static RegisteredName>>; CACHE_SLOTS] =
             const { [const { Cell::new(None) }; CACHE_SLOTS] };
     }
-    // The address finds the slot, the content decides: literals stay where they are, and another
+    // The address finds the slot, the content decides: literals keep their address, and another
     // name at the same address is noticed.
     let address = name.as_ptr().addr();
     let slot = (address ^ (address >> 6) ^ name.len()) % CACHE_SLOTS;
@@ -158,17 +162,17 @@ pub(crate) fn find_again(name: &str) -> Result<&'static RegisteredName, NameErro
     })
 }
 
-/// The entry with this number.
+/// Returns the entry with this number.
 ///
 /// # Panics
-/// If no name has it.
+/// If no name has this number.
 pub(crate) fn entry(index: usize) -> &'static RegisteredName {
     NAMES.read().unwrap_or_else(PoisonError::into_inner).by_index[index]
 }
 
 static NAMES: RwLock<Names> = RwLock::new(Names::new(NAMES_MAX));
 
-/// Names and their entries.
+/// The registered names and their entries.
 struct Names {
     by_name: BTreeMap<&'static str, &'static RegisteredName>,
     by_index: Vec<&'static RegisteredName>,
@@ -200,7 +204,7 @@ impl Names {
     }
 }
 
-/// Whether a metric may have this name.
+/// Returns an error if a metric cannot have this name.
 fn check(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);

@@ -1,10 +1,10 @@
-//! The recording ends of an emitter: a ring for one thread, and what happens when it is full.
+//! The recording ends of an emitter: a ring for one thread, and the rules for a full ring.
 //!
 //! Once its thread has a ring, a record takes no lock, allocates nothing and makes no system call.
-//! The exceptions are rare and stand in [`Feed::make_room`]: at half a ring the bus thread is told,
-//! and at a full one the recording thread waits for it, for an emitter never drops. The wait is on
-//! a condition variable rather than `park`, which could swallow an `unpark` that user code is
-//! waiting for.
+//! The exceptions are rare, and all are in [`Feed::make_room`]: when the ring is half full, the bus
+//! thread is woken; when it is full, the recording thread waits for the bus thread, because an
+//! emitter never drops a value. The wait is on a condition variable and not `park`, which could
+//! swallow an `unpark` that user code is waiting for.
 
 use std::fmt;
 use std::process;
@@ -17,13 +17,14 @@ use dyno_bus::{Phase, clock};
 use crate::ring::{Consumer, Producer, Ring, RingRoom, RingSlot};
 use crate::word::{pack_key, pack_service, pack_value, pack_wait};
 
-/// How many values of the harness's own fit between two collections, before a [`Recorder`] waits.
+/// The number of the harness's own values that fit between two collections before a [`Recorder`]
+/// waits.
 ///
-/// A handful is the rule. It is no more than the longest block asks for, since a ring is gone
-/// through from end to end, so that all its pages are taken in time: 128 KiB.
+/// Usually there are only a few. The number is no larger than the longest block needs, because a
+/// ring is used from end to end, so that in time all its pages are in memory: 128 KiB.
 pub const RECORDER_SLOTS: usize = 16_384;
 
-/// Records values of the harness's own metrics, in one thread at a time.
+/// A recorder of values of the harness's own metrics, in one thread at a time.
 ///
 /// ```compile_fail,E0277
 /// fn shared(_: impl Sync) {}
@@ -32,7 +33,7 @@ pub const RECORDER_SLOTS: usize = 16_384;
 #[derive(Debug)]
 pub struct Recorder(Feed<1>);
 
-/// Records the cycles that one thread runs.
+/// A recorder of the cycles that one thread runs.
 #[derive(Debug)]
 pub struct CycleRecorder(Feed<2>);
 
@@ -67,12 +68,12 @@ impl CycleRecorder {
     }
 }
 
-/// Who records values into a ring, which says what their numbers mean.
+/// The source of the values in a ring, which defines the meaning of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordSource {
-    /// The user's handles: the name's index in the registry.
+    /// The user's handles: a number is the name's index in the registry.
     Handles,
-    /// The harness: the metric's number.
+    /// The harness: a number is the metric's.
     Harness,
 }
 
@@ -85,12 +86,12 @@ impl RecordSource {
 pub(crate) struct Feed<const N: usize> {
     producer: Producer<N>,
     shared: Arc<Shared>,
-    /// It records between cycles: where it waits, no cycle of this thread takes longer.
+    /// Set if it records between cycles: then its wait makes no cycle of this thread longer.
     between: bool,
 }
 
 impl Feed<1> {
-    /// Over a ring that has no ends yet.
+    /// Creates a feed over a ring that has no ends yet.
     pub(crate) fn new(shared: &Arc<Shared>, source: RecordSource, ring: &Arc<Ring<1>>) -> Self {
         let (producer, consumer) = ring.ends();
         lock(&shared.joining).push(Joining::Values { source, consumer });
@@ -107,7 +108,8 @@ impl Feed<1> {
 }
 
 impl<const N: usize> Feed<N> {
-    /// The present phase; `None`, and counted, once the emitter is closed.
+    /// Returns the present phase; once the emitter is closed, counts a rejected record and returns
+    /// `None`.
     #[inline]
     fn open(&self) -> Option<Phase> {
         match self.shared.state() {
@@ -129,12 +131,12 @@ impl<const N: usize> Feed<N> {
         }
     }
 
-    /// Tells the bus thread when the ring is half full, waits when it is full; `false` if the slot
-    /// is not to be pushed.
+    /// Wakes the bus thread if the ring is half full, and waits if it is full. Returns `false` if
+    /// the slot must not be pushed.
     #[cold]
     fn make_room(&self) -> bool {
         // A child of a fork without exec has no bus thread to wait for, and its locks may have been
-        // held at the fork: what it records is nobody's.
+        // held at the fork: its records are dropped.
         if self.shared.forked() {
             return false;
         }
@@ -148,11 +150,10 @@ impl<const N: usize> Feed<N> {
         }
     }
 
-    /// Waits until the bus thread has taken something; `false`, and counted, if the emitter is
-    /// closed instead.
+    /// Waits until the bus thread has taken something. If the emitter is closed instead, counts a
+    /// rejected record and returns `false`.
     ///
-    /// # Panics
-    /// In the thread that collects, which would wait for itself.
+    /// # Panics In the thread that collects, which would wait for itself.
     fn wait(&self) -> bool {
         let shared = &*self.shared;
         let (start, state) = (clock::now(), shared.state());
@@ -181,27 +182,27 @@ impl<const N: usize> Feed<N> {
     }
 }
 
-/// What the recording threads and the emitter have in common.
+/// The state that the recording threads and the emitter share.
 pub(crate) struct Shared {
     /// The bits [`MEASURED`] and [`CLOSED`].
     state: AtomicU64,
     /// Wakes the bus thread.
     poke: Box<dyn Fn() + Send + Sync>,
-    /// It has been woken, and has not collected since.
+    /// Set if the bus thread has been woken and has not collected since.
     poked: AtomicBool,
-    /// The process that has a bus thread.
+    /// The id of the process that has the bus thread.
     pid: u32,
-    /// The size of each ring.
+    /// The number of slots of each ring; a power of two.
     pub(crate) ring_slots: usize,
-    /// Rings that the emitter has not seen yet.
+    /// The rings that the emitter has not seen yet.
     pub(crate) joining: Mutex<Vec<Joining>>,
-    /// The thread that collected last. Also the lock under which others wait for `room`.
+    /// The thread that collected last. Its lock is also the one under which others wait for `room`.
     collector: Mutex<Option<ThreadId>>,
     room: Condvar,
     waiting: AtomicUsize,
     stall_ns: AtomicU64,
     stall_between_ns: AtomicU64,
-    /// No cycle runs and none will: nobody's result is worse by a wait.
+    /// Set once no cycle runs and none will start: then a wait worsens no result.
     cycles_over: AtomicBool,
     rejected: AtomicU64,
 }
@@ -209,15 +210,15 @@ pub(crate) struct Shared {
 /// A new ring, on its way to the emitter.
 #[derive(Debug)]
 pub(crate) enum Joining {
-    /// Of values, a word each.
+    /// A ring of values, one word each.
     Values { source: RecordSource, consumer: Consumer<1> },
-    /// Of cycles: the wait, then the service below the phase and the outcome.
+    /// A ring of cycles: the wait, then the service below the phase and the outcome.
     Cycles(Consumer<2>),
 }
 
 pub(crate) const MEASURED: u64 = 1;
 const CLOSED: u64 = 2;
-/// How many bits a state has.
+/// The number of bits of a state.
 pub(crate) const STATE_BITS: u32 = 2;
 
 impl Shared {
@@ -239,7 +240,7 @@ impl Shared {
         }
     }
 
-    /// This is a child of the process that has the bus thread.
+    /// Returns `true` in a child of the process that has the bus thread.
     pub(crate) fn forked(&self) -> bool {
         process::id() != self.pid
     }
@@ -260,23 +261,24 @@ impl Shared {
         self.state() & CLOSED != 0
     }
 
-    /// Rejects what is recorded from now on, and releases those who wait.
+    /// Rejects all that is recorded from now on, and releases the threads that wait.
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::Relaxed);
         self.release();
     }
 
-    /// From now on this thread collects.
+    /// Makes this thread the one that collects.
     pub(crate) fn set_collector(&self, thread: ThreadId) {
         *lock(&self.collector) = Some(thread);
     }
 
-    /// The rings are about to be drained: who fills one from now on pokes again.
+    /// Notes that the rings are about to be drained: a thread that fills one from now on pokes
+    /// again.
     pub(crate) fn draining(&self) {
         self.poked.swap(false, Ordering::AcqRel);
     }
 
-    /// The rings have been drained: who waits for room may look again.
+    /// Notes that the rings have been drained, and lets threads that wait for room look again.
     pub(crate) fn drained(&self) {
         // Either a thread that is about to wait sees the new head, or it is seen here.
         fence(Ordering::SeqCst);
@@ -293,12 +295,12 @@ impl Shared {
         self.stall_between_ns.load(Ordering::Relaxed)
     }
 
-    /// Waits count no longer.
+    /// Notes that no cycle will start: waits are no longer counted.
     pub(crate) fn cycles_over(&self) {
         self.cycles_over.store(true, Ordering::Relaxed);
     }
 
-    /// How many threads wait for room.
+    /// Returns the number of threads that wait for room.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
@@ -308,7 +310,7 @@ impl Shared {
         self.rejected.load(Ordering::Relaxed)
     }
 
-    /// Wakes the bus thread, unless it is about to come anyway.
+    /// Wakes the bus thread, unless a wake is under way already.
     fn poke(&self) {
         if !self.poked.swap(true, Ordering::AcqRel) {
             (self.poke)();
@@ -316,7 +318,8 @@ impl Shared {
     }
 
     fn release(&self) {
-        // Under the lock: who has looked and not yet begun to wait would not be told.
+        // Under the lock: otherwise a thread that has looked but does not wait yet would miss the
+        // wake.
         let _collector = lock(&self.collector);
         self.room.notify_all();
     }
@@ -328,8 +331,8 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// What these locks protect is whole at any moment, so that a panic under one of them spoils
-/// nothing.
+/// Locks a mutex, even a poisoned one: the data behind these locks is consistent at any moment, so
+/// a panic under one of them spoils nothing.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -353,7 +356,8 @@ mod tests {
         }
     }
 
-    /// For how long a thread waited in a ring of two, by the kind of ring, both in nanoseconds.
+    /// Returns the time for which a thread waited in a ring of two slots, by the kind of ring, both
+    /// in nanoseconds.
     fn stalled(record: impl FnOnce() + Send + 'static, emitter: &mut Emitter) -> (u64, u64) {
         let thread = thread::spawn(record);
         while emitter.shared.waiting() == 0 {

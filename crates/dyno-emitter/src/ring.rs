@@ -1,12 +1,12 @@
 //! A bounded ring from one recording thread to the emitter: a slot is `N` words.
 //!
 //! One producer and one consumer, without a lock and without `unsafe`: slots are atomics, stored
-//! relaxed, and published by the tail (the consumer's way back: by the head). Each end looks at the
-//! other's index rarely, so that the line that both share moves between their cores once in many
-//! slots.
+//! relaxed, and published by the tail (in the other direction: by the head). Each end looks at the
+//! other's index rarely, so that the cache line that both share moves between their cores only once
+//! in many slots.
 //!
-//! Pure: who waits when it is full, and who is told when it fills, is decided in
-//! [`crate::recorder`].
+//! The ring is pure: [`crate::recorder`] decides who waits when it is full, and who is woken when
+//! it fills.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -14,17 +14,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What a slot holds; what the words mean is up to who records.
+/// The words of a slot; their meaning is up to the recorder.
 pub(crate) type RingSlot<const N: usize> = [u64; N];
 
-/// Slots that have been filled, as they lie in the ring.
+/// Slots that have been filled, in their order in the ring.
 pub(crate) type Filled<const N: usize> = [[AtomicU64; N]];
 
 /// The end that fills: it may move to another thread, but not be shared.
 #[derive(Debug)]
 pub(crate) struct Producer<const N: usize> {
     ring: Arc<Ring<N>>,
-    /// Two threads that push at once would write over each other.
+    /// Forbids sharing: two threads that push at once would overwrite each other's slots.
     _unshared: PhantomData<Cell<()>>,
 }
 
@@ -32,57 +32,57 @@ pub(crate) struct Producer<const N: usize> {
 #[derive(Debug)]
 pub(crate) struct Consumer<const N: usize> {
     ring: Arc<Ring<N>>,
-    /// How many slots were ever taken.
+    /// The number of slots that were ever taken.
     head: u64,
 }
 
-/// The words in a slot that has been filled.
+/// Returns the words in a slot that has been filled.
 #[inline]
 pub(crate) fn words<const N: usize>(slot: &[AtomicU64; N]) -> RingSlot<N> {
     slot.each_ref().map(|word| word.load(Ordering::Relaxed))
 }
 
-/// What the producer saw when it looked.
+/// The room that the producer found when it looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RingRoom {
-    /// Less than half is full.
+    /// Less than half of the slots are full.
     Plenty,
-    /// Half or more is full.
+    /// Half of the slots or more are full.
     Little,
-    /// All is full.
+    /// All slots are full.
     None,
 }
 
-/// What both ends have in common.
+/// The state that both ends share.
 #[derive(Debug)]
 pub(crate) struct Ring<const N: usize> {
     slots: Box<[[AtomicU64; N]]>,
     head: CachePadded<AtomicU64>,
     tail: CachePadded<Tail>,
-    /// The producer is gone: what is here is all that will ever be.
+    /// Set once the producer is gone: nothing more will be pushed.
     ended: AtomicBool,
 }
 
-/// What the producer alone writes.
+/// The state that only the producer writes.
 #[derive(Debug, Default)]
 struct Tail {
-    /// How many slots were ever pushed.
+    /// The number of slots that were ever pushed.
     index: AtomicU64,
-    /// The tail at which the head must be looked at again.
+    /// The tail at which the producer must look at the head again.
     limit: AtomicU64,
 }
 
-/// Alone on its cache lines: two, for processors fetch them in pairs.
+/// A value alone on its cache lines: two of them, because processors fetch lines in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct CachePadded<T>(T);
 
 impl<const N: usize> Ring<N> {
-    /// A ring of so many slots, a power of two, without an end.
+    /// Creates a ring with this number of slots, a power of two, and without ends.
     pub(crate) fn new(slots: usize) -> Self {
         assert!(slots >= 2 && slots.is_power_of_two(), "a ring of {slots} slots");
         Self {
-            // The kernel's own zeros: a page is taken when the first value reaches it.
+            // The kernel's own zeros: a page is taken only when the first value reaches it.
             slots: bytemuck::zeroed_slice_box(slots),
             head: CachePadded::default(),
             tail: CachePadded::default(),
@@ -90,7 +90,8 @@ impl<const N: usize> Ring<N> {
         }
     }
 
-    /// Its two ends, of which it has none: it is empty, whatever was left in it.
+    /// Splits the ring into producer and consumer. The caller guarantees that no other ends exist;
+    /// leftover slots are discarded.
     pub(crate) fn ends(self: &Arc<Self>) -> (Producer<N>, Consumer<N>) {
         for index in [&self.head.0, &self.tail.0.index, &self.tail.0.limit] {
             index.store(0, Ordering::Relaxed);
@@ -100,13 +101,13 @@ impl<const N: usize> Ring<N> {
         (producer, Consumer { ring: Arc::clone(self), head: 0 })
     }
 
-    /// How many slots it has.
+    /// Returns the number of its slots.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
 
-    /// Pushes a slot; `false` if [`look`](Self::look) must come first. For the thread that has the
-    /// producer.
+    /// Pushes a slot; returns `false` if [`look`](Self::look) must come first. Only the thread that
+    /// has the producer may call it.
     #[inline]
     pub(crate) fn push(&self, slot: RingSlot<N>) -> bool {
         let tail = self.tail.0.index.load(Ordering::Relaxed);
@@ -120,11 +121,11 @@ impl<const N: usize> Ring<N> {
         true
     }
 
-    /// Looks how much room there is. Pushes succeed afterwards until more has filled than this
-    /// answer says. For the thread that has the producer.
+    /// Returns how much room there is. Afterwards pushes succeed until the ring is fuller than this
+    /// answer allows. Only the thread that has the producer may call it.
     pub(crate) fn look(&self) -> RingRoom {
         let capacity = self.slots.len() as u64;
-        // Acquired: the consumer has read what is overwritten next.
+        // Acquired: the consumer has read the slots that are overwritten next.
         let head = self.head.0.load(Ordering::Acquire);
         let used = self.tail.0.index.load(Ordering::Relaxed) - head;
         let (room, limit) = if used < capacity / 2 {
@@ -140,7 +141,8 @@ impl<const N: usize> Ring<N> {
 
     #[inline]
     fn place(&self, index: u64) -> usize {
-        // The length is a power of two: the mask keeps what matters of the index on any machine.
+        // The length is a power of two: the mask keeps the bits of the index that matter, on any
+        // machine.
         index as usize & (self.slots.len() - 1)
     }
 }
@@ -160,11 +162,11 @@ impl<const N: usize> Drop for Producer<N> {
 }
 
 impl<const N: usize> Consumer<N> {
-    /// Takes what is there, at most so many slots, in the order in which they were pushed: in two
-    /// pieces, of which the second is empty unless the ring's end is passed.
+    /// Takes the slots that wait, at most `slots_max`, in the order in which they were pushed. They
+    /// come in two pieces; the second is empty unless the ring's end is passed.
     #[inline]
     pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(&Filled<N>)) -> usize {
-        // At most `slots_max`.
+        // At most `slots_max`, so it fits.
         let count = self.waiting().min(slots_max as u64) as usize;
         let (before, from) = self.ring.slots.split_at(self.ring.place(self.head));
         let first = &from[..count.min(from.len())];
@@ -176,19 +178,19 @@ impl<const N: usize> Consumer<N> {
         count
     }
 
-    /// How many slots were ever taken.
+    /// Returns the number of slots that were ever taken.
     pub(crate) fn taken(&self) -> u64 {
         self.head
     }
 
-    /// How many slots wait: by the producer's own count.
+    /// Returns the number of slots that wait, by the producer's own count.
     pub(crate) fn waiting(&self) -> u64 {
         self.ring.tail.0.index.load(Ordering::Acquire) - self.head
     }
 
-    /// Whether the producer is gone and nothing waits.
+    /// Returns `true` if the producer is gone and nothing waits.
     pub(crate) fn finished(&self) -> bool {
-        // In this order: nothing is pushed after the end.
+        // In this order, because nothing is pushed after the end.
         self.ring.ended.load(Ordering::Acquire) && self.waiting() == 0
     }
 }

@@ -1,39 +1,39 @@
-//! What the words in a ring mean: a value with its key in one, a cycle in two.
+//! The meaning of the words in a ring: a value with its key in one word, a cycle in two.
 
 use dyno_bus::Phase;
 use dyno_bus::message::METRICS_MAX;
 use dyno_bus::timeline::PLACE_BITS;
 use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
 
-/// A value as one word, with its key above it: what a ring carries from core to core is most of
-/// what recording costs.
+/// Packs a value with its key above it into one word: moving the ring's words from core to core is
+/// most of the cost of recording.
 #[inline]
 pub(crate) const fn pack_value(key: u64, value: u64) -> u64 {
     let value = if value <= VALUE_MAX || value == BELOW { value } else { ABOVE };
     key << VALUE_BITS | value & VALUE_MASK
 }
 
-/// The key and the value in a word.
+/// Returns the key and the value in a word.
 #[inline]
 pub(crate) const fn unpack_value(word: u64) -> (u64, u64) {
     let value = word & VALUE_MASK;
-    // Of what is no value only the upper bits are missing, which are all ones.
+    // A marker for an invalid value lacks only its upper bits, which are all ones.
     (word >> VALUE_BITS, if value <= VALUE_MAX { value } else { value | !VALUE_MASK })
 }
 
-/// Beside a key: enough for a value, and for what is none.
+/// The bits next to a key: enough for a value, and for a marker of an invalid one.
 const VALUE_BITS: u32 = 54;
 const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
 const _: () = assert!(VALUE_MAX < BELOW & VALUE_MASK, "a value is none of what is no value");
 const _: () = assert!(pack_key(METRICS_MAX as u32, Phase::Warmup) <= 1 << (u64::BITS - VALUE_BITS));
 
-/// The key of a value: the number of its metric or name, then the phase as the lowest bit.
+/// Packs the key of a value: the number of its metric or name, then the phase as the lowest bit.
 #[inline]
 pub(crate) const fn pack_key(number: u32, phase: Phase) -> u64 {
     (number as u64) << 1 | phase as u64
 }
 
-/// The number and the phase in a key.
+/// Returns the number and the phase in a key.
 #[inline]
 pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
     let phase = if word & 1 == 0 { Phase::Warmup } else { Phase::Measured };
@@ -41,14 +41,15 @@ pub(crate) const fn unpack_key(word: u64) -> (u32, Phase) {
     ((word >> 1) as u32, phase)
 }
 
-/// The first word of a cycle: its place above its wait. A wait of 104 days is as long as can be told.
+/// Packs the first word of a cycle: its place above its wait. The longest wait that fits is 104
+/// days.
 #[inline]
 pub(crate) const fn pack_wait(wait_ns: u64, place: u64) -> u64 {
     let wait_ns = if wait_ns < WAIT_MASK { wait_ns } else { WAIT_MASK };
     place << WAIT_BITS | wait_ns
 }
 
-/// The wait and the place in the first word of a cycle.
+/// Returns the wait and the place in the first word of a cycle.
 #[inline]
 pub(crate) const fn unpack_wait(word: u64) -> (u64, u64) {
     (word & WAIT_MASK, word >> WAIT_BITS)
@@ -58,19 +59,19 @@ const WAIT_BITS: u32 = u64::BITS - PLACE_BITS;
 const WAIT_MASK: u64 = (1 << WAIT_BITS) - 1;
 const _: () = assert!(WAIT_MASK == VALUE_MAX - 1, "a place leaves room for any wait");
 
-/// The second word of a cycle. A service of 146 years does not fit.
+/// Packs the second word of a cycle. A service of 146 years does not fit.
 #[inline]
 pub(crate) const fn pack_service(service_ns: u64, phase: Phase, failed: bool) -> u64 {
     service_ns & SERVICE_MASK | (phase as u64) << 63 | (failed as u64) << 62
 }
 
-/// The service in the second word of a cycle.
+/// Returns the service in the second word of a cycle.
 #[inline]
 pub(crate) const fn unpack_service(word: u64) -> u64 {
     word & SERVICE_MASK
 }
 
-/// What cycles have in common that go together: the phase, and whether they failed.
+/// Returns the phase of a cycle and `true` if it failed: the key by which cycles are grouped.
 #[inline]
 pub(crate) const fn unpack_kind(word: u64) -> (Phase, bool) {
     let phase = if word & SERVICE_MEASURED == 0 { Phase::Warmup } else { Phase::Measured };
