@@ -103,7 +103,8 @@ impl Emitter {
 
     /// Lets the handles and spans of this process record here until the guard is dropped.
     ///
-    /// # Errors If another run has them: this run goes on without them.
+    /// # Errors
+    /// If another run has them: this run goes on without them.
     pub fn install(&self) -> Result<Installed, AlreadyInstalled> {
         install::install(&self.shared)
     }
@@ -111,7 +112,8 @@ impl Emitter {
     /// Returns the number of one of the harness's own metrics, for a [`Recorder`]. The same name
     /// has the same number.
     ///
-    /// # Panics If the name is not one of the [`RESERVED`] ones: any other may be a user's.
+    /// # Panics
+    /// If the name is not one of the [`RESERVED`] ones: any other may be a user's.
     pub fn metric(&mut self, name: &str, unit: Unit) -> u32 {
         assert!(RESERVED.contains(&name), "`{name}` is not built in");
         self.metrics.built_in(name, unit)
@@ -193,8 +195,8 @@ impl Emitter {
 
     /// Returns the totals of everything collected so far.
     ///
-    /// # Panics If they differ from the number of slots taken from the rings: a value was lost in
-    /// here.
+    /// # Panics
+    /// If they differ from the number of slots taken from the rings: a value was lost in here.
     #[must_use]
     pub fn emitted(&self) -> Emitted {
         let counted = self.emitted.cycles + self.emitted.values.iter().sum::<u64>();

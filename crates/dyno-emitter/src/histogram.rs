@@ -28,7 +28,8 @@ pub struct Histogram(&'static RegisteredName);
 ///
 /// Keep it rather than call this in each cycle, because the call takes a lock.
 ///
-/// # Panics With the message of a [`NameError`], if no metric can have this name.
+/// # Panics
+/// With the message of a [`NameError`], if no metric can have this name.
 #[must_use]
 #[track_caller]
 pub fn histogram(name: &str) -> Histogram {
@@ -41,8 +42,9 @@ pub fn histogram(name: &str) -> Histogram {
 
 /// Like [`histogram()`], for names that are not written in the code.
 ///
-/// # Errors If no metric can have this name: it is empty, too long, built in, holds a character
-/// that breaks a table, or exceeds the number of names.
+/// # Errors
+/// If no metric can have this name: it is empty, too long, built in, holds a character that breaks
+/// a table, or exceeds the number of names.
 pub fn try_histogram(name: &str) -> Result<Histogram, NameError> {
     name::find(name).map(Histogram)
 }
@@ -63,7 +65,8 @@ impl Histogram {
     /// Sets the unit of the values, which is shown with them. Call it before the first value is
     /// recorded.
     ///
-    /// # Panics If another unit was set under the same name.
+    /// # Panics
+    /// If another unit was set under the same name.
     #[must_use]
     #[track_caller]
     pub fn with_unit(self, unit: Unit) -> Self {

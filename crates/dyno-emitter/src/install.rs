@@ -34,7 +34,7 @@ thread_local! {
     static LOCAL: ThreadRing = const { ThreadRing(RefCell::new(None)) };
 }
 
-/// This thread's end of its ring, while it has one; [`RING`] is a short cut to the same ring.
+/// This thread's end of its ring, while it has one; [`RING`] is a shortcut to the same ring.
 struct ThreadRing(RefCell<Option<Feed<1>>>);
 
 /// The emitter that is installed, if any.
@@ -171,7 +171,7 @@ fn current() -> Option<(Arc<Shared>, u64)> {
     Some((current.shared.clone()?, current.run << STATE_BITS))
 }
 
-/// Returns a new producer's end of a ring that has no other ends, and the ring.
+/// Returns the recording end of a ring that has no ends yet, and the ring.
 fn feed(shared: &Arc<Shared>) -> (Feed<1>, &'static Ring<1>) {
     let mut rings = lock(&RINGS);
     let free = |ring: &&&'static Arc<Ring<1>>| {

@@ -54,7 +54,8 @@ where
 
 /// Like [`layer()`], and also for spans of the filter's targets: `my_lib,my_lib::db=info`.
 ///
-/// # Errors If `filter` is not a valid list of targets.
+/// # Errors
+/// If `filter` is not a valid list of targets.
 pub fn layer_for<S>(filter: &str) -> Result<impl Layer<S> + Send + Sync + 'static, FilterError>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + 'static,
@@ -65,7 +66,8 @@ where
 /// Makes the spans of the filter's targets metrics too, in each layer of this process. Only the
 /// first call has an effect.
 ///
-/// # Errors If `filter` is not a valid list of targets.
+/// # Errors
+/// If `filter` is not a valid list of targets.
 pub fn watch_spans(filter: &str) -> Result<(), FilterError> {
     let targets = targets(filter)?;
     if WATCHED.set(targets).is_ok() {
@@ -77,7 +79,8 @@ pub fn watch_spans(filter: &str) -> Result<(), FilterError> {
 
 /// Checks a filter for [`watch_spans`] and [`layer_for`].
 ///
-/// # Errors If `filter` is not a valid list of targets.
+/// # Errors
+/// If `filter` is not a valid list of targets.
 pub fn check_filter(filter: &str) -> Result<(), FilterError> {
     targets(filter).map(drop)
 }

@@ -102,7 +102,8 @@ impl RegisteredName {
 
     /// Sets the unit of the values.
     ///
-    /// # Errors If another unit was set before: that unit.
+    /// # Errors
+    /// If another unit was set before: that unit.
     pub(crate) fn set_unit(&self, unit: Unit) -> Result<(), Unit> {
         let wanted = match unit {
             Unit::None => UNIT_NONE,

@@ -153,7 +153,8 @@ impl<const N: usize> Feed<N> {
     /// Waits until the bus thread has taken something. If the emitter is closed instead, counts a
     /// rejected record and returns `false`.
     ///
-    /// # Panics In the thread that collects, which would wait for itself.
+    /// # Panics
+    /// In the thread that collects, which would wait for itself.
     fn wait(&self) -> bool {
         let shared = &*self.shared;
         let (start, state) = (clock::now(), shared.state());

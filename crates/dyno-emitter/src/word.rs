@@ -71,7 +71,7 @@ pub(crate) const fn unpack_service(word: u64) -> u64 {
     word & SERVICE_MASK
 }
 
-/// Returns the phase of a cycle and `true` if it failed: the key by which cycles are grouped.
+/// Returns the phase of a cycle and `true` if it failed: batches group cycles by both.
 #[inline]
 pub(crate) const fn unpack_kind(word: u64) -> (Phase, bool) {
     let phase = if word & SERVICE_MEASURED == 0 { Phase::Warmup } else { Phase::Measured };

@@ -1,7 +1,7 @@
-//! Whatever threads record, whenever they end, and however small their rings: what is emitted is
-//! what was recorded, in each thread's order.
+//! Tests that an emitter emits all that was recorded, in each thread's order: for threads
+//! that end at any time, and for the smallest rings.
 //!
-//! Tests that install the emitter take turns, for the installation is the process's.
+//! Tests that install the emitter take turns, because the installation belongs to the process.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use super::*;
 use crate::install::tests::alone;
 use crate::{histogram, measure, measure_async};
 
-/// All that an emitter sent, by the metric's name and the phase.
+/// All messages of an emitter, by the metric's name and the phase.
 #[derive(Default)]
 struct Received {
     batches: u64,
@@ -73,7 +73,7 @@ impl Received {
         self.values.get(&(name.to_owned(), phase)).map_or(&[], Vec::as_slice)
     }
 
-    /// What was received is what the emitter says that it emitted.
+    /// Checks that the received numbers equal those that the emitter reports.
     fn verify(&self, emitter: &Emitter) {
         let emitted = emitter.emitted();
         assert_eq!(emitted.batches, self.batches);
@@ -90,25 +90,26 @@ impl Received {
 /// The longest that a test waits for a thread that has something to do.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What a bus thread hears.
+/// A message to a test that acts as the bus thread.
 #[derive(Debug, PartialEq, Eq)]
 enum Heard {
     Poke,
     ThreadEnded,
 }
 
-/// An emitter that tells when it is poked, how a thread tells that it ends, and who listens.
+/// Returns an emitter that reports each poke, a sender for threads that end, and the receiver of
+/// both.
 fn poking(ring_slots: usize) -> (Emitter, mpsc::Sender<Heard>, mpsc::Receiver<Heard>) {
     let (sender, heard) = mpsc::channel();
     let ended = sender.clone();
     let poke = move || {
-        // A test that no longer listens has what it wants.
+        // A test that no longer receives has all that it needs.
         let _sent = sender.send(Heard::Poke);
     };
     (Emitter::with_ring_slots(ring_slots, poke), ended, heard)
 }
 
-/// A thread that tells when it ends.
+/// Starts a thread that reports its end.
 fn recording(
     ended: &mpsc::Sender<Heard>,
     record: impl FnOnce() + Send + 'static,
@@ -120,8 +121,8 @@ fn recording(
     })
 }
 
-/// Collects when it is poked, and only then, until all these threads have ended: a poke that is
-/// missing would leave one waiting.
+/// Collects when it is poked, and only then, until all these threads have ended: if a poke were
+/// missing, a thread would wait for ever.
 fn collect_until_ended(
     emitter: &mut Emitter,
     heard: &mpsc::Receiver<Heard>,
@@ -142,7 +143,8 @@ fn collect_until_ended(
     received
 }
 
-/// Four threads of handles, one of cycles and one of the harness's, all at once.
+/// Records in four threads of handles, one of cycles and one of the harness's, all at once, and
+/// checks that every value arrives.
 fn everything_arrives(ring_slots: usize, count: u64) {
     let _turn = alone();
     let (mut emitter, ended, heard) = poking(ring_slots);
@@ -406,7 +408,7 @@ fn a_value_from_the_destructor_of_a_thread_local_arrives() {
     let _turn = alone();
     let mut emitter = Emitter::new(|| {});
     let _installed = emitter.install().expect("alone");
-    // Whichever of the two thread-locals is destroyed first.
+    // No value may be lost, in either order of the destruction of the two thread-locals.
     let first_ring = || {
         histogram("batch::exit").record(1);
         AT_EXIT.with(|_| ());

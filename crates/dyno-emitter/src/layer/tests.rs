@@ -1,6 +1,7 @@
-//! Spans become metrics: nested and asynchronous ones, those of the own crate and those asked for.
+//! Tests that spans become metrics: nested and asynchronous ones, those of the own crate and those
+//! of a filter.
 //!
-//! The own crate is this one, for the test's executable is named after it.
+//! The own crate is this one, because the test's executable is named after it.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -15,7 +16,7 @@ use super::*;
 use crate::Emitter;
 use crate::install::tests::alone;
 
-/// What spans recorded while `run` ran under these layers, by name.
+/// Returns the values that spans recorded while `run` ran under these layers, by name.
 fn recorded(layers: impl Layer<Registry> + Send + Sync, run: impl FnOnce()) -> Recorded {
     let _turn = alone();
     let mut emitter = Emitter::new(|| {});
@@ -63,7 +64,7 @@ fn a_span_of_a_future_is_open_from_its_making_to_its_end() {
             info_span!("layer::meanwhile").in_scope(|| {});
         }
     });
-    // One value however often it was entered.
+    // One value, although it was entered several times.
     assert_eq!(spans["layer::future"].len(), 1);
     assert_eq!(spans["layer::meanwhile"].len(), 2);
     assert!(spans["layer::future"][0] >= spans["layer::meanwhile"].iter().sum());
