@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::task::yield_now;
 
-/// The means by which a task waits for looks. Made once, so that waiting allocates nothing.
+/// A watch that lets a task wait for looks. Made once, so that waiting allocates nothing.
 pub(super) struct PollWatch {
     taken: Arc<PollTaken>,
     waker: Waker,

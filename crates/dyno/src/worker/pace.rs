@@ -19,7 +19,7 @@ pub(super) enum Next {
     At(Time),
     /// Start nothing until the bus extends the lease or the plan, or a running cycle ends.
     Wait,
-    /// Start nothing any more: all cycles due before the cut have begun or were skipped.
+    /// Start nothing ever again: the cut is made, or no more cycles are due before the planned one.
     Over,
 }
 
@@ -88,7 +88,7 @@ impl CyclePacer {
         Self { cursor: Cursor::new(share), in_flight_max: start.in_flight_max, skip }
     }
 
-    /// The plan goes on with this segment.
+    /// Appends a segment to the plan.
     pub(super) fn follow(&mut self, segment: Segment) {
         self.cursor.push(segment);
         if let Some(skip) = &mut self.skip {
@@ -96,13 +96,13 @@ impl CyclePacer {
         }
     }
 
-    /// What to do at `now`, with so many cycles running. `now` is read before the lease is:
-    /// whatever this lets start was due before any cut that it did not see.
+    /// Returns the next step at `now`, with this number of cycles running. `now` is read before the
+    /// lease, so each cycle that this lets start was due before any cut that it did not see.
     #[inline]
     pub(super) fn next(&mut self, now: Time, running: u32, control: &Control) -> Next {
-        // In the reverse of the order in which the bus sets them: an end is never seen without
-        // the lease and the segments that came before it. What comes between two of these
-        // readings raises the loop's waker, if the loop would wait for it.
+        // Read in the reverse of the order in which the bus sets them, so an end is never seen
+        // without the lease and the segments that came before it. A change between two of these
+        // readings wakes the loop, if the loop would wait for it.
         let ending = control.ending();
         let until = control.until();
         if control.has_segments() {
@@ -130,7 +130,7 @@ impl CyclePacer {
         Next::Start(due)
     }
 
-    /// The cycle that [`next`](Self::next) gave has begun.
+    /// Notes that the cycle returned by [`next`](Self::next) has begun.
     #[inline]
     pub(super) fn begun(&mut self) {
         self.cursor.advance();
@@ -139,7 +139,8 @@ impl CyclePacer {
         }
     }
 
-    /// Passes the oldest waiting cycles beyond the limit, if the policy is to skip them.
+    /// Passes the oldest waiting cycles beyond the limit, if the policy is `skip`, and returns
+    /// their numbers by phase.
     #[inline]
     pub(super) fn skip(&mut self, now: Time, running: u32, until: Time) -> PerPhase<u64> {
         match &mut self.skip {
@@ -148,7 +149,7 @@ impl CyclePacer {
         }
     }
 
-    /// Passes all that is due before the cut: those cycles never begin.
+    /// Passes all cycles due before the cut, which never begin, and returns their numbers by phase.
     pub(super) fn give_up(&mut self, cut: Time) -> PerPhase<u64> {
         self.cursor.pass(cut)
     }

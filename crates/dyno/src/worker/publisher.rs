@@ -24,7 +24,7 @@ pub(super) struct Publisher {
     pub(super) next: Time,
     /// Set if there may be something to collect for which the primary had no room yet.
     pub(super) wanted: bool,
-    /// The value of `wanted` when the last look ended.
+    /// The value of `wanted` when the last look ended; set also once the primary is behind.
     pub(super) wanted_before: bool,
     /// The total delay between the requested and the actual wake-ups of this thread.
     stood_still_ns: u64,

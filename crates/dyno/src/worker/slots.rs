@@ -123,8 +123,8 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         self.poll(index).map(|(_, outcome)| outcome)
     }
 
-    /// Polls the next cycle that can go on. Returns `None` if no cycle can, and `Some(None)` if the
-    /// cycle still runs.
+    /// Polls the next cycle that can go on. Returns `None` if no cycle can, and `Some(None)` if a
+    /// slot was woken but no cycle ended.
     #[inline]
     pub(super) fn resume(&mut self) -> Option<Option<Ended>> {
         if self.ready.some.load(Ordering::Acquire) { self.resume_now() } else { None }
@@ -138,16 +138,16 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
             self.slots[index].wake.queued.store(false, Ordering::Relaxed);
             index
         };
-        // A waker outlives its cycle: it may speak of one that has ended.
+        // A waker outlives its cycle: the cycle that it woke may have ended.
         Some(if self.slots[index].begun.is_some() { self.poll(index) } else { None })
     }
 
-    /// Drops all running cycles, and says which they were.
+    /// Drops all running cycles, and returns them.
     pub(super) fn abandon(&mut self) -> Vec<Begun> {
         let mut abandoned = Vec::new();
         for slot in &mut self.slots {
             if let Some(begun) = slot.begun.take() {
-                // A destructor of the user's may panic; the cycle is abandoned either way.
+                // A destructor of the user may panic; the cycle is abandoned in any case.
                 let _panicked = panics::catch(|| slot.future.set(None));
                 abandoned.push(begun);
             }
@@ -199,7 +199,7 @@ mod tests {
         Begun { due, start: Time::ZERO }
     }
 
-    /// Pending until the gate opens; wakes itself as it is told.
+    /// Waits until the gate opens, and hands out its waker.
     async fn gated(gate: Rc<Cell<bool>>, wakers: Rc<Cell<Option<Waker>>>) -> Result<(), String> {
         std::future::poll_fn(|context| {
             if gate.get() {
@@ -231,7 +231,7 @@ mod tests {
         waker.wake_by_ref();
         waker.wake_by_ref();
         assert_eq!(slots.resume(), Some(Some((begun(5), Ok(())))));
-        // Wakes of a cycle that has ended are nothing.
+        // Wakes of a cycle that has ended have no effect.
         waker.wake();
         assert_eq!(slots.resume(), Some(None));
         assert_eq!((slots.running(), slots.resume()), (0, None));

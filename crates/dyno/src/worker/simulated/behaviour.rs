@@ -15,7 +15,7 @@ pub(crate) struct Behaviour {
     pub(crate) is_sync: bool,
     /// The shortest and the longest time that a cycle takes.
     pub(crate) service: (Duration, Duration),
-    /// The number of cycles of which the last one fails, again and again.
+    /// One in this number of cycles fails.
     pub(crate) fails_each: u64,
     /// The cycle, counted from 0 in this worker, that never ends; `None` if all end.
     pub(crate) hangs_at: Option<u64>,
