@@ -1,18 +1,20 @@
 //! The answer that `cargo dyno run` waits for: the program that it became runs a benchmark.
 //!
-//! A declaration without `.main()` runs nothing, and its program would end with exit code 0, as a
-//! rate that is sustained does. No code of dyno's runs after that, except at the process's exit.
+//! A declaration without `.main()` runs nothing, and its program would end with exit code 0, the
+//! same as for a sustained rate. After the declaration, dyno's code runs again only at the
+//! process's exit.
 
 use std::io::Write;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The id of the process that has to run a benchmark, set by `cargo dyno run`, which becomes it.
+/// The variable with the id of the process that has to run a benchmark. `cargo dyno run` sets it,
+/// and becomes this process.
 pub(crate) const PROCESS_VARIABLE: &str = "DYNO_RUN_PROCESS";
-/// The exit code of a program that ran nothing, as of one that refused to.
+/// The exit code of a program that ran nothing, the same as of one that refused to.
 const NOTHING_RAN: i32 = 2;
 
-/// A benchmark of this process ran, or refused to.
+/// Set once a benchmark of this process ran, or was refused.
 static GIVEN: AtomicBool = AtomicBool::new(false);
 
 /// Notes that a benchmark is declared: this process has to run one, if `cargo dyno run` became it.
@@ -43,13 +45,13 @@ fn watch() {
     let _registered = unsafe { libc::atexit(check) };
 }
 
-/// Ends a process that ran nothing with an exit code that says so.
+/// Ends a process that ran nothing, with an exit code that shows it.
 #[expect(unsafe_code, reason = "an exit that has begun is not begun again")]
 extern "C" fn check() {
     if GIVEN.load(Ordering::Relaxed) {
         return;
     }
-    // A write that fails leaves the exit code, which says the same.
+    // A write that fails leaves the exit code, which shows the same.
     let _unread = writeln!(
         std::io::stderr(),
         "error: this program declared a benchmark and ran none: end the declaration \

@@ -1,8 +1,8 @@
 //! The builder: one benchmark, from its declaration to its result.
 //!
-//! [`bench()`] asks first whether this process is one of its workers, and if so never returns. What
-//! stands before it in `main` therefore runs in every worker too; what follows, in the primary
-//! alone.
+//! [`bench()`] first checks whether this process is one of the benchmark's workers; if so, it runs
+//! the task and never returns. So code before it in `main` runs in every worker too, and code after
+//! it runs in the primary alone.
 
 mod declared;
 
@@ -26,7 +26,7 @@ use crate::report::{Environment, OnTick, Silent, Summary, redacted};
 use crate::task::{self, IntoTask};
 use crate::worker;
 
-/// The most bytes of the task's parameters as JSON: they share a frame with little else.
+/// The most bytes of the task's parameters as JSON: the rest of the frame is small.
 const PARAMETERS_MAX: usize = FRAME_MAX - (64 << 10);
 
 /// Declares a benchmark of a task.
@@ -41,9 +41,10 @@ const PARAMETERS_MAX: usize = FRAME_MAX - (64 << 10);
 /// }
 /// ```
 ///
-/// In a worker process of this benchmark it runs the task and never returns. Several benchmarks in
-/// one program are all declared before the first of them runs, each under a name of its own. A task
-/// that is declared again, to run it at another rate, must hold the same values: workers run the first.
+/// In a worker process of this benchmark it runs the task and never returns. If one program has
+/// several benchmarks, declare all of them before the first one runs, each under a different name.
+/// A task that is declared again, to run it at another rate, must hold the same values: workers run
+/// the first.
 ///
 /// # Panics
 /// If a task calls it: benchmarks are declared in `main`.
@@ -83,7 +84,7 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
     }
 }
 
-/// Ends a process that was asked to be a worker and can't be.
+/// Ends a process that was started as a worker and cannot be one.
 #[expect(clippy::print_stderr, reason = "there is no report in a process that must not run")]
 fn refuse(why: &str) -> ! {
     eprintln!("error: {why}");
@@ -95,12 +96,12 @@ type After = Box<dyn FnOnce(&Summary) -> task::Result>;
 
 /// A declared benchmark: settings, hooks, and two ways to run it.
 ///
-/// What is set here is the lowest layer: variables of the environment and flags go over it where
+/// Settings in code are the lowest layer: environment variables and flags override them if
 /// [`main`](Self::main) reads them.
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub struct Bench {
     pub(crate) name: String,
-    /// This process is a worker of another benchmark.
+    /// The name of another benchmark, if this process is one of its workers.
     worker_of: Option<String>,
     declaration: Declaration,
     pub(crate) settings: Settings,
@@ -125,32 +126,33 @@ impl fmt::Debug for Bench {
 }
 
 impl Bench {
-    /// Cycles per second over all workers; fractions included. 50 unless set.
+    /// Sets the cycles per second over all workers; fractions are allowed. Default: 50.
     pub fn rate(self, per_second: f64) -> Self {
         self.set(Setting::Rate, per_second)
     }
 
-    /// A closed loop: each worker keeps [`in_flight`](Self::in_flight) cycles going.
+    /// Makes the run a closed loop: each worker keeps [`in_flight`](Self::in_flight) cycles
+    /// running.
     pub fn rate_max(self) -> Self {
         self.set(Setting::Rate, "max")
     }
 
-    /// How long to measure, after the warm-up. 5 s unless set.
+    /// Sets the length of the measured window, which begins after the warm-up. Default: 5 s.
     pub fn duration(self, duration: Duration) -> Self {
         self.set_duration(Setting::Duration, duration)
     }
 
-    /// How long to run first, at the same rate, in no result. 1 s unless set.
+    /// Sets the length of the warm-up: it has the same rate, and counts in no result. Default: 1 s.
     pub fn warmup(self, warmup: Duration) -> Self {
         self.set_duration(Setting::Warmup, warmup)
     }
 
-    /// Worker processes. As many as processors unless set.
+    /// Sets the number of worker processes. Default: the number of processors.
     pub fn workers(self, count: u32) -> Self {
         self.set(Setting::Workers, count)
     }
 
-    /// How due times are spread. Uniform unless set.
+    /// Sets how due times are spread. Default: uniform.
     pub fn arrivals(self, arrivals: Arrivals) -> Self {
         let text = match arrivals {
             Arrivals::Uniform => "uniform",
@@ -159,12 +161,12 @@ impl Bench {
         self.set(Setting::Arrivals, text)
     }
 
-    /// Of random arrivals; drawn anew for each run unless set.
+    /// Sets the seed of random arrivals. Default: a new one for each run.
     pub fn seed(self, seed: u64) -> Self {
         self.set(Setting::Seed, seed)
     }
 
-    /// How workers wait for due times. By sleeping unless set.
+    /// Sets how workers wait for due times. Default: by sleeping.
     pub fn pacing(self, pacing: Pacing) -> Self {
         let text = match pacing {
             Pacing::Sleep => "sleep",
@@ -173,13 +175,13 @@ impl Bench {
         self.set(Setting::Pacing, text)
     }
 
-    /// The backlog beyond which [`on_backlog`](Self::on_backlog) acts. Two seconds' worth of
-    /// cycles above the level at the end of the warm-up, at least 100, unless set.
+    /// Sets the backlog beyond which [`on_backlog`](Self::on_backlog) acts. Default: two seconds'
+    /// worth of cycles above the level at the end of the warm-up, and at least 100.
     pub fn max_backlog(self, cycles: u64) -> Self {
         self.set(Setting::MaxBacklog, cycles)
     }
 
-    /// What happens at the backlog's limit. The run stops unless set.
+    /// Sets the policy for a backlog that exceeds the limit. Default: the run stops.
     pub fn on_backlog(self, policy: OnBacklog) -> Self {
         let text = match policy {
             OnBacklog::Stop => "stop",
@@ -189,43 +191,45 @@ impl Bench {
         self.set(Setting::OnBacklog, text)
     }
 
-    /// How many cycles may fail or be abandoned. None unless set.
+    /// Sets the number of cycles that may fail or be abandoned. Default: none.
     pub fn max_failed(self, max: MaxFailed) -> Self {
         self.set(Setting::MaxFailed, max)
     }
 
-    /// Cycles in flight in each worker: 1 in a closed loop, unlimited in an open one, unless set.
+    /// Sets the most cycles in flight in each worker. Default: 1 in a closed loop, unlimited in an
+    /// open one.
     pub fn in_flight(self, cycles: u32) -> Self {
         self.set(Setting::InFlight, cycles)
     }
 
-    /// Which spans become metrics beside the benchmark's own: targets, as in `my_lib,my_lib::db`.
+    /// Makes spans of more targets metrics, in addition to the benchmark's own:
+    /// `my_lib,my_lib::db`.
     pub fn spans(self, filter: &str) -> Self {
         self.set(Setting::Spans, filter)
     }
 
-    /// From spawning until every worker is ready. 10 s unless set.
+    /// Sets the longest time from spawning the workers until all of them are ready. Default: 10 s.
     pub fn start_deadline(self, deadline: Duration) -> Self {
         self.set_duration(Setting::StartDeadline, deadline)
     }
 
-    /// From the end of the plan until running cycles have ended. 5 s unless set.
+    /// Sets the longest time from the plan's end until running cycles have ended. Default: 5 s.
     pub fn drain_deadline(self, deadline: Duration) -> Self {
         self.set_duration(Setting::DrainDeadline, deadline)
     }
 
-    /// For the workers' `after`. 5 s unless set.
+    /// Sets the longest time for the workers' `after`. Default: 5 s.
     pub fn after_deadline(self, deadline: Duration) -> Self {
         self.set_duration(Setting::AfterDeadline, deadline)
     }
 
-    /// Between being asked to end and being killed. 500 ms unless set.
+    /// Sets the time that a process gets to end on request before it is killed. Default: 500 ms.
     pub fn kill_grace(self, grace: Duration) -> Self {
         self.set_duration(Setting::KillGrace, grace)
     }
 
-    /// The task's own parameters, with their defaults: `-P name=value` sets one, and the task
-    /// reads them by [`Cycle::parameters`](crate::Cycle::parameters).
+    /// Sets the task's own parameters, with their defaults. `-P name=value` sets one, and the task
+    /// reads them with [`Cycle::parameters`](crate::Cycle::parameters).
     pub fn parameters<P: Serialize + DeserializeOwned>(mut self, defaults: P) -> Self {
         match TaskParameters::of(&defaults) {
             Ok(parameters) => self.parameters = parameters,
@@ -234,8 +238,8 @@ impl Bench {
         self
     }
 
-    /// Runs in the primary before any worker is started. It may set task parameters: the URL of a
-    /// server that it started.
+    /// Sets a hook that runs in the primary before any worker is started. It may set task
+    /// parameters, such as the URL of a server that it started.
     pub fn before(
         mut self,
         before: impl FnOnce(&mut TaskParameters) -> task::Result + 'static,
@@ -244,15 +248,15 @@ impl Bench {
         self
     }
 
-    /// Runs in the primary once all workers are gone, with the result, whatever it is. An error
-    /// makes the run an error.
+    /// Sets a hook that runs in the primary once all workers are gone. It gets the result of the
+    /// run, good or bad. Its error makes the run an error.
     pub fn after(mut self, after: impl FnOnce(&Summary) -> task::Result + 'static) -> Self {
         self.after = Some(Box::new(after));
         self
     }
 
-    /// Called about five times a second while cycles run, and once after the drain, on a thread of its
-    /// own. Text that it returns replaces the live view.
+    /// Sets a function that is called about five times a second while cycles run, and once after
+    /// the drain, on a separate thread. Text that it returns replaces the live view.
     pub fn on_tick(
         mut self,
         on_tick: impl FnMut(&List) -> Option<String> + Send + 'static,
@@ -267,25 +271,25 @@ impl Bench {
         self
     }
 
-    /// The workers' program, whose `main` declares this benchmark too. This program unless set;
-    /// in a test it has to be, since running a test's program again would run the tests.
+    /// Sets the workers' program; its `main` must declare this benchmark too. Default: this
+    /// program. A test has to set it, because starting a test's program again would run the tests.
     pub fn worker_exe(mut self, path: impl AsRef<Path>) -> Self {
         self.worker_exe = Some(path.as_ref().to_owned());
         self
     }
 
-    /// Steers the run from another thread.
+    /// Returns a handle that controls the run from another thread.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()
     }
 
-    /// Runs it in this process as it is: reads no command line and no environment, installs no
-    /// signal handler, draws nothing, writes nothing.
+    /// Runs the benchmark and leaves this process as it is: reads no command line and no
+    /// environment, installs no signal handler, draws nothing, writes nothing.
     ///
     /// # Errors
-    /// If a setting can't be taken or nothing could be started. A run that went wrong is a
-    /// [`Summary`] that says so.
+    /// If a setting is invalid or nothing could be started. A run that went wrong is not an
+    /// error: it returns a [`Summary`] with the reasons.
     pub fn run(mut self) -> Result<Summary, Error> {
         crate::answer::give();
         self.begin()?;
@@ -313,7 +317,7 @@ impl Bench {
     /// Notes that this benchmark runs.
     ///
     /// # Errors
-    /// If this process is a worker of another one: it can't be reached any more.
+    /// If this process is a worker of another benchmark, which can no longer be reached.
     pub(crate) fn begin(&self) -> Result<(), Error> {
         if let Some(benchmark) = &self.worker_of {
             let (benchmark, ran) = (benchmark.clone(), self.name.clone());
@@ -323,9 +327,9 @@ impl Bench {
         Ok(())
     }
 
-    /// The plan of this benchmark's settings with another layer over them, all checked.
+    /// Returns the plan of this benchmark's settings with another layer over them, all checked.
     pub(crate) fn plan(&self, over: &Settings) -> Result<Plan, Error> {
-        // Another program declares what it declares.
+        // Another program has its own declarations.
         if self.declaration == Declaration::Hidden && self.worker_exe.is_none() {
             return Err(Error::NameTaken { benchmark: self.name.clone() });
         }
@@ -349,20 +353,20 @@ impl Bench {
         }
     }
 
-    /// Runs the primary's `before`, then the plan. A `before` that fails is a run that failed.
+    /// Runs the primary's `before`, then the plan. If `before` fails, the result is a failed run.
     pub(crate) fn drive(
         &mut self,
         mut plan: Plan,
         reach: ProcessOwnership,
         sink: &mut dyn Sink,
     ) -> Result<Run, Error> {
-        // The arguments of this program mean nothing to another one. A relative path among them
+        // The arguments of this program mean nothing to another program. A relative path among them
         // starts at the folder that `before` may leave.
         let worker_line = match self.worker_exe {
             None => crate::harness::command_line(),
             Some(_) => Vec::new(),
         };
-        // For the same reason.
+        // Before `before`, for the same reason.
         let worker_exe = self.program();
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());
@@ -391,18 +395,18 @@ impl Bench {
         }
     }
 
-    /// The workers' program: this one, unless another was named. Its path is absolute: a plain name
-    /// would be looked for in `PATH`.
+    /// Returns the workers' program: this one, unless another was set. The path is absolute,
+    /// because a plain name would be searched in `PATH`.
     fn program(&self) -> PathBuf {
         match &self.worker_exe {
             Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
-            // It names this program even when its file has been replaced since.
+            // This path names this program even if its file has been replaced since.
             None if cfg!(target_os = "linux") => PathBuf::from("/proc/self/exe"),
             None => std::env::current_exe().unwrap_or_default(),
         }
     }
 
-    /// Whether the workers' program is there, and is not one that would run tests.
+    /// Returns an error if the workers' program is missing, or is one that would run tests.
     fn check_program(&self) -> Result<(), Error> {
         if self.worker_exe.is_none() && crate::harness::is_test_program() {
             return Err(Error::WorkerExeNeeded { benchmark: self.name.clone() });
@@ -411,7 +415,7 @@ impl Bench {
         match std::fs::metadata(&path) {
             Ok(_) => Ok(()),
             Err(source) => {
-                // As it was named.
+                // The path in the error is the one that was set.
                 let path = self.worker_exe.clone().unwrap_or(path);
                 Err(StartError::WorkerExe { path, source }.into())
             }
@@ -419,7 +423,8 @@ impl Bench {
     }
 }
 
-/// Says that the task's parameters do not fit the one message in which a worker gets them, if so.
+/// Returns a sentence if the task's parameters do not fit the one message that brings them to a
+/// worker.
 fn too_long(plan: &Plan) -> Option<String> {
     let length = crate::primary::parameters_of(plan).len();
     (length > PARAMETERS_MAX).then(|| {
@@ -436,8 +441,9 @@ fn bytes(count: usize) -> String {
     format!("{} bytes", thousands(count as u64))
 }
 
-/// Calls a hook of the primary. A panic in it is the hook's error, so that the run is reported all
-/// the same; in someone else's process, it is theirs.
+/// Calls a hook of the primary. If this is the primary's own program, a panic becomes the hook's
+/// error, so that the run is reported all the same. In a guest's process, the panic goes on to the
+/// user's code.
 fn call(reach: ProcessOwnership, hook: impl FnOnce() -> task::Result) -> Result<(), String> {
     // An error's text is the user's code as well.
     let described = || hook().map_err(|error| task::describe(&error));

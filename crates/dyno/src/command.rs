@@ -14,27 +14,27 @@ use crate::prompt::{self, PromptError};
 use crate::report::{self, Format, Progress, ReportError, RunFolder, Silent};
 use crate::test_mode::TestMode;
 
-/// The exit code of what was refused before anything was started.
+/// The exit code of a benchmark that was refused before anything was started.
 const REFUSED: i32 = crate::args::USAGE_EXIT;
-/// The exit code of a test that failed, as of the standard harness.
+/// The exit code of a test that failed, the same as in the standard harness.
 const TEST_FAILED: i32 = 101;
 
 impl Bench {
-    /// Runs it as a program of its own: reads the command line and the environment, shows how the
-    /// run goes, writes its result and its files, and takes over signals.
+    /// Runs the benchmark as a program: reads the command line and the environment, shows the
+    /// progress of the run, writes its result and its files, and handles signals.
     ///
-    /// The outcome is to be returned from `main`. What can't be taken is said in one line, before
-    /// anything is started, and its exit code is 2.
+    /// Return the outcome from `main`. An invalid setting is reported in one line, before anything
+    /// is started, and the exit code is then 2.
     pub fn main(self) -> Outcome {
         crate::answer::give();
         main(self)
     }
 
-    /// As [`main`](Self::main), with a command line that is not this process's own: the program's
-    /// name, then flags. It is never taken for a test.
+    /// Like [`main`](Self::main), with a command line other than this process's own: the program's
+    /// name, then flags. It never selects test mode.
     ///
-    /// Workers are started with the command line of this process all the same: they have to find
-    /// their way to the same [`bench()`](crate::bench()).
+    /// Workers are still started with the command line of this process, because they have to reach
+    /// the same [`bench()`](crate::bench()).
     pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
         crate::answer::give();
         main_with(self, line)
@@ -53,7 +53,7 @@ fn main(bench: Bench) -> Outcome {
     }
 }
 
-/// Runs a benchmark by this command line, the program's name first.
+/// Runs a benchmark by this command line, which begins with the program's name.
 fn main_with(bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
     match bench.begin() {
         Ok(()) => with_line(bench, line),
@@ -87,14 +87,14 @@ fn with_line(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outc
     }
 }
 
-/// Why nothing was started.
+/// The reason why nothing was started.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum Refusal {
     Bench(#[from] Error),
     Report(#[from] ReportError),
     Prompt(#[from] PromptError),
-    /// An earlier run of this program wrote there.
+    /// An earlier run of this program wrote to this path.
     #[error(
         "{flag} {}: an earlier run of this program left its files there; leave {flag} out, and \
          each run has a folder of its own",
@@ -122,8 +122,8 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     Ok(summary.exit_code)
 }
 
-/// Takes the folder and the log that were named for this run alone: another run of this program
-/// would replace what it leaves there.
+/// Reserves the named folder and log for this run alone: another run of this program would replace
+/// the files of this one.
 fn claim(output: &OutputFlags) -> Result<(), Refusal> {
     static TAKEN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,11 +140,12 @@ fn claim(output: &OutputFlags) -> Result<(), Refusal> {
 }
 
 fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOptions {
-    // What the command line asks for takes the place of what the code does.
+    // Plots on the command line replace those in the code.
     let plot = if output.plot.is_empty() { plots } else { &output.plot };
-    // Quiet leaves the result alone: the code's own plots go to stderr where that is for a program.
+    // Quiet keeps only the result. If the result is for a program, the code's own plots would go to
+    // stderr: they are left out.
     let is_drawn = !output.quiet || output.format == Format::Human || !output.plot.is_empty();
-    // An empty name asks for no plot.
+    // An empty name means no plot.
     let plot = plot.iter().filter(|metric| is_drawn && !metric.is_empty()).cloned().collect();
     report::ReportOptions {
         format: Some(output.format),
@@ -155,7 +156,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
     }
 }
 
-/// One cycle in one worker, as a test of the benchmark's name.
+/// Runs one cycle in one worker as a test with the benchmark's name, and returns the exit code.
 fn test(mut bench: Bench, mode: &TestMode) -> i32 {
     if let Some(listing) = mode.listing(&bench.name) {
         for line in listing.lines() {
@@ -183,7 +184,7 @@ fn test(mut bench: Bench, mode: &TestMode) -> i32 {
     if failed == 0 { 0 } else { TEST_FAILED }
 }
 
-/// Whether one cycle completes; why not.
+/// Runs one cycle, and returns the reasons if it does not complete.
 fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     let mut settings = Settings::default();
     settings.set(Setting::Rate, 1_000);
@@ -197,7 +198,7 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let mut summary = report::Summary::of(&mut run, &[], report::Environment::here());
     bench.run_after(ProcessOwnership::Process, &mut summary);
-    // A test does not ask how fast it is: among others that all run at once, nothing is.
+    // A test does not measure speed: among others that all run at once, nothing is fast.
     let is_well = match summary.verdict() {
         Some(Verdict::Failed | Verdict::Interrupted { .. } | Verdict::Error) | None => false,
         Some(
@@ -215,7 +216,7 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     Err(summary.reasons.iter().cloned().chain(errors).collect::<Vec<_>>().join("\n"))
 }
 
-/// Says in one line why nothing was started.
+/// Reports in one line why nothing was started.
 fn refuse(error: &dyn std::error::Error) -> Outcome {
     report::print_error(&error.to_string());
     Outcome::new(REFUSED)

@@ -1,8 +1,9 @@
-//! What a benchmark runs: closures, async functions, or a type with state.
+//! The code that a benchmark runs: closures, async functions, or a type with state.
 //!
-//! [`bench`](crate::bench()) takes any of them by [`IntoTask`]. A closure is the whole task; a type
-//! that implements [`Task`] is made once in each worker, before the first cycle, and taken apart
-//! after the last. Cycles of one worker overlap where the task is async: they get `&self`.
+//! [`bench`](crate::bench()) accepts any of them through [`IntoTask`]. A closure is the whole task.
+//! A type that implements [`Task`] is created once in each worker, before the first cycle, and
+//! taken apart after the last. If the task is async, cycles of one worker overlap, so they
+//! get `&self`.
 //!
 //! This module knows nothing of processes, time or messages.
 
@@ -23,7 +24,7 @@ use runnable::{AsyncClosure, AsyncCycleClosure, Stateful, SyncClosure, SyncCycle
 /// Any error: `?` turns every error type into it.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What hooks and cycles return.
+/// The result of a hook or a cycle.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// A task with state: one value of the type in each worker.
@@ -45,13 +46,13 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 /// let _benchmark = dyno::bench("counter", dyno::task::<Counter>());
 /// ```
 pub trait Task: Sized + 'static {
-    /// Makes the worker's state: opens its connections, loads what it needs.
+    /// Creates the worker's state: opens its connections, loads its data.
     ///
     /// # Errors
     /// Any error ends the run before a cycle has been issued.
     fn before(context: &Context) -> impl Future<Output = Result<Self>>;
 
-    /// One execution: what is measured.
+    /// Runs one cycle; the time of this call is measured.
     ///
     /// # Errors
     /// Any error makes it a failed cycle.
@@ -66,13 +67,13 @@ pub trait Task: Sized + 'static {
     }
 }
 
-/// A task type as a value, for [`bench`](crate::bench()).
+/// Returns a task type as a value, for [`bench`](crate::bench()).
 #[must_use]
 pub fn task<T: Task>() -> Typed<T> {
     Typed(PhantomData)
 }
 
-/// What [`task`] returns.
+/// A task type as a value: the result of [`task`].
 pub struct Typed<T>(PhantomData<fn() -> T>);
 
 impl<T> fmt::Debug for Typed<T> {
@@ -81,11 +82,12 @@ impl<T> fmt::Debug for Typed<T> {
     }
 }
 
-/// Anything that [`bench`](crate::bench()) can run; `Shape` is inferred.
+/// A task that [`bench`](crate::bench()) can run; `Shape` is inferred.
 ///
-/// Closures and functions, sync or async, with or without a [`&Cycle`](Cycle), and
-/// [`task::<T>()`](task) for a type with state. What they return is a [`CycleReturn`]. A closure
-/// that takes the cycle has to say so: `|cycle: &Cycle| …`.
+/// It is implemented by closures and functions, sync or async, with or without a [`&Cycle`](Cycle)
+/// argument, and by the result of [`task::<T>()`](task) for a type with state. Closures and
+/// functions return a [`CycleReturn`]. A closure that takes the cycle has to write the type:
+/// `|cycle: &Cycle| …`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task that dyno can run",
     label = "not a task",
@@ -94,16 +96,16 @@ impl<T> fmt::Debug for Typed<T> {
             type that implements `dyno::Task`, passed as `dyno::task::<T>()`"
 )]
 pub trait IntoTask<Shape>: 'static {
-    /// What the worker runs.
+    /// The form of the task that the worker runs.
     #[doc(hidden)]
     type Runnable: Runnable;
 
-    /// Makes it.
+    /// Turns the task into the form that the worker runs.
     #[doc(hidden)]
     fn into_task(self) -> Self::Runnable;
 }
 
-/// The shapes of tasks, so that one function takes all: never named in user code.
+/// The shapes of tasks, so that one function accepts all: never named in user code.
 #[doc(hidden)]
 pub mod shape {
     use std::marker::PhantomData;

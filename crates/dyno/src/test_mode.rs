@@ -1,27 +1,27 @@
-//! Test mode: when a benchmark is asked to behave as a test.
+//! Test mode: a benchmark that behaves as a test.
 //!
 //! `cargo test --benches` and `cargo nextest run --benches` start every benchmark as if it were a
 //! program of the standard test harness: to list its tests, and to run them. A benchmark then has
-//! one test, which is one cycle in one worker. `cargo bench` passes `--bench`: then a benchmark
-//! runs as one, unless only the list is wanted.
+//! one test, which is one cycle in one worker. `cargo bench` passes `--bench`: then it runs as a
+//! benchmark, unless only the list is requested.
 
 use std::ffi::OsString;
 
 use crate::harness::in_deps;
 
-/// A benchmark that is asked to be a test.
+/// The command line of a benchmark that has to behave as a test.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TestMode {
     list: bool,
     terse: bool,
     exact: bool,
-    /// Only ignored tests are wanted, and there are none.
+    /// Set if only ignored tests are requested; a benchmark has none.
     ignored: bool,
     filters: Vec<String>,
     skipped: Vec<String>,
 }
 
-/// A flag that is of neither the test harness nor of test mode.
+/// The error of a flag that belongs neither to the test harness nor to test mode.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{flag}: this program is in a `deps` folder and runs as a test, with one cycle; add `--bench` \
@@ -48,13 +48,13 @@ const IGNORED_OPTIONS: [&str; 5] =
     ["--test-threads", "--color", "--logfile", "-Z", "--shuffle-seed"];
 
 impl TestMode {
-    /// What this process is asked for.
+    /// Reads the command line of this process; returns `None` if it is not test mode.
     pub(crate) fn of_this_process() -> Result<Option<Self>, NotOfTests> {
         Self::of(std::env::args_os().skip(1), in_deps())
     }
 
-    /// Test mode it is without `--bench`, and with a flag that only a test harness has, or where
-    /// cargo builds tests.
+    /// Reads a command line. It is test mode without `--bench` and with a flag that only a test
+    /// harness has, or where cargo builds tests. A request for the list is test mode in any case.
     fn of(
         arguments: impl Iterator<Item = OsString>,
         in_deps: bool,
@@ -91,7 +91,7 @@ impl TestMode {
         Ok(Some(mode))
     }
 
-    /// Only the choice by name, as `cargo bench` passes it.
+    /// Returns only the choice by name, as `cargo bench` passes it.
     #[cfg(feature = "cli")]
     pub(crate) fn selecting(
         exact: bool,
@@ -103,7 +103,7 @@ impl TestMode {
         Self { exact, ignored, filters, skipped, ..Self::default() }
     }
 
-    /// Whether the one test, which has the benchmark's name, is asked for.
+    /// Returns `true` if the one test, which has the benchmark's name, is selected.
     pub(crate) fn selects(&self, name: &str) -> bool {
         let matches = |filter: &String| {
             if self.exact { name == filter } else { name.contains(filter.as_str()) }
@@ -113,7 +113,7 @@ impl TestMode {
             && !self.skipped.iter().any(matches)
     }
 
-    /// The list of tests, if that is what is asked for.
+    /// Returns the list of tests, if it is requested.
     pub(crate) fn listing(&self, name: &str) -> Option<String> {
         if !self.list {
             return None;
@@ -139,7 +139,7 @@ mod tests {
     fn cargo_bench_is_no_test() {
         assert_eq!(mode("--bench", true), None);
         assert_eq!(mode("--bench --exact", true), None);
-        // The list is one of names, whoever asks for it.
+        // The list has names only, also with `--bench`.
         let listing = mode("--bench --list --format terse", true).expect("a list").listing("fib");
         assert_eq!(listing.as_deref(), Some("fib: benchmark\n"));
         assert_eq!(mode("", false), None);

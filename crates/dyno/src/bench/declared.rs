@@ -1,5 +1,5 @@
-//! The benchmarks that this program declares, and when. Its workers are the same program: each has to
-//! come to the declaration of its own benchmark before it comes to a run.
+//! The benchmarks that this program declares, and the time of their declaration. Its workers are
+//! the same program: each has to reach the declaration of its benchmark before it reaches a run.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ pub(super) enum Declaration {
     Found,
     /// Its workers find an earlier task of the same name.
     Hidden,
-    /// Its workers come to another benchmark's run first, which ends them.
+    /// Its workers reach another benchmark's run first, which ends them.
     Late {
-        /// The name of that benchmark.
+        /// The name of that other benchmark.
         ran: String,
     },
 }
@@ -24,9 +24,9 @@ pub(super) enum Declaration {
 static DECLARED: Mutex<Declared> = Mutex::new(Declared { tasks: BTreeMap::new(), first_run: None });
 
 struct Declared {
-    /// The type of the first task of each name, and where its declaration is.
+    /// The type of the first task of each name, and the place of its declaration.
     tasks: BTreeMap<String, (TypeId, Declaration)>,
-    /// The first benchmark that ran.
+    /// The name of the first benchmark that ran; `None` until one runs.
     first_run: Option<String>,
 }
 
@@ -39,8 +39,9 @@ fn declared() -> MutexGuard<'static, Declared> {
     DECLARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that this task is declared. A worker finds its task by name, and takes the first one; the
-/// same one again, as in a loop over rates, is allowed. Only its type is compared, not its values.
+/// Notes that this task is declared. A worker finds its task by name, and takes the first one. The
+/// same task may be declared again, as in a loop over rates. Only its type is compared, not its
+/// values.
 pub(super) fn declare<T: 'static>(name: &str, _task: &T) -> Declaration {
     let mut declared = declared();
     let place = match &declared.first_run {

@@ -1,4 +1,4 @@
-//! What a task is told: which worker it runs in, its parameters, and which cycle it is.
+//! The facts that a task may read: its worker, its parameters, and the present cycle.
 
 use std::any::{Any, type_name};
 use std::fmt;
@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 use dyno_bus::Time;
 use serde::de::DeserializeOwned;
 
-/// The worker that a task runs in.
+/// The facts about the worker that runs a task.
 pub struct Context {
     worker: u32,
     workers: u32,
     /// The parameters as a JSON object, checked by the primary.
     json: String,
-    /// The same, decoded once.
+    /// The same parameters, decoded once.
     decoded: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
@@ -22,19 +22,19 @@ impl Context {
         Self { worker, workers, json, decoded: OnceLock::new() }
     }
 
-    /// This worker's index, from 0.
+    /// Returns this worker's index, from 0.
     #[must_use]
     pub fn worker(&self) -> u32 {
         self.worker
     }
 
-    /// How many workers there are.
+    /// Returns the number of workers of the run.
     #[must_use]
     pub fn workers(&self) -> u32 {
         self.workers
     }
 
-    /// The task's parameters, decoded at the first call.
+    /// Returns the task's parameters, decoded at the first call.
     ///
     /// # Panics
     /// If `P` is not the type that was given to [`parameters`](crate::Bench::parameters).
@@ -89,7 +89,7 @@ impl fmt::Debug for Context {
 pub struct Cycle {
     index: u64,
     due: Time,
-    /// A worker has one context for as long as it lives.
+    /// A worker has one context, which lives as long as the worker.
     context: &'static Context,
 }
 
@@ -98,34 +98,34 @@ impl Cycle {
         Self { index, due, context }
     }
 
-    /// Its number, from 0 over the whole run and all workers: no two cycles share one.
+    /// Returns its number, from 0 over the whole run and all workers: no two cycles share one.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index
     }
 
-    /// The instant at which it should have started, on the monotonic clock.
+    /// Returns the instant at which it should have started, on the monotonic clock.
     #[must_use]
     pub fn due(&self) -> Time {
         self.due
     }
 
-    /// The worker's index, from 0.
+    /// Returns the worker's index, from 0.
     #[must_use]
     pub fn worker(&self) -> u32 {
         self.context.worker
     }
 
-    /// The worker that it runs in.
+    /// Returns the context of the worker that runs it.
     #[must_use]
     pub fn context(&self) -> &Context {
         self.context
     }
 
-    /// The task's parameters.
+    /// Returns the task's parameters.
     ///
     /// # Panics
-    /// As [`Context::parameters`].
+    /// In the same cases as [`Context::parameters`].
     #[must_use]
     #[track_caller]
     pub fn parameters<P: DeserializeOwned + Send + Sync + 'static>(&self) -> &P {

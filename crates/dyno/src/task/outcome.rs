@@ -1,14 +1,15 @@
-//! What a cycle may return, and when that makes it a failed one.
+//! The values that a cycle may return, and the rule that makes it a failed one.
 
 use std::any::Any;
 use std::fmt::Display;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a cycle may return: most plain values, collections of anything, and `Result`s of them.
+/// A value that a cycle may return: most plain values, collections of anything, and `Result`s of
+/// them.
 ///
-/// Values pass through [`black_box`], so that the optimiser doesn't delete the work that made
-/// them; an `Err` makes the cycle a failed one. For a type of your own an empty `impl` does:
+/// Values pass through [`black_box`], so that the optimiser doesn't delete the work that made them;
+/// an `Err` makes the cycle a failed one. For your own type an empty `impl` is enough:
 ///
 /// ```
 /// struct Digest([u8; 32]);
@@ -67,7 +68,7 @@ impl<T: CycleReturn, E: Display> CycleReturn for Result<T, E> {
     }
 }
 
-/// An error with its causes, in one line.
+/// Returns an error with its causes, in one line.
 pub(crate) fn describe(error: &super::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -89,10 +90,11 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("(with a value that is not text)")
 }
 
-/// Drops what a panic carried. It is a value of the user's, whose destructor may panic as well.
+/// Drops the value that a panic carried. It belongs to the user, and its destructor may panic as
+/// well.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // Its destructor may be of the same kind.
+        // The destructor of the second value may panic too.
         std::mem::forget(second);
     }
 }

@@ -1,22 +1,22 @@
-//! One shape for all tasks: what a worker's loop runs, without knowing what the user wrote.
+//! One shape for all tasks: the worker's loop runs it without knowing the form that the user wrote.
 //!
-//! A sync closure is a future that is ready when it is first polled; the compiler inlines it, and
-//! the loop has one path for all.
+//! A sync closure is a future that is ready when it is first polled. The compiler inlines it, and
+//! the loop has one path for all tasks.
 
 use std::future::Future;
 use std::marker::PhantomData;
 
 use super::{Context, Cycle, CycleReturn, Result, Task};
 
-/// A task as the worker's loop sees it.
+/// A task as the worker's loop runs it.
 pub trait Runnable: 'static {
-    /// What its cycles share in one worker.
+    /// The state that its cycles share in one worker.
     type State: 'static;
 
-    /// Makes the state.
+    /// Creates the state.
     fn before(self, context: &'static Context) -> impl Future<Output = Result<Self::State>>;
 
-    /// One cycle; an error is the failed cycle's message.
+    /// Runs one cycle; an error is the failed cycle's message.
     fn cycle(
         state: &Self::State,
         cycle: Cycle,
@@ -26,7 +26,7 @@ pub trait Runnable: 'static {
     fn after(state: Self::State) -> impl Future<Output = Result>;
 }
 
-/// `|| …`
+/// A sync closure without an argument: `|| …`.
 #[derive(Debug)]
 pub struct SyncClosure<F, R>(pub(super) F, pub(super) PhantomData<fn() -> R>);
 
@@ -46,7 +46,7 @@ impl<F: Fn() -> R + 'static, R: CycleReturn + 'static> Runnable for SyncClosure<
     }
 }
 
-/// `|cycle: &Cycle| …`
+/// A sync closure that takes the cycle: `|cycle: &Cycle| …`.
 #[derive(Debug)]
 pub struct SyncCycleClosure<F, R>(pub(super) F, pub(super) PhantomData<fn() -> R>);
 
@@ -66,7 +66,7 @@ impl<F: Fn(&Cycle) -> R + 'static, R: CycleReturn + 'static> Runnable for SyncCy
     }
 }
 
-/// `async || …`
+/// An async closure without an argument: `async || …`.
 #[derive(Debug)]
 pub struct AsyncClosure<F, R>(pub(super) F, pub(super) PhantomData<fn() -> R>);
 
@@ -86,7 +86,7 @@ impl<F: AsyncFn() -> R + 'static, R: CycleReturn + 'static> Runnable for AsyncCl
     }
 }
 
-/// `async |cycle: &Cycle| …`
+/// An async closure that takes the cycle: `async |cycle: &Cycle| …`.
 #[derive(Debug)]
 pub struct AsyncCycleClosure<F, R>(pub(super) F, pub(super) PhantomData<fn() -> R>);
 
