@@ -167,6 +167,7 @@ impl Emitter {
         let mut collected = Collected { values: 0, more: false };
         let mut room = BATCH_VALUES_MAX;
         let (first, count) = (self.first, self.rings.len());
+        // Once around, from the ring that did not fit the last batch.
         for index in (first..count).chain(0..first) {
             let ring = &mut self.rings[index];
             let slots_max = room / ring.values_per_slot();
@@ -181,6 +182,7 @@ impl Emitter {
             };
             room -= slots * ring.values_per_slot();
             collected.values += slots;
+            // The first ring that does not fit comes first in the next batch.
             if slots == slots_max && ring.waiting() > 0 && !collected.more {
                 collected.more = true;
                 self.first = index;

@@ -211,6 +211,7 @@ impl Bus {
     fn run(mut self) -> ! {
         guard::arm_continue_signal();
         loop {
+            // Flushed first: the wait is for room in the socket only if bytes are left.
             self.flush();
             let poked = self.wait();
             self.read();
@@ -220,6 +221,8 @@ impl Bus {
             match self.goal {
                 // Nothing is sent after the last message.
                 Goal::Exit(_) => {}
+                // All that is recorded goes before the account and `Bye`, without a wait for its
+                // time.
                 Goal::Drained | Goal::Bye(_) => self.publish(true),
                 Goal::None => self.publish(poked),
             }

@@ -183,8 +183,10 @@ where
         }
         loop {
             let running = self.slots.running();
+            // Before the next start, so that cycles beyond the limit are skipped and not started.
             self.skip(now, running);
             let wake_at = match self.pace.next(now, running, self.control) {
+                // The rest is given up: a sync cycle could not be stopped at the deadline.
                 Next::Start(_) if running == 0 && self.would_outlast(now, deadline) => {
                     return Poll::Ready(Ok(Turn::Over));
                 }
@@ -197,12 +199,14 @@ where
                 Next::At(due) => Some(due),
                 Next::Wait | Next::Over => Some(Time::NEVER),
             };
+            // A turn that took its time yields, even if more cycles are due.
             if now >= self.turn_end {
                 return Poll::Ready(Ok(Turn::Yield));
             }
             if let Some(wake_at) = wake_at
                 && resumed.is_none()
             {
+                // There is nothing to do now: spin or sleep until there is.
                 if self.spin && wake_at < Time::NEVER {
                     if running > 0 {
                         return Poll::Ready(Ok(Turn::Yield));
