@@ -39,7 +39,7 @@ impl Columns {
         }
     }
 
-    /// Returns the place of a key's column in the batch. If there is no such column yet, `metric`
+    /// Returns the place of a key's column in the batch. If the key has no column yet, `metric`
     /// gives the number of its metric.
     #[inline]
     pub(crate) fn place(

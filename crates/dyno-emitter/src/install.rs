@@ -229,7 +229,7 @@ pub(crate) mod tests {
                 assert_eq!(batch.columns[0].values, [0, 1, 2, 3, 4]);
                 assert_eq!(rings(), 1);
             }
-            // Values that this thread leaves behind disturb nobody.
+            // The next run does not get the values that this thread leaves behind.
             record();
         }
         let emitter = Emitter::with_ring_slots(SLOTS, || {});
@@ -238,8 +238,8 @@ pub(crate) mod tests {
         record();
         assert_eq!((emitter.pending(), rings()), (10, 2));
 
-        // The ring for values of a destructor that runs after the thread's ring has gone is kept by
-        // nobody.
+        // A destructor that runs after the thread's ring has gone records through new rings, which
+        // no thread keeps.
         struct Last;
         impl Drop for Last {
             fn drop(&mut self) {

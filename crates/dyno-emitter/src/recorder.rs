@@ -20,7 +20,7 @@ use crate::word::{pack_key, pack_service, pack_value, pack_wait};
 /// The number of the harness's own values that fit between two collections before a [`Recorder`]
 /// waits.
 ///
-/// Usually there are only a few. The number is no larger than the longest block needs, because a
+/// Usually only a few values wait. The number is no larger than the longest block needs, because a
 /// ring is used from end to end, so that in time all its pages are in memory: 128 KiB.
 pub const RECORDER_SLOTS: usize = 16_384;
 

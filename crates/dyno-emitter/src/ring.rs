@@ -162,8 +162,8 @@ impl<const N: usize> Drop for Producer<N> {
 }
 
 impl<const N: usize> Consumer<N> {
-    /// Takes the slots that wait, at most `slots_max`, in the order of the pushes. They
-    /// come in two pieces; the second is empty unless the ring's end is passed.
+    /// Takes the slots that wait, at most `slots_max`, in the order of the pushes. They come in two
+    /// pieces; the second is empty unless the ring's end is passed.
     #[inline]
     pub(crate) fn drain(&mut self, slots_max: usize, mut take: impl FnMut(&Filled<N>)) -> usize {
         // At most `slots_max`, so it fits.

@@ -366,7 +366,7 @@ impl Bench {
             None => crate::harness::command_line(),
             Some(_) => Vec::new(),
         };
-        // Before `before`, for the same reason.
+        // Made absolute before the hook runs, for the same reason.
         let worker_exe = self.program();
         if let Some(before) = self.before.take() {
             let mut parameters = self.parameters.with_values(plan.task.clone());

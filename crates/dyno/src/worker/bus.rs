@@ -31,7 +31,7 @@ use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
 use super::usage::ProcessUsage;
 use crate::identity::Identity;
 
-/// The bytes queued for the primary above which nothing is taken from the rings. The rings then
+/// The bytes queued for the primary at which nothing more is taken from the rings. The rings then
 /// fill, and recording threads wait, which is counted. One more batch still fits the link's own
 /// limit.
 const QUEUED_MAX: usize = 4 << 20;
@@ -372,7 +372,7 @@ impl Bus {
 
     fn flush(&mut self) {
         match self.link.flush() {
-            // The last of the last words may have waited for room in the socket.
+            // The end of the last message may have waited for room in the socket.
             Ok(_) => self.exit_if_done(),
             Err(LinkError::PeerGone) => {
                 self.take(WorkerEvent::PrimaryGone);
@@ -383,7 +383,7 @@ impl Bus {
     }
 
     /// Sends the recorded values if it is time or if a flush was requested, as far as the primary
-    /// keeps up. A flush for which there is no room stays requested.
+    /// keeps up. A flush that finds no room stays requested.
     fn publish(&mut self, asked: bool) {
         let now = clock::now();
         self.usage.sample(now);

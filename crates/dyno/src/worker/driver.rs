@@ -336,7 +336,7 @@ where
     }
 
     /// Returns the instant at which running cycles are given up: the drain deadline after the cut,
-    /// or never while there is no cut.
+    /// or never as long as no cut is known.
     fn deadline(&self) -> Time {
         self.window_end() + self.drain_deadline
     }

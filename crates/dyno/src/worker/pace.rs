@@ -284,7 +284,7 @@ mod tests {
         pace.follow(warmup);
         pace.follow(measured);
         let control = leased(1_000, false);
-        // Due by 149: all five of the warm-up, beside a hundred that run.
+        // Due by 149: all five of the warm-up, next to a hundred that run.
         assert_eq!(pace.skip(at(149), 100, control.until()).total(), 0);
         // Two more are due by 169, and a third by 170.
         assert_eq!(pace.skip(at(169), 100, control.until()).total(), 0);

@@ -147,7 +147,7 @@ impl<F: Future<Output = Result<(), String>>> Slots<F> {
         let mut abandoned = Vec::new();
         for slot in &mut self.slots {
             if let Some(begun) = slot.begun.take() {
-                // A destructor of the user may panic; the cycle is abandoned in any case.
+                // The user's destructor may panic; the cycle is abandoned in any case.
                 let _panicked = panics::catch(|| slot.future.set(None));
                 abandoned.push(begun);
             }
