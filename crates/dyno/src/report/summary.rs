@@ -58,7 +58,8 @@ pub struct Summary {
     pub backlog: Backlog,
     /// Failed cycles by message, most frequent first: at most [`ERRORS_LISTED`].
     pub errors: Vec<CycleErrors>,
-    /// The metrics by name, merged over the workers. They include failed cycles.
+    /// The metrics by name, merged over the workers. `wait`, `service` and `response` include
+    /// failed cycles.
     pub metrics: Metrics,
     /// `service` and `response` of completed cycles alone, merged over the workers; empty unless
     /// cycles failed.
@@ -300,7 +301,7 @@ pub struct PointMetric {
     pub max: u64,
 }
 
-/// The cost of dyno itself, and the disturbances of a run.
+/// The cost of dyno itself, and the times for which the run was stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Harness {
     /// The number of measured cycles that came due while no lease covered them.
