@@ -21,7 +21,7 @@ pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
         |name: &str| BUILT_IN.iter().position(|known| *known == name).unwrap_or(BUILT_IN.len());
     let mut all: Vec<_> = metrics.iter().map(|(name, metric)| (name.as_str(), metric)).collect();
     all.retain(|(_, metric)| metric.count > 0);
-    // Stable: the map's own order is by name.
+    // The sort is stable, so that metrics of the same rank stay in the map's order, by name.
     all.sort_by_key(|(name, _)| rank(name));
     all
 }

@@ -59,7 +59,7 @@ enum Owner {
 }
 
 impl Folder {
-    /// Makes the default folder of a run that began at `started_at` since the Unix epoch.
+    /// Makes the default folder of a run that began `started_at` after the Unix epoch.
     pub(super) fn default_of(benchmark: &str, started_at: Duration) -> io::Result<Self> {
         let package = place::variable("CARGO_PKG_NAME");
         let package = package.as_ref().and_then(|package| package.to_str());

@@ -134,7 +134,7 @@ pub(crate) fn reflows() -> bool {
     std::env::var_os("XTERM_VERSION").is_none() && !is("TERM", "linux")
 }
 
-/// Returns the number of rows by which a view exceeds its lines, in a terminal that has become
+/// Returns the number of rows that a view needs beyond its lines, in a terminal that has become
 /// narrower. `indicatif` knows only the lines, and draws no more of them than there are rows.
 fn ghosts(text: &str, Room { columns, rows }: Room) -> usize {
     let wrapped = |line: &str| console::measure_text_width(line).saturating_sub(1) / columns.max(1);

@@ -2,8 +2,9 @@
 //!
 //! `--format json` prints it, `run.json` stores it, and `.run()` returns it. Every other format is
 //! made from it alone, so that a saved run prints as it did when it was new. Spans of time are
-//! whole nanoseconds. A change that a reader could notice raises [`SCHEMA`];
-//! `docs/summary.schema.json` describes the same contract for other tools.
+//! whole nanoseconds. Fields may be added within a version; any other change that a reader could
+//! notice raises [`SCHEMA`]. `docs/summary.schema.json` describes the same contract for other
+//! tools.
 
 use std::collections::BTreeMap;
 
@@ -61,8 +62,8 @@ pub struct Summary {
     /// The metrics by name, merged over the workers. `wait`, `service` and `response` include
     /// failed cycles.
     pub metrics: Metrics,
-    /// `service` and `response` of completed cycles alone, merged over the workers; empty unless
-    /// cycles failed.
+    /// `service` and `response` of completed cycles alone, merged over the workers; empty if no
+    /// cycle failed.
     #[serde(default)]
     pub completed_metrics: Metrics,
     /// The process that issued the cycles and decided the verdict.

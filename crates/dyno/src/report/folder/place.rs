@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// The variable with the target folder that `cargo dyno` passes on.
 const PASSED: &str = "DYNO_TARGET_DIR";
-/// Cargo's own variables for its target folder, the first one first.
+/// Cargo's own variables for its target folder; the first one that is set counts.
 const OF_CARGO: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
 /// The files that cargo leaves in a target folder: in one that existed before, only the second.
 const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];

@@ -20,7 +20,7 @@ use crate::report::environment::Environment;
 use crate::report::redact;
 
 impl Summary {
-    /// The summary of a run that is over.
+    /// Creates the summary of a run that is over.
     ///
     /// `command` is the command line that began it. The run is borrowed mutably because its
     /// observer caches the figures that it computes.
