@@ -1,4 +1,4 @@
-//! What is said of a run: while it goes on, at its end, and in files.
+//! The reports of a run: the progress while it goes on, the result at its end, and its files.
 //!
 //! ```text
 //!            ┌─ update ──▶ [queue] ──▶ [screen] ──▶ [live] or [plain]      stderr
@@ -9,11 +9,11 @@
 //!                   └──▶ run.json                                          the run's folder
 //! ```
 //!
-//! The thread that drives the run only hands over. Two threads take it from there, one for the
-//! terminal and one for the disk, and either may stand still without harm to the run or to the
-//! other. The result alone goes to stdout.
+//! The thread that drives the run only hands over updates and intervals. Two other threads process
+//! them, one for the terminal and one for the disk, and either may block without harm to the run or
+//! to the other. Only the result goes to stdout.
 //!
-//! It starts no process, and decides nothing: a verdict is what the primary says it is.
+//! It starts no process and decides no verdict: the primary does both.
 
 mod environment;
 mod redact;
@@ -89,11 +89,11 @@ pub(crate) use self::reporter::{print_error, print_line, print_note};
 pub use self::summary::Summary;
 use crate::primary::run::{Sink, Update};
 
-/// What the user makes of a run about five times a second, and once after the drain: text that it gives
-/// takes the live view's place, its rows cut to the terminal's width.
+/// The user's callback, called about five times a second and once after the drain. A text that it
+/// returns takes the live view's place, its rows cut to the terminal's width.
 pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
-/// Hears nothing and says nothing: for a run in someone's test.
+/// A sink that ignores everything and reports nothing: for a run in a test.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,15 +1,16 @@
 //! `--format csv`: a line of names and one row, for shells.
 //!
-//! Names and order are stable; new ones are added at the end, so that `cut` and `awk` keep finding
-//! what they found. What may hold a comma (the benchmark's name alone) is quoted as in RFC 4180.
+//! Names and their order are stable. New names are added at the end, so that `cut` and `awk` keep
+//! finding their columns. A cell that may hold a comma (only the benchmark's name) is quoted as in
+//! RFC 4180.
 
 use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
 
 use super::Summary;
 use super::summary::Metric;
 
-/// A column: its name, and what stands in it. An empty cell is a metric that never came, or a
-/// percentile that its count does not carry.
+/// A column: its name, and the function that writes its cell. A cell is empty if its metric has no
+/// values, or too few of them for the percentile.
 type CsvColumn = (&'static str, fn(&Summary) -> String);
 
 /// The columns, in order.
@@ -45,7 +46,7 @@ const COLUMNS: [CsvColumn; 27] = [
     ("exit_code", |summary| summary.exit_code.to_string()),
 ];
 
-/// The names, and the row.
+/// Returns two lines: the names, and the row.
 pub(super) fn render(summary: &Summary) -> String {
     let names = COLUMNS.map(|(name, _)| name).join(",");
     let row = COLUMNS.map(|(_, cell)| cell(summary)).join(",");

@@ -1,14 +1,15 @@
-//! Where a run took place: what one must know to compare two of them.
+//! The environment of a run: the facts that one must know to compare two runs.
 //!
-//! Read from files and from what the compiler knew; no process is started for it. What can't be
-//! found out is an empty text, never an error: it decides nothing.
+//! They are read from files and from values that were stored when dyno was compiled; no process is
+//! started for them. A fact that can't be found out is an empty text, never an error, because no
+//! verdict depends on it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run took place.
+/// The machine, the compiler and the commit of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// The version of dyno.
@@ -19,14 +20,14 @@ pub struct Environment {
     pub os: String,
     /// The processor's name.
     pub cpu: String,
-    /// Processes that can run at once.
+    /// The number of processes that can run at once.
     pub cores: u32,
-    /// The commit that is checked out in the current folder, if it is git's.
+    /// The commit that is checked out in the current folder; `None` outside of a git repository.
     pub git: Option<String>,
 }
 
 impl Environment {
-    /// This process's.
+    /// Reads the environment of this process.
     #[must_use]
     pub fn here() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -41,14 +42,14 @@ impl Environment {
     }
 }
 
-/// The name that the kernel gives the first processor.
+/// Returns the name that the kernel gives the first processor; empty if it gives none.
 fn cpu(info: &str) -> String {
     let fields = info.lines().filter_map(|line| line.split_once(':'));
     let mut names = fields.filter(|(key, _)| matches!(key.trim(), "model name" | "Model"));
     names.next().map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
 }
 
-/// The commit that is checked out in a folder or the nearest one above it.
+/// Returns the commit that is checked out in a folder or in the nearest one above it.
 fn git(folder: &Path) -> Option<String> {
     let git = folder.ancestors().map(|above| above.join(".git")).find(|git| git.exists())?;
     // In a worktree and in a submodule, `.git` is a file that names the folder.
@@ -60,14 +61,14 @@ fn git(folder: &Path) -> Option<String> {
     let Some(reference) = head.trim().strip_prefix("ref: ") else {
         return Some(head.trim().to_owned());
     };
-    // A worktree has its own HEAD, and its branches where the main one has them.
+    // A worktree has its own HEAD, but its branches are in the main repository's folder.
     let common = fs::read_to_string(git.join("commondir")).ok();
     let common = common.map_or_else(|| git.clone(), |common| git.join(common.trim()));
     let loose = fs::read_to_string(common.join(reference)).ok();
     loose.map(|commit| commit.trim().to_owned()).or_else(|| packed(&common, reference))
 }
 
-/// The commit of a branch that git has put away with others.
+/// Returns the commit of a branch that git has moved to `packed-refs`, together with others.
 fn packed(git: &Path, reference: &str) -> Option<String> {
     let packed: PathBuf = git.join("packed-refs");
     let text = fs::read_to_string(packed).ok()?;

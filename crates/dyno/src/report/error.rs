@@ -1,38 +1,38 @@
-//! Why a run can't be reported as asked: said before anything starts.
+//! The errors of a run's reports, found before any worker starts.
 
 use std::io;
 use std::path::PathBuf;
 
-/// What the user asked to have written and can't be.
+/// The reason why a report that the user requested can't be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// The folder of `--out` takes no files.
+    /// The folder of `--out` can't be written to.
     #[error("--out {}: {source}; name a folder that can be written", path.display())]
     Out {
-        /// The folder, or the file in it.
+        /// The folder, or the file in it that can't be written.
         path: PathBuf,
-        /// What the system says.
+        /// The error that the system reports.
         source: io::Error,
     },
     /// The file of `--log-file` can't be written.
     #[error("--log-file {}: {source}; name a file that can be written", path.display())]
     LogFile {
-        /// The file.
+        /// The path that `--log-file` names.
         path: PathBuf,
-        /// What the system says.
+        /// The error that the system reports.
         source: io::Error,
     },
-    /// dyno was built without what writes logs.
+    /// dyno was built without the feature `tracing`, which writes logs.
     #[error("--log-file {}: this program was built without the feature `tracing` of dyno-bench", path.display())]
     LogUnsupported {
-        /// The file.
+        /// The path that `--log-file` names.
         path: PathBuf,
     },
-    /// The system gives no thread to report on.
+    /// The system could not start a thread for the reports.
     #[error("no thread to report on: {source}")]
     Thread {
-        /// What the system says.
+        /// The error that the system reports.
         source: io::Error,
     },
 }

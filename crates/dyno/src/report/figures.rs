@@ -1,5 +1,5 @@
-//! How numbers of a summary are said to people: rates, counts, spans of time, and the order of
-//! metrics. What the formats for people share.
+//! The numbers of a summary as text for people: rates, counts, spans of time, and the order of
+//! metrics. All formats for people share them.
 
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use std::time::Duration;
@@ -10,59 +10,59 @@ use dyno_observer::{ProcessId, format};
 use super::summary::{Metric, Metrics, Summary, WorkerExit};
 use crate::primary::plan::{Rate, thousands};
 
-/// What stands where there is no number.
+/// The text in place of a missing number.
 pub(super) const NONE: &str = "–";
-/// Metrics that every run has, in the order of reading; the user's own follow by name.
+/// The metrics that every run has, in reading order; the user's own follow, sorted by name.
 const BUILT_IN: [&str; 6] = [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS];
 
-/// The metrics with values, in the order of reading.
+/// Returns the metrics with values, in reading order.
 pub(super) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
     let rank =
         |name: &str| BUILT_IN.iter().position(|known| *known == name).unwrap_or(BUILT_IN.len());
     let mut all: Vec<_> = metrics.iter().map(|(name, metric)| (name.as_str(), metric)).collect();
     all.retain(|(_, metric)| metric.count > 0);
-    // Stable: the map's own order is by name.
+    // The sort is stable, so that metrics of the same rank stay in the map's order, by name.
     all.sort_by_key(|(name, _)| rank(name));
     all
 }
 
-/// One number of a metric, in its unit, or a dash. A metric whose values
-/// are all out of range has a dash: the limits that they were clamped to are not results.
+/// Returns one number of a metric, in its unit, or a dash. A metric whose values are all out of
+/// range has a dash: the limits that they were clamped to are not results.
 pub(super) fn value(metric: &Metric, number: Option<f64>) -> String {
     let number = number.filter(|_| metric.out_of_range < metric.count);
     number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit(metric)))
 }
 
-/// One of a metric's percentiles, as a number like the others.
+/// Converts one of a metric's percentiles to a number like the others.
 pub(super) fn percentile(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)
 }
 
-/// What a metric's values count.
+/// Returns the unit of a metric's values; [`Unit::None`] for plain numbers.
 pub(super) fn unit(metric: &Metric) -> Unit {
     let all = [Unit::Nanoseconds, Unit::Bytes, Unit::Permille];
     all.into_iter().find(|unit| unit.name() == metric.unit).unwrap_or(Unit::None)
 }
 
-/// One number of a metric that may be missing.
+/// Returns one number of a metric, or a dash if the metric or the number is missing.
 pub(super) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> Option<f64>) -> String {
     let metric = metrics.get(name).filter(|metric| metric.count > 0);
     metric.map_or_else(|| NONE.to_owned(), |metric| value(metric, number(metric)))
 }
 
-/// A span of time, in three digits: `1.23 ms`.
+/// Formats a span of time with three digits, such as `1.23 ms`.
 #[must_use]
 pub fn span(nanos: u64) -> String {
     format::value(nanos as f64, Unit::Nanoseconds)
 }
 
-/// `50/s`, or `max`.
+/// Formats a requested rate: `50/s`, or `max`.
 #[must_use]
 pub fn asked(rate: Option<f64>) -> String {
     rate.map_or(Rate::Max, Rate::PerSecond).to_string()
 }
 
-/// `49.8/s`: as exact as three digits, and no more than a whole cycle.
+/// Formats a delivered rate such as `49.8/s`: with three digits, and from 100 on in whole cycles.
 #[must_use]
 pub fn delivered(rate: f64) -> String {
     if rate >= 100.0 || rate.fract() == 0.0 {
@@ -74,7 +74,7 @@ pub fn delivered(rate: f64) -> String {
     }
 }
 
-/// What a run was to do, in a few words each.
+/// Returns the settings of a run, in a few words each.
 pub(super) fn parameters(summary: &Summary) -> Vec<String> {
     let parameters = &summary.parameters;
     let time = |nanos| humantime::format_duration(Duration::from_nanos(nanos)).to_string();
@@ -97,7 +97,7 @@ pub(super) fn parameters(summary: &Summary) -> Vec<String> {
     words
 }
 
-/// The account of the cycles: each outcome that came, and always those that completed.
+/// Returns the account of the cycles: each outcome that occurred, and `completed` in any case.
 pub(super) fn account(summary: &Summary) -> Vec<String> {
     let cycles = &summary.cycles;
     let mut words = vec![
@@ -118,7 +118,7 @@ pub(super) fn account(summary: &Summary) -> Vec<String> {
     words
 }
 
-/// What a process is called in a table of workers.
+/// Returns the name of a process in a table of workers.
 pub(super) fn index(process: ProcessId) -> String {
     match process {
         ProcessId::Primary => "primary".to_owned(),
@@ -126,7 +126,7 @@ pub(super) fn index(process: ProcessId) -> String {
     }
 }
 
-/// How a worker ended, if not as it should have.
+/// Returns how a worker ended; `None` if it ended as it should have.
 pub(super) fn exit(exit: Option<&WorkerExit>) -> Option<String> {
     match exit {
         Some(WorkerExit::Code(0)) => None,

@@ -1,8 +1,9 @@
-//! The thread that writes what a run leaves while it goes on: histograms and the log.
+//! The thread that writes a run's files while it goes on: histograms and the log.
 //!
-//! Apart from the thread that draws, because a terminal that stands still must not stop the log,
-//! and apart from the one that drives the run, because a disk must not stop that. What waits is
-//! bounded: beyond it, rows and lines are dropped and counted, faults never.
+//! It is separate from the thread that draws, because a terminal that blocks must not stop the log.
+//! It is separate from the thread that drives the run, because a slow disk must not stop the run.
+//! The bytes that wait for the disk are bounded: beyond that, rows and lines are dropped and
+//! counted, faults never.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -24,43 +25,43 @@ use crate::primary::plan::thousands;
 
 /// The most bytes that wait for the disk: some rotations of a hundred busy workers.
 const WAITING_MAX: usize = 64 << 20;
-/// For how long rows are gathered, or how many bytes of them, before they are written: the thread
-/// wakes up once for all, and a process that is killed loses about as much.
+/// The longest time that rows are gathered, and the most bytes of them, before they are written.
+/// The thread wakes up once for all of them, and a process that is killed loses about as much.
 const GATHERED_FOR: Duration = Duration::from_secs(1);
 const GATHERED_MAX: usize = 256 << 10;
-/// How long the end of a run waits for the disk: a slow one may flush for seconds.
+/// The longest time that the end of a run waits for the disk: a slow one may flush for seconds.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Files that are being written, and the thread that does it.
+/// The files that are being written, and the thread that writes them.
 #[derive(Debug)]
 pub(super) struct FileWriter {
     records: Sender<FileRecord>,
     gathered: Gathered,
-    /// Bytes that wait, about.
+    /// The number of bytes that wait for the disk, approximately.
     waiting: Arc<AtomicUsize>,
     rows: Destination,
     entries: Destination,
-    /// What could not be written, once all else is.
+    /// Messages about files that could not be written; sent once, after everything is written.
     failures: Receiver<Vec<String>>,
 }
 
-/// Whether there is a file for something, and how much of it was dropped.
+/// An output: no file at all, or a file and the number of records that were dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Destination {
     Nowhere,
     But(u64),
 }
 
-/// Rows that are not handed over yet.
+/// The rows that are not handed over to the thread yet.
 #[derive(Debug, Default)]
 struct Gathered {
     rows: Vec<HistogramRow>,
     bytes: usize,
-    /// The rotation with which the last were handed over.
+    /// The time of the rotation with which the last rows were handed over.
     since: Time,
 }
 
-/// What there is to write.
+/// A message to the thread: rows of histograms, or a line of the log.
 #[derive(Debug)]
 enum FileRecord {
     Rows(Vec<HistogramRow>),
@@ -82,7 +83,7 @@ impl FileWriter {
         let taken = Arc::clone(&waiting);
         let body = move || {
             let failed = write_all(&incoming, &taken, histograms, log.as_ref(), begun);
-            // Whoever asked has given up waiting, or listens.
+            // This fails only if the receiver has given up waiting, and then nobody needs it.
             let _heard = outgoing.send(failed);
         };
         thread::Builder::new()
@@ -92,12 +93,12 @@ impl FileWriter {
         Ok(Self { records, gathered: Gathered::default(), waiting, rows, entries, failures })
     }
 
-    /// Whether there is a log.
+    /// Returns `true` if a log is written.
     pub(super) fn has_log(&self) -> bool {
         self.entries != Destination::Nowhere
     }
 
-    /// Takes in an interval.
+    /// Gathers an interval as a row, or counts it as dropped if too many bytes wait.
     pub(super) fn interval(&mut self, interval: &Interval<'_>) {
         let Destination::But(dropped) = &mut self.rows else { return };
         if self.waiting.load(Ordering::Relaxed) > WAITING_MAX {
@@ -114,7 +115,8 @@ impl FileWriter {
         }
     }
 
-    /// Says that there are no more intervals that end at `at`.
+    /// Notes that all intervals that end at `at` have come. Hands over the gathered rows once they
+    /// are old enough.
     pub(super) fn rotated(&mut self, at: Time) {
         if at - self.gathered.since >= GATHERED_FOR {
             self.hand_over();
@@ -122,7 +124,7 @@ impl FileWriter {
         }
     }
 
-    /// Has what is gathered written.
+    /// Hands over the gathered rows, so that they are written.
     pub(super) fn hand_over(&mut self) {
         let rows = mem::take(&mut self.gathered.rows);
         self.gathered.bytes = 0;
@@ -131,7 +133,7 @@ impl FileWriter {
         }
     }
 
-    /// Hands over a line of the log.
+    /// Hands over a line of the log, or counts it as dropped if too many bytes wait.
     pub(super) fn entry(&mut self, entry: LogEntry) {
         let Destination::But(dropped) = &mut self.entries else { return };
         let size = size(&entry);
@@ -143,7 +145,8 @@ impl FileWriter {
         self.send(FileRecord::Entry(entry));
     }
 
-    /// Waits until all is written, if the disk takes it, and says what is not.
+    /// Waits until everything is written, for at most [`FAREWELL`]. Returns a message for each
+    /// thing that was not written.
     pub(super) fn finish(mut self) -> Vec<String> {
         self.hand_over();
         let Self { records, rows, entries, failures, .. } = self;
@@ -161,12 +164,12 @@ impl FileWriter {
     }
 
     fn send(&self, record: FileRecord) {
-        // The thread ends only when this end is closed, or by a bug that it panicked over.
+        // The thread ends only when this end is closed, or by a panic because of a bug.
         let _sent = self.records.send(record);
     }
 }
 
-/// What a line takes in memory; none where it must not be dropped.
+/// Returns the size of a line in memory, in bytes; 0 for one that must not be dropped.
 fn size(entry: &LogEntry) -> usize {
     match entry {
         LogEntry::Line { text, .. } => size_of::<FileRecord>() + text.len(),
@@ -179,7 +182,8 @@ fn size(entry: &LogEntry) -> usize {
     }
 }
 
-/// Writes until nothing follows. A file that fails is given up, and named.
+/// Writes records until the channel is closed. Returns a message for each file that failed; a
+/// failed file of histograms is given up.
 fn write_all(
     incoming: &Receiver<FileRecord>,
     waiting: &AtomicUsize,
@@ -202,7 +206,7 @@ fn write_all(
             FileRecord::Rows(rows) => {
                 let written = |mut log: HistogramLog<_>| {
                     rows.iter().try_for_each(|row| log.write(row))?;
-                    // They should outlive this process.
+                    // The rows should outlive this process, even if it is killed.
                     log.flush().map(|()| log)
                 };
                 histograms = histograms.and_then(|log| give_up(written(log)));

@@ -1,5 +1,4 @@
-//! A run that never took place, with numbers that are the same each time: for tests of what is
-//! said about runs.
+//! A run that never took place, with numbers that are the same each time: for tests of reports.
 
 use std::time::Duration;
 
@@ -18,7 +17,8 @@ use crate::primary::{self, BacklogSample, CycleErrors, Exit, Totals};
 
 const MS: u64 = 1_000_000;
 
-/// 50 cycles a second for 5 s on 2 workers, with a URL among the task's parameters.
+/// Returns a plan of 50 cycles a second for 5 s on 2 workers, with a URL among the task's
+/// parameters.
 pub(super) fn plan() -> Plan {
     let task = serde_json::json!({"n": 35, "url": "redis://user:secret@host/0"});
     Plan {
@@ -40,7 +40,7 @@ pub(super) fn plan() -> Plan {
     }
 }
 
-/// Three processes and two intervals of them: each worker's cycles took 18 to 24 ms.
+/// Returns an observer of three processes and two intervals: each worker's cycles took 18 to 24 ms.
 pub(super) fn observer() -> Observer {
     let mut observer = Observer::new(Pace::Open { rate: 50.0, arrivals: Arrivals::Uniform });
     let workers = [ProcessId::Worker(0), ProcessId::Worker(1)];
@@ -87,7 +87,7 @@ pub(super) fn observer() -> Observer {
     observer
 }
 
-/// A third interval of them, in which only the primary's loop lag has values: these.
+/// Adds a third interval. Only the primary's loop lag has values in it: `values`.
 pub(super) fn interval(values: &[u64], told: impl FnMut(Interval<'_>)) {
     let mut observer = observer();
     let column = Column { metric: 0, phase: Phase::Measured, values: values.to_vec() };
@@ -101,7 +101,7 @@ pub(super) fn interval(values: &[u64], told: impl FnMut(Interval<'_>)) {
     observer.rotate(Time::from_nanos(2_000 * MS), told);
 }
 
-/// A run that did not hold its rate, and in which two cycles failed.
+/// Returns a run that did not hold its rate, with two failed cycles.
 pub(super) fn run() -> Run {
     let measured =
         Counts { started: 200, completed: 198, failed: 2, unstarted: 50, ..Counts::default() };
@@ -161,7 +161,7 @@ pub(super) fn run() -> Run {
     }
 }
 
-/// The summary of [`run`].
+/// Returns the summary of [`run`].
 pub(super) fn summary() -> Summary {
     let environment = Environment {
         dyno: "0.1.0".into(),
@@ -177,7 +177,7 @@ pub(super) fn summary() -> Summary {
     summary
 }
 
-/// How [`run`] stood at its second interval's end.
+/// Returns the state of [`run`] at the end of its second interval.
 pub(super) fn tick() -> Tick {
     Tick {
         phase: primary::RunPhase::Measuring,

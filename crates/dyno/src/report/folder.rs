@@ -1,13 +1,13 @@
-//! Where runs are kept: a folder each, the newest linked as `latest`, the last twenty of a
-//! benchmark.
+//! The folders of runs: one for each run, the newest linked as `latest`. The last twenty runs of a
+//! benchmark are kept.
 //!
-//! `target/dyno/NAME/RUN/` in a cargo package, where `cargo dyno runs` finds them and
-//! `cargo clean` removes them; `./dyno-runs/NAME/RUN/` elsewhere. `RUN` is a stamp in UTC and the
-//! primary's pid, so that runs sort by age as text. A folder that the user names with `--out` is
-//! this run's alone: no other run is linked or removed there.
+//! A folder's path is `target/dyno/NAME/RUN/` in a cargo package, where `cargo dyno runs` finds it
+//! and `cargo clean` removes it, and `./dyno-runs/NAME/RUN/` elsewhere. `RUN` is a stamp in UTC and
+//! the primary's pid, so that runs sort by age as text. A folder that the user names with `--out`
+//! belongs to this run alone: no other run is linked or removed there.
 //!
-//! A run holds a lock on its folder until its summary is written. The lock tells a run that is
-//! still going on from one that was killed, and refuses a second run in the same folder.
+//! A run holds a lock on its folder until its summary is written. The lock distinguishes a run that
+//! is still going on from one that was killed, and makes a second run in the same folder fail.
 
 mod place;
 
@@ -20,45 +20,46 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-/// The summary.
+/// The name of the summary's file in a run's folder.
 pub(super) const SUMMARY: &str = "run.json";
-/// The histograms.
+/// The name of the histograms' file in a run's folder.
 pub(super) const HISTOGRAMS: &str = "metrics.hlog";
-/// The log.
+/// The name of the log's file in a run's folder.
 #[cfg(feature = "tracing")]
 pub(super) const LOG: &str = "log.jsonl";
-/// The link to the newest run that has its summary.
+/// The name of the link to the newest run that has its summary.
 const LATEST: &str = "latest";
-/// How many runs of a benchmark are kept: enough to look back a day, at some hundred kilobytes
-/// each.
+/// The number of runs of a benchmark that are kept: enough to look back a day, at some hundred
+/// kilobytes each.
 const KEPT: usize = 20;
-/// What a run's files show may be private: the user's own parameters and messages.
+/// The mode of new folders: only their owner may read them, because a run's files hold the user's
+/// parameters and messages, which may be private.
 const MODE: u32 = 0o700;
-/// The name of the package whose benchmark has the folder.
+/// The file with the name of the package that a benchmark's folder belongs to.
 const PACKAGE: &str = ".package";
-/// The longest name of a benchmark, in bytes, that is its folder's name as it is.
+/// The longest name of a benchmark, in bytes, that is used unchanged as its folder's name.
 const NAME_MAX: usize = 100;
 
-/// A run's folder, which exists and takes files.
+/// A run's folder, which exists and can be written to.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     owner: Owner,
-    /// `None` on a file system without locks.
+    /// The lock on the folder; `None` on a file system without locks.
     _lock: Option<Flock<File>>,
 }
 
-/// Who named the folder.
+/// The one who named the folder: dyno or the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// dyno: it links and removes runs beside it.
+    /// dyno chose the name: it links and removes runs next to the folder.
     Dyno,
-    /// The user.
+    /// The user chose the name: nothing next to the folder is linked or removed.
     User,
 }
 
 impl Folder {
-    /// Makes the default folder of a run that began at `started_at` since the Unix epoch.
+    /// Makes the default folder of a run that began `started_at` after the Unix epoch.
     pub(super) fn default_of(benchmark: &str, started_at: Duration) -> io::Result<Self> {
         let package = place::variable("CARGO_PKG_NAME");
         let package = package.as_ref().and_then(|package| package.to_str());
@@ -71,16 +72,16 @@ impl Folder {
         Ok(run)
     }
 
-    /// Makes the folder that the user named.
+    /// Makes the folder that the user named, and removes an earlier run's summary from it.
     pub(super) fn named(path: &Path) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(MODE).create(path)?;
         let lock = lock(path)?;
-        // That it exists does not mean that it takes files.
+        // A folder that exists may still refuse files.
         let probe = path.join(format!(".{SUMMARY}.probe"));
         File::create(&probe)?;
         fs::remove_file(&probe)?;
-        // An earlier run's summary must not stand beside this run's histograms.
+        // An earlier run's summary must not lie next to this run's histograms.
         match fs::remove_file(path.join(SUMMARY)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
@@ -88,13 +89,13 @@ impl Folder {
         Ok(Self { path: path.to_owned(), owner: Owner::User, _lock: lock })
     }
 
-    /// Makes a folder for a run among the benchmark's others, and removes the oldest of those.
+    /// Makes a folder for a run among the benchmark's other runs, and removes the oldest of them.
     fn in_folder(benchmark: &Path, begun: &str) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(MODE).create(benchmark)?;
-        // One run at a time: another must not remove this one's folder before it is locked.
+        // One run at a time does this: another must not remove this folder before it is locked.
         let _alone =
             File::open(benchmark).map(|file| Flock::lock(file, FlockArg::LockExclusive))?;
-        // Two runs of one process may begin within a second.
+        // Two runs of one process may begin within the same second.
         let names = std::iter::once(begun.to_owned());
         let names = names.chain((2..).map(|count| format!("{begun}-{count}")));
         for name in names {
@@ -112,20 +113,20 @@ impl Folder {
         unreachable!("the names never end")
     }
 
-    /// A new file in it.
+    /// Creates a file in the folder; an existing one is emptied.
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
         File::create(self.path.join(name))
     }
 
-    /// Writes a whole file, so that whoever reads it never sees a part of it, and links the run as
-    /// the newest.
+    /// Writes a whole file, so that a reader never sees a part of it, and links the run as the
+    /// newest.
     pub(super) fn complete(&self, name: &str, text: &str) -> io::Result<()> {
         let unfinished = self.path.join(format!(".{name}.tmp"));
         let written = File::create(&unfinished)
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&unfinished, self.path.join(name)));
         if let Err(error) = written {
-            // What is there is of no use to anyone.
+            // A file that is not whole is of no use to anyone.
             let _removed = fs::remove_file(&unfinished);
             return Err(error);
         }
@@ -135,10 +136,11 @@ impl Folder {
         }
     }
 
-    /// Removes it, with all that is in it, unless the user named it: its run does not begin.
+    /// Removes the folder of a run that does not begin, with all files in it, unless the user named
+    /// it.
     pub(super) fn discard(self) {
         if self.owner == Owner::Dyno {
-            // What can't be removed is listed as unfinished.
+            // A folder that can't be removed is listed as an unfinished run.
             let _removed = fs::remove_dir_all(&self.path);
         }
     }
@@ -147,7 +149,7 @@ impl Folder {
         let (Some(benchmark), Some(run)) = (self.path.parent(), self.path.file_name()) else {
             return Ok(());
         };
-        // Renamed over the one before: there is no moment without a link.
+        // The new link is renamed over the old one, so that the link never disappears.
         let link = benchmark.join(format!(".{LATEST}-{}", std::process::id()));
         match fs::remove_file(&link) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -158,8 +160,8 @@ impl Folder {
     }
 }
 
-/// The folder of a benchmark's runs. Two packages that share a target folder may have benchmarks of
-/// one name: the second one's has the package in its name.
+/// Returns the folder of a benchmark's runs. Two packages that share a target folder may have
+/// benchmarks of the same name: the folder of the second one also has the package in its name.
 fn folder_of(root: &Path, benchmark: &str, package: Option<&str>) -> PathBuf {
     let plain = root.join(component(benchmark));
     let owner = fs::read_to_string(plain.join(PACKAGE)).ok();
@@ -171,22 +173,22 @@ fn folder_of(root: &Path, benchmark: &str, package: Option<&str>) -> PathBuf {
     }
 }
 
-/// Notes whose runs a folder has, if nobody has done so. Without the note, a benchmark of the same
-/// name in another package shares the folder.
+/// Notes in a folder the package that its runs belong to, unless there is a note already. Without
+/// the note, a benchmark of the same name in another package shares the folder.
 fn claim(folder: &Path, package: &str) {
     let note = File::create_new(folder.join(PACKAGE));
     let _noted = note.and_then(|mut note| note.write_all(package.as_bytes()));
 }
 
-/// `20260102T030405Z-4711`.
+/// Returns the name of a run's folder, such as `20260102T030405Z-4711`.
 fn stamp(started_at: Duration) -> String {
     let time = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + started_at).to_string();
     let digits: String = time.chars().filter(|c| !matches!(c, '-' | ':')).collect();
     format!("{digits}-{}", std::process::id())
 }
 
-/// Returns a benchmark's name as that of a folder: the same for a plain name, and for any other
-/// one that no other benchmark has.
+/// Returns the folder's name for a benchmark's name. A plain name stays as it is; any other name
+/// gets a folder that no other benchmark has.
 fn component(name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.+=@:".contains(c);
     let begins_plainly = name.starts_with(|c| is_plain(c) && c != '.' && c != '-');
@@ -199,10 +201,10 @@ fn component(name: &str) -> String {
         if readable.len() + c.len_utf8() > NAME_MAX {
             break;
         }
-        // Neither a hidden folder nor what looks like a flag.
+        // The folder must not be hidden, and its name must not look like a flag.
         readable.push(if readable.is_empty() && (c == '.' || c == '-') { '_' } else { c });
     }
-    // No plain name has a `~`.
+    // A plain name never has a `~`, so that the two kinds can't be equal.
     format!("{readable}~{:016x}", fingerprint(name))
 }
 
@@ -213,8 +215,8 @@ fn fingerprint(text: &str) -> u64 {
     })
 }
 
-/// Takes the lock on a folder or file, for as long as what is returned lives. `None` where the
-/// file system has no locks.
+/// Takes the lock on a folder or file, and holds it for as long as the returned value lives.
+/// Returns `None` if the file system has no locks.
 pub(super) fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
     lock_file(File::open(path)?)
 }
@@ -230,15 +232,15 @@ pub(super) fn lock_file(file: File) -> io::Result<Option<Flock<File>>> {
     }
 }
 
-/// Removes the oldest runs of a benchmark, except `newest`, which is beginning. Runs that left no
-/// summary are counted apart, so that they push out no whole one; those that still go on stay.
-/// What can't be removed stays: it does no harm.
+/// Removes the oldest runs of a benchmark, except `newest`, which is just beginning. Runs without a
+/// summary are counted separately, so that they never displace a whole run. Runs that are still
+/// going on stay. A run that can't be removed stays too: it does no harm.
 fn prune(benchmark: &Path, newest: &Path, now: &str) {
     let Ok(entries) = fs::read_dir(benchmark) else { return };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut runs: Vec<_> =
         names.filter(|name| is_run(name) && benchmark.join(name) != newest).collect();
-    // A stamp in the future is of a clock that was wrong: such runs go first.
+    // A stamp in the future comes from a clock that was wrong: such runs are removed first.
     let time = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
     runs.sort_by_key(|name| (time(name) <= time(now), name.clone()));
     let (whole, unfinished): (Vec<_>, Vec<_>) =
@@ -253,7 +255,7 @@ fn prune(benchmark: &Path, newest: &Path, now: &str) {
     }
 }
 
-/// Whether it is the name that [`stamp`] gives: nothing else is ever removed.
+/// Returns `true` if a name has the form that [`stamp`] gives: nothing else is ever removed.
 fn is_run(name: &str) -> bool {
     let Some((time, pid)) = name.split_once('-') else { return false };
     let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();

@@ -1,8 +1,9 @@
 //! The histograms of a run as an HdrHistogram log, version 1.3, which other tools read.
 //!
-//! A row is one interval of one metric of one process, tagged `metric@process`; rows added up give
-//! the whole run, or any part of it. Values are in the metric's own unit. Rows are written about a
-//! second after their interval ended at the latest, so that a run that is killed leaves what it had.
+//! A row is one interval of one metric of one process, tagged `metric@process`. The sum of all rows
+//! is the whole run, and the sum of some of them a part of it. Values are in the metric's own unit.
+//! Rows are written about a second after their interval ended at the latest, so that a run that is
+//! killed leaves the rows that it had.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -16,14 +17,14 @@ use self::encoder::Encoder;
 
 mod encoder;
 
-/// The names of a row's fields, which readers of the format know.
+/// The names of a row's fields, as readers of the format expect them.
 const LEGEND: &str =
     "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"";
 
 /// One interval of one metric of one process, on its way to the log.
 ///
-/// It holds the values and no bytes of the log: to copy them costs the thread that drives the run
-/// some microseconds, to compress many of them a hundred times that.
+/// It holds the values and no bytes of the log. Copying the values costs the thread that drives the
+/// run some microseconds; compressing many of them would cost a hundred times that.
 #[derive(Debug)]
 pub(super) struct HistogramRow {
     tag: String,
@@ -42,7 +43,7 @@ impl HistogramRow {
         }
     }
 
-    /// What it takes in memory, in bytes, about.
+    /// Returns the approximate size of the row in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.series.size()
     }
@@ -56,8 +57,8 @@ pub(super) struct HistogramLog<W> {
 }
 
 impl<W: Write> HistogramLog<W> {
-    /// Begins a log: `begun` is when, on the clock that stamps the intervals, and `wall` the same
-    /// since the Unix epoch.
+    /// Begins a log: `begun` is its begin on the clock that stamps the intervals, and `wall` the
+    /// same instant since the Unix epoch.
     pub(super) fn begin(mut out: W, begun: Time, wall: Duration) -> io::Result<Self> {
         let wall = wall.as_secs_f64();
         writeln!(out, "#[Histogram log format version 1.3]")?;
@@ -72,19 +73,19 @@ impl<W: Write> HistogramLog<W> {
     pub(super) fn write(&mut self, row: &HistogramRow) -> io::Result<()> {
         let [start, length] =
             [row.from - self.begun, row.until - row.from].map(|span| span.as_secs_f64());
-        // Not the bound of its bucket, as others have it: it is known.
+        // The exact maximum is known; other writers give the bound of its bucket.
         let max = row.series.max() as f64;
         let histogram = Base64Display::new(self.encoder.encode(&row.series)?, &STANDARD);
         writeln!(self.out, "Tag={},{start:.3},{length:.3},{max:.3},{histogram}", row.tag)
     }
 
-    /// Hands all rows to the system.
+    /// Hands all rows that are still buffered to the system.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
 
-/// A log of what an observer has taken in, as one interval.
+/// Returns a log of everything that an observer has received, as one interval.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn of_observer(
     observer: &mut dyno_observer::Observer,
@@ -101,8 +102,8 @@ pub(crate) fn of_observer(
     written.map(|()| log.out)
 }
 
-/// Returns a row's tag, such as `response@worker-0`. What would end a tag in the format is written
-/// as in a URL, so that two names never share a tag.
+/// Returns a row's tag, such as `response@worker-0`. A character that would end a tag in the format
+/// is written as in a URL, so that two names never share a tag.
 fn tag(metric: &str, process: ProcessId) -> String {
     let mut kept = String::with_capacity(metric.len());
     for c in metric.chars() {
@@ -146,7 +147,7 @@ mod tests {
         observer.begin(begun);
         let mut log = HistogramLog::begin(Vec::new(), begun, Duration::from_secs(7)).unwrap();
         for sequence in 0..3 {
-            // The first interval keeps its values, the second has earned a histogram.
+            // The first interval keeps its single values; the second has enough for a histogram.
             let count = [10, 5_000, 1][sequence as usize];
             let service: Vec<u64> = (0..count).map(|value| 1_000_000 + value * 1_000).collect();
             let measured = CycleTimes { wait: vec![0; service.len()], service };

@@ -1,7 +1,8 @@
-//! The summary as people read it. Pure: a [`Summary`] and a width in, text out.
+//! The summary as a page for people. Pure: a [`Summary`] and a width in, text out.
 //!
-//! The verdict stands last: what is at the bottom of a terminal is what is seen, and it is the
-//! answer. Above it, from the top: what was asked, what it is made of, and what went wrong.
+//! The verdict comes last: it is the answer, and the bottom of a terminal is the part that is seen.
+//! Above it are, from the top, the requested settings, the figures that the verdict is made of, and
+//! the errors.
 
 use std::path::Path;
 
@@ -14,22 +15,22 @@ use super::summary::{Metric, Metrics, Summary, WorkerProcess};
 use super::{printable, table};
 use crate::primary::plan::thousands;
 
-/// The most workers in the table: those of the longest response. `run.json` has them all.
+/// The most workers in the table: those with the longest response. `run.json` has all of them.
 const WORKERS_SHOWN: usize = 16;
 /// The narrowest terminal on which every percentile fits.
 const WIDTH_OF_ALL: usize = 80;
-/// Cycles that completed after the window's end are worth a word from this share of all on: with
-/// fewer the delivered rate looks as it is.
+/// The share of completed cycles from which on those that completed after the window's end are
+/// mentioned: with fewer, the delivered rate needs no explanation.
 const LATE_SHARE_SAID: f64 = 0.01;
-/// Where the texts after the headings begin.
+/// The column of the texts after the headings.
 const MARGIN: usize = 11;
-/// How wide a page is where nobody says how wide it may be.
+/// The width of a page, in columns, if no terminal limits it.
 const WIDTH: usize = 100;
 
-/// One column of the metrics: its heading, and whether it stays on a narrow terminal.
+/// One column of the metrics: its heading, its behaviour on a narrow terminal, and its number.
 type MetricColumn = (&'static str, Narrow, fn(&Metric) -> Option<f64>);
 
-/// What becomes of a column where there is no room for all.
+/// The behaviour of a column on a terminal that has no room for all of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Narrow {
     Stays,
@@ -45,23 +46,24 @@ const COLUMNS: [MetricColumn; 6] = [
     ("max", Narrow::Stays, |metric| Some(metric.max as f64)),
 ];
 
-/// How a summary is set.
+/// The style and the width of a printed summary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
-    /// Colours.
+    /// The colours, or none if the text is not for a terminal.
     pub(super) palette: Palette,
-    /// Columns of the terminal. Where there is none, sentences are lines, as `grep` likes them.
+    /// The columns of the terminal; `None` without one: each sentence is then a line, for `grep`.
     pub(super) width: Option<usize>,
 }
 
 impl Look {
-    /// Columns to fill.
+    /// Returns the number of columns to fill.
     pub(super) fn columns(self) -> usize {
         self.width.unwrap_or(WIDTH)
     }
 }
 
-/// All of a summary, the verdict last. `kept` is the folder of the run's files, if there is one.
+/// Returns the whole page, the verdict last. `kept` is the folder of the run's files, if there is
+/// one.
 pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> String {
     let palette = look.palette;
     let summary = &printable::summary(summary);
@@ -93,7 +95,7 @@ pub(super) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
     text
 }
 
-/// A heading, and words that break between two of them only.
+/// Returns a heading and the words after it. A line breaks only between two words.
 pub(super) fn wrapped(heading: &str, words: &[String], look: Look) -> String {
     let mut lines: Vec<String> = Vec::new();
     let room = look.columns().saturating_sub(MARGIN);
@@ -112,7 +114,7 @@ pub(super) fn wrapped(heading: &str, words: &[String], look: Look) -> String {
         if index > 0 {
             text.push_str(&format!("{:MARGIN$}{line}\n", ""));
         } else if width(heading) > heading_width {
-            // A long name has a line of its own.
+            // A heading that is too wide gets its own line.
             text.push_str(&format!("{}\n{:MARGIN$}{line}\n", look.palette.bold(heading), ""));
         } else {
             let heading = pad_str(heading, heading_width, Alignment::Left, None);
@@ -131,7 +133,7 @@ fn cycles(summary: &Summary) -> Vec<String> {
         return words;
     };
     words.push(format!("{delivered} of {} delivered", figures::asked(Some(asked))));
-    // A few always end after it: what the rate lacks by them is not worth a word.
+    // A few cycles always complete after the window's end: the rate lacks too little to mention.
     let late = summary.rate.late;
     if late as f64 > LATE_SHARE_SAID * summary.cycles.completed as f64 {
         let late = thousands(late);
@@ -158,14 +160,14 @@ fn backlog(summary: &Summary) -> Vec<String> {
     ]
 }
 
-/// What dyno cost: little, or it is said where.
+/// Returns the cost of dyno itself: usually little. Each trouble is listed only if it occurred.
 fn harness(summary: &Summary) -> Vec<String> {
     let harness = &summary.harness;
     let mut words = Vec::new();
     let most = summary.primary.metrics.get(LOOP_LAG).filter(|lag| lag.count > 0);
     words.extend(match (harness.loop_lag_p99, most) {
         (Some(lag), _) => Some(format!("loop lag p99 {}", figures::span(lag))),
-        // Too few for a percentile.
+        // There are too few values for a percentile.
         (None, Some(lag)) => Some(format!("loop lag at most {}", figures::span(lag.max))),
         (None, None) => None,
     });
@@ -183,7 +185,8 @@ fn harness(summary: &Summary) -> Vec<String> {
     words
 }
 
-/// How many of the values are of failed cycles, and what is left without them; empty if none is.
+/// Returns the number of values that are of failed cycles, and the statistics without them; empty
+/// if no value is of a failed cycle.
 fn completed(summary: &Summary, look: Look) -> String {
     let Some(alone) = summary.completed_metrics.get(SERVICE) else { return String::new() };
     let all = summary.metrics.get(SERVICE).map_or(0, |service| service.count);
@@ -218,11 +221,11 @@ fn metrics(metrics: &Metrics, palette: Palette, width: usize) -> String {
 fn workers(summary: &Summary, palette: Palette) -> String {
     let mut shown: Vec<&WorkerProcess> = summary.workers.iter().collect();
     if shown.len() > WORKERS_SHOWN {
-        // The longest of a few stands for their p99, so that none that may be slow is hidden.
+        // The maximum replaces a p99 that has too few values, so that no slow worker is hidden.
         let response = |worker: &&WorkerProcess| {
             worker.metrics.get(RESPONSE).map(|one| one.p99.unwrap_or(one.max))
         };
-        // Those that did not end well first, whatever their response.
+        // Workers that did not end well come first, regardless of their response.
         shown.sort_by_key(|worker| {
             let well = figures::exit(worker.exit.as_ref()).is_none();
             (well, std::cmp::Reverse(response(worker)), worker.index)
@@ -294,7 +297,7 @@ fn verdict(summary: &Summary, look: Look) -> String {
     text
 }
 
-/// A sentence after a word, broken between words where the terminal would break within one.
+/// Returns a sentence after a word, broken between words where the terminal would break within one.
 fn sentence(head: &str, text: &str, look: Look) -> String {
     let mut broken = String::from(head);
     let mut column = console::measure_text_width(head);

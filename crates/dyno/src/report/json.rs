@@ -2,7 +2,7 @@
 
 use super::Summary;
 
-/// The object, indented, with a line's end.
+/// Returns the indented object; a line feed ends it.
 pub(super) fn render(summary: &Summary) -> String {
     let mut text = serde_json::to_string_pretty(summary)
         .expect("a summary holds numbers, texts, and maps of texts");

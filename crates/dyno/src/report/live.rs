@@ -1,8 +1,8 @@
-//! The live view: what a run looks like on a terminal while it goes on.
+//! The live view: the state of a run on a terminal while it goes on.
 //!
-//! [`frame`] says what is drawn and is pure; `indicatif` puts it on the terminal, replaces it five
-//! times a second, and prints above it what should stay. The whole view is one bar of `indicatif`
-//! with several lines, so that it is replaced at once and never half.
+//! [`frame`] makes the text to draw and is pure. `indicatif` puts it on the terminal, replaces it
+//! five times a second, and prints above it the lines that should stay. The whole view is one bar
+//! of `indicatif` with several lines, so that it is replaced at once and never half.
 
 pub(super) mod frame;
 mod lines;
@@ -19,31 +19,31 @@ use super::printable::printable;
 use super::say;
 use crate::primary::run::{Tick, Update};
 
-/// The most redraws in a second: the eye follows no more.
+/// The most redraws in a second: the eye can't follow more.
 const REDRAWS: u8 = 10;
 
-/// A view on a terminal, which is cleared when this is dropped, be it by a panic.
+/// A view on a terminal. It is cleared when this is dropped, even by a panic.
 #[derive(Debug)]
 pub(super) struct Live {
     bar: ProgressBar,
-    /// What is drawn next.
+    /// The text that is drawn next; `indicatif` reads it.
     text: Arc<Mutex<String>>,
     term: Term,
     palette: Palette,
     course: LiveCourse,
-    /// How wide the terminal was when the view was drawn last.
+    /// The terminal's width in columns when the view was last drawn.
     columns: usize,
 }
 
 impl Live {
-    /// A view on stderr, of a run that takes so long.
+    /// Creates a view on stderr, of a run with the times in `course`.
     pub(super) fn new(course: LiveCourse) -> Self {
         let term = Term::stderr();
         let text = Arc::new(Mutex::new(String::new()));
         let drawn = Arc::clone(&text);
         let frame = move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
             let text = drawn.lock().unwrap_or_else(PoisonError::into_inner);
-            // A terminal that takes nothing more is no reason to end.
+            // A terminal that accepts no more output must not end the run.
             let _taken = out.write_str(&text);
         };
         let style = ProgressStyle::with_template("{frame}")
@@ -55,13 +55,14 @@ impl Live {
         Self { bar, text, term, palette, course, columns }
     }
 
-    /// Prints what has come above the view, and replaces the view by how the run stands, or by
-    /// what the user makes of it.
+    /// Prints new lines above the view, and replaces the view by the run's present state, or by the
+    /// text of the user's `on_tick`.
     pub(super) fn show(&mut self, updates: &[Update], tick: Option<&Tick>, own: Option<String>) {
         let room = size(&self.term);
         let before = self.columns;
         self.columns = room.columns;
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        // The terminal has broken the lines of the view into more rows than `indicatif` will clear.
         if room.columns < before && reflows() {
             self.forget(ghosts(&text, room));
         }
@@ -78,27 +79,27 @@ impl Live {
         let lines: Vec<_> =
             updates.iter().filter_map(|update| say::update(update, self.palette)).collect();
         if !lines.is_empty() {
-            // Draws the view anew too.
+            // This also draws the view again.
             self.bar.println(printable(&lines.join("\n")));
         } else if tick.is_some() {
             self.bar.tick();
         }
     }
 
-    /// Leaves what is drawn where it is: someone has written below it, and to replace it would
-    /// take away what they wrote.
+    /// Leaves the drawn view where it is: another message was written below it, and replacing the
+    /// view would erase that message.
     pub(super) fn leave(&mut self) {
         self.bar.set_draw_target(target());
     }
 
-    /// Clears so many rows from the cursor's up, which is the view's last.
+    /// Clears `rows` rows upwards from the cursor, which is in the view's last row.
     fn forget(&self, rows: usize) {
         for _ in 0..rows {
             let _cleared = self.term.clear_line().and_then(|()| self.term.move_cursor_up(1));
         }
     }
 
-    /// Takes the view away; what the user made of the run's end stays.
+    /// Removes the view; the text of the user's `on_tick` for the run's end stays.
     pub(super) fn close(self, own: Option<String>) {
         self.bar.finish_and_clear();
         if let Some(own) = own {
@@ -113,9 +114,9 @@ impl Drop for Live {
     }
 }
 
-/// Where the view is drawn, with nothing drawn yet.
+/// Returns the place where the view is drawn, with nothing drawn yet.
 fn target() -> ProgressDrawTarget {
-    // Buffered: what is drawn appears at once, and never half.
+    // Buffered, so that a drawing appears at once, and never half.
     let lines = Box::new(LineTerminal::over(Term::buffered_stderr()));
     ProgressDrawTarget::term_like_with_hz(lines, REDRAWS)
 }
@@ -125,15 +126,16 @@ fn size(term: &Term) -> Room {
     Room { columns: columns.into(), rows: rows.into() }
 }
 
-/// Whether the terminal breaks its lines anew when it becomes narrower, as nearly all do. Those
-/// that cut them off would have what stands above the view cleared with it.
+/// Returns `true` if the terminal breaks its lines again when it becomes narrower, as nearly all
+/// do. In one that cuts lines off instead, clearing the broken rows would also clear the text above
+/// the view.
 pub(crate) fn reflows() -> bool {
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
     std::env::var_os("XTERM_VERSION").is_none() && !is("TERM", "linux")
 }
 
-/// How many rows more than lines a view takes in a terminal that has become narrower: `indicatif`
-/// knows of the lines only, and draws no more of them than there are rows.
+/// Returns the number of rows that a view needs beyond its lines, in a terminal that has become
+/// narrower. `indicatif` knows only the lines, and draws no more of them than there are rows.
 fn ghosts(text: &str, Room { columns, rows }: Room) -> usize {
     let wrapped = |line: &str| console::measure_text_width(line).saturating_sub(1) / columns.max(1);
     text.lines().take(rows).map(wrapped).sum()

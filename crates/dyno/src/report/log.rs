@@ -1,7 +1,7 @@
-//! The log of a run: JSON lines, for whoever reads it later or with other tools.
+//! The log of a run: JSON lines, to be read later or with other tools.
 //!
-//! Written through `tracing-subscriber`, by a dispatcher that holds for one call at a time: the
-//! program may have a subscriber of its own, and events of ours are none of its business.
+//! It is written through `tracing-subscriber`, by a dispatcher that is set for one call at a time.
+//! The program may have its own subscriber, which must not receive dyno's events.
 
 use super::redact;
 use super::summary::Summary;
@@ -11,19 +11,19 @@ use crate::primary::{Plan, RunPhase};
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum LogEntry {
-    /// What the run is to do.
+    /// The settings of the run, as text.
     Parameters { benchmark: String, text: String },
-    /// It has come to this phase.
+    /// The run has entered this phase.
     Entered(RunPhase),
-    /// How it stands.
+    /// The counts of cycles so far, and the backlog; `elapsed_ns` is the run's time.
     Standing { elapsed_ns: u64, issued: u64, completed: u64, failed: u64, backlog: u64 },
-    /// A worker wrote this.
+    /// A line that a worker wrote to this stream.
     Line { worker: u32, stream: Stream, text: String },
-    /// Something that the user should know.
+    /// A message that the user should know.
     Warning(String),
-    /// Something that went wrong.
+    /// A message about something that went wrong.
     Fault(String),
-    /// What it proves.
+    /// The verdict that the run ended with.
     Verdict { verdict: String, reasons: String, exit_code: i32 },
 }
 
@@ -41,7 +41,7 @@ impl LogEntry {
         Self::Verdict { verdict, reasons, exit_code: *exit_code }
     }
 
-    /// The line that an update makes. Counts are those of warm-up and window together.
+    /// Returns the line for an update. Counts are those of warm-up and window together.
     pub(super) fn of(update: &Update) -> Self {
         match update {
             Update::Entered(phase) => Self::Entered(*phase),
@@ -69,7 +69,7 @@ pub(super) use json::Log;
 
 #[cfg(feature = "tracing")]
 mod json {
-    //! The lines as JSON.
+    //! The writer of the lines as JSON.
 
     use std::fs::File;
     use std::io::{self, Write};
@@ -89,7 +89,7 @@ mod json {
     }
 
     impl Log {
-        /// A log into these files.
+        /// Creates a log that writes each line to all of these files.
         pub(in crate::report) fn over(files: Vec<File>) -> Self {
             let tee = Tee { files: files.into(), failed: Arc::default() };
             let subscriber = tracing_subscriber::fmt()
@@ -108,7 +108,7 @@ mod json {
             dispatcher::with_default(&self.dispatch, || event(entry));
         }
 
-        /// The first error of writing, if there was one.
+        /// Returns the first error of writing, if there was one, and forgets it.
         pub(in crate::report) fn failure(&self) -> Option<String> {
             self.tee.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
         }
@@ -138,7 +138,7 @@ mod json {
         }
     }
 
-    /// Several files that hold the same. A failure is remembered and ends nothing.
+    /// Several files with the same content. A failure is remembered and stops nothing.
     #[derive(Debug, Clone)]
     struct Tee {
         files: Arc<[File]>,
@@ -170,7 +170,7 @@ mod json {
     }
 }
 
-/// Without the feature `tracing` there is no log.
+/// A log that never exists, because the feature `tracing` is off.
 #[cfg(not(feature = "tracing"))]
 #[derive(Debug)]
 pub(super) enum Log {}

@@ -6,10 +6,10 @@ use super::Summary;
 use super::figures;
 use super::summary::Metric;
 
-/// A column of the metrics: its heading, and what stands in it.
+/// A column of the metrics: its heading, and the number in its cells.
 type Number = (&'static str, fn(&Metric) -> Option<f64>);
 
-/// What is shown of each metric.
+/// The columns that are shown for each metric.
 const NUMBERS: [Number; 6] = [
     ("mean", |metric| Some(metric.mean)),
     ("p50", |metric| figures::percentile(metric.p50)),
@@ -19,7 +19,7 @@ const NUMBERS: [Number; 6] = [
     ("max", |metric| Some(metric.max as f64)),
 ];
 
-/// The verdict with its reasons, the warnings, the rates, and a table of the metrics.
+/// Returns the verdict with its reasons, the warnings, the rates, and a table of the metrics.
 pub(super) fn render(summary: &Summary) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -65,7 +65,7 @@ fn line(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("a String takes anything");
 }
 
-/// What would end a cell, begin a tag, or format what is only named.
+/// Escapes characters that would end a cell, begin a tag, or format a text that is only a name.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,7 +1,7 @@
-//! Colours, where there is someone to see them.
+//! Colours for output that people see on a terminal.
 //!
-//! Whether there is, is decided once: by what the terminal is (`TERM`), and by `NO_COLOR`, which is
-//! not set if it is empty. From then on it is a value that is passed, so that what is drawn can be
+//! The choice is made once, by the type of the terminal (`TERM`) and by `NO_COLOR`, which counts as
+//! not set if it is empty. From then on it is a value that is passed, so that drawings can be
 //! tested without a terminal.
 
 use std::ffi::OsString;
@@ -10,47 +10,47 @@ use console::{Style, Term};
 
 use crate::primary::verdict::Verdict;
 
-/// How text is set off.
+/// The style of emphasised text: plain or coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Palette {
-    /// Not at all.
+    /// No emphasis at all, as in a file.
     Plain,
-    /// In the terminal's own colours.
+    /// Emphasis in the terminal's own colours.
     Colours,
 }
 
 impl Palette {
-    /// What suits where this goes to.
+    /// Returns the palette that suits this output.
     pub(super) fn of(term: &Term) -> Self {
         if term.is_term() && draws() && is_unset("NO_COLOR") { Self::Colours } else { Self::Plain }
     }
 
-    /// What is worth a first look.
+    /// Emphasises the text to look at first.
     pub(super) fn bold(self, text: &str) -> String {
         self.paint(Style::new().bold(), text)
     }
 
-    /// Names beside numbers.
+    /// Dims a text that is less important, such as a name next to a number.
     pub(super) fn dim(self, text: &str) -> String {
         self.paint(Style::new().dim(), text)
     }
 
-    /// What went wrong.
+    /// Colours a text about something that went wrong.
     pub(super) fn bad(self, text: &str) -> String {
         self.paint(Style::new().red().bold(), text)
     }
 
-    /// What should be known.
+    /// Colours a text that the user should know, such as a warning.
     pub(super) fn warn(self, text: &str) -> String {
         self.paint(Style::new().yellow(), text)
     }
 
-    /// What moves.
+    /// Colours the moving parts of a view, such as a bar.
     pub(super) fn accent(self, text: &str) -> String {
         self.paint(Style::new().cyan(), text)
     }
 
-    /// A verdict, by what it means for whoever waits for it.
+    /// Colours a verdict, by what it means for the user.
     pub(super) fn verdict(self, verdict: Option<Verdict>, text: &str) -> String {
         let style = match verdict {
             Some(Verdict::Completed | Verdict::Sustained) => Style::new().green().bold(),
@@ -72,7 +72,7 @@ impl Palette {
     }
 }
 
-/// Returns `true` if the terminal takes escape sequences: its type is known, and is not `dumb`.
+/// Returns `true` if the terminal accepts escape sequences: its type is known, and is not `dumb`.
 pub(super) fn draws() -> bool {
     takes_escapes(std::env::var_os("TERM"))
 }
@@ -81,7 +81,7 @@ fn takes_escapes(term: Option<OsString>) -> bool {
     term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-/// Returns `true` if a variable is missing, or empty: a job of CI sets variables to nothing.
+/// Returns `true` if a variable is missing or empty: a CI job sets variables to an empty text.
 fn is_unset(variable: &str) -> bool {
     std::env::var_os(variable).is_none_or(|value| value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Where there is no terminal: a line a second, and what happens as it comes.
+//! The progress of a run without a terminal: a line a second, and each message as it comes.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use super::say;
 use crate::primary::RunPhase;
 use crate::primary::run::{Tick, Update};
 
-/// Between two lines on how the run stands.
+/// The time between two lines about the run's state.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How much earlier one may be: ticks are counted from when the workers are started, and the run's
-/// time from its first due time.
+/// The most time that such a line may be early: ticks are counted from the start of the workers,
+/// and the run's time from its first due time.
 const EARLY: Duration = Duration::from_millis(100);
 
-/// What of a run is said in lines.
+/// The messages about a run that are written as lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chatter {
-    /// How it stands, workers' output, warnings, faults.
+    /// The run's state, workers' output, warnings, faults.
     All,
-    /// Faults: what `--quiet` leaves.
+    /// Faults alone: the part that `--quiet` leaves.
     Faults,
 }
 
-/// Lines on a stream that may be gone: what can't be written is not.
+/// A writer of lines to a stream that may be closed: then its lines are lost without an error.
 #[derive(Debug)]
 pub(super) struct Plain<W> {
     out: W,
@@ -41,7 +41,7 @@ impl<W: Write> Plain<W> {
         Self { out, chatter, next: PERIOD }
     }
 
-    /// Writes what has come, and once a second how the run stands.
+    /// Writes new updates, and once a second the run's state.
     pub(super) fn show(&mut self, updates: &[Update], tick: Option<&Tick>) {
         let said = |update: &&Update| match self.chatter {
             Chatter::All => true,
@@ -56,13 +56,14 @@ impl<W: Write> Plain<W> {
             && self.chatter == Chatter::All
             && tick.elapsed + EARLY >= self.next
         {
+            // Counted in whole seconds, so that a late tick does not delay the lines after it.
             self.next = Duration::from_secs((tick.elapsed + EARLY).as_secs()) + PERIOD;
             text.push_str(&standing(tick));
         }
         self.write(&text);
     }
 
-    /// Writes what the user made of the run's end, in the place of a live view.
+    /// Writes the text of the user's `on_tick` for the run's end, in the place of a live view.
     pub(super) fn close(&mut self, own: Option<String>) {
         if let Some(own) = own.filter(|_| self.chatter == Chatter::All) {
             self.write(&format!("{}\n", own.trim_end()));
@@ -70,12 +71,12 @@ impl<W: Write> Plain<W> {
     }
 
     fn write(&mut self, text: &str) {
-        // One write for all: what comes at once stays together.
+        // One write for all of them, so that updates that come together stay together.
         let _written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 }
 
-/// How a run stands, in a line.
+/// Returns the state of a run as one line.
 fn standing(tick: &Tick) -> String {
     let phase = match tick.phase {
         RunPhase::Starting | RunPhase::WarmingUp => dyno_bus::Phase::Warmup,
@@ -103,9 +104,9 @@ fn standing(tick: &Tick) -> String {
     )
 }
 
-/// So far, in the worker where it is longest.
+/// Returns the response so far, in the worker where it is longest, and its statistic.
 fn worst_response(list: &List) -> Option<(Stat, f64)> {
-    // The maximum until a worker has had as many cycles as p99 needs.
+    // This is the maximum until a worker has had as many cycles as p99 needs.
     [Stat::P99, Stat::Max].into_iter().find_map(|stat| {
         let picked = list.clone().workers().metrics([RESPONSE]).pick(stat);
         let longest = picked.rows().filter_map(|(_, cells)| cells[0]).reduce(f64::max);

@@ -1,4 +1,4 @@
-//! Timelines drawn in a terminal: what a query's `group()` gives, a plot for each metric.
+//! Timelines drawn in a terminal: a plot for each metric of a query's `group()`.
 
 use dyno_bus::value::Unit;
 use dyno_observer::{Group, Line, Point, ProcessId, format};
@@ -8,22 +8,23 @@ use super::figures;
 use super::palette::Palette;
 use super::summary::{PointMetric, Summary};
 
-/// Lines of text that a plot takes, its time axis not counted.
+/// The lines of text that a plot takes, without its time axis.
 const ROWS: u32 = 12;
-/// Dots in a character of a plot: two columns and four rows of them.
+/// The dots in a character of a plot: two columns and four rows of them.
 const DOTS: (u32, u32) = (2, 4);
-/// What labels of the value axis take to the right of a plot.
+/// The columns that labels of the value axis take, to the right of a plot.
 const LABEL_WIDTH: usize = 14;
 /// The narrowest and the widest plot, in characters. Fifty snapshots fill the widest.
 const WIDTH: (usize, usize) = (24, 100);
-/// What tells lines apart, in order: colours that are told apart by the colour-blind too (Okabe
-/// and Ito, 2008).
+/// The colours of lines, in order. Colour-blind readers can distinguish them too (Okabe and Ito,
+/// 2008).
 const COLOURS: [(u8, u8, u8); 6] =
     [(86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0)];
 
 /// Draws groups of lines over time, as the query list gives them, for a terminal of this width.
 ///
-/// Without colours: it suits files and assertions too. Groups without a point are left out.
+/// The text has no colours, so that it suits files and assertions too. Groups without a point are
+/// left out.
 ///
 /// ```
 /// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
@@ -48,7 +49,7 @@ pub fn plot(title: &str, groups: &[Group], width: usize) -> String {
     coloured(title, groups, width, Palette::Plain)
 }
 
-/// The same, with a colour for each line where there are colours.
+/// Draws the same as [`plot`], with a colour for each line if the palette has colours.
 fn coloured(title: &str, groups: &[Group], width: usize, palette: Palette) -> String {
     let mut text = String::new();
     for group in groups {
@@ -70,9 +71,9 @@ fn named(line: &Line) -> (String, Vec<Point>) {
     (name, line.points.clone())
 }
 
-/// How the metrics that `--plot` names went, over all workers: half of the values, and nearly all,
-/// or all where no interval has as many as p99 needs.
-/// A metric that never came is left out: [`missing`] names it.
+/// Draws the course of the metrics that `--plot` names, over all workers: p50 and p99, or p50 and
+/// the maximum if no interval has as many values as p99 needs. A metric without values is left out:
+/// [`missing`] names it.
 pub(super) fn series(
     summary: &Summary,
     names: &[String],
@@ -103,8 +104,8 @@ pub(super) fn series(
     text
 }
 
-/// Returns what to say of the metrics that were to be plotted and have no value, if there are any.
-/// Where nothing at all was measured, the reason for that is said elsewhere.
+/// Returns a message about the metrics that were to be plotted and have no value, if there are any.
+/// If nothing at all was measured, the reason for that is reported elsewhere.
 pub(super) fn missing(summary: &Summary, names: &[String]) -> Option<String> {
     let has_values = |name: &&str| summary.metric(name).is_some_and(|metric| metric.count > 0);
     let recorded: Vec<_> = figures::ordered(&summary.metrics)
@@ -121,7 +122,7 @@ pub(super) fn missing(summary: &Summary, names: &[String]) -> Option<String> {
     ))
 }
 
-/// One plot: title and legend, the plot with its value axis from 0, the time axis.
+/// Draws one plot: title and legend, the plot with its value axis from 0, the time axis.
 fn draw(
     title: &str,
     unit: Unit,
@@ -136,12 +137,12 @@ fn draw(
     let width = width.saturating_sub(LABEL_WIDTH).clamp(WIDTH.0, WIDTH.1);
     let end = points().map(|point| point.at_ns).max().unwrap_or(0).max(1);
     let top = points().map(|point| point.value).fold(0.0, f64::max);
-    // A line of zeros is drawn at the bottom of something.
+    // A line of zeros needs an axis above it too, and is drawn at its bottom.
     let top = if top > 0.0 { top } else { 1.0 };
 
     let paths: Vec<_> = lines.iter().map(|(_, points)| path(points, end, top)).collect();
     let shapes: Vec<_> = paths.iter().map(|path| Shape::Lines(path)).collect();
-    // One dot less than there is room for: a point at the very edge is drawn beyond it.
+    // One dot less than there is room for: a point at the very edge would be drawn beyond it.
     let dots = (width as u32 * DOTS.0 - 1, ROWS * DOTS.1 - 1);
     let mut chart = Chart::new_with_y_range(dots.0, dots.1, 0.0, 1.0, 0.0, 1.0);
     let mut drawing = &mut chart;
@@ -155,9 +156,10 @@ fn draw(
     frame(title, unit, lines, (width, end, top), &drawing.frame(), palette)
 }
 
-/// Where the points stand, as shares of the axes. A single one is a line to itself.
+/// Returns the places of the points, as shares of the axes. A single point becomes a line to
+/// itself.
 fn path(points: &[Point], end: u64, top: f64) -> Vec<(f32, f32)> {
-    // What textplots takes has seven digits: enough for a screen.
+    // textplots reads numbers with seven digits: enough for a screen.
     let share =
         |point: &Point| ((point.at_ns as f64 / end as f64) as f32, (point.value / top) as f32);
     let mut path: Vec<_> = points.iter().map(share).collect();
@@ -165,8 +167,8 @@ fn path(points: &[Point], end: u64, top: f64) -> Vec<(f32, f32)> {
     path
 }
 
-/// Puts title, legend and both axes around what was drawn. They are written here, since textplots
-/// knows neither units nor a legend.
+/// Puts title, legend and both axes around a drawing. They are written here, since textplots knows
+/// neither units nor a legend.
 fn frame(
     title: &str,
     unit: Unit,
@@ -185,7 +187,7 @@ fn frame(
             row if row + 1 == ROWS => format::value(0.0, unit),
             _ => String::new(),
         };
-        // What the canvas leaves out at a line's end is blank.
+        // The canvas leaves out the blanks at a line's end, so they are added here.
         let drawn = console::measure_text_width(line);
         let blank = " ".repeat(width.saturating_sub(drawn));
         let line = format!("{line}{blank}{} {}", palette.dim("│"), palette.dim(&label));

@@ -1,10 +1,10 @@
-//! Texts of others on a terminal: errors of tasks, output of workers, names. What they hold must not
-//! move the cursor, clear the screen, or ring the bell.
+//! Foreign texts on a terminal: errors of tasks, output of workers, names. They must not move the
+//! cursor, clear the screen, or ring the bell.
 
 use super::summary::Summary;
 
-/// Without what would move the cursor: a worker's output, or what the user draws, must not tear
-/// the view. Our own colours, and theirs, stay.
+/// Returns a text without characters that would move the cursor: a worker's output, or a text of
+/// the user's `on_tick`, must not destroy the view. Colours stay, dyno's and the text's.
 pub(super) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -32,12 +32,12 @@ pub(super) fn printable(text: &str) -> String {
     printable
 }
 
-/// The same without colours: what is left is letters and line breaks.
+/// Returns the same text without colours: only printable characters and line breaks are left.
 pub(super) fn plain(text: &str) -> String {
     console::strip_ansi_codes(&printable(text)).into_owned()
 }
 
-/// A summary whose texts can be printed.
+/// Returns a summary whose texts can be printed on a terminal.
 pub(super) fn summary(summary: &Summary) -> Summary {
     let mut shown = summary.clone();
     shown.benchmark = plain(&shown.benchmark);

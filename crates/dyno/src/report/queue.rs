@@ -1,9 +1,9 @@
-//! What waits to be shown: a bounded queue that never makes its sender wait.
+//! The bounded queue of updates to be shown, which never makes its sender wait.
 //!
-//! The sender is the thread that drives the run, and the receiver may stand still for as long as
-//! a terminal does. So a tick replaces the one before it; lines of workers beyond the bound are
-//! dropped and counted; and only what must not be lost is kept without a bound: phases, warnings
-//! and faults, of which a run has few.
+//! The sender is the thread that drives the run, and the receiver may block for as long as a
+//! terminal does. So a tick replaces the one before it, and lines of workers beyond the bound are
+//! dropped and counted. Only updates that must not be lost are kept without a bound: phases,
+//! warnings and faults. A run has few of these.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -16,10 +16,10 @@ use crate::primary::run::{Tick, Update};
 
 /// The most lines that wait: hundreds of screens of them, from one drawing to the next.
 const LINES_MAX: usize = 20_000;
-/// The most bytes of lines that wait: a long line is worth many short ones.
+/// The most bytes of lines that wait: one long line counts like many short ones.
 const BYTES_MAX: usize = 8 << 20;
 
-/// Updates on their way to the thread that shows them.
+/// The updates on their way to the thread that shows them.
 #[derive(Debug, Default)]
 pub(super) struct UpdateQueue {
     waiting: Mutex<Waiting>,
@@ -36,37 +36,37 @@ struct Waiting {
     end: Option<ShowEnd>,
 }
 
-/// What comes last.
+/// The last message of a queue.
 #[derive(Debug)]
 pub(super) enum ShowEnd {
-    /// The run is over, and its processes stood like this.
+    /// The run is over, and this is the final state of its processes.
     Over(Box<List>),
-    /// Nobody will say more: the run was given up.
+    /// The run was given up, and no more updates come.
     GivenUp,
 }
 
-/// What has come since the last time.
+/// The updates that have come since the last call of [`UpdateQueue::take`].
 #[derive(Debug, Default)]
 pub(super) struct TakenUpdates {
-    /// In the order in which they came, ticks left out.
+    /// The updates in the order of their arrival, without the ticks.
     pub(super) updates: VecDeque<Update>,
-    /// Lines that are missing among them.
+    /// The number of lines that were dropped, and so are missing among the updates.
     pub(super) dropped: u64,
-    /// The newest tick.
+    /// The newest tick, if one has come.
     pub(super) tick: Option<Box<Tick>>,
-    /// Nothing follows.
+    /// The end, if it has come: nothing follows it.
     pub(super) end: Option<ShowEnd>,
 }
 
 impl UpdateQueue {
-    /// Takes in an update, without waiting for anything.
+    /// Adds an update, and never waits for the receiver.
     pub(super) fn push(&self, update: Update) {
         let mut waiting = self.lock();
         match update {
             Update::Tick(tick) => {
                 let stale = waiting.tick.replace(tick);
                 drop(waiting);
-                // Freed by us, but not under the lock.
+                // The sender frees the old tick, but not under the lock.
                 drop(stale);
                 self.woken.notify_one();
             }
@@ -86,14 +86,15 @@ impl UpdateQueue {
         }
     }
 
-    /// Says that nothing follows.
+    /// Ends the queue: nothing follows. Only the first end counts.
     pub(super) fn end(&self, end: ShowEnd) {
         self.lock().end.get_or_insert(end);
         self.woken.notify_one();
     }
 
-    /// All that has come: as soon as there is a tick or the end, else once `patience` is over.
-    /// Lines alone wake nobody, so that a flood of them costs its sender nothing.
+    /// Takes all updates that have come: as soon as there is a tick or the end, otherwise once
+    /// `patience` is over. Lines alone wake nobody, so that a flood of them costs its sender
+    /// nothing.
     pub(super) fn take(&self, patience: Duration) -> TakenUpdates {
         let nothing = |waiting: &mut Waiting| waiting.tick.is_none() && waiting.end.is_none();
         let (mut waiting, _) = self
@@ -105,7 +106,7 @@ impl UpdateQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing panics while it holds the lock; if it did, what waits is whole all the same.
+        // Nothing panics while it holds the lock; if it did, the updates would still be whole.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,23 +1,24 @@
-//! Passwords in URLs, which are neither shown nor stored: `redis://user:***@host`.
+//! The removal of passwords in URLs, which are neither shown nor stored: `redis://user:***@host`.
 //!
-//! They come in as parameters, on command lines, and in messages of clients that quote the URL
-//! which they could not reach. Only what stands between a scheme and a host is looked at: what
-//! else may be a secret, nobody can tell by its looks.
+//! Passwords come in parameters, on command lines, and in messages of clients that quote the URL
+//! which they could not reach. Only the text between a scheme and a host is examined: nobody can
+//! recognise other secrets by their form.
 
 use serde_json::{Map, Value};
 
-/// What stands for a password.
+/// The text in place of a password.
 const MASK: &str = "***";
-/// What a URL begins with, after its scheme.
+/// The text that follows the scheme of a URL.
 const MARK: &str = "://";
 
-/// The text, without the passwords of its URLs.
+/// Returns a text without the passwords of its URLs.
 pub(crate) fn text(text: &str) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(mark) = rest.find(MARK) {
         let (before, after) = rest.split_at(mark + MARK.len());
         redacted.push_str(before);
+        // The search goes on behind the password, or behind the mark if the URL has none.
         rest = match password(after) {
             Some((from, to)) => {
                 redacted.push_str(&after[..from]);
@@ -31,12 +32,14 @@ pub(crate) fn text(text: &str) -> String {
     redacted
 }
 
-/// Where the password stands in what follows a `://`.
+/// Returns the start and the end of the password in a text that follows a `://`.
 ///
-/// Commas and quotes may be part of one, so that they end no URL; the beginning of another does.
+/// Commas and single quotes may be part of a password, so they do not end the URL; the beginning of
+/// another URL does.
 fn password(text: &str) -> Option<(usize, usize)> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '`' | '<' | '>');
     let url = &text[..text.find(ends).unwrap_or(text.len())];
+    // Another URL may follow without a blank: its scheme is not part of this one.
     let url = match url.find(MARK) {
         Some(next) => url[..next].trim_end_matches(in_scheme),
         None => url,
@@ -44,23 +47,25 @@ fn password(text: &str) -> Option<(usize, usize)> {
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
     let colon = authority.find(':')?;
     let at = authority.rfind('@').or_else(|| {
+        // The colons of an IPv6 host, which is in brackets, begin no password.
         let is_host = authority.starts_with('[');
-        // What stands right behind it is a sentence's or a list's.
+        // Punctuation at the end belongs to the sentence or the list around the URL.
         let port = authority[colon + 1..].trim_end_matches(|c: char| c.is_ascii_punctuation());
         let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
-        // A password with a slash, unescaped, is no URL, and a secret all the same. So is one that
-        // is cut off: messages have a limit, and no port is made of letters.
+        // A password with an unescaped slash makes the URL invalid, and is a secret all the same.
+        // So is a password that is cut off, because messages have a limit: a port is never made of
+        // letters.
         (!is_host && !is_port).then(|| url.rfind('@').unwrap_or(authority.len()))
     })?;
     (colon < at).then_some((colon + 1, at))
 }
 
-/// What the name of a scheme may hold.
+/// Returns `true` if the name of a scheme may hold this character.
 fn in_scheme(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
 }
 
-/// The parameters, without the passwords of the URLs among them.
+/// Returns the parameters without the passwords of the URLs among them.
 pub(super) fn map(map: &Map<String, Value>) -> Map<String, Value> {
     map.iter().map(|(name, one)| (name.clone(), value(one))).collect()
 }

@@ -1,4 +1,4 @@
-//! The reporter: opens what a run is to leave before it begins, and closes it with the summary.
+//! The reporter: it opens a run's outputs before the run begins, and closes them with the summary.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -27,30 +27,30 @@ use super::{OnTick, csv, files, json, markdown, plot, printable, redact};
 use crate::primary::plan::Plan;
 use crate::primary::run::{Run, Sink, Update};
 
-/// How often the live view, and `on_tick`, are told how the run stands: a number that changes more
-/// often is not read.
+/// The time between two ticks for the live view and `on_tick`: nobody reads a number that changes
+/// more often.
 const TICK: Duration = Duration::from_millis(200);
-/// What stands between the parameters of a plan.
+/// The text between the parameters of a plan.
 const SEPARATOR: &str = " · ";
-/// How often it is said in a line, and logged.
+/// The time between two ticks that are written as a line or logged.
 const SLOW_TICK: Duration = Duration::from_secs(1);
 
-/// How a run is reported.
+/// The settings of a run's reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportOptions {
-    /// How the result is written on stdout; `None` for not at all.
+    /// The format of the result on stdout; `None` writes no result.
     pub format: Option<Format>,
-    /// What is said on stderr while the run goes on.
+    /// The output on stderr while the run goes on.
     pub progress: Progress,
-    /// Where the run's files go.
+    /// The folder for the run's files.
     pub files: RunFolder,
-    /// One more log.
+    /// A log file in addition to the log in the run's folder.
     pub log_file: Option<PathBuf>,
-    /// Metrics whose course is drawn at the end.
+    /// The names of metrics whose course is drawn at the end.
     pub plot: Vec<String>,
 }
 
-/// How the result is written on stdout.
+/// The format of the result on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Tables, and the verdict last.
@@ -68,27 +68,27 @@ pub enum Format {
     Markdown,
 }
 
-/// What is said on stderr while the run goes on.
+/// The output on stderr while the run goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Progress {
     /// The live view on a terminal, lines elsewhere.
     #[default]
     Shown,
-    /// Faults only.
+    /// Faults alone: no view, no warnings, no output of workers.
     Quiet,
 }
 
-/// Where a run's files go: its summary, its histograms, its log.
+/// The folder for a run's files: its summary, its histograms, its log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum RunFolder {
-    /// Into a folder of its own in cargo's target folder, or in `./dyno-runs` outside of cargo.
+    /// A new folder in cargo's target folder, or in `./dyno-runs` outside of cargo.
     #[default]
     Default,
-    /// Into this folder.
+    /// This folder, which belongs to this run alone.
     In(PathBuf),
 }
 
-/// Reports one run.
+/// The reporter of one run.
 #[derive(Debug)]
 pub struct Reporter {
     settings: ReportOptions,
@@ -97,12 +97,12 @@ pub struct Reporter {
     files: files::FileWriter,
     folder: Option<Folder>,
     _log_lock: LogLock,
-    /// When a tick was logged last, on the run's time.
+    /// The run's time at the last tick that was logged.
     logged: Option<Duration>,
     warnings: Vec<String>,
     /// Warnings that were shown while the run went on.
     shown: Vec<String>,
-    /// Read at the start: a hook may change the current folder.
+    /// The environment, read at the start: a hook may change the current folder.
     environment: Environment,
     /// The current folder at the start.
     here: PathBuf,
@@ -115,14 +115,14 @@ struct Opened {
     lock: LogLock,
 }
 
-/// The lock on the log that the user named. `None` where there is none, or none can be had.
+/// The lock on the log that the user named; `None` if no log is named, or if it can't be locked.
 type LogLock = Option<Flock<File>>;
 
-/// Opens all files, says what the run is to do, and begins to listen.
+/// Opens all files, prints the settings of the run, and starts the threads that report it.
 ///
 /// # Errors
-/// If a file or folder that the user named can't be written. That the default folder can't is a
-/// warning of the summary.
+/// Fails if a file or folder that the user named can't be written. If the default folder can't be
+/// written, the summary has a warning.
 pub fn start(
     settings: ReportOptions,
     plan: &Plan,
@@ -133,7 +133,7 @@ pub fn start(
     let here = std::env::current_dir().unwrap_or_default();
     let mut folder = open_folder(&settings.files, plan, begun.1, &mut warnings)?;
     if let Some(folder) = &mut folder {
-        // A hook may change the current folder.
+        // A hook may change the current folder, so the path is made absolute.
         folder.path = here.join(&folder.path);
     }
     let Opened { histograms, log, lock } = match open_files(&settings, folder.as_ref()) {
@@ -155,7 +155,7 @@ pub fn start(
         Progress::Quiet => files.has_log().then_some(SLOW_TICK),
     };
     if settings.progress == Progress::Shown {
-        // Whoever closed stderr does not want to know.
+        // If the user closed stderr, this text is not needed.
         let _written = print(io::stderr(), &announcement(plan));
     }
     let screen = Screen::start(view(settings.progress, plan), on_tick)?;
@@ -174,7 +174,7 @@ pub fn start(
     })
 }
 
-/// What the run is to do: in one line, or in as many as a terminal needs.
+/// Returns the settings of the run: in one line, or in as many as a terminal needs.
 fn announcement(plan: &Plan) -> String {
     let parameters: Vec<_> = plan.words().iter().map(|word| redact::text(word)).collect();
     let look = look(&Term::stderr());
@@ -250,12 +250,13 @@ fn open_log(
     Ok((log, lock))
 }
 
-/// Opens the log that the user named. It is emptied only once it is known to be no other's.
+/// Opens the log that the user named. The file is emptied only once it is certain that no other
+/// run, and no other output of this run, writes to it.
 #[cfg(feature = "tracing")]
 fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogLock)> {
     let file = File::options().write(true).create(true).truncate(false).open(path)?;
     let metadata = file.metadata()?;
-    // A pipe or a device may be shared, and has nothing to be emptied.
+    // A pipe or a device may be shared, and has no content to remove.
     if !metadata.is_file() {
         return Ok((file, None));
     }
@@ -312,11 +313,12 @@ impl Sink for Reporter {
 impl Reporter {
     /// Closes everything and writes the result.
     ///
-    /// `after` sees the summary before anyone else, and may change it. It waits for the terminal
-    /// and the disk, but for no longer than some seconds. A reader of stdout that has gone away is no
-    /// error; any other failure to write the result is.
+    /// `after` receives the summary before anyone else, and may change it. The terminal and the
+    /// disk are waited for, but for no longer than some seconds. Only a result that goes to the
+    /// view's own terminal waits for as long as that is stopped. A reader of stdout that has gone
+    /// away is not an error; any other failure to write the result is.
     pub fn finish(mut self, run: &mut Run, after: impl FnOnce(&mut Summary)) -> Summary {
-        // Whatever `after` does, they are written.
+        // The gathered rows are written even if `after` panics or never returns.
         self.files.hand_over();
         self.screen.finish(run.observer.list());
         run.warnings.append(&mut self.warnings);
@@ -324,10 +326,12 @@ impl Reporter {
             std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
         let mut summary = Summary::of(run, &command, self.environment.clone());
         after(&mut summary);
+        // `after` may change the verdict, so the log receives it only now.
         self.files.entry(LogEntry::verdict(&summary));
         summary.warnings.extend(self.files.finish());
         let no_plot = plot::missing(&summary, &self.settings.plot);
         summary.warnings.extend(no_plot.clone());
+        // The summary is written after the other files: a run that has it is whole.
         if let Some(folder) = &self.folder
             && let Err(error) = folder.complete(folder::SUMMARY, &json::render(&summary))
         {
@@ -338,7 +342,7 @@ impl Reporter {
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
             let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));
             self.screen.clear_for_stdout();
-            // Quiet means that nothing but faults goes to stderr, where these plots would go.
+            // A quiet run writes nothing but faults to stderr, where these plots would go.
             let is_quiet = self.settings.progress != Progress::Shown && format != Format::Human;
             let plots: &[String] = if is_quiet { &[] } else { &self.settings.plot };
             if let Err(error) = write(&summary, format, kept, plots) {
@@ -354,10 +358,10 @@ impl Reporter {
         summary
     }
 
-    /// All but the ticks that are for eyes.
+    /// Returns `true` for every update, except ticks that come more often than the log needs.
     fn is_to_be_logged(&mut self, update: &Update) -> bool {
         let Update::Tick(tick) = update else { return true };
-        // The nearest to a second: a tick may come a little early after one that was late.
+        // The tick nearest to a second: one may come a little early after one that was late.
         let due = self.logged.is_none_or(|logged| tick.elapsed + TICK / 2 >= logged + SLOW_TICK);
         if due {
             self.logged = Some(tick.elapsed);
@@ -366,9 +370,9 @@ impl Reporter {
     }
 }
 
-/// The warnings that belong on stderr, since the result on stdout is for a program: those that its
-/// format has no place for, except the ones that were `shown` (`None` where the run is quiet), and
-/// that a plot which was requested can't be drawn.
+/// Returns the warnings that belong on stderr, since the result on stdout is for a program. Most
+/// are those that its format has no place for, except the ones that were `shown` (`None` if the run
+/// is quiet). The last is that a plot which was requested can't be drawn.
 fn unsaid<'a>(
     summary: &'a Summary,
     format: Format,
@@ -383,7 +387,7 @@ fn unsaid<'a>(
     summary.warnings.iter().filter(is_unsaid).collect()
 }
 
-/// The summary in a format, as it is written where there is no terminal.
+/// Returns the summary in a format, as it is written without a terminal.
 #[must_use]
 pub fn render(summary: &Summary, format: Format) -> String {
     rendered(summary, format, None, Look { palette: Palette::Plain, width: None })
@@ -398,8 +402,8 @@ fn rendered(summary: &Summary, format: Format, kept: Option<&Path>, look: Look) 
     }
 }
 
-/// Writes the result on stdout, and the plots above it; where stdout is for a program, the plots
-/// go to stderr, last: a terminal that takes nothing must not hold back the result.
+/// Writes the result on stdout, with the plots above it. If stdout is for a program, the plots go
+/// to stderr after the result: a terminal that blocks must not hold back the result.
 fn write(
     summary: &Summary,
     format: Format,
@@ -416,36 +420,37 @@ fn write(
     let written = match format {
         Format::Human => {
             let page = format!("{plots}\n{text}");
-            // Apart from what stands above it, where anything does.
+            // On a terminal, a blank line separates the page from the text above it.
             let page = if plots_to.is_term() { &page } else { page.trim_start_matches('\n') };
             print(io::stdout(), page)
         }
         Format::Json | Format::Csv | Format::Markdown => print(io::stdout(), &text),
     };
-    // Not even for nothing: whoever is stuck in a write to it holds its lock.
+    // Without plots stderr is not even touched: a thread that blocks in a write to it holds its
+    // lock.
     if format != Format::Human && !plots.is_empty() && written.is_ok() {
-        // Whoever closed stderr does not want to know.
+        // If the user closed stderr, the plots are not needed.
         let _written = print(io::stderr(), &plots);
     }
     match written {
-        // A reader that has gone away (`| head -1`) has what it wanted.
+        // A reader that has gone away (`| head -1`) has read all that it needs.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
 }
 
-/// A line on stdout, outside of any run.
+/// Prints a line on stdout, outside of any run.
 pub(crate) fn print_line(line: &str) {
     let _written = print(io::stdout(), &format!("{line}\n"));
 }
 
-/// What was refused, on stderr, outside of any run.
+/// Prints an error on stderr, outside of any run.
 pub(crate) fn print_error(error: &str) {
     let _written =
         print(io::stderr(), &format!("error: {}\n", printable::plain(&redact::text(error))));
 }
 
-/// A remark on stderr, outside of any run.
+/// Prints a remark on stderr, outside of any run.
 pub(crate) fn print_note(note: &str) {
     let _written = print(io::stderr(), &format!("{}\n", printable::plain(&redact::text(note))));
 }

@@ -1,10 +1,10 @@
-//! What stays of what happens in a run, a line each: workers' output, warnings, faults.
+//! The lines that an update leaves behind: workers' output, warnings, faults.
 
 use super::palette::Palette;
 use super::redact;
 use crate::primary::run::Update;
 
-/// The line; `None` for what leaves none.
+/// Returns the line of an update; `None` for an update that leaves no line.
 pub(super) fn update(update: &Update, palette: Palette) -> Option<String> {
     match update {
         Update::Line { worker, text, .. } => {
@@ -18,7 +18,7 @@ pub(super) fn update(update: &Update, palette: Palette) -> Option<String> {
     }
 }
 
-/// What to say of lines that were not shown.
+/// Returns the message about lines of workers that were not shown.
 pub(super) fn dropped(count: u64) -> String {
     let lines = crate::primary::plan::thousands(count);
     format!("{lines} lines of workers were not shown: they came faster than they could be")

@@ -1,9 +1,10 @@
-//! The thread that draws: whatever a terminal does to it, the run goes on.
+//! The thread that draws. The run goes on even if the terminal blocks or is gone.
 //!
-//! It takes from a [`UpdateQueue`], calls the user's `on_tick`, and owns the view. When the run is over
-//! it is waited for, but not for long: a terminal that is stopped (Ctrl-S) may never take another
-//! byte. What goes to that same terminal next waits for it all the same: it would be stopped too,
-//! and then be mixed with the view. Dropped without an end, as by a panic, the view is taken away.
+//! The thread takes updates from an [`UpdateQueue`], calls the user's `on_tick`, and owns the view.
+//! When the run is over, its end is awaited, but not for long: a terminal that is stopped (Ctrl-S)
+//! may never accept another byte. Output that goes to that same terminal next waits for the thread
+//! all the same: it would be stopped too, and then be mixed with the view. If [`Screen`] is dropped
+//! without an end, as by a panic, the view is removed.
 
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,30 +26,31 @@ use super::say;
 use crate::primary::run::{Tick, Update};
 use crate::task;
 
-/// How long lines wait where no tick comes: before the first cycle, and while the run drains. Longer
-/// than from tick to tick of a live view, where it would wake the thread for nothing.
+/// The longest time that lines wait if no tick comes: before the first cycle, and while the run
+/// drains. It is longer than the time between two ticks of a live view, so that it does not wake
+/// the thread for nothing.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How long the end of a run waits for the last of it to be drawn.
+/// The longest time that the end of a run waits for its last drawing.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Where a run is shown.
+/// The view that shows a run.
 #[derive(Debug)]
 pub(super) enum View {
-    /// On a terminal.
+    /// The live view, on a terminal.
     Live(Live),
-    /// In lines on stderr.
+    /// Lines on stderr, without a terminal or for faults alone.
     Plain(Plain<io::Stderr>),
 }
 
-/// A thread that shows a run.
+/// The thread that shows a run, and the queue to it.
 #[derive(Debug)]
 pub(super) struct Screen {
     queue: Arc<UpdateQueue>,
     /// Closed by the thread when it ends.
     closed: Receiver<()>,
-    /// Whether it is writing just now, or waits for the terminal to take it.
+    /// `true` while the thread writes, or waits for the terminal to accept its output.
     writing: Arc<AtomicBool>,
-    /// Whether it has been waited for.
+    /// `true` once the end of the thread was awaited, even without success.
     waited: bool,
 }
 
@@ -76,18 +78,18 @@ impl Screen {
         self.queue.push(update);
     }
 
-    /// Hands over how the processes stood at the end, and waits until it is drawn, if the
-    /// terminal takes it.
+    /// Hands over the final state of the processes, and waits until it is drawn, if the terminal
+    /// accepts it.
     pub(super) fn finish(&mut self, list: List) {
         self.queue.end(ShowEnd::Over(Box::new(list)));
         self.wait();
     }
 
-    /// Waits until standard output can be written to without being mixed with the view: for as
-    /// long as the terminal is stopped, if it goes there.
+    /// Waits until standard output can be written to without being mixed with the view. If it goes
+    /// to the view's terminal, this takes for as long as that terminal is stopped.
     pub(super) fn clear_for_stdout(&self) {
         if self.writing.load(Ordering::Acquire) && is_one_terminal() {
-            // Nothing is ever sent: it is closed once the thread has drawn its last.
+            // Nothing is ever sent: the channel is closed after the thread's last drawing.
             let _closed = self.closed.recv();
         }
     }
@@ -110,14 +112,14 @@ impl Drop for Screen {
     }
 }
 
-/// Whether standard output and standard error are the same terminal.
+/// Returns `true` if standard output and standard error are the same terminal.
 fn is_one_terminal() -> bool {
     let device = |stat: nix::Result<nix::sys::stat::FileStat>| stat.map(|stat| stat.st_rdev).ok();
     let (out, err) = (device(fstat(io::stdout())), device(fstat(io::stderr())));
     io::stdout().is_terminal() && io::stderr().is_terminal() && out == err
 }
 
-/// What the thread owns.
+/// The values that the thread owns.
 struct ScreenThread {
     view: View,
     on_tick: Option<OnTick>,
@@ -129,6 +131,7 @@ impl ScreenThread {
         loop {
             let TakenUpdates { updates, dropped, tick, end } = queue.take(PATIENCE);
             let mut updates = Vec::from(updates);
+            // A warning takes the place of the lines that the queue dropped.
             if dropped > 0 {
                 updates.push(Update::Warning(say::dropped(dropped)));
             }
@@ -137,6 +140,8 @@ impl ScreenThread {
             match end {
                 None => {}
                 Some(ShowEnd::GivenUp) => return,
+                // `on_tick` is called once more, with the final list. If it panics, the fault is
+                // shown before the view closes.
                 Some(ShowEnd::Over(list)) => {
                     let mut updates = Vec::new();
                     let own = self.ask(&list, &mut updates);
@@ -147,14 +152,14 @@ impl ScreenThread {
         }
     }
 
-    /// Asks the user's `on_tick`. One that panics is not asked again.
+    /// Calls the user's `on_tick`. If it panics, it is not called again.
     fn ask(&mut self, list: &List, updates: &mut Vec<Update>) -> Option<String> {
         let on_tick = self.on_tick.as_mut()?;
         match catch_unwind(AssertUnwindSafe(|| on_tick(list))) {
             Ok(own) => own,
             Err(panic) => {
                 self.on_tick = None;
-                // The panic's own message stands below the view by now.
+                // The panic's own message was printed below the view.
                 if let View::Live(live) = &mut self.view {
                     live.leave();
                 }
@@ -176,7 +181,7 @@ impl ScreenThread {
     }
 
     fn close(self, own: Option<String>) {
-        // To the end of the thread.
+        // This stays `true` until the thread ends.
         self.writing.store(true, Ordering::Release);
         match self.view {
             View::Live(live) => live.close(own),

@@ -1,9 +1,9 @@
 //! A row of numbers in one line of text: `▁▂▅█▃`.
 
-/// From the lowest to the highest.
+/// The bars, from the lowest to the highest.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The last `width` values, the highest of them the highest bar, zero the lowest.
+/// Draws the last `width` values. The highest of them is the highest bar, zero the lowest.
 pub(super) fn render(values: impl IntoIterator<Item = f64>, width: usize) -> String {
     let values: Vec<f64> = values.into_iter().collect();
     let shown = &values[values.len().saturating_sub(width)..];

@@ -7,9 +7,10 @@ use super::palette::Palette;
 /// Blanks between two columns.
 const GAP: u16 = 2;
 
-/// Rows under a head: the first column to the left, all others, which are numbers, to the right.
+/// Formats rows under a head: the first column to the left, all others, which are numbers, to the
+/// right.
 ///
-/// Each line ends with a line's end, and none with blanks.
+/// Each line ends with a line feed, and none with blanks.
 pub(super) fn render(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head.to_vec()).add_rows(rows.to_vec());
@@ -20,7 +21,7 @@ pub(super) fn render(head: &[&str], rows: &[Vec<String>], palette: Palette) -> S
     }
     let mut text = String::new();
     for (index, line) in table.lines().enumerate() {
-        // Painted after it is aligned: colours have no width.
+        // The line is painted after it is aligned, since colours have no width.
         let line = line.trim_end();
         text.push_str(&if index == 0 { palette.dim(line) } else { line.to_owned() });
         text.push('\n');

@@ -1,19 +1,19 @@
-//! What the files hold at the end, and what is said where they can't.
+//! Tests of the files' content at the end, and of the messages if they can't be written.
 
 use std::fs;
 
 use super::*;
 use crate::report::fixture;
 
-/// A file that opens and takes nothing.
+/// A file that can be opened, but never written.
 const FULL: &str = "/dev/full";
 
-/// Tells of an interval of one metric.
+/// Hands over an interval of one metric.
 fn row(files: &mut FileWriter) {
     fixture::interval(&[1, 2, 3], |interval| files.interval(&interval));
 }
 
-/// Files that nobody writes, and what would be written.
+/// Returns files that nobody writes, and the records that would be written.
 fn without_a_thread() -> (FileWriter, Receiver<FileRecord>) {
     let (records, incoming) = channel();
     let (_, failures) = sync_channel(1);
@@ -22,7 +22,7 @@ fn without_a_thread() -> (FileWriter, Receiver<FileRecord>) {
     (FileWriter { records, gathered, waiting, rows, entries, failures }, incoming)
 }
 
-/// How many rows are to be written, or nothing.
+/// Returns the number of rows in the next record; `None` if no record is there.
 fn written(incoming: &Receiver<FileRecord>) -> Option<usize> {
     incoming.try_recv().ok().map(|record| match record {
         FileRecord::Rows(rows) => rows.len(),

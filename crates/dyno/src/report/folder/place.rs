@@ -1,27 +1,27 @@
 //! The folder of all benchmarks' runs: cargo's target folder in a package, where `cargo dyno runs`
 //! looks, and the current folder elsewhere.
 //!
-//! `cargo dyno` passes the target folder on. Without it, variables of cargo say it, then cargo
-//! itself where it started this program, then the place of this program.
+//! `cargo dyno` passes the target folder on. Without it, the folder comes from variables of cargo,
+//! then from cargo itself if it started this program, then from the place of this program.
 
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// The folder that `cargo dyno` passes on.
+/// The variable with the target folder that `cargo dyno` passes on.
 const PASSED: &str = "DYNO_TARGET_DIR";
-/// Cargo's own variables for its target folder, the first one first.
+/// Cargo's own variables for its target folder; the first one that is set counts.
 const OF_CARGO: [&str; 2] = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
-/// Files that cargo leaves in a target folder; one that existed before has the second alone.
+/// The files that cargo leaves in a target folder: in one that existed before, only the second.
 const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
 
-/// A variable that is set and not empty.
+/// Returns a variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.to_string_lossy().trim().is_empty())
 }
 
-/// The folder of all benchmarks' runs for this process.
+/// Returns the folder of all benchmarks' runs for this process.
 pub(super) fn root() -> io::Result<PathBuf> {
     if let Some(target) = variable(PASSED) {
         return Ok(Path::new(&target).join("dyno"));
@@ -41,15 +41,16 @@ pub(super) fn root() -> io::Result<PathBuf> {
     Ok(target.join("dyno"))
 }
 
-/// The target folder of the package whose program cargo started in a folder outside of it, as
-/// `cargo run --manifest-path` does. The variable may also be one of a cargo that started others.
+/// Returns the target folder of the package whose program cargo started in a folder outside of it,
+/// as `cargo run --manifest-path` does. The variable may also come from a cargo that started other
+/// programs, so the program must lie in that target folder.
 fn of_started_package(program: &Path) -> Option<PathBuf> {
     let package = variable("CARGO_MANIFEST_DIR")?;
     let target = crate::harness::target_of_cargo(Path::new(&package))?;
     program.starts_with(&target).then_some(target)
 }
 
-/// The root of the workspace, or the package, that a folder is in.
+/// Returns the root of the workspace that a folder is in, or of its package.
 fn workspace(here: &Path) -> Option<PathBuf> {
     let packages: Vec<_> =
         here.ancestors().filter(|folder| folder.join("Cargo.toml").is_file()).collect();
@@ -63,9 +64,9 @@ fn is_workspace(folder: &Path) -> bool {
     manifest.lines().any(|line| line.trim_start().starts_with("[workspace"))
 }
 
-/// A target folder as a variable says it. A relative one starts at the folder that cargo was called
-/// in, and `cargo bench` runs a benchmark in its package: the program lies below the right one, or
-/// in a `build-dir`, and the right one is where cargo left its mark.
+/// Returns the target folder that a variable names. A relative path starts at the folder that cargo
+/// was called in, but `cargo bench` runs a benchmark in its package. The program lies below the
+/// right folder, or in a `build-dir`; then the right folder is the one where cargo left its mark.
 fn resolved(target: &Path, here: &Path, program: Option<&Path>) -> PathBuf {
     if target.is_absolute() {
         return target.to_owned();
@@ -79,13 +80,13 @@ fn resolved(target: &Path, here: &Path, program: Option<&Path>) -> PathBuf {
     })
 }
 
-/// Returns `true` if cargo has used it as a target folder.
+/// Returns `true` if cargo has used a folder as a target folder.
 fn is_marked(folder: &Path) -> bool {
     MARKS.iter().any(|mark| folder.join(mark).is_file())
 }
 
-/// The target folder that a program lies in. With `--target`, the folder of the triple looks like
-/// one too: the outer one is meant.
+/// Returns the target folder that a program lies in. With `--target`, the folder of the triple
+/// looks like a target folder too: then the outer one is returned.
 fn of_program(program: &Path) -> Option<PathBuf> {
     let found = program.ancestors().skip(1).find(|folder| is_marked(folder))?;
     let outer = found.parent().filter(|outer| is_marked(outer));

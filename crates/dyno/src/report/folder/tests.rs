@@ -1,4 +1,4 @@
-//! Where runs go, how many are kept, and that a summary is there whole or not at all.
+//! Tests of the place of runs, of their number, and that a summary is whole or missing.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -120,7 +120,7 @@ fn two_names_are_two_folders() {
     assert_eq!(folders.len(), names.len(), "{folders:?}");
 }
 
-/// A run of `shop` that is whole, unless it has no summary.
+/// Leaves a run of `shop` that is whole, or one that has no summary.
 fn leave(root: &Path, stamp: &str, is_whole: bool) {
     let run = Folder::in_folder(&root.join("shop"), stamp).unwrap();
     if is_whole {

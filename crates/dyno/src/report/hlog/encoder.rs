@@ -1,10 +1,11 @@
-//! A series as a row's bytes: a histogram, written from its values where they are few.
+//! The bytes of a series in a row: a histogram, written from its values if they are few.
 //!
-//! The format wants a zlib stream, but not one that compresses. For a row the library clears and
-//! searches as many buckets as the largest value asks for, and clears a third of a megabyte for a
-//! compressor: most rows of a slow run, and all of gauges, are some dozens of bytes. So values that
-//! a series still has one by one are stored: for up to twice the bytes, where there are hundreds
-//! of them, in a small part of the time. The library takes what is in buckets.
+//! The format requires a zlib stream, but not one that compresses. For each row the library clears
+//! and searches as many buckets as the largest value needs, and clears a third of a megabyte for a
+//! compressor. Yet most rows of a slow run, and all rows of gauges, are some dozens of bytes. So
+//! values that a series still has one by one are stored without compression. This takes a small
+//! part of the time, for up to twice the bytes if there are hundreds of values. Series that are in
+//! buckets are left to the library.
 
 use std::io;
 
@@ -12,29 +13,32 @@ use dyno_observer::Series;
 use dyno_observer::series::RAW_MAX;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
-/// What a histogram of the second version begins with: compressed, and as it is.
+/// The number that begins a histogram of the format's second version: one that is compressed, and a
+/// plain one.
 const COMPRESSED: u32 = 0x1c84_9314;
 const PLAIN: u32 = 0x1c84_9313;
-/// How many bytes stand before the counts of a plain one.
+/// The number of bytes before the counts of a plain histogram.
 const PLAIN_HEAD: usize = 40;
-/// The most bytes of a plain one that is stored: each value takes at most the number of empty
+/// The most bytes of a plain histogram that is stored. Each value takes at most the number of empty
 /// buckets before its own, in three bytes, and its count, in two.
 const PLAIN_MAX: usize = PLAIN_HEAD + 5 * RAW_MAX;
-// A stored block tells its length in so many bits; and [`adler32`] does not overflow.
+// The length of a stored block has 16 bits, and [`adler32`] must not overflow.
 const _: () = assert!(PLAIN_MAX <= u16::MAX as usize);
 const _: () = assert!((PLAIN_MAX + 1).pow(2) / 2 * 0xff <= u32::MAX as usize);
-/// A zlib stream, of the level that takes the least time, and the only block of its stream, stored.
+/// The bytes before a stored block: the head of a zlib stream, of the level that takes the least
+/// time, and the head of the stream's only block.
 const STORED: [u8; 3] = [0x78, 0x01, 0x01];
-/// What a stored stream has beside the bytes that it stores: [`STORED`], their number twice, their
-/// checksum.
+/// The number of bytes that a stored stream has in addition to those that it stores: [`STORED`],
+/// their number twice, their checksum.
 const BESIDE: usize = STORED.len() + 2 * size_of::<u16>() + size_of::<u32>();
-/// What Adler-32's sums are taken by.
+/// The modulus of Adler-32's sums.
 const ADLER: u32 = 65_521;
 
-/// Encodes one series after the other.
+/// The encoder of one series after the other; it keeps its buffers.
 pub(super) struct Encoder {
-    /// Of the last series, if it was stored; and what became of it or any other.
+    /// The plain bytes of the last series that was stored without compression.
     plain: Vec<u8>,
+    /// The encoded bytes of the last series, stored or compressed.
     encoded: Vec<u8>,
     compressing: V2DeflateSerializer,
 }
@@ -44,7 +48,7 @@ impl Encoder {
         Self { plain: Vec::new(), encoded: Vec::new(), compressing: V2DeflateSerializer::new() }
     }
 
-    /// What stands for a series in the log, before it is made text.
+    /// Returns the bytes of a series in the log, before they are made text.
     pub(super) fn encode(&mut self, series: &Series) -> io::Result<&[u8]> {
         self.encoded.clear();
         if let Some(places) = series.places() {
@@ -59,26 +63,27 @@ impl Encoder {
     }
 }
 
-/// A histogram of three digits as it is, from the places of its values' buckets, in order.
+/// Writes a plain histogram of three digits, from the places of its values' buckets, in order.
 fn write_plain(places: &[usize], max: u64, out: &mut Vec<u8>) {
     out.clear();
     out.extend(PLAIN.to_be_bytes());
-    // The length of the counts, which is not known yet, and what places are shifted by.
+    // The length of the counts, which is not known yet, and the offset of the places, which is 0.
     out.extend([0; 8]);
     out.extend(3_u32.to_be_bytes());
-    // The least value that is told from 0, the largest, of which 2 is the least, and a factor.
+    // The smallest value that differs from 0, the largest value (at least 2), and a factor.
     out.extend(1_u64.to_be_bytes());
     out.extend(max.max(2).to_be_bytes());
     out.extend(1_f64.to_be_bytes());
-    // There is no histogram without a bucket.
+    // Every histogram has at least one bucket.
     if places.is_empty() {
         write_number(0, out);
     }
     let mut next = 0;
+    // Each bucket with values is one count, after the number of empty buckets before it.
     for same in places.chunk_by(|one, other| one == other) {
         match same[0] - next {
             0 => {}
-            // A single empty bucket is a count.
+            // A single empty bucket is written as a count of 0, several as their negative number.
             1 => write_number(0, out),
             empty => write_number(-(empty as i64), out),
         }
@@ -89,7 +94,7 @@ fn write_plain(places: &[usize], max: u64, out: &mut Vec<u8>) {
     out[4..8].copy_from_slice(&counts.to_be_bytes());
 }
 
-/// A number of either sign, near 0 as a rule, in seven bits to a byte (zigzag, LEB128).
+/// Writes a number of either sign, usually near 0, in seven bits to a byte (zigzag, LEB128).
 fn write_number(number: i64, out: &mut Vec<u8>) {
     let mut left = ((number << 1) ^ (number >> 63)).cast_unsigned();
     while left > 0x7f {
@@ -99,7 +104,7 @@ fn write_number(number: i64, out: &mut Vec<u8>) {
     out.push(left as u8);
 }
 
-/// A plain histogram as a compressed one that is not.
+/// Writes a plain histogram in the form of a compressed one, but without compressing it.
 fn store(plain: &[u8], out: &mut Vec<u8>) {
     debug_assert!(plain.len() <= PLAIN_MAX, "{} bytes", plain.len());
     let length = plain.len() as u16;
@@ -112,7 +117,8 @@ fn store(plain: &[u8], out: &mut Vec<u8>) {
     out.extend(adler32(plain).to_be_bytes());
 }
 
-/// The sum of the bytes, from 1, and the sum of those sums. There are no more than [`PLAIN_MAX`].
+/// Returns Adler-32's checksum: the sum of the bytes, from 1, and the sum of those sums. The sums
+/// are reduced only once, since there are at most [`PLAIN_MAX`] bytes.
 fn adler32(bytes: &[u8]) -> u32 {
     let (mut sum, mut sums) = (1, 0);
     for byte in bytes {
@@ -161,7 +167,7 @@ mod tests {
             let encoded = encoder.encode(&series).unwrap();
             let read: Histogram<u64> = Deserializer::new().deserialize(&mut &*encoded).unwrap();
             assert_eq!(read, series.histogram());
-            // What begins it, and its length.
+            // The first 8 bytes are the number of the format, and the length of the stream.
             assert_eq!(encoded[8..].starts_with(&STORED), stored, "{values}");
         }
     }
@@ -169,7 +175,7 @@ mod tests {
     #[test]
     fn no_row_that_is_stored_is_longer_than_is_thought() {
         let mut encoder = Encoder::new();
-        // Far apart, side by side, and all in one bucket.
+        // The values are far apart, side by side, and all in one bucket.
         for apart in [VALUE_MAX / RAW_MAX as u64, 1 << 20, 1, 0] {
             let series = series(&Vec::from_iter((1..=RAW_MAX as u64).map(|value| value * apart)));
             encoder.encode(&series).unwrap();
@@ -184,7 +190,7 @@ mod tests {
         assert_eq!(adler32(&[0xff; 512]), 0x1ef1_fe10);
     }
 
-    /// As an interval has them.
+    /// Returns a series of `values` as an interval has it.
     fn series(values: &[u64]) -> Series {
         let mut series = Series::default();
         fixture::interval(values, |interval| series.merge(interval.series));

@@ -1,4 +1,4 @@
-//! The page that people read, with numbers that are the same each time.
+//! Tests of the page for people, with numbers that are the same each time.
 
 use super::*;
 use crate::report::fixture;
@@ -92,7 +92,7 @@ fn a_rate_that_cycles_missed_by_the_windows_end_explains_itself() {
     let line =
         " · 30/s of 50/s delivered · 100 more completed after the window's end, while draining\n";
     assert!(page(&summary, 200).contains(line), "{}", page(&summary, 200));
-    // One in two hundred is what the last moment of any run leaves.
+    // At the end of any run, about one cycle in two hundred completes that late.
     summary.rate.late = 1;
     assert!(!page(&summary, 200).contains("draining"));
 }

@@ -1,4 +1,4 @@
-//! One frame of the live view: how a run stands, in as many lines as the terminal has room for.
+//! One frame of the live view: the state of a run, in as many lines as the terminal has room for.
 //! Pure.
 
 use std::cmp::Reverse;
@@ -16,15 +16,15 @@ use crate::report::figures::NONE;
 use crate::report::palette::Palette;
 use crate::report::{figures, sparkline, table};
 
-/// The most workers that are shown: those of the longest response.
+/// The most workers that are shown: those with the longest response.
 const WORKERS_SHOWN: usize = 8;
-/// Lines of a frame beside those of workers.
+/// The lines of a frame in addition to those of workers.
 const LINES_BESIDE: usize = 8;
 /// The most backlogs that are remembered: as many as a wide terminal shows.
 const REMEMBERED: usize = 200;
-/// The narrowest bar that still says something.
+/// The narrowest bar that is still useful, in columns.
 const BAR_MIN: usize = 8;
-/// What stands before a sparkline: its name, and its newest value.
+/// The columns before a sparkline: its name, and its newest value.
 const SPARKLINE_LABEL: usize = 26;
 
 /// The terminal's size, in characters.
@@ -34,7 +34,7 @@ pub(in crate::report) struct Room {
     pub(in crate::report) rows: usize,
 }
 
-/// What a single tick does not know: how long the run takes, and how its backlog went.
+/// The facts that a single tick lacks: the run's length, and the course of its backlog.
 #[derive(Debug)]
 pub(in crate::report) struct LiveCourse {
     warmup: Duration,
@@ -56,7 +56,7 @@ impl LiveCourse {
     }
 }
 
-/// The frame, without a line's end at its end.
+/// Returns the frame, without a line feed at its end.
 pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Palette) -> String {
     let mut lines = vec![progress(course, tick, room.columns, palette)];
     lines.extend(counts(tick, room.columns, palette));
@@ -67,13 +67,13 @@ pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Pale
     fitted(&lines.join("\n"), room.columns)
 }
 
-/// A line that is too long would break, and tear the view.
+/// Cuts each line to the terminal's width: a longer one would break, and destroy the view.
 pub(super) fn fitted(text: &str, columns: usize) -> String {
     let cut = |line| console::truncate_str(line, columns, "…");
     text.lines().map(cut).collect::<Vec<_>>().join("\n")
 }
 
-/// The phase, and how far it has come.
+/// Returns the phase, with a bar of its progress.
 fn progress(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) -> String {
     let phase = format!("{:<11}", tick.phase.to_string());
     let (done, whole) = match tick.phase {
@@ -96,7 +96,7 @@ fn progress(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) 
     format!("{} {}{} {clock}", palette.bold(&phase), palette.accent(&full), palette.dim(&rest))
 }
 
-/// What became of the phase's cycles: those of the warm-up are not those of the result.
+/// Returns the outcomes of the phase's cycles: those of the warm-up are not those of the result.
 fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     let phase = match tick.phase {
         RunPhase::Starting | RunPhase::WarmingUp => dyno_bus::Phase::Warmup,
@@ -132,7 +132,7 @@ fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     lines
 }
 
-/// How the backlog and the worst worker's `response` went.
+/// Returns the course of the backlog and of the worst worker's `response`.
 fn sparklines(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
     let width = columns.saturating_sub(SPARKLINE_LABEL + 1);
     let row = |name: &str, newest: &str, values: &mut dyn Iterator<Item = f64>| {
@@ -151,8 +151,8 @@ fn sparklines(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette
     rows
 }
 
-/// Of each interval, in the worker where it was longest: p99, or the maximum where no interval has
-/// had as many cycles as p99 needs.
+/// Returns the response of each interval, in the worker where it was longest: p99, or the maximum
+/// if no interval has had as many cycles as p99 needs.
 fn worst_response(list: &List) -> (&'static str, Vec<f64>) {
     let p99 = longest_response(list, Stat::P99);
     if p99.is_empty() {
@@ -174,7 +174,8 @@ fn longest_response(list: &List, stat: Stat) -> Vec<f64> {
     worst.into_values().collect()
 }
 
-/// A row for each worker that has ended a cycle, the longest response first where they are many.
+/// Returns a row for each worker that has ended a cycle, the longest response first if they are
+/// many.
 fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
     let pick = |metric: &str, stat: Stat| {
         let picked = list.clone().workers().metrics([metric]).pick(stat);
@@ -193,7 +194,7 @@ fn workers(list: &List, room: Room, palette: Palette) -> Vec<String> {
     let known = shown.len();
     let most = WORKERS_SHOWN.min(room.rows.saturating_sub(LINES_BESIDE)).max(1);
     if known > most {
-        // The longest of a few stands for their p99, so that none that may be slow is hidden.
+        // The maximum replaces a p99 that has too few values, so that no slow worker is hidden.
         let (longest, _) = pick(RESPONSE, Stat::Max);
         let key = |row: usize| response[row].1.or(longest[row].1).unwrap_or(0.0) as u64;
         shown.sort_by_key(|row| Reverse(key(*row)));

@@ -1,8 +1,8 @@
-//! The terminal as `indicatif` sees it, with lines that end.
+//! The terminal as `indicatif` sees it, with lines that really end.
 //!
 //! `indicatif` fills each line up with blanks to the terminal's width and lets the terminal break
-//! it. What it leaves is one endless line: in a terminal that becomes narrower or wider it breaks
-//! anywhere, the workers' output with it. Here the blanks become the end of a line.
+//! it. The result is one endless line: in a terminal that becomes narrower or wider it breaks
+//! anywhere, and the workers' output with it. Here the blanks are replaced by the end of a line.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,35 +11,36 @@ use console::Term;
 use indicatif::TermLike;
 
 /// The narrowest terminal that `indicatif` can draw in: a character may take two columns, and it
-/// subtracts them from those that there are.
+/// subtracts them from the terminal's width.
 const COLUMNS_MIN: u16 = 2;
-/// Clears from the cursor to the end of its line.
+/// The escape sequence that clears from the cursor to the end of its line.
 const CLEAR_REST: &str = "\x1b[K";
 
-/// A terminal that is written to in lines.
+/// A terminal that receives whole lines.
 #[derive(Debug)]
 pub(super) struct LineTerminal {
     term: Term,
     drawing: Mutex<DrawnLines>,
 }
 
-/// What is drawn at present, until it is flushed.
+/// The state of a drawing, until it is flushed.
 #[derive(Debug, Default)]
 struct DrawnLines {
     place: LinePart,
-    /// Rows and columns: `indicatif` asks for each line, and each answer is two system calls.
+    /// Rows and columns: `indicatif` asks for them at each line, and each answer is two system
+    /// calls.
     size: Option<(u16, u16)>,
 }
 
-/// Where in a drawing we are: `indicatif` writes a line's text, then blanks, then the next.
+/// The position in a drawing: `indicatif` writes a line's text, then blanks, then the next text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum LinePart {
     /// Nothing is written yet.
     #[default]
     Begun,
-    /// A line's text is.
+    /// The text of a line is written.
     Text,
-    /// A line is, and the cursor stands at its end.
+    /// A whole line is written, and the cursor is at its end.
     Line,
 }
 
@@ -58,13 +59,13 @@ impl LineTerminal {
 }
 
 impl LinePart {
-    /// What to write for what `indicatif` does.
+    /// Returns the text to write in place of one that `indicatif` writes.
     fn write(&mut self, text: &str) -> String {
         let blank = text.bytes().all(|byte| byte == b' ');
         match *self {
             Self::Text if blank => {
                 *self = Self::Line;
-                // A line that is full has nothing to clear, and its last character would go.
+                // A full line has nothing to clear; clearing would remove its last character.
                 if text.is_empty() { String::new() } else { CLEAR_REST.to_owned() }
             }
             Self::Begun | Self::Text => {

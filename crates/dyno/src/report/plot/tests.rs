@@ -1,4 +1,4 @@
-//! Plots: axes, legend, width, and metrics that never came.
+//! Tests of plots: axes, legend, width, and metrics without values.
 
 use dyno_observer::Stat;
 

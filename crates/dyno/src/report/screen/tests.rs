@@ -1,4 +1,4 @@
-//! That `on_tick` is asked as promised, and that nothing it does stops a run.
+//! Tests that `on_tick` is called as documented, and that it can't stop a run.
 
 use std::sync::mpsc::channel;
 
@@ -54,7 +54,7 @@ fn an_on_tick_that_panics_is_asked_no_more() {
 fn an_on_tick_that_never_returns_holds_up_the_end_for_a_second_at_most() {
     let (keep, kept) = channel::<()>();
     let on_tick: OnTick = Box::new(move |_: &List| {
-        // Until the test is over.
+        // This blocks until the test is over.
         let _closed = kept.recv();
         None
     });

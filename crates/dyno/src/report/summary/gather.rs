@@ -1,5 +1,5 @@
-//! From a [`Run`] to its [`Summary`]: pure, and where everything that may hold a secret is
-//! redacted.
+//! The way from a [`Run`] to its [`Summary`]: pure, and the place where everything that may hold a
+//! secret is redacted.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use crate::report::environment::Environment;
 use crate::report::redact;
 
 impl Summary {
-    /// The summary of a run that is over.
+    /// Creates the summary of a run that is over.
     ///
     /// `command` is the command line that began it. The run is borrowed mutably because its
-    /// observer remembers what it computes.
+    /// observer caches the figures that it computes.
     #[must_use]
     pub fn of(run: &mut Run, command: &[String], environment: Environment) -> Self {
         let merged = run.observer.merged();
@@ -75,8 +75,9 @@ fn per_second(count: u64, window: Duration) -> f64 {
     if window.is_zero() { 0.0 } else { count as f64 / window.as_secs_f64() }
 }
 
-/// Those of the run, and what its statistics lack: percentiles of those cycles that did end are
-/// too good where others never did, and values out of range are not the ones that were recorded.
+/// Returns the warnings of the run, and those about its statistics. Percentiles of the cycles that
+/// ended are too good if others never did, and values out of range are not the ones that were
+/// recorded.
 fn warnings(run: &Run, merged: &[MetricStats]) -> Vec<String> {
     let all = run.warnings.iter().map(|warning| redact::text(warning));
     let censored = merged.iter().filter(|metric| metric.censored.count > 0).map(|metric| {
@@ -163,7 +164,7 @@ fn of_metric(metric: &MetricStats) -> Metric {
 
 fn primary(observer: &mut Observer) -> PrimaryProcess {
     let known = observer.processes().find(|(process, _)| *process == ProcessId::Primary);
-    // A run that failed at once has a primary nevertheless: this process.
+    // A run that failed at once still has a primary: this process.
     let pid = known.map_or_else(std::process::id, |(_, pid)| pid);
     PrimaryProcess { pid, metrics: metrics(&observer.metrics(ProcessId::Primary)) }
 }

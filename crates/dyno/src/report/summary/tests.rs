@@ -1,5 +1,5 @@
-//! The contract: its schema, that it is read back as it was written, and where its numbers come
-//! from.
+//! Tests of the contract: its schema, that it is read back as it was written, and the sources of
+//! its numbers.
 
 use dyno_bus::segment::PerPhase;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::primary::Exit;
 use crate::primary::plan;
 use crate::report::{fixture, json};
 
-/// What other tools validate against.
+/// The schema that other tools validate against.
 const CONTRACT: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/summary.schema.json"));
 
@@ -29,7 +29,7 @@ fn check(summary: &Summary) -> Value {
 #[test]
 fn the_summary_of_a_fixed_run_is_the_same_byte_for_byte() {
     let mut summary = of(&mut fixture::run());
-    // It follows the build of the test.
+    // The profile follows the build of the test.
     summary.profile = "debug".to_owned();
     let written = json::render(&summary);
     let expected = include_str!("tests/run.json");

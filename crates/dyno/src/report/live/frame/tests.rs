@@ -1,4 +1,4 @@
-//! Frames, at the widths of terminals.
+//! Tests of frames, at the widths of terminals.
 
 use dyno_bus::message::{Batch, CycleTimes};
 use dyno_bus::segment::PerPhase;
