@@ -1,4 +1,4 @@
-//! Which words are cargo's, and which the benchmark's.
+//! The words that are cargo's, and those that are the benchmark's.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use dyno::parameters::{Settings, TaskParameters};
 
 use super::*;
 
-/// How flags are spelled: `--package` and `-p`.
+/// Returns the spellings of flags, such as `--package` and `-p`.
 fn spellings(command: &clap::Command) -> BTreeSet<String> {
     let arguments = command.get_arguments();
     let both = arguments.flat_map(|arg| {

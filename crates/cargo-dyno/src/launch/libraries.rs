@@ -1,4 +1,5 @@
-//! Where the system's loader looks for a benchmark's shared libraries, in cargo's order.
+//! The folders where the system's loader looks for a benchmark's shared libraries, in cargo's
+//! order.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -43,8 +44,8 @@ pub(super) fn search_path(
     std::env::join_paths(folders).context("the name of a library's folder contains a `:`")
 }
 
-/// The folders where cargo puts shared libraries of the build that an executable is of: the last
-/// ones, below the folder `target`, and those in between, below `build`.
+/// Returns the folders for shared libraries of the build that made an executable. Cargo puts the
+/// final ones below the folder `target`, and the intermediate ones below `build`.
 pub(super) fn of_build(executable: &Path, target: &Path, build: &Path) -> Vec<PathBuf> {
     let Some(folder) = executable.parent() else { return Vec::new() };
     let root = match folder.file_name().and_then(OsStr::to_str) {
