@@ -52,7 +52,7 @@ pub(crate) enum DynoCommand {
 
 #[derive(Debug, Args)]
 #[command(override_usage = "cargo dyno run [OPTIONS] [NAME] [FLAGS]...")]
-// A script's default is followed by what its caller wants.
+// A repeated flag replaces the earlier one: the caller of a script overrides its default.
 #[command(args_override_self = true)]
 pub(crate) struct RunArguments {
     /// The benchmark: a bench, example or bin target; not needed where there is only one
@@ -303,10 +303,12 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
             benchmark.extend(words);
             break;
         }
+        // Only before the benchmark's name and words can a word be `--help` or NAME.
         let untouched = !named && benchmark.is_empty();
         if let Some(flag) = known(run, &word) {
             named |= matches!(flag.get_id().as_str(), "bench" | "example" | "bin");
             let wants_value = matches!(flag.get_action(), ArgAction::Set | ArgAction::Append);
+            // The word holds the value too: `--profile=dev`, `-pname`.
             let whole = word.len() > spelling_len(flag, &word);
             cargo.push(word);
             if wants_value && !whole {

@@ -28,7 +28,7 @@ mod tests {
         let rows = rows.map(|row| row.map(String::from));
         assert_eq!(align(&rows), "fibonacci  bench    a\nio         example\n");
         assert_eq!(align::<2>(&[]), "");
-        // A letter of these takes two columns of a terminal.
+        // Each of these letters takes two columns of a terminal.
         let rows = [["中文", "a"], ["four", "b"]].map(|row| row.map(String::from));
         assert_eq!(align(&rows), "中文  a\nfour  b\n");
     }

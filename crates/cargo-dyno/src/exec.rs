@@ -126,7 +126,7 @@ async fn ended_and_read(child: &mut Child) -> std::io::Result<ExitStatus> {
 /// Reads a stream to its end, and keeps nothing.
 async fn discard(stream: Option<impl AsyncRead + Unpin>) {
     if let Some(mut stream) = stream {
-        // A stream that can't be read is as good as ended.
+        // A stream that can't be read counts as ended.
         let _ended = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
 }

@@ -70,7 +70,7 @@ impl Folders {
     }
 }
 
-/// `cargo dyno run`: returns only if the benchmark could not be started.
+/// Runs `cargo dyno run`; returns only if the benchmark could not be started.
 pub(crate) fn run(run: &RunArguments) -> anyhow::Result<Infallible> {
     let metadata = targets::metadata(run.place.manifest.path.as_deref())?;
     let wanted = Wanted::of(run);
@@ -102,7 +102,7 @@ fn build(target: &Target, flags: &Build, folders: &Folders) -> anyhow::Result<Bu
         .map_err(|error| targets::cargo_missing(&error))?;
     let stdout = cargo.stdout.take().expect("it is piped");
     let read = read_messages(stdout, target, folders);
-    // Cargo's status is checked before `read`: cargo itself has printed what it refuses.
+    // Cargo's status is checked before `read`: if cargo refused, it has printed the reason itself.
     let status = cargo.wait().context("can't wait for cargo")?;
     if !status.success() {
         return Err(CargoRefused.into());

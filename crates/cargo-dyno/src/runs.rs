@@ -62,14 +62,14 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
 /// Prints a saved run again.
 pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     let file = match &show.run {
-        // The name of a saved run never begins with these.
+        // The name of a saved run never begins with `.` or `/`.
         Some(run) if run.starts_with(['.', '/']) => summary_at(run),
         Some(run) => {
             let saved = root(&show.manifest, show.target_dir.as_deref())
                 .and_then(|root| find(&root, Some(run)));
             match saved {
                 Ok(saved) => Some(saved.folder.join(SUMMARY)),
-                // It may be a folder of `--out`, if it is not just any folder of that name.
+                // It may be a folder of `--out`. Another folder of that name holds no summary.
                 Err(error) => Some(summary_at(run).filter(|file| file.is_file()).ok_or(error)?),
             }
         }

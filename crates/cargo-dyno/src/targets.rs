@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The word that cargo and its flags use.
+    /// Returns the word that cargo and its flags use.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Bench => "bench",
@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// The profile that cargo's own command for the kind uses: `cargo bench`, or `--release`.
+    /// Returns the profile of cargo's own command for the kind: `cargo bench`, or `--release`.
     pub(crate) const fn profile(self) -> &'static str {
         match self {
             Self::Bench => "bench",

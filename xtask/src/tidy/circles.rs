@@ -104,6 +104,7 @@ fn circles(arrows: &Arrows) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (parent, arrows) in arrows {
         for start in arrows.keys() {
+            // The modules that `start` reaches and that reach `start`; itself too in a circle.
             let circle: Vec<_> = reached(arrows, start)
                 .into_iter()
                 .filter(|other| reached(arrows, other).contains(start))

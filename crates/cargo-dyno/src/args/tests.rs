@@ -45,7 +45,7 @@ fn cargos_flags_and_the_benchmarks_are_disjoint() {
     let benchmark = spellings(&benchmark);
     assert!(cargo.contains("--package") && cargo.contains("-p") && cargo.contains("-F"));
     assert!(benchmark.contains("--rate") && benchmark.contains("-R") && benchmark.contains("-P"));
-    // Cargo passes it to every benchmark, whose `--bench` means that and takes no name.
+    // Both have `--bench`: the benchmark's is a mark that `cargo bench` passes, and takes no name.
     assert!(cargo.remove("--bench"));
     let both: Vec<_> = benchmark.intersection(&cargo).collect();
     assert!(both.is_empty(), "{both:?}");

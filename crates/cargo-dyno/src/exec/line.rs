@@ -199,7 +199,7 @@ mod tests {
             ("--output=null -w 4", CommandOutput::Null, &["exec", "-w", "4"]),
             ("-w 4 --output", CommandOutput::Show, &["exec", "-w", "4"]),
             ("--output=null --output -w 4", CommandOutput::Show, &["exec", "-w", "4"]),
-            // No place of output is called so: it is a word of the benchmark's.
+            // The value is not a destination of output, so that it goes to the benchmark.
             ("--output shown", CommandOutput::Show, &["exec", "shown"]),
         ] {
             let line = line(&format!("cargo-dyno exec {words} -- true"));

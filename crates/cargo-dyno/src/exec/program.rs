@@ -123,7 +123,7 @@ fn refused(program: &Path, name: &str, error: &std::io::Error) -> anyhow::Error 
 fn interpreter(program: &Path) -> Option<String> {
     use std::io::Read;
 
-    // The kernel reads no more than this either.
+    // The kernel looks for the interpreter in this many bytes too.
     let mut start = Vec::new();
     std::fs::File::open(program).ok()?.take(256).read_to_end(&mut start).ok()?;
     let text = String::from_utf8_lossy(start.strip_prefix(b"#!")?).into_owned();

@@ -127,7 +127,7 @@ pub(super) fn additions(
     let lacks = |used: &Use| !package.is_some_and(|package| used.is_ready(package));
     let of_library = package.and_then(|package| dependencies(package).find(|d| d.name == DYNO));
     if lacks(&LIBRARY) {
-        // A package that has it gets the features; defaults that are off stay off.
+        // A dependency that exists gets the features. Default features that are off stay off.
         let features = if of_library.is_some_and(|dependency| !dependency.uses_default_features) {
             LIBRARY.features
         } else {
