@@ -1,4 +1,5 @@
-//! User code that meddles with its process: what it says reaches the user, and no other is blamed.
+//! User code that meddles with its process: its messages reach the user, and no other code is
+//! blamed.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ fn meddling(how: &str) -> Benchmark {
     benchmark(MEDDLES).args(&format!("-P how={how}"))
 }
 
-/// The one message of a run whose every cycle failed alike.
+/// Runs `meddles`, where all cycles fail for the same reason; returns the message of that error.
 #[track_caller]
 fn failure(how: &str) -> (String, Ended) {
     let ended = meddling(how).run();
@@ -51,7 +52,7 @@ fn a_panic_that_ends_the_process_is_among_its_last_words() {
         ("twice", &["meddles.rs:", "first of two", "meddles.rs:", "dropped"][..]),
         ("foreign", &["meddles.rs:", "told to panic"]),
     ] {
-        // A backtrace would push them out.
+        // A backtrace is not kept: it would push these texts out of the last lines.
         let ended = meddling(how).args("--workers 1").env("RUST_BACKTRACE", "1").run();
         let error = ended.error();
         assert_says(&error, &["worker 0 (pid ", "was killed by SIGABRT", "last lines on stderr: "]);
@@ -135,7 +136,7 @@ fn threads_that_never_stop_recording_hold_nothing_up() {
 
 #[test]
 fn a_relative_folder_is_the_one_that_was_meant_where_the_run_began() {
-    // By its default, the benchmark leaves its files in `out`.
+    // By its defaults, the benchmark saves its files in `out`.
     let ended = meddling("change-folder").args("--log-file log").run();
     ended.verdict(0, "sustained");
     let kept: Summary = serde_json::from_str(&ended.read("out/run.json")).expect("a summary");
@@ -166,7 +167,7 @@ fn several_mains_of_one_program_run_in_turn_and_leave_whole_files() {
     assert_says(&ended.stdout, &["\nfirst,", "\nsecond,"]);
     assert_eq!(folder(&ended).expect("it was left"), 2, "{ended:#?}");
 
-    // The second would replace what the first left.
+    // The second benchmark would replace the files of the first.
     let ended = mains().args("--format csv").run();
     assert_eq!(ended.status.code(), Some(2), "{ended:#?}");
     assert_says(&ended.read("out/run.json"), &["\"benchmark\": \"first\""]);

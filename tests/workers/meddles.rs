@@ -1,8 +1,8 @@
-//! Does what user code may do to the process that it runs in: by `-P how=WHAT`, or, for the code
-//! before `dyno::bench` in `main`, by the variable `MEDDLES`.
+//! A program that meddles with its own process, as user code may. `-P how=WHAT` selects the way; for
+//! the code before `dyno::bench` in `main`, the variable `MEDDLES` does.
 //!
-//! Panics in odd ways, takes over the panic hook or the subscriber, changes the current folder,
-//! closes descriptors. The sentences at [`How`] and in [`main`] say what it does.
+//! It panics in odd ways, takes over the panic hook or the subscriber, changes the current folder,
+//! closes descriptors. The sentences at [`How`] and [`main`] describe each way.
 
 #![expect(clippy::print_stdout, reason = "what a worker prints is part of what is tested")]
 
@@ -19,7 +19,7 @@ use tracing_subscriber::prelude::*;
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum How {
-    /// Nothing unusual at all.
+    /// The task does nothing unusual.
     Nothing,
     /// `before` sets another panic hook, and cycles panic.
     OwnHook,
@@ -41,7 +41,7 @@ enum How {
     Long,
     /// The task's state panics when it is dropped.
     DropState,
-    /// Cycles read the parameters as a type that they are not.
+    /// Cycles read the parameters as a wrong type.
     Misread,
     /// Cycles declare a benchmark.
     Nested,
@@ -157,13 +157,13 @@ fn record_for_ever() {
 
 fn close_descriptors() {
     for descriptor in 3..1024 {
-        // That others lose theirs is what is tested.
+        // Other code loses its descriptors too: that is what is tested.
         let _closed = nix::unistd::close(descriptor);
     }
 }
 
-/// By `MEDDLES`, before `dyno::bench`: `stdin` reads standard input to its end; in workers, `panic`
-/// panics and `leave` ends the process.
+/// Runs the benchmark, after the step that `MEDDLES` names: `stdin` reads standard input to its end;
+/// in workers, `panic` panics and `leave` ends the process.
 fn main() -> dyno::Outcome {
     let is_worker = std::env::var_os("DYNO_WORKER").is_some();
     match std::env::var("MEDDLES").as_deref() {

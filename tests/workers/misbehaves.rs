@@ -1,7 +1,7 @@
-//! Breaks one thing, as it is told: `-P how=WHAT -P at=WHERE -P worker=WHICH`.
+//! A program that breaks one thing, chosen by `-P how=WHAT -P at=WHERE -P worker=WHICH`.
 //!
-//! `-P log=FILE` leaves a line for each hook and cycle that began, in the order in which they did.
-//! The sentences at [`How`] say what is broken.
+//! `-P log=FILE` leaves a line for each hook and cycle that began, in the order of their beginnings.
+//! The sentences at [`How`] describe what is broken.
 
 #![expect(clippy::print_stdout, reason = "what a worker prints is part of what is tested")]
 
@@ -15,23 +15,23 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::socket::{MsgFlags, send};
 use serde::{Deserialize, Serialize};
 
-/// What goes wrong.
+/// The fault. "It" is the code that [`At`] names, in a worker or in the primary.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum How {
-    /// Nothing does.
+    /// Nothing goes wrong.
     Nothing,
     /// It returns an error, of two kinds in turn.
     Error,
-    /// It panics.
+    /// It panics with a short message.
     Panic,
-    /// It panics in a thread of its own, which nobody joins.
+    /// It starts a thread that panics, and that nobody joins.
     PanicInThread,
     /// It calls `process::exit(0)`, as if all were well.
     Exit0,
-    /// It says why on standard error and calls `process::exit(1)`.
+    /// It prints a reason on standard error and calls `process::exit(1)`.
     Exit1,
-    /// It aborts.
+    /// It aborts its process.
     Abort,
     /// It raises SIGSEGV.
     Segv,
@@ -43,7 +43,7 @@ enum How {
     Pend,
     /// It stops itself, as a debugger would.
     Stop,
-    /// It writes bytes that are no frame into the bus.
+    /// It writes bytes that are not a valid frame into the bus.
     Junk,
     /// It writes the beginning of a frame into the bus, and dies.
     HalfFrame,
@@ -59,36 +59,36 @@ enum How {
     LeaveCleanDaemon,
     /// It leaves a process behind that ends at once.
     LeaveOrphan,
-    /// It changes the settings of its terminal, and writes down how that ended.
+    /// It changes the settings of its terminal, and writes the result to the file `terminal`.
     UseTerminal,
-    /// It leaves a daemon behind that writes on its standard output for ever, and dies.
+    /// It leaves a daemon behind that writes on its standard output for ever, and dies itself.
     LeaveLoudDaemon,
-    /// It forks, and the copy of it lives on and holds all its descriptors.
+    /// It forks. The copy lives on, and keeps all descriptors open.
     Fork,
     /// It ignores every signal that can be ignored, and hangs.
     IgnoreAndHang,
-    /// It deletes the file of its own program.
+    /// It deletes the executable file of its program.
     Vanish,
-    /// It opens files until it may not open more.
+    /// It opens files until it has no free descriptor; in the primary, until a few are left.
     UseUpDescriptors,
     /// It records a value of `extra`, once.
     Record,
-    /// It records a value of `later` in a task of its own after the cycle has ended.
+    /// It spawns a task that records a value of `later` after the cycle has ended.
     RecordLater,
-    /// It shows the descriptors that a child of it has.
+    /// It prints the descriptors that its child inherits.
     ShowDescriptors,
-    /// It takes all the memory that it gets.
+    /// It allocates memory without end.
     UseUpMemory,
     /// It writes the parameter `url` and the variable `REDIS_URL` on both streams, and fails with
     /// them in its message.
     Quote,
-    /// It panics with them.
+    /// It does the same, and panics with them.
     PanicQuoting,
-    /// It writes them on standard error and aborts.
+    /// It does the same, and aborts.
     AbortQuoting,
 }
 
-/// Where.
+/// The hook or the cycle where the fault happens.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum At {
@@ -110,11 +110,11 @@ enum At {
 struct Parameters {
     how: How,
     at: At,
-    /// In this worker, or in all of them.
+    /// The only worker where it happens; `None` for all workers.
     worker: Option<u32>,
-    /// Where hooks and cycles are written down; nowhere if empty.
+    /// The file that lists the hooks and cycles; empty for no list.
     log: String,
-    /// A secret of its own.
+    /// An address with a secret in it.
     url: String,
 }
 
@@ -122,7 +122,7 @@ struct Misbehaves {
     context: Whereabouts,
 }
 
-/// What `after` needs and a cycle's context has.
+/// The part of a context that the task keeps, because `after` gets no context.
 struct Whereabouts {
     worker: u32,
     how: How,
@@ -175,7 +175,7 @@ impl Whereabouts {
     }
 }
 
-/// A line, in one write, so that those of several processes do not mix.
+/// Appends a line to the list, in one write, so that lines of several processes do not mix.
 fn note(log: &str, line: &str) {
     if !log.is_empty() {
         let mut file = OpenOptions::new().append(true).create(true).open(log).expect("a file");
@@ -192,7 +192,7 @@ async fn misbehave(how: How, index: u64) -> dyno::Result {
         How::Exit0 => std::process::exit(0),
         How::Exit1 => exit_1(),
         How::Abort => std::process::abort(),
-        // The first is taken by the standard library, which looks for an overflow of the stack.
+        // The standard library handles the first signal: it looks for an overflow of the stack.
         How::Segv => loop {
             raise(Signal::SIGSEGV)?;
         },
@@ -240,7 +240,7 @@ fn exit_1() -> ! {
     std::process::exit(1);
 }
 
-/// Deeper than any stack.
+/// Calls itself until the stack overflows.
 #[expect(unconditional_recursion, reason = "it is to overflow")]
 fn overflow(frame: &[u8; 4096]) -> u8 {
     let mut next = *frame;
@@ -254,7 +254,7 @@ fn hang() -> ! {
     }
 }
 
-/// The bus is the first socket that this process had.
+/// Returns the descriptor of the bus, which is the first socket of this process.
 fn bus() -> RawFd {
     let is_stream = |fd: &RawFd| {
         let path = format!("/proc/self/fd/{fd}");
@@ -279,7 +279,8 @@ fn recurse() -> dyno::Result {
     Ok(())
 }
 
-/// The daemon's parent ends at once, so that it is an orphan. The shell's child becomes the daemon.
+/// Starts a daemon. The shell's child becomes the daemon, and the shell ends at once, so that the
+/// daemon is an orphan.
 fn leave_daemon(launcher: &str) -> dyno::Result {
     let script =
         format!("{launcher} setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo left $! >&2");
@@ -287,12 +288,12 @@ fn leave_daemon(launcher: &str) -> dyno::Result {
     Ok(())
 }
 
-/// Dies only once the daemon writes.
+/// Starts a daemon that writes, and dies only after it has written something.
 fn leave_loud_daemon() -> dyno::Result {
     let mut setsid = Command::new("setsid");
     let daemon = setsid.arg("yes").stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let done = format!("/proc/{}/io", daemon.id());
-    // A pipe holds less.
+    // A pipe holds fewer bytes than this, so somebody reads it.
     while written(&std::fs::read_to_string(&done)?) < 100_000 {
         std::thread::yield_now();
     }
@@ -319,7 +320,7 @@ fn fork() -> dyno::Result {
 fn ignore_signals() {
     use nix::sys::signal::{SigHandler, signal};
     for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGPWR] {
-        // SAFETY: to ignore a signal runs no code of ours.
+        // SAFETY: a signal that is ignored runs no code of this program.
         let _before = unsafe { signal(number, SigHandler::SigIgn) };
     }
 }
@@ -334,7 +335,7 @@ fn use_up_descriptors() -> dyno::Result {
 fn use_up_memory() -> ! {
     let mut taken = Vec::new();
     loop {
-        // Written to, or it is no memory yet.
+        // Only memory that is written to is really taken from the system.
         taken.push(std::hint::black_box(vec![1_u8; 1 << 20]));
     }
 }
@@ -356,7 +357,7 @@ fn quote(how: How, url: &str) -> dyno::Result {
     }
 }
 
-/// As many as the primary needs for itself and one worker, but not for two.
+/// Leaves as many descriptors as the primary needs for itself and one worker, but not for two.
 fn leave_few_descriptors() -> dyno::Result {
     let mut files = Vec::new();
     while let Ok(file) = std::fs::File::open("/dev/null") {
@@ -402,7 +403,8 @@ fn in_primary(
     }
     match parameters.how {
         How::Error => Err("told to fail".into()),
-        // What it prints is the program's own there, and passes nobody.
+        // In the primary, printed text goes straight to the program's own output: dyno never sees
+        // it, so only the error quotes.
         How::Quote => Err(quotation(&parameters.url).into()),
         How::Panic => panic!("told to panic"),
         How::Hang => hang(),

@@ -1,8 +1,8 @@
-//! The command line: what cargo's flags are, and which words belong to the benchmark.
+//! The command line: cargo's flags, and the words that belong to the benchmark.
 //!
-//! `run` mixes two command lines in one. Cargo's flags, those of [`Build`] and [`TargetKindArguments`], are
-//! recognised anywhere before `--`; all else is the benchmark's, and is passed on unread:
-//! a benchmark may have flags that this version of dyno does not know.
+//! `run` mixes two command lines in one. Cargo's flags, those of [`Build`] and
+//! [`TargetKindArguments`], are recognised anywhere before `--`. All else is the benchmark's, and is
+//! passed on unread: a benchmark may have flags that this version of dyno does not know.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub(crate) enum DynoCommand {
 
 #[derive(Debug, Args)]
 #[command(override_usage = "cargo dyno run [OPTIONS] [NAME] [FLAGS]...")]
-// A script's default is followed by what its caller wants.
+// A repeated flag replaces the earlier one: the caller of a script overrides its default.
 #[command(args_override_self = true)]
 pub(crate) struct RunArguments {
     /// The benchmark: a bench, example or bin target; not needed where there is only one
@@ -161,7 +161,7 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// The flags again, as cargo takes them; `default_profile` where none was given.
+    /// Returns the flags as cargo takes them, with `default_profile` if no profile was given.
     pub(crate) fn to_cargo(&self, default_profile: &str) -> Vec<String> {
         let profile = match &self.profile {
             Some(profile) => profile,
@@ -210,7 +210,7 @@ pub(crate) struct Init {
     pub(crate) place: PackageArguments,
 }
 
-/// What a new benchmark does.
+/// The task of a new benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Template {
     /// A function to replace with yours, a parameter, a metric and a plot
@@ -219,7 +219,7 @@ pub(crate) enum Template {
     Redis,
 }
 
-/// Where the dependency on dyno comes from.
+/// The source of the dependency on dyno.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dep {
     /// The checkout that this cargo-dyno was built from
@@ -271,8 +271,8 @@ pub(crate) struct Show {
     pub(crate) target_dir: Option<PathBuf>,
 }
 
-/// Puts the words in the order in which clap can read them: without the `dyno` that cargo puts
-/// before its subcommand's own, and with the benchmark's words of a `run` behind `--`.
+/// Puts the words in an order that clap can read: without the `dyno` that cargo puts before the
+/// words of its subcommand, and with the benchmark's words of a `run` behind `--`.
 pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     if args.get(1).is_some_and(|word| word == "dyno") {
@@ -285,12 +285,13 @@ pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
     args
 }
 
-/// Our `--help`, then NAME, then cargo's flags, then `--` and the benchmark's words: behind a flag
-/// that lacks its value, NAME would be taken for that, and behind NAME `--help` is the benchmark's.
+/// Puts cargo-dyno's `--help` first, then NAME, then cargo's flags, then `--` and the benchmark's
+/// words. Behind a flag that lacks its value, NAME would be taken for the value. Behind NAME,
+/// `--help` is the benchmark's.
 ///
-/// NAME is the first word that is neither cargo's nor a flag, if nothing of the benchmark's stands
-/// before it: only the benchmark knows which of its flags take a value. `--help` is ours until the
-/// benchmark is named.
+/// NAME is the first word that is neither cargo's nor a flag, if no word of the benchmark comes
+/// before it: only the benchmark knows which of its flags take a value. `--help` is cargo-dyno's
+/// until the benchmark is named.
 fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
     let cli = Cli::command();
     let run = cli.find_subcommand("run").expect("`run` is a subcommand");
@@ -302,10 +303,12 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
             benchmark.extend(words);
             break;
         }
+        // Only before the benchmark's name and words can a word be `--help` or NAME.
         let untouched = !named && benchmark.is_empty();
         if let Some(flag) = known(run, &word) {
             named |= matches!(flag.get_id().as_str(), "bench" | "example" | "bin");
             let wants_value = matches!(flag.get_action(), ArgAction::Set | ArgAction::Append);
+            // The word holds the value too: `--profile=dev`, `-pname`.
             let whole = word.len() > spelling_len(flag, &word);
             cargo.push(word);
             if wants_value && !whole {
@@ -328,7 +331,8 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
     arranged
 }
 
-/// Cargo's flag that this word is or begins with: `--profile`, `--profile=dev`, `-p`, `-pname`.
+/// Returns cargo's flag that this word is or begins with: `--profile`, `--profile=dev`, `-p`,
+/// `-pname`.
 fn known<'a>(run: &'a clap::Command, word: &OsStr) -> Option<&'a Arg> {
     let word = word.to_string_lossy();
     if let Some(long) = word.strip_prefix("--") {
@@ -339,7 +343,7 @@ fn known<'a>(run: &'a clap::Command, word: &OsStr) -> Option<&'a Arg> {
     run.get_arguments().find(|arg| arg.get_short() == Some(letter))
 }
 
-/// The length of the flag alone in a word that may hold its value too.
+/// Returns the length of the flag alone, in a word that may hold its value too.
 fn spelling_len(flag: &Arg, word: &OsStr) -> usize {
     match flag.get_long() {
         Some(long) if word.to_string_lossy().starts_with("--") => "--".len() + long.len(),

@@ -2,7 +2,8 @@
 
 use console::{Alignment, measure_text_width, pad_str};
 
-/// Lines whose words stand under each other, two blanks apart; numbers are as wide as they are.
+/// Returns one line per row. Each column is as wide as its widest word, and two blanks separate
+/// columns; numbers too are aligned to the left.
 pub(crate) fn align<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max();
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
@@ -27,7 +28,7 @@ mod tests {
         let rows = rows.map(|row| row.map(String::from));
         assert_eq!(align(&rows), "fibonacci  bench    a\nio         example\n");
         assert_eq!(align::<2>(&[]), "");
-        // A letter of these takes two columns of a terminal.
+        // Each of these letters takes two columns of a terminal.
         let rows = [["中文", "a"], ["four", "b"]].map(|row| row.map(String::from));
         assert_eq!(align(&rows), "中文  a\nfour  b\n");
     }

@@ -1,11 +1,11 @@
 //! `cargo dyno exec`: any command as the task, a process for each cycle.
 //!
-//! It is a benchmark of dyno's like any other, whose task starts the command and waits for it.
-//! What stands before `--` are therefore the flags of every benchmark, read by dyno itself, and
-//! what stands behind is the command. No shell comes between: who wants one starts it.
+//! It is a benchmark of dyno like any other; its task starts the command and waits for it. The
+//! flags before `--` are therefore those of every benchmark, read by dyno itself, and the words
+//! behind it are the command. No shell comes between: a user who wants one starts it.
 //!
-//! Workers are this executable again, with the same command line. So the benchmark is declared
-//! before anything of that line is read: in a worker, that never returns.
+//! Each worker is this executable again, with the same command line. So the benchmark is declared
+//! before anything of that line is read: in a worker, the declaration never returns.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -26,11 +26,12 @@ use crate::{EXIT_USAGE, print, targets};
 mod line;
 mod program;
 
-/// The word on the command line, and the benchmark's name.
+/// The name of the subcommand, and of its benchmark.
 pub(crate) const NAME: &str = "exec";
-/// Tells a program that it is a worker of dyno's. A command is not one, though its parent is.
+/// The variable that marks a process as a worker of dyno. A command is not one, though its parent
+/// is.
 const WORKER_VARIABLE: &str = "DYNO_WORKER";
-/// The exit code of a run of which too many cycles failed.
+/// The exit code of a run with too many failed cycles.
 const EXIT_FAILED: u8 = 3;
 const USAGE: &str = "cargo dyno exec [OPTIONS] -- COMMAND [ARGS]...";
 const ABOUT: &str = "Does this command sustain this rate?";
@@ -50,7 +51,7 @@ struct CommandParameters {
     stdin: String,
 }
 
-/// What becomes of the text that a command prints.
+/// The destination of the text that a command prints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 enum CommandOutput {
@@ -63,7 +64,7 @@ enum CommandOutput {
     Show,
 }
 
-/// What a worker knows of the command.
+/// The state of one worker: the program's file, found once, and the parameters of the task.
 struct CommandTask {
     program: PathBuf,
     parameters: CommandParameters,
@@ -92,7 +93,7 @@ impl dyno::Task for CommandTask {
             .stdin(input)
             .stdout(stream())
             .stderr(stream())
-            // A cycle that is abandoned ends with its process.
+            // When a cycle is abandoned, its process is killed.
             .kill_on_drop(true)
             .spawn();
         let mut child = child.map_err(|error| format!("can't be started: {error}"))?;
@@ -109,11 +110,11 @@ impl dyno::Task for CommandTask {
     }
 }
 
-/// Waits for the end of a process, and reads what it prints until then.
+/// Waits for the end of a process, and reads its output until then.
 async fn ended_and_read(child: &mut Child) -> std::io::Result<ExitStatus> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     tokio::select! {
-        // Before the end of its output: a process that it leaves behind may keep that open.
+        // Its output may end later: a process that it leaves behind may keep that open.
         status = child.wait() => status,
         never = async {
             tokio::join!(discard(stdout), discard(stderr));
@@ -125,18 +126,19 @@ async fn ended_and_read(child: &mut Child) -> std::io::Result<ExitStatus> {
 /// Reads a stream to its end, and keeps nothing.
 async fn discard(stream: Option<impl AsyncRead + Unpin>) {
     if let Some(mut stream) = stream {
-        // A stream that can't be read is as good as ended.
+        // A stream that can't be read counts as ended.
         let _ended = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
 }
 
-/// An argument with what stands for the cycle and for its worker.
+/// Replaces `{cycle}` and `{worker}` in an argument by the numbers of the cycle and its worker.
 fn substituted(word: &str, cycle: &dyno::Cycle) -> String {
     let word = word.replace("{cycle}", &cycle.index().to_string());
     word.replace("{worker}", &cycle.worker().to_string())
 }
 
-/// Why a cycle failed: the same words for the same ending, so that they are counted together.
+/// Returns the reason why a cycle failed. Equal endings give equal texts, so that they are counted
+/// together.
 fn failure(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exited with code {code}"),
@@ -173,8 +175,9 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     outcome.report()
 }
 
-/// Starts this program again with the folder of runs in its environment, where cargo knows it:
-/// only so is a run saved where `cargo dyno runs` looks. Returns why that is not possible.
+/// Starts this program again with the folder of runs in its environment, if cargo knows that
+/// folder: only then is a run saved where `cargo dyno runs` looks. Returns the error if the start
+/// fails; `None` if the folder is set already or cargo does not know it.
 fn know_target_folder() -> Option<anyhow::Error> {
     let here = targets::current_folder().ok()?;
     if std::env::var_os(TARGET_VARIABLE).is_some() || targets::manifest_above(&here).is_none() {
@@ -193,13 +196,13 @@ fn refuse(error: &anyhow::Error) -> ExitCode {
     EXIT_USAGE.into()
 }
 
-/// Writes a line for the person who started this. Where stderr is closed, the exit code still says
-/// what is to be known.
+/// Writes a line to stderr for the user. Where stderr is closed, the exit code still reports the
+/// result.
 fn note(text: &str) {
     let _unread = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The benchmark's help, with what only `exec` has.
+/// Returns the benchmark's help, with the flags and the text that only `exec` has.
 fn help() -> String {
     let command = dyno::args::command(NAME, &Settings::default(), &TaskParameters::default());
     let mut command = command.about(ABOUT).override_usage(USAGE).args(line::own_flags());

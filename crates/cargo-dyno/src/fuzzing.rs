@@ -1,4 +1,4 @@
-//! What `tests/fuzz` feeds and is no part of the API. It may change at any time.
+//! The functions that `tests/fuzz` calls. They are not part of the API, and may change at any time.
 
 use std::ffi::OsString;
 
@@ -8,15 +8,15 @@ use dyno::Summary;
 use crate::args::Cli;
 use crate::{args, runs};
 
-/// The summary that the text of a run's file is, as `cargo dyno show` reads it.
+/// Parses the text of a run's file, as `cargo dyno show` does.
 ///
 /// # Errors
-/// In one line, if it is none.
+/// If the text is not a valid summary. The error is one line.
 pub fn summary(text: &str) -> Result<Summary, String> {
     runs::parse(text, "run.json").map_err(|error| format!("{error:#}"))
 }
 
-/// A command line put in order, and whether it can be taken.
+/// Returns a command line put in order, and `true` if it is a valid one.
 #[must_use]
 pub fn command_line(words: Vec<OsString>) -> (Vec<OsString>, bool) {
     let arranged = args::arrange(words);

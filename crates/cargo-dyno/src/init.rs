@@ -1,8 +1,8 @@
 //! `cargo dyno init`: a first benchmark, and what the manifest needs for it.
 //!
 //! All is checked before anything is written, and nothing that exists is overwritten: the
-//! benchmark is a new file, and the manifest only gains (see [`manifest`]). What is written is one
-//! of dyno's own examples: there is no second copy of it that could fall behind.
+//! benchmark is a new file, and the manifest only gains keys (see [`manifest`]). The benchmark is
+//! one of dyno's own examples, so that no second copy of it can fall behind.
 
 mod manifest;
 mod needs;
@@ -19,12 +19,12 @@ use self::place::{Place, State, check_name, place};
 use crate::args::{Init, Template};
 use crate::launch::has_own_main;
 
-/// What a task's benchmark is made of.
+/// The source of a new benchmark, and the packages that it uses.
 struct Scaffold {
-    /// The name that the source gives itself, and the default.
+    /// The benchmark's name in the source, which is also the default.
     name: &'static str,
     source: &'static str,
-    /// The packages that it uses beside dyno.
+    /// The packages that it uses in addition to dyno.
     uses: &'static [Use],
 }
 
@@ -45,8 +45,8 @@ impl Scaffold {
         }
     }
 
-    /// Where the source has its name, and what stands there in a package's benchmark. The rest
-    /// stays as it is: the function may be called the same.
+    /// Returns the passages of the source that hold its name, each with its replacement in a
+    /// package's benchmark. All other text stays: the function may keep its name.
     fn places(&self, name: &str) -> [(String, String); 2] {
         let own = self.name;
         [
@@ -55,7 +55,7 @@ impl Scaffold {
         ]
     }
 
-    /// The source, under another name, and with dyno's library by its name in the package.
+    /// Returns the source of a benchmark `name`, with dyno's library called `crate_name`.
     fn named(&self, name: &str, crate_name: &str) -> String {
         let places = self.places(name).into_iter();
         let source =
@@ -67,8 +67,8 @@ impl Scaffold {
 /// Writes the benchmark, and returns what was written.
 ///
 /// # Errors
-/// If there is no package and the folder is not empty, if the package is not named where there are
-/// several, if the benchmark exists, or if something can't be written.
+/// If a folder without a package is not empty, if the package is not named where there are several,
+/// if the benchmark exists, or if something can't be written.
 pub(crate) fn init(init: &Init) -> anyhow::Result<String> {
     let scaffold = Scaffold::of(init.task);
     let name = init.name.as_deref().unwrap_or(scaffold.name);
@@ -89,7 +89,7 @@ pub(crate) fn init(init: &Init) -> anyhow::Result<String> {
             .with_context(|| format!("can't write {}", place.manifest.display())),
     };
     if let Err(error) = manifest_written {
-        // Half a benchmark would stand in the way of the next attempt.
+        // A source that was left here would block the next attempt.
         let _left = fs::remove_file(&source);
         return Err(error);
     }
@@ -109,7 +109,8 @@ pub(crate) fn init(init: &Init) -> anyhow::Result<String> {
     Ok(text + &format!("\nRun it: {}\n", run_line(name, init, &place)))
 }
 
-/// A note on the benches of the package that refuse a benchmark's flags; empty without any.
+/// Returns a note on the package's other benches that refuse a benchmark's flags; empty if none
+/// does.
 fn note_on_test_harness(name: &str, place: &Place) -> String {
     let targets = place.package().into_iter().flat_map(|package| &package.targets);
     let others = targets.filter(|target| target.is_bench() && target.name != name);
@@ -127,7 +128,7 @@ fn note_on_test_harness(name: &str, place: &Place) -> String {
     )
 }
 
-/// The command that runs the new benchmark from here, and no other one.
+/// Returns the command that, in the current folder, runs the new benchmark and no other one.
 fn run_line(name: &str, init: &Init, place: &Place) -> String {
     let mut targets = place.package().into_iter().flat_map(|package| &package.targets);
     let is_shared =
@@ -142,7 +143,7 @@ fn run_line(name: &str, init: &Init, place: &Place) -> String {
     line
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell, if it needs quotes.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
     if word.chars().all(is_plain) {
@@ -179,7 +180,7 @@ fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("can't write {}", path.display()))
 }
 
-/// The path as seen from here, where it is below.
+/// Returns the path relative to the current folder, if it is below that; or else the whole path.
 fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()

@@ -29,13 +29,13 @@ use self::platform::Platform;
 use crate::args::{Build, RunArguments};
 use crate::targets::{self, CargoRefused, Kind, Target, Wanted};
 
-/// The variable by which a benchmark learns where runs are kept, and that `cargo dyno` started it.
+/// The variable that tells a benchmark where runs are kept, and that `cargo dyno` started it.
 pub(crate) const TARGET_VARIABLE: &str = "DYNO_TARGET_DIR";
 /// The variable that holds the id of the process that has to run a benchmark: the one that
-/// `cargo dyno run` becomes, and none of those that it starts.
+/// `cargo dyno run` becomes, and none of the processes that it starts.
 const PROCESS_VARIABLE: &str = "DYNO_RUN_PROCESS";
 
-/// What a build left.
+/// The results of a build.
 #[derive(Debug, Default)]
 struct Built {
     executable: Option<PathBuf>,
@@ -49,9 +49,9 @@ struct Built {
 
 /// The folders for what cargo builds.
 struct Folders {
-    /// For what is to be kept, runs among it.
+    /// The folder for files that are kept, runs among them.
     target: PathBuf,
-    /// For what lies between; the same one unless `build.build-dir` names another.
+    /// The folder for intermediate files; the same one unless `build.build-dir` names another.
     build: PathBuf,
 }
 
@@ -70,7 +70,7 @@ impl Folders {
     }
 }
 
-/// `cargo dyno run`: returns only if the benchmark could not be started.
+/// Runs `cargo dyno run`; returns only if the benchmark could not be started.
 pub(crate) fn run(run: &RunArguments) -> anyhow::Result<Infallible> {
     let metadata = targets::metadata(run.place.manifest.path.as_deref())?;
     let wanted = Wanted::of(run);
@@ -102,7 +102,7 @@ fn build(target: &Target, flags: &Build, folders: &Folders) -> anyhow::Result<Bu
         .map_err(|error| targets::cargo_missing(&error))?;
     let stdout = cargo.stdout.take().expect("it is piped");
     let read = read_messages(stdout, target, folders);
-    // Cargo is waited for first: it has printed itself what it refuses.
+    // Cargo's status is checked before `read`: if cargo refused, it has printed the reason itself.
     let status = cargo.wait().context("can't wait for cargo")?;
     if !status.success() {
         return Err(CargoRefused.into());
@@ -118,7 +118,7 @@ fn read_messages(stdout: ChildStdout, target: &Target, folders: &Folders) -> any
                 built.executable = artifact.executable.map(PathBuf::from);
             }
             Message::CompilerArtifact(artifact) => {
-                // Only a test and a bench can start its package's programs.
+                // Only tests and benches can start the programs of their package.
                 if target.kind == Kind::Bench && artifact.package_id == target.package_id {
                     built.variables.extend(program_variable(&artifact));
                 }
@@ -144,7 +144,7 @@ fn read_messages(stdout: ChildStdout, target: &Target, folders: &Folders) -> any
     Ok(built)
 }
 
-/// Returns `true` if it is what cargo made of the target.
+/// Returns `true` if cargo made the artifact from the target.
 fn is_of(artifact: &Artifact, target: &Target) -> bool {
     let kind = match target.kind {
         Kind::Bench => TargetKind::Bench,
@@ -156,13 +156,13 @@ fn is_of(artifact: &Artifact, target: &Target) -> bool {
         && artifact.target.kind.contains(&kind)
 }
 
-/// The variable that names a program of the package.
+/// Returns the variable that names a program of the package; `None` for other artifacts.
 fn program_variable(artifact: &Artifact) -> Option<(OsString, OsString)> {
     let program = artifact.executable.as_ref().filter(|_| artifact.target.is_bin())?;
     Some((format!("CARGO_BIN_EXE_{}", artifact.target.name).into(), program.as_str().into()))
 }
 
-/// The shared libraries that a program may need.
+/// Returns the shared libraries of an artifact that a program may need.
 fn shared(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
     let is_for_programs = artifact.target.is_dylib() || artifact.target.is_cdylib();
     let files = artifact.filenames.into_iter().filter(move |_| is_for_programs);
@@ -171,7 +171,7 @@ fn shared(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
     files.map(PathBuf::from).filter(is_shared)
 }
 
-/// Becomes the benchmark, in the environment in which cargo would start it.
+/// Becomes the benchmark, in the environment that cargo would give it.
 fn become_benchmark(
     target: &Target,
     built: &Built,
@@ -191,7 +191,7 @@ fn become_benchmark(
     if let Some(runner) = &runner {
         command.args(&runner.arguments).arg(executable);
     }
-    // As `cargo bench` does: by it, a benchmark knows that it isn't run as a test.
+    // `cargo bench` passes it too: it tells a benchmark that it isn't run as a test.
     if target.kind == Kind::Bench && !run.flags.iter().any(|flag| flag == "--bench") {
         command.arg("--bench");
     }

@@ -5,8 +5,8 @@
 //! and builds them by cargo, so that a feature, a profile or a compile error means here what it
 //! means in cargo.
 //!
-//! Everything that is refused is one line on stderr that names the input and the way out, with
-//! exit code 2; where cargo itself refuses, cargo's words and cargo's exit code 101.
+//! Each refusal is one line on stderr that names the input and the way out, with exit code 2.
+//! Where cargo itself refuses, cargo prints its own message, and the exit code is cargo's 101.
 
 #[cfg(not(unix))]
 compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the process, which is exec");
@@ -33,18 +33,18 @@ use clap::Parser;
 
 use crate::args::{Cli, DynoCommand};
 
-/// What clap, cargo and dyno's benchmarks return for a command line that they refuse.
+/// The exit code of clap, cargo and dyno's benchmarks for a command line that they refuse.
 const EXIT_USAGE: u8 = 2;
-/// What cargo returns for all that it refuses, a compile error among them.
+/// The exit code of cargo for all that it refuses, a compile error among them.
 const EXIT_CARGO: u8 = 101;
 
-/// Runs the command line `args`, the program's name first, and says how it ended.
+/// Runs the command line `args`, whose first word is the program's name; returns the exit code.
 ///
 /// A benchmark that is run replaces this process: then this function does not return.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = args::arrange(args);
     if args.get(1).is_some_and(|word| word == exec::NAME) {
-        // Before anything of the line is read: this may be one of its workers.
+        // This comes before anything else of the line is read: it may be a worker of `exec`.
         return exec::run(args);
     }
     let cli = match Cli::try_parse_from(args) {
@@ -59,7 +59,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<targets::CargoRefused>() => EXIT_CARGO.into(),
         Err(error) => {
-            // Where stderr is closed, the exit code still says it.
+            // Where stderr is closed, the exit code still reports the refusal.
             let _unread = writeln!(std::io::stderr(), "error: {error:#}");
             EXIT_USAGE.into()
         }
@@ -79,7 +79,8 @@ fn perform(command: DynoCommand) -> anyhow::Result<()> {
     print(&text)
 }
 
-/// Writes to stdout, which a reader may close early: `cargo dyno runs | head` is no error.
+/// Writes to stdout. A reader that closes it early, as in `cargo dyno runs | head`, is not an
+/// error.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! The executable that cargo starts for `cargo dyno`. All it does is in the library.
+//! The executable that cargo starts for `cargo dyno`. All of its work is done in the library.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
-//! The nearest of the names that exist, for one that does not.
+//! The suggestion for an unknown name: the most similar of the names that exist.
 
-/// The name that takes the fewest edits, if they leave two thirds of it as they are, or one letter.
+/// Returns the name that `unknown` becomes by the fewest edits: at most one for every three letters,
+/// rounded up, and always fewer than there are letters.
 pub(crate) fn nearest<'a>(
     unknown: &str,
     names: impl IntoIterator<Item = &'a str>,
@@ -15,7 +16,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, name)| name)
 }
 
-/// `; did you mean this?`, or nothing: the tail of a line about an unknown name.
+/// Returns `; did you mean …?`, or an empty text: the end of an error about an unknown name.
 pub(crate) fn did_you_mean<'a>(unknown: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     nearest(unknown, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }

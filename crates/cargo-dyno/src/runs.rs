@@ -1,7 +1,7 @@
-//! `cargo dyno runs` and `cargo dyno show`: what saved runs left in their folders.
+//! `cargo dyno runs` and `cargo dyno show`: the saved runs, read from their folders.
 //!
 //! A run's folder holds `run.json`, the summary whose field names are a contract. Other versions
-//! of dyno may have written it, so its schema is checked first. It is printed as dyno itself does.
+//! of dyno may have written it, so its schema is checked first. It is printed as dyno prints it.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -22,14 +22,15 @@ use crate::targets;
 
 /// The summary's file in a run's folder.
 const SUMMARY: &str = "run.json";
-/// The columns of a terminal that a command may take.
+/// The greatest width of a command in the list, in columns of a terminal.
 const COMMAND_MAX: usize = 40;
-/// How to find out whether a run goes on: shared, so that a look disturbs no other look.
+/// The lock that tells if a run still goes on. It is shared, so that two checks at the same time
+/// don't disturb each other.
 const TRY: FlockArg = FlockArg::LockSharedNonblock;
-/// Where runs are saved outside of cargo.
+/// The folder of runs that are started outside of a cargo package.
 const FOLDER_OUTSIDE_CARGO: &str = "dyno-runs";
 
-/// A run's folder that was found.
+/// A saved run that was found.
 #[derive(Debug)]
 struct Saved {
     /// `BENCHMARK/RUN`, as `show` takes it.
@@ -37,8 +38,8 @@ struct Saved {
     folder: PathBuf,
 }
 
-/// Lists the saved runs, the newest first. One that is damaged, unfinished or running is
-/// listed as such: it hides no other.
+/// Lists the saved runs, the newest first. A run that is damaged, unfinished or still running is
+/// listed as such, and hides no other.
 pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
     let root = root(&runs.manifest, runs.target_dir.as_deref())?;
     let mut saved = saved(&root)?;
@@ -49,7 +50,7 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
         ensure!(!saved.is_empty(), "no saved run of `{benchmark}` in {}{nearest}", root.display());
     }
     let mut rows: Vec<[String; 8]> = saved.iter().map(row).collect();
-    // The stamps are of one form and one zone, so that they sort as text.
+    // All timestamps have one form and one zone, so that they sort as text.
     rows.sort_by(|a, b| b[0].cmp(&a[0]));
     // The last column may hold blanks, and is there only if a run needs it.
     let command = if rows.iter().any(|row| !row[7].is_empty()) { "COMMAND" } else { "" };
@@ -61,14 +62,14 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
 /// Prints a saved run again.
 pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     let file = match &show.run {
-        // No name of a saved run begins so.
+        // The name of a saved run never begins with `.` or `/`.
         Some(run) if run.starts_with(['.', '/']) => summary_at(run),
         Some(run) => {
             let saved = root(&show.manifest, show.target_dir.as_deref())
                 .and_then(|root| find(&root, Some(run)));
             match saved {
                 Ok(saved) => Some(saved.folder.join(SUMMARY)),
-                // A folder of `--out`, unless it only happens to bear the name.
+                // It may be a folder of `--out`. Another folder of that name holds no summary.
                 Err(error) => Some(summary_at(run).filter(|file| file.is_file()).ok_or(error)?),
             }
         }
@@ -83,7 +84,7 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     })?;
     let (text, summary) = read(&file)?;
     match show.format {
-        // As it was written: a later version may have said more than this one knows.
+        // The text as it was written: a later version may have stored more than this one knows.
         Format::Json => Ok(text),
         format => Ok(report::render(&summary, format)),
     }
@@ -99,8 +100,8 @@ fn summary_at(path: &str) -> Option<PathBuf> {
     }
 }
 
-/// The run that a word means: its own name, or its benchmark's for the newest; without a word,
-/// the newest of all.
+/// Finds the run that `word` names: by the run's own name, or the newest by the benchmark's name.
+/// Without a word, finds the newest of all.
 fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     let mut saved = saved(root)?;
     let ids: Vec<String> = saved.iter().map(|run| run.id.clone()).collect();
@@ -109,8 +110,8 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
             run.id == word || run.id.rsplit('/').next() == Some(word) || is_of(run, word)
         })
     });
-    // A damaged run is never the newest, nor is one with a time in the future, of a clock that was
-    // wrong; but each is found by its own name.
+    // A damaged run is never the newest, nor is one whose time is in the future because a clock was
+    // wrong. But each of them is found by its own name.
     let now = now();
     let newest = saved.into_iter().max_by_key(|run| {
         let summary = read(&run.folder.join(SUMMARY)).map(|(_, summary)| summary).ok();
@@ -123,13 +124,14 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     })
 }
 
-/// The time, as summaries have it.
+/// Returns the current time, in the form that summaries have.
 #[expect(clippy::disallowed_methods, reason = "it is compared with stamps of wall time alone")]
 fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// The folder of all runs: in cargo's target folder, or here where there is no package.
+/// Returns the folder of all runs: in cargo's target folder, or in the current folder if that is
+/// outside of a package.
 fn root(manifest: &Manifest, target: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(target) = target {
         return Ok(target.join("dyno"));
@@ -142,7 +144,8 @@ fn root(manifest: &Manifest, target: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(metadata.target_directory.join("dyno").into())
 }
 
-/// All runs below `root`: `BENCHMARK/RUN`. Links, such as `latest`, are names of others.
+/// Returns all runs below `root`, as `BENCHMARK/RUN`. Links such as `latest` are left out: they are
+/// other names of the same runs.
 fn saved(root: &Path) -> anyhow::Result<Vec<Saved>> {
     let mut saved = Vec::new();
     for (benchmark, folder) in folders(root) {
@@ -155,7 +158,7 @@ fn saved(root: &Path) -> anyhow::Result<Vec<Saved>> {
     Ok(saved)
 }
 
-/// The folders in a folder, none where it can't be read.
+/// Returns the folders in a folder; an empty list if it can't be read.
 fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries
@@ -176,7 +179,7 @@ fn benchmark_of(run: &Saved) -> &str {
 }
 
 fn row(run: &Saved) -> [String; 8] {
-    // A file that somebody else wrote may hold what a terminal obeys.
+    // A file that somebody else wrote may hold control characters, which a terminal would obey.
     cells(run).map(|cell| cell.replace(char::is_control, "?"))
 }
 
@@ -202,7 +205,7 @@ fn cells(run: &Saved) -> [String; 8] {
     }
 }
 
-/// The command of a run of `exec`, on one line; empty for other runs.
+/// Returns the command of a run of `exec`, on one line; an empty text for other runs.
 fn command_of(summary: &Summary) -> String {
     let words = summary.parameters.task.get("argv").and_then(serde_json::Value::as_array);
     let words = words.filter(|_| summary.benchmark == exec::NAME).into_iter().flatten();
@@ -211,7 +214,7 @@ fn command_of(summary: &Summary) -> String {
     console::truncate_str(&line, COMMAND_MAX, "…").into_owned()
 }
 
-/// Returns what is to be said of a run whose summary can't be read.
+/// Returns the word that the list shows for a run whose summary can't be read.
 fn state_of(run: &Saved) -> &'static str {
     if run.folder.join(SUMMARY).exists() {
         return "damaged";
@@ -224,14 +227,15 @@ fn state_of(run: &Saved) -> &'static str {
     }
 }
 
-/// What a client would have waited in the worst of a hundred cycles, as one word.
+/// Returns the 99th percentile of the response, as one word: the time that a client would have
+/// waited in the worst of a hundred cycles.
 fn response_p99(summary: &Summary) -> String {
     let p99 = summary.metric("response").and_then(|response| response.p99);
     let span = p99.map(|p99| report::span(p99).replace(' ', ""));
     span.unwrap_or_else(|| "-".to_owned())
 }
 
-/// A summary's text, and what is read of it.
+/// Reads a summary's file; returns its text, and the summary in it.
 fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
     let path = file.display();
     if file.parent().is_some_and(Path::is_dir) && !file.exists() {
@@ -242,7 +246,7 @@ fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
     Ok((text, summary))
 }
 
-/// The summary that a text is, which came from `path`.
+/// Reads the summary in a text; errors name `path`, where the text came from.
 pub(crate) fn parse(text: &str, path: impl fmt::Display) -> anyhow::Result<Summary> {
     let json: serde_json::Value = serde_json::from_str(text)
         .with_context(|| format!("{path} is damaged: it is not valid JSON"))?;

@@ -1,8 +1,8 @@
-//! The targets that can be benchmarks, by cargo's own JSON, and which of them is meant.
+//! The targets that can be benchmarks, from cargo's own JSON, and the choice of the one to run.
 //!
 //! A target is a dyno benchmark if its package depends on dyno directly, in a way that reaches
-//! the target: a development dependency reaches benches and examples, not binaries. Whether its
-//! `main` really calls dyno is not looked into: sources are not ours to parse.
+//! the target: a development dependency reaches benches and examples, not binaries. Nothing here
+//! checks that its `main` really calls dyno: cargo-dyno does not parse sources.
 
 use std::fmt;
 use std::io;
@@ -21,7 +21,8 @@ use crate::nearest::did_you_mean;
 /// The package that benchmarks depend on.
 pub(crate) const DYNO: &str = "dyno-bench";
 
-/// Cargo has said on stderr what is wrong; there is nothing to add.
+/// The error of a cargo command that failed. Cargo has printed the reason on stderr; there is
+/// nothing to add.
 #[derive(Debug)]
 pub(crate) struct CargoRefused;
 
@@ -33,7 +34,7 @@ impl fmt::Display for CargoRefused {
 
 impl std::error::Error for CargoRefused {}
 
-/// What kind of target, in cargo's words.
+/// The kind of a target, by cargo's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bench,
@@ -42,7 +43,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The word that cargo and its flags use.
+    /// Returns the word that cargo and its flags use.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Bench => "bench",
@@ -51,7 +52,7 @@ impl Kind {
         }
     }
 
-    /// The profile that cargo's own command for the kind uses: `cargo bench`, or `--release`.
+    /// Returns the profile of cargo's own command for the kind: `cargo bench`, or `--release`.
     pub(crate) const fn profile(self) -> &'static str {
         match self {
             Self::Bench => "bench",
@@ -72,21 +73,21 @@ pub(crate) struct Target {
     scope: Scope,
 }
 
-/// Whether dyno can be in it.
+/// The reach of a package's dependency on dyno: a target either can use dyno or can't.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     Dyno,
     NoDyno,
 }
 
-/// Whether cargo would look at its package without `--package`.
+/// The scope of a target's package: cargo looks at default packages only, without `--package`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Default,
     Elsewhere,
 }
 
-/// Which target is meant.
+/// The target that the user wants. A field that is `None` matches every target.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Wanted<'a> {
     name: Option<&'a str>,
@@ -95,7 +96,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What the flags of `run` say.
+    /// Returns the target that the flags of `run` describe.
     pub(crate) fn of(run: &'a RunArguments) -> Self {
         let picks = [
             (&run.pick.bench, Some(Kind::Bench)),
@@ -111,7 +112,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// `cargo dyno list`.
+/// Lists the benchmarks: `cargo dyno list`.
 pub(crate) fn list(list: &ListArguments) -> anyhow::Result<String> {
     let metadata = metadata(list.place.manifest.path.as_deref())?;
     let package = list.place.package.as_deref();
@@ -123,19 +124,19 @@ pub(crate) fn list(list: &ListArguments) -> anyhow::Result<String> {
     Ok(lines(&benchmarks))
 }
 
-/// The target that `wanted` means.
+/// Finds the target that `wanted` describes.
 ///
 /// # Errors
-/// If there is none, or several; the line lists those that there are.
+/// If no target matches, or several do; the message lists the targets to choose from.
 pub(crate) fn find(metadata: &Metadata, wanted: &Wanted<'_>) -> anyhow::Result<Target> {
     let targets = of_package(executables(metadata), metadata, wanted.package)?;
     choose(&targets, wanted).cloned()
 }
 
-/// What cargo knows of the workspace, its dependencies not looked up.
+/// Reads the workspace from cargo, without looking up its dependencies.
 ///
 /// # Errors
-/// If there is no manifest, or cargo can't read it: then cargo has said why.
+/// If the manifest is missing, or cargo can't read it: then cargo has printed the reason.
 pub(crate) fn metadata(manifest_path: Option<&Path>) -> anyhow::Result<Metadata> {
     let manifest_path = match manifest_path {
         Some(path) if path.is_file() => path.to_owned(),
@@ -166,7 +167,7 @@ pub(crate) fn metadata(manifest_path: Option<&Path>) -> anyhow::Result<Metadata>
     MetadataCommand::parse(json).context("can't read what `cargo metadata` says")
 }
 
-/// The manifest that cargo would take in this folder: its own, or the nearest above.
+/// Returns the manifest that cargo would use in this folder: the one in it, or the nearest above.
 pub(crate) fn manifest_above(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().map(|folder| folder.join("Cargo.toml")).find(|path| path.is_file())
 }
@@ -175,7 +176,8 @@ pub(crate) fn current_folder() -> anyhow::Result<PathBuf> {
     std::env::current_dir().context("the current folder is gone: go to one that exists")
 }
 
-/// Cargo itself: the one that started us, as `cargo +nightly dyno` says.
+/// Returns the path of cargo: the one that started this process, as in `cargo +nightly dyno`, or
+/// the one in `PATH`.
 pub(crate) fn cargo() -> PathBuf {
     let starter = std::env::var_os("CARGO").filter(|path| !path.is_empty());
     starter.map_or_else(|| "cargo".into(), PathBuf::from)
@@ -185,12 +187,12 @@ pub(crate) fn cargo_missing(error: &io::Error) -> anyhow::Error {
     anyhow::anyhow!("can't start `{}`: {error}; is cargo installed?", cargo().display())
 }
 
-/// Cargo, to be told more.
+/// Returns a command that starts cargo, still without arguments.
 pub(crate) fn cargo_command() -> Command {
     Command::new(cargo())
 }
 
-/// All executables of the workspace: benches, then examples, then binaries of each package.
+/// Returns all executables of the workspace: benches, then examples, then binaries of each package.
 fn executables(metadata: &Metadata) -> Vec<Target> {
     let defaults = metadata.workspace_default_packages();
     let mut targets = Vec::new();
@@ -229,7 +231,7 @@ fn reach(package: &Package, kind: Kind) -> Reach {
     if found { Reach::Dyno } else { Reach::NoDyno }
 }
 
-/// The targets of one package, or all where none is named.
+/// Returns the targets of one package, or all targets if no package is named.
 fn of_package(
     targets: Vec<Target>,
     metadata: &Metadata,
@@ -240,10 +242,10 @@ fn of_package(
     Ok(targets.into_iter().filter(|target| target.package == package).collect())
 }
 
-/// The package of that name in the workspace.
+/// Finds the package of that name in the workspace.
 ///
 /// # Errors
-/// If there is none; the line lists those that there are.
+/// If no package has that name; the message lists those of the workspace.
 pub(crate) fn find_package<'a>(metadata: &'a Metadata, name: &str) -> anyhow::Result<&'a Package> {
     let packages = metadata.workspace_packages();
     let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
@@ -253,7 +255,8 @@ pub(crate) fn find_package<'a>(metadata: &'a Metadata, name: &str) -> anyhow::Re
     })
 }
 
-/// The one that is meant: of the packages that cargo would look at if it is there, else of any.
+/// Chooses the target that `wanted` describes: in the packages that cargo would look at, or else in
+/// any package.
 fn choose<'a>(targets: &'a [Target], wanted: &Wanted<'_>) -> anyhow::Result<&'a Target> {
     let of_kind = |target: &&Target| wanted.kind.is_none_or(|kind| target.kind == kind);
     let benchmarks: Vec<&Target> =
@@ -277,7 +280,7 @@ fn choose<'a>(targets: &'a [Target], wanted: &Wanted<'_>) -> anyhow::Result<&'a 
     }
 }
 
-/// Those of cargo's default packages, if there are any; else all.
+/// Returns the targets of cargo's default packages; all of them, if those packages have none.
 fn nearby(targets: Vec<&Target>) -> Vec<&Target> {
     let defaults: Vec<_> =
         targets.iter().filter(|target| target.scope == Scope::Default).copied().collect();
@@ -324,7 +327,7 @@ fn described(target: &Target) -> String {
     format!("{} of package `{}`", target.kind.word(), target.package)
 }
 
-/// A line for each: name, kind, package.
+/// Returns a line for each target: its name, its kind and its package.
 fn lines(targets: &[&Target]) -> String {
     let rows: Vec<_> = targets
         .iter()

@@ -1,5 +1,5 @@
-//! Circles among the modules of a crate: two modules that need each other are one, or one of them
-//! has a part that belongs in the other, or in a third.
+//! The rule against circles among the modules of a crate. Two modules that need each other are one
+//! module, or a part of one of them belongs in the other, or in a third.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use super::arrows::paths;
 use super::source::Source;
 use super::{File, Finding, Report};
 
-/// Circles that existed when this rule was made, each as its modules in order. The list only
-/// shrinks.
+/// Circles that existed when this rule was made, each as its modules in alphabetical order. The
+/// list only shrinks.
 const KNOWN: [&str; 0] = [];
 
 /// The modules that each module names, by the path of their parent.
 type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// Looks for circles in every crate.
+/// Reports the circles in every crate that are not known, and known ones that are gone.
 pub(super) fn check(files: &[File], report: &mut Report) {
     let mut found = BTreeMap::new();
     for crate_folder in crates(files) {
@@ -49,18 +49,18 @@ fn crates(files: &[File]) -> BTreeSet<String> {
     folders.collect()
 }
 
-/// Returns `true` for a file that is not of tests alone.
+/// Returns `true` for the file of a module, unless the module is only for tests.
 fn is_code(path: &str) -> bool {
     let is_test = ["tests", "simulat", "fixture", "fuzzing"].iter().any(|part| path.contains(part));
     path.ends_with(".rs") && !is_test && !["lib.rs", "main.rs"].contains(&path)
 }
 
-/// The names of a module, from the crate's root, by its path below `src`.
+/// Returns the segments of a module's path from the crate's root; `path` is its file below `src`.
 fn module(path: &str) -> Vec<&str> {
     path.trim_end_matches(".rs").split('/').collect()
 }
 
-/// The arrows between modules with the same parent. `modules` are paths with their code.
+/// Returns the arrows between modules with the same parent. `modules` are paths with their code.
 fn arrows(modules: &[(Vec<&str>, &str)]) -> Arrows {
     let known: BTreeSet<&[&str]> = modules.iter().map(|(path, _)| path.as_slice()).collect();
     let mut arrows = Arrows::new();
@@ -82,7 +82,8 @@ fn arrows(modules: &[(Vec<&str>, &str)]) -> Arrows {
     arrows
 }
 
-/// A path from the crate's root; `None` for a path into another crate.
+/// Returns a path in the module `own` as one from the crate's root; `None` for a path into another
+/// crate.
 fn absolute<'a>(own: &[&'a str], path: &'a str) -> Option<Vec<&'a str>> {
     let mut segments = path.split("::").peekable();
     let mut target = match segments.next()? {
@@ -98,11 +99,12 @@ fn absolute<'a>(own: &[&'a str], path: &'a str) -> Option<Vec<&'a str>> {
     Some(target)
 }
 
-/// The circles, each as its modules in alphabetical order.
+/// Returns the circles, each as its modules in alphabetical order.
 fn circles(arrows: &Arrows) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (parent, arrows) in arrows {
         for start in arrows.keys() {
+            // The modules that `start` reaches and that reach `start`; itself too in a circle.
             let circle: Vec<_> = reached(arrows, start)
                 .into_iter()
                 .filter(|other| reached(arrows, other).contains(start))
@@ -116,7 +118,7 @@ fn circles(arrows: &Arrows) -> BTreeSet<String> {
     found
 }
 
-/// The modules that are reached from one by its arrows.
+/// Returns the modules that `start` reaches by its arrows, directly or through other modules.
 fn reached(arrows: &BTreeMap<String, BTreeSet<String>>, start: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut open = vec![start.to_owned()];

@@ -26,7 +26,7 @@ pub(super) fn check(files: &[File], report: &mut Report) {
     for File { path, content } in files.iter().filter(|file| is_looked_at(&file.path)) {
         for (line, name) in declared(&Source::new(content)) {
             let places = places.entry(name).or_default();
-            // Twice in one file are two forms of one type: a `cfg` picks one of them.
+            // A name that is twice in one file is one type in two forms: a `cfg` picks one of them.
             if places.last().is_none_or(|last| last.path != *path) {
                 places.push(Place { path: path.clone(), line });
             }
@@ -65,7 +65,7 @@ fn declared(source: &Source<'_>) -> Vec<(usize, String)> {
     found
 }
 
-/// A line of code without the `pub` or `pub(…)` that it begins with.
+/// Returns a line of code without the `pub` or `pub(…)` that it begins with.
 fn without_visibility(line: &str) -> &str {
     let Some(rest) = line.strip_prefix("pub") else { return line };
     let rest = match rest.strip_prefix('(') {

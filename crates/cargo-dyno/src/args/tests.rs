@@ -1,4 +1,4 @@
-//! Which words are cargo's, and which the benchmark's.
+//! The words that are cargo's, and those that are the benchmark's.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use dyno::parameters::{Settings, TaskParameters};
 
 use super::*;
 
-/// How flags are spelled: `--package` and `-p`.
+/// Returns the spellings of flags, such as `--package` and `-p`.
 fn spellings(command: &clap::Command) -> BTreeSet<String> {
     let arguments = command.get_arguments();
     let both = arguments.flat_map(|arg| {
@@ -45,7 +45,7 @@ fn cargos_flags_and_the_benchmarks_are_disjoint() {
     let benchmark = spellings(&benchmark);
     assert!(cargo.contains("--package") && cargo.contains("-p") && cargo.contains("-F"));
     assert!(benchmark.contains("--rate") && benchmark.contains("-R") && benchmark.contains("-P"));
-    // Cargo passes it to every benchmark, whose `--bench` means that and takes no name.
+    // Both have `--bench`: the benchmark's is a mark that `cargo bench` passes, and takes no name.
     assert!(cargo.remove("--bench"));
     let both: Vec<_> = benchmark.intersection(&cargo).collect();
     assert!(both.is_empty(), "{both:?}");

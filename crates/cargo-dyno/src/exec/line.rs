@@ -1,4 +1,5 @@
-//! The command line of `exec`: a benchmark's flags, two flags of its own, and the command.
+//! The command line of `exec`: a benchmark's flags, the two flags of `exec` itself, and the
+//! command.
 
 use std::ffi::OsString;
 use std::os::unix::fs::FileTypeExt;
@@ -11,7 +12,7 @@ use super::{CommandOutput, CommandParameters, NAME, program};
 
 const OUTPUT: &str = "--output";
 const STDIN: &str = "--stdin";
-/// What a command reads unless asked otherwise.
+/// The file that a command reads unless `--stdin` names another.
 const NO_INPUT: &str = "/dev/null";
 /// Words that mean something to a shell, and nothing to a program.
 const SHELL_WORDS: [&str; 12] =
@@ -22,15 +23,15 @@ const SHELL_WORDS: [&str; 12] =
 pub(super) struct CommandLine {
     /// A program's name, and the benchmark's flags.
     pub(super) flags: Vec<OsString>,
-    /// What the last `--output` says; empty for the flag without a value.
+    /// The value of the last `--output`; empty for the flag without a value.
     output: Option<OsString>,
-    /// What the last `--stdin` says.
+    /// The value of the last `--stdin`, which is a path.
     stdin: Option<OsString>,
     /// Empty without `--`.
     command: Vec<OsString>,
 }
 
-/// What this program's standard input is.
+/// The kind of this process's standard input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stdin {
     File,
@@ -39,7 +40,7 @@ pub(super) enum Stdin {
     Other,
 }
 
-/// Returns what the standard input of this process is.
+/// Returns the kind of this process's standard input.
 pub(super) fn kind_of_stdin() -> Stdin {
     match std::fs::metadata("/dev/stdin").map(|metadata| metadata.file_type()) {
         Ok(kind) if kind.is_file() => Stdin::File,
@@ -48,7 +49,7 @@ pub(super) fn kind_of_stdin() -> Stdin {
     }
 }
 
-/// The two flags that only `exec` has, for its help.
+/// Returns the two flags that only `exec` has, for its help.
 pub(super) fn own_flags() -> [Arg; 2] {
     let output = Arg::new("output")
         .long("output")
@@ -88,10 +89,10 @@ impl CommandLine {
         line
     }
 
-    /// The task's parameters.
+    /// Returns the task's parameters.
     ///
     /// # Errors
-    /// If the command or what it is to read can't be used.
+    /// If the command, or the file that it is to read, can't be used.
     pub(super) fn parameters(&self) -> anyhow::Result<CommandParameters> {
         let argv = self.command.iter().map(|word| {
             let text = word.to_str().map(str::to_owned);
@@ -119,7 +120,8 @@ impl CommandLine {
         Ok(CommandParameters { argv, output, stdin })
     }
 
-    /// What its writer may have meant otherwise.
+    /// Returns a warning for each part that the user may have meant otherwise: a shell's operator
+    /// among the command's words, and standard input, which the command does not get.
     pub(super) fn warnings(&self, stdin: Stdin) -> Vec<String> {
         let mut warnings = Vec::new();
         let is_shells = |word: &&OsString| SHELL_WORDS.iter().any(|shells| word == shells);
@@ -145,7 +147,7 @@ impl CommandLine {
     }
 }
 
-/// The name of a flag and the value that stands in the same word.
+/// Splits a word such as `--stdin=FILE` into the flag's name and its value.
 fn halves(word: &OsString) -> (Option<&str>, Option<OsString>) {
     let Some(text) = word.to_str() else { return (None, None) };
     match text.split_once('=') {
@@ -158,7 +160,7 @@ fn output_of(word: &OsString) -> Option<CommandOutput> {
     CommandOutput::from_str(word.to_str()?, false).ok()
 }
 
-/// The whole path of a file that each command can read from its beginning.
+/// Returns the whole path of a file, if each command can read the file from its beginning.
 fn readable(path: &Path) -> anyhow::Result<String> {
     ensure!(!path.as_os_str().is_empty(), "{STDIN} names no file");
     let shown = path.display();
@@ -197,7 +199,7 @@ mod tests {
             ("--output=null -w 4", CommandOutput::Null, &["exec", "-w", "4"]),
             ("-w 4 --output", CommandOutput::Show, &["exec", "-w", "4"]),
             ("--output=null --output -w 4", CommandOutput::Show, &["exec", "-w", "4"]),
-            // No place of output is called so: it is a word of the benchmark's.
+            // The value is not a destination of output, so that it goes to the benchmark.
             ("--output shown", CommandOutput::Show, &["exec", "shown"]),
         ] {
             let line = line(&format!("cargo-dyno exec {words} -- true"));

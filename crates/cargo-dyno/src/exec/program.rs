@@ -1,4 +1,4 @@
-//! The program of a command: which file it is, and whether the kernel would start it.
+//! The program of a command: finds its file, and checks that the kernel would start it.
 
 #[cfg(target_os = "linux")]
 use std::os::unix::process::CommandExt;
@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use nix::unistd::{AccessFlags, access};
 
-/// The executable that a command's name means, as a shell would find it.
+/// Finds the executable that a command's name means, as a shell would.
 ///
 /// # Errors
-/// If it can't be found, or is no executable file.
+/// If it can't be found, or is not an executable file.
 pub(super) fn find(name: &str) -> anyhow::Result<PathBuf> {
     if name.contains('/') {
         let path = Path::new(name);
@@ -51,7 +51,7 @@ pub(super) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()>
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{Pid, execv};
 
-    /// No error of exec(3).
+    /// The error of a process that may not be traced: none that exec(3) has.
     const UNTRACEABLE: Errno = Errno::ENOTRECOVERABLE;
 
     let name = argv.first().context("a command has a name")?;
@@ -63,7 +63,7 @@ pub(super) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()>
     let load = move || -> std::io::Result<()> {
         // A process that is traced stops once its program is loaded.
         traceme().map_err(|_| UNTRACEABLE)?;
-        // Not what the library would do next: it lets a shell read what the kernel does not take.
+        // The standard library's own call would let a shell read a file that the kernel refuses.
         Err(execv(&path, &words).unwrap_err().into())
     };
     // SAFETY: between fork and exec it makes two system calls; `execv` allocates the array of the
@@ -74,7 +74,8 @@ pub(super) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()>
     }
     let child = match command.spawn() {
         Ok(child) => Pid::from_raw(child.id().cast_signed()),
-        // Where nothing may be traced, a command that can't be started is a failed cycle.
+        // Where nothing may be traced, nothing is checked, and a command that can't be started is a
+        // failed cycle.
         Err(error) if error.raw_os_error() == Some(UNTRACEABLE as i32) => return Ok(()),
         Err(error) => return Err(refused(program, name, &error)),
     };
@@ -88,13 +89,13 @@ pub(super) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()>
     }
 }
 
-/// Elsewhere a command that can't be started is a failed cycle.
+/// Checks nothing: on systems other than Linux, a command that can't be started is a failed cycle.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn try_to_load(_program: &Path, _argv: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Why the kernel does not load a program that is there.
+/// Returns the reason why the kernel does not load a program that exists.
 #[cfg(target_os = "linux")]
 fn refused(program: &Path, name: &str, error: &std::io::Error) -> anyhow::Error {
     use nix::errno::Errno;
@@ -117,12 +118,12 @@ fn refused(program: &Path, name: &str, error: &std::io::Error) -> anyhow::Error 
     anyhow::anyhow!("can't start `{name}`: {why}")
 }
 
-/// What a script names behind `#!`.
+/// Returns the interpreter that a script names behind `#!`.
 #[cfg(target_os = "linux")]
 fn interpreter(program: &Path) -> Option<String> {
     use std::io::Read;
 
-    // The kernel reads as much.
+    // The kernel looks for the interpreter in this many bytes too.
     let mut start = Vec::new();
     std::fs::File::open(program).ok()?.take(256).read_to_end(&mut start).ok()?;
     let text = String::from_utf8_lossy(start.strip_prefix(b"#!")?).into_owned();

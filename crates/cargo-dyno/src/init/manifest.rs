@@ -1,52 +1,53 @@
-//! What a manifest gains for a benchmark. Pure: text in, text out.
+//! The keys that a manifest gains for a benchmark. Pure: text in, text out.
 //!
-//! Only keys that are not there are added; comments, order and blanks stay as they are. What the
-//! manifest says already, wins: a `bench = true` is the user's word.
+//! Only missing keys are added; comments, order and blanks stay as they are. A key that exists
+//! keeps its value: a `bench = true` is the user's choice.
 
 use anyhow::{Context, bail};
 use toml_edit::{
     Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value, value,
 };
 
-/// Why the library and the binaries get `bench = false`: said once, at the first of them.
+/// The comment that explains why the library and the binaries get `bench = false`. It is written
+/// once, at the first of them.
 const WHY_NO_BENCH: &str = "\
 # `cargo bench` gives its flags to every target, and libtest refuses those of a benchmark.\n";
 
-/// What is to be there.
+/// The keys that the manifest is to have.
 #[derive(Debug, Default)]
 pub(super) struct Additions {
     /// The benchmark: a bench target with its own `main`.
     pub(super) bench: String,
-    /// Whether the package has a library, which plain `cargo bench` is to leave out.
+    /// `true` if the package has a library, which plain `cargo bench` is to leave out.
     pub(super) lib: bool,
-    /// Its binaries, likewise.
+    /// The package's binaries, which plain `cargo bench` is to leave out too.
     pub(super) bins: Vec<String>,
     /// The benchmark's edition, where the package's is too old for it.
     pub(super) edition: Option<&'static str>,
-    /// The development dependencies that it uses.
+    /// The development dependencies that the benchmark uses.
     pub(super) dependencies: Vec<Dependency>,
 }
 
-/// A package that the benchmark uses, and that it can't use as the manifest is.
+/// A package that the benchmark uses, and that it can't use with the manifest as it is.
 #[derive(Debug)]
 pub(super) struct Dependency {
     /// Its key in the manifest.
     pub(super) key: String,
-    /// The source, unless the manifest has the package elsewhere: a package has one source.
+    /// The source, unless another table of the manifest has the package: a package has one source.
     pub(super) source: InlineTable,
-    /// The features that it has to have.
+    /// The features that the benchmark needs.
     pub(super) features: &'static [&'static str],
 }
 
-/// The manifest afterwards.
+/// The manifest after the additions.
 #[derive(Debug)]
 pub(super) struct Edited {
     pub(super) text: String,
-    /// What was added, each in a few words.
+    /// The additions that were made, each in a few words.
     pub(super) additions: Vec<String>,
 }
 
-/// Adds what is not there.
+/// Adds the keys that are missing.
 ///
 /// # Errors
 /// If the text is not TOML, or has something else where a table belongs.
@@ -91,14 +92,14 @@ pub(super) fn edit(text: &str, additions: &Additions) -> anyhow::Result<Edited> 
     Ok(Edited { text: with_line_ends_of(text, &manifest.to_string()), additions: added })
 }
 
-/// A text with the line ends that most lines of another one have.
+/// Returns `text` with the line ends of most lines of `original`.
 fn with_line_ends_of(original: &str, text: &str) -> String {
     let (all, returns) = (original.matches('\n').count(), original.matches("\r\n").count());
     let plain = text.replace("\r\n", "\n");
     if returns * 2 > all { plain.replace('\n', "\r\n") } else { plain }
 }
 
-/// The source of a package that the manifest names outside of its `[dev-dependencies]`.
+/// Returns the source of a package that the manifest names outside of its `[dev-dependencies]`.
 fn elsewhere(manifest: &DocumentMut, key: &str) -> Option<InlineTable> {
     let targets = manifest.get("target").and_then(Item::as_table_like);
     let targets = targets.into_iter().flat_map(|targets| targets.iter());
@@ -121,7 +122,7 @@ fn elsewhere(manifest: &DocumentMut, key: &str) -> Option<InlineTable> {
     .collect()
 }
 
-/// A dependency as a table: a version alone becomes one.
+/// Returns a dependency as a table; turns a version alone into one.
 fn as_table(dependency: &mut Item) -> anyhow::Result<&mut dyn TableLike> {
     if let Some(Value::String(version)) = dependency.as_value() {
         let mut table = InlineTable::from_iter([("version", version.value().as_str())]);
@@ -171,11 +172,11 @@ enum Style {
 
 /// The end of the file, where new tables go, one after the other.
 struct LastTable {
-    /// Of the last table, the new ones included.
+    /// The position of the last table, the new ones included.
     position: isize,
-    /// Of the table that was the last, where comments follow it.
+    /// The position of the table that was the last one at first, if comments follow it.
     commented: Option<isize>,
-    /// What stands after the last table's last key: it has to stay there.
+    /// The comments after the last key of that table, which have to stay there.
     comments: String,
 }
 
@@ -187,7 +188,7 @@ impl LastTable {
         Self { position, commented, comments }
     }
 
-    /// A table that goes here, after the comments that stand here.
+    /// Gives a table its position at the end, and the comments there to print before it.
     fn take(&mut self, mut table: Table) -> Table {
         self.position += 1;
         table.set_position(Some(self.position));
@@ -198,13 +199,13 @@ impl LastTable {
         table
     }
 
-    /// Whether a table after this one would come between it and its comments.
+    /// Returns `true` if a table after this one would come between it and its comments.
     fn is_commented(&self, table: &Table) -> bool {
         self.commented.is_some_and(|position| last_position(table) >= position)
     }
 }
 
-/// The position of the table that stands last, at any depth.
+/// Returns the position of the last table, at any depth.
 fn last_position(table: &Table) -> isize {
     let below = table.iter().flat_map(|(_, item)| match item {
         Item::Table(table) => vec![last_position(table)],
@@ -214,7 +215,7 @@ fn last_position(table: &Table) -> isize {
     below.chain(table.position()).max().unwrap_or(0)
 }
 
-/// The table of that name, made at the end where there is none.
+/// Returns the table of that name. If it is missing, it is made, at the end.
 fn table<'a>(
     manifest: &'a mut DocumentMut,
     end: &mut LastTable,
@@ -229,8 +230,8 @@ fn table<'a>(
         .with_context(|| format!("`{name}` is not a table but of type {found}"))
 }
 
-/// The entry of a target in `[[bench]]` or `[[bin]]`; where there is none, it is made: after its
-/// like, or at the end.
+/// Returns the entry of a target in `[[bench]]` or `[[bin]]`. If it is missing, it is made: after
+/// the other entries of its kind, or at the end.
 fn target<'a>(
     manifest: &'a mut DocumentMut,
     end: &mut LastTable,
@@ -267,7 +268,8 @@ fn target<'a>(
     }
 }
 
-/// Leaves a target out of plain `cargo bench`, unless the manifest says otherwise already.
+/// Leaves a target out of plain `cargo bench`, unless its `bench` is set already. Returns `true` if
+/// the key was added.
 fn no_bench(target: TablePlace<'_>, why: &mut Option<&str>) -> bool {
     if target.keys.contains_key("bench") {
         return false;

@@ -1,8 +1,8 @@
-//! The packages that a new benchmark uses, and what its own package lacks of them.
+//! The packages that a new benchmark uses, and those of them that its own package lacks.
 //!
-//! A package that has one of them already, but not so that a benchmark can use it, keeps its source:
-//! cargo takes one source only. It may be optional, of another platform, without a feature, or under
-//! another name.
+//! A manifest may have one of them already, but so that a benchmark can't use it: optional, for
+//! another platform, without a feature, or under another name. Then the source in the manifest is
+//! kept, since cargo takes one source only.
 
 use std::path::Path;
 
@@ -19,14 +19,14 @@ pub(super) struct Use {
     name: &'static str,
     version: &'static str,
     defaults: Defaults,
-    /// Those that the benchmark needs.
+    /// The features that the benchmark needs.
     features: &'static [&'static str],
 }
 
-/// The part of a package's default features in what a benchmark needs.
+/// The relation of a package's default features to those that a benchmark needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Defaults {
-    /// They hold all that it needs.
+    /// They include all that it needs.
     Enough,
     On,
     Off,
@@ -40,17 +40,17 @@ const LIBRARY: Use = Use {
 };
 pub(super) const SERDE: Use =
     Use { name: "serde", version: "1", defaults: Defaults::On, features: &["derive"] };
-/// As in dyno's own workspace.
+/// The client of a Redis server, with the features that it has in dyno's own workspace.
 pub(super) const REDIS_CLIENT: Use =
     Use { name: "redis", version: "1", defaults: Defaults::Off, features: &["aio", "tokio-comp"] };
 
 /// The name of dyno's library in a benchmark's source.
 pub(super) const CRATE: &str = "dyno";
-/// The name for it in a package where something else is called so.
+/// The name of dyno's library in a package where something else is called `dyno`.
 pub(super) const OTHER_CRATE: &str = "dyno_bench";
 
 impl Use {
-    /// The value of its key in a manifest; it comes from the registry.
+    /// Returns the value of its key in a manifest, for a package that comes from the registry.
     fn source(&self) -> InlineTable {
         let mut source = InlineTable::new();
         source.insert("version", self.version.into());
@@ -60,7 +60,7 @@ impl Use {
         source
     }
 
-    /// The features that a manifest has to name.
+    /// Returns the features that a manifest has to name.
     fn named_features(&self) -> &'static [&'static str] {
         match self.defaults {
             Defaults::Enough => &[],
@@ -85,7 +85,7 @@ impl Use {
     }
 }
 
-/// The dependencies that can reach a benchmark.
+/// Returns the dependencies that can reach a benchmark.
 fn dependencies(package: &Package) -> impl Iterator<Item = &Dependency> {
     package
         .dependencies
@@ -93,7 +93,8 @@ fn dependencies(package: &Package) -> impl Iterator<Item = &Dependency> {
         .filter(|dep| matches!(dep.kind, DependencyKind::Normal | DependencyKind::Development))
 }
 
-/// The name of dyno's library in the package: another one where the name is taken.
+/// Returns the name of dyno's library in the package: `dyno`, unless the manifest renames it or
+/// something else has that name.
 pub(super) fn crate_name(package: &Package) -> String {
     let crate_of = |name: &str| name.replace('-', "_");
     if let Some(dyno) = dependencies(package).find(|dep| dep.name == DYNO) {
@@ -126,7 +127,7 @@ pub(super) fn additions(
     let lacks = |used: &Use| !package.is_some_and(|package| used.is_ready(package));
     let of_library = package.and_then(|package| dependencies(package).find(|d| d.name == DYNO));
     if lacks(&LIBRARY) {
-        // A package that has it gets the features; defaults that are off stay off.
+        // A dependency that exists gets the features. Default features that are off stay off.
         let features = if of_library.is_some_and(|dependency| !dependency.uses_default_features) {
             LIBRARY.features
         } else {
@@ -155,8 +156,8 @@ fn is_library(kind: &TargetKind) -> bool {
     matches!(kind, CDyLib | DyLib | Lib | ProcMacro | RLib | StaticLib)
 }
 
-/// The dependency on dyno. A bare version is never the default: until it is published, anyone
-/// could claim the name.
+/// Returns the dependency on dyno. A bare version is never the default: until dyno is published,
+/// anyone could claim the name.
 fn dyno_source(dep: Dep) -> anyhow::Result<InlineTable> {
     let (key, value) = match dep {
         Dep::Path => {

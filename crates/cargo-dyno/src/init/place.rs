@@ -12,13 +12,13 @@ use crate::targets::{self, DYNO};
 /// The longest name of a benchmark: it becomes a file's name, and a word in tables.
 const NAME_MAX: usize = 64;
 
-/// The folders of a package whose contents are the package's, even while they are empty.
+/// The folders that belong to a package even while they are empty: no new package begins in one.
 const OWN_FOLDERS: [&str; 4] = ["src", "benches", "examples", "tests"];
 
 /// The package of a new benchmark.
 pub(super) struct Place {
     pub(super) manifest: PathBuf,
-    /// The manifest as it is; of a new package, its beginning.
+    /// The text of the manifest; for a new package, its beginning.
     pub(super) text: String,
     pub(super) state: State,
 }
@@ -29,7 +29,7 @@ pub(super) enum State {
 }
 
 impl Place {
-    /// The package, unless it is new.
+    /// Returns the package, unless it is new.
     pub(super) fn package(&self) -> Option<&Package> {
         match &self.state {
             State::New => None,
@@ -38,7 +38,7 @@ impl Place {
     }
 }
 
-/// The package that exists, or a new one where there is none and nothing else either.
+/// Returns the package that exists, or a new one if the folder is empty.
 pub(super) fn place(init: &Init) -> anyhow::Result<Place> {
     let path = init.place.manifest.path.as_deref();
     let package = init.place.package.as_deref();
@@ -46,7 +46,7 @@ pub(super) fn place(init: &Init) -> anyhow::Result<Place> {
     if path.is_none() {
         match targets::manifest_above(&here) {
             None => return new_package(&here, package, ""),
-            // Cargo takes a package below a workspace for one of its members.
+            // Without `[workspace]`, cargo takes a package below a workspace for one of its members.
             Some(manifest) if package.is_none() && is_for_a_package(&here, &manifest) => {
                 return new_package(&here, None, "\n[workspace]\n");
             }
@@ -71,7 +71,7 @@ pub(super) fn place(init: &Init) -> anyhow::Result<Place> {
     Ok(Place { manifest, text, state: State::Exists(Box::new(package.clone())) })
 }
 
-/// Returns `true` if the folder is empty and no folder of the package above.
+/// Returns `true` if the folder is empty and does not belong to the package above.
 fn is_for_a_package(folder: &Path, manifest: &Path) -> bool {
     let package = manifest.parent().unwrap_or(Path::new(""));
     let below = folder.strip_prefix(package).ok().and_then(|below| below.components().next());
@@ -79,13 +79,13 @@ fn is_for_a_package(folder: &Path, manifest: &Path) -> bool {
     below.is_some_and(|below| !is_own(below)) && is_empty(folder).unwrap_or(false)
 }
 
-/// Returns `true` if nothing is in the folder that a listing shows.
+/// Returns `true` if the folder holds nothing, or hidden entries only.
 fn is_empty(folder: &Path) -> io::Result<bool> {
     let mut entries = fs::read_dir(folder)?.flatten();
     Ok(entries.all(|entry| entry.file_name().to_string_lossy().starts_with('.')))
 }
 
-/// A package in a folder; `end` is the end of its manifest.
+/// Returns a new package in a folder; `end` is the end of its manifest.
 fn new_package(folder: &Path, package: Option<&str>, end: &str) -> anyhow::Result<Place> {
     let is_empty = is_empty(folder).with_context(|| format!("can't read {}", folder.display()))?;
     ensure!(
@@ -103,12 +103,12 @@ fn new_package(folder: &Path, package: Option<&str>, end: &str) -> anyhow::Resul
     Ok(Place { manifest: folder.join("Cargo.toml"), text, state: State::New })
 }
 
-/// A folder's name as a package's name; cargo takes fewer characters.
+/// Makes a package's name of a folder's name. Cargo allows fewer characters than file systems do.
 fn package_name(folder: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     let name: String = folder.chars().map(plain).collect();
     let name = name.trim_matches('-').to_lowercase();
-    // A package can't have the name of what it depends on.
+    // A package can't have the name of a package that it depends on.
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) && name != DYNO {
         name.chars().take(NAME_MAX).collect()
     } else {
@@ -116,7 +116,7 @@ fn package_name(folder: &str) -> String {
     }
 }
 
-/// A name that cargo takes for a target, and every file system for a file.
+/// Accepts a name that cargo allows for a target, and every file system for a file.
 pub(super) fn check_name(name: &str) -> anyhow::Result<()> {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let goes_on_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');

@@ -2,8 +2,8 @@
 //! triple and the compiler.
 //!
 //! Cargo has no stable command that prints its configuration, so its files are read here, by
-//! cargo's own rules. Cargo has read them before, without complaint: what is not understood here
-//! is left out.
+//! cargo's own rules. Cargo has accepted the files before: a part that is not understood here is
+//! left out, not refused.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -46,7 +46,8 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// Reads a file, then those that it includes: it wins over them, and the last one over others.
+    /// Reads a file, then those that it includes. The file wins over the files that it includes, and
+    /// of these a later one over an earlier one.
     fn read(&mut self, path: PathBuf) -> anyhow::Result<()> {
         if self.files.iter().any(|file| file.path == path) {
             return Ok(());
@@ -101,7 +102,7 @@ impl Configuration {
         }
         let of_triple = self.files.iter().find_map(|file| file.runner(triple));
         of_triple.or_else(|| {
-            // Of several that hold, cargo has refused to build.
+            // If several held, cargo would have refused to build.
             self.files.iter().find_map(|file| {
                 let targets = file.item(&["target"])?.as_table_like()?;
                 let mut keys = targets.iter().map(|(key, _)| key);
@@ -123,7 +124,7 @@ impl Configuration {
 #[derive(Debug, PartialEq, Eq)]
 struct Variable {
     value: OsString,
-    /// Set even where the environment has it.
+    /// `true` if this value replaces one that the environment has already.
     force: bool,
 }
 
@@ -133,7 +134,7 @@ impl File {
         keys.iter().try_fold(whole, |item, key| item.as_table_like()?.get(key))
     }
 
-    /// The files that this one includes.
+    /// Returns the files that this one includes.
     fn included(&self) -> Vec<PathBuf> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let Some(entries) = self.item(&["include"]).and_then(Item::as_array) else {
@@ -170,12 +171,12 @@ impl File {
         Runner::of(words, |program| self.program(program))
     }
 
-    /// A program as this file names it.
+    /// Returns the path of a program that this file names.
     fn program(&self, name: &str) -> PathBuf {
         absolute(self.base(), name)
     }
 
-    /// The folder where paths start: the one that holds `.cargo`.
+    /// Returns the folder that relative paths start from: the one that holds `.cargo`.
     fn base(&self) -> &Path {
         self.path.parent().and_then(Path::parent).unwrap_or(Path::new(""))
     }
@@ -189,7 +190,7 @@ impl Runner {
     }
 }
 
-/// A name without a `/` is looked up in `PATH`.
+/// Returns a program's path from `base`. A name without a `/` stays: it is looked up in `PATH`.
 fn absolute(base: &Path, program: &str) -> PathBuf {
     if program.contains('/') { base.join(program) } else { program.into() }
 }
@@ -198,12 +199,12 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// A variable that is set and not empty.
+/// Returns the value of a variable that is set and not empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// The files of cargo's configuration, the nearest first.
+/// Returns the files of cargo's configuration, the nearest first.
 fn paths() -> Vec<PathBuf> {
     let here = std::env::current_dir().unwrap_or_default();
     let mut folders: Vec<PathBuf> = here.ancestors().map(|folder| folder.join(".cargo")).collect();

@@ -6,7 +6,7 @@ use cargo_metadata::Package;
 
 use crate::targets;
 
-/// The variables of a package.
+/// Returns the variables of a package, with their values.
 pub(super) fn of_package(package: &Package) -> Vec<(OsString, OsString)> {
     let version = &package.version;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();

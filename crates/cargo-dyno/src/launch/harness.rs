@@ -1,6 +1,6 @@
-//! Refuses a target that would answer as something other than a benchmark of dyno.
+//! The checks that a target is a benchmark of dyno. Any other program is refused.
 //!
-//! Such a program ends with exit code 0, as a benchmark that is sustained does.
+//! It would end with exit code 0, as a benchmark that is sustained does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::targets::{Kind, Target};
 /// it.
 const MARK: &[u8] = b"DYNO_WORKER";
 
-/// Refuses a bench target in which the standard test harness takes the place of its `main`.
+/// Refuses a bench target whose `main` the standard test harness replaces.
 pub(super) fn check(target: &Target) -> anyhow::Result<()> {
     if target.kind != Kind::Bench {
         return Ok(());
@@ -33,7 +33,7 @@ pub(super) fn check(target: &Target) -> anyhow::Result<()> {
 
 /// Returns `true` if the manifest says `harness = false` for a bench target.
 pub(crate) fn has_own_main(manifest: &str, name: &str) -> bool {
-    // Cargo has read it: what is not understood here is not refused.
+    // Cargo has accepted the manifest: a part that is not understood here is not refused.
     let Ok(manifest) = manifest.parse::<DocumentMut>() else { return true };
     let Some(benches) = manifest.get("bench") else { return false };
     let tables = benches.as_array_of_tables().into_iter().flatten();
@@ -44,7 +44,7 @@ pub(crate) fn has_own_main(manifest: &str, name: &str) -> bool {
     }
 }
 
-/// Refuses a program that has nothing of dyno in it, nor in the shared libraries of its build.
+/// Refuses a program if neither it nor a shared library of its build contains dyno.
 pub(super) fn check_program(
     name: &str,
     executable: &Path,

@@ -1,4 +1,5 @@
-//! Where the system's loader looks for a benchmark's shared libraries, in cargo's order.
+//! The folders where the system's loader looks for a benchmark's shared libraries, in cargo's
+//! order.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(super) fn search_path(
     let mut inherited: Vec<PathBuf> =
         inherited.iter().flat_map(|value| std::env::split_paths(value)).collect();
     if cfg!(target_os = "macos") && inherited.is_empty() {
-        // The loader's defaults, which the variable replaces.
+        // These are the loader's defaults, which the variable replaces.
         let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("lib"));
         inherited.extend(home.into_iter().chain(["/usr/local/lib".into(), "/usr/lib".into()]));
     }
@@ -43,13 +44,13 @@ pub(super) fn search_path(
     std::env::join_paths(folders).context("the name of a library's folder contains a `:`")
 }
 
-/// The folders where cargo puts shared libraries of the build that an executable is of: the last
-/// ones, below the folder `target`, and those in between, below `build`.
+/// Returns the folders for shared libraries of the build that made an executable. Cargo puts the
+/// final ones below the folder `target`, and the intermediate ones below `build`.
 pub(super) fn of_build(executable: &Path, target: &Path, build: &Path) -> Vec<PathBuf> {
     let Some(folder) = executable.parent() else { return Vec::new() };
     let root = match folder.file_name().and_then(OsStr::to_str) {
         Some("deps" | "examples") => folder.parent().unwrap_or(folder),
-        // As later versions of cargo arrange it: `PROFILE/build/PACKAGE/HASH/out`.
+        // Later versions of cargo build in `PROFILE/build/PACKAGE/HASH/out`.
         Some("out") if folder.ancestors().nth(3).is_some_and(|build| build.ends_with("build")) => {
             folder.ancestors().nth(4).unwrap_or(folder)
         }

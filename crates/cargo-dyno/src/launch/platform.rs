@@ -37,12 +37,12 @@ impl Platform {
         Self::parse(named.as_deref(), &text.unwrap_or_default())
     }
 
-    /// Reads the compiler's lines: its own triple, the folder, then what holds.
+    /// Reads the compiler's lines: its own triple, the folder, then the `cfg` values that hold.
     fn parse(named: Option<&str>, text: &str) -> Self {
         let mut lines = text.lines();
         let host = lines.next().unwrap_or_default();
         let libraries = lines.next().map(PathBuf::from);
-        // A triple of one's own is a path to its description.
+        // A custom platform is named by the path to its description.
         let short = |triple: &str| {
             let name = triple.rsplit('/').next().unwrap_or(triple);
             name.strip_suffix(".json").unwrap_or(name).to_owned()

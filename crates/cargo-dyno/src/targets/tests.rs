@@ -1,4 +1,4 @@
-//! Which target is meant, and what is said where none or several are.
+//! The choice of a target, and the errors if none or several match.
 
 use super::*;
 

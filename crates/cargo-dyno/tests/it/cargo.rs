@@ -1,21 +1,21 @@
 //! cargo's own commands, in a package as `cargo dyno init` leaves it: `cargo test`, `cargo bench`,
-//! and `cargo nextest`, which starts each test in a process of its own.
+//! and `cargo nextest`, which starts a separate process for each test.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::workbench::{Ended, Workbench, package};
 
-/// Where a run leaves its files.
+/// The folder where a run leaves its files.
 const LEFT: &str = "left";
 
-/// A package with a library and a program, to which a benchmark was added.
+/// Returns a package with a library and a program, to which a benchmark was added.
 fn scaffolded() -> Workbench {
     scaffolded_as("a")
 }
 
-/// The same with this name. Tests that build other code have packages of other names, since all of
-/// them build into one folder.
+/// Returns the same package under another name. Tests that build other code have packages of other
+/// names, since all of them build into one folder.
 fn scaffolded_as(name: &str) -> Workbench {
     let bench = Workbench::new();
     bench.write("Cargo.toml", &package(name));
@@ -35,7 +35,7 @@ fn cargo(bench: &Workbench, line: &str) -> Ended {
     bench.end("", cargo)
 }
 
-/// The benchmark's executable, as cargo builds it for a test.
+/// Returns the benchmark's executable, as cargo builds it for a test.
 fn executable(bench: &Workbench) -> PathBuf {
     let built = cargo(bench, "test --benches --no-run --message-format json");
     let messages = built.printed().lines().map(serde_json::from_str::<serde_json::Value>);
@@ -45,7 +45,7 @@ fn executable(bench: &Workbench) -> PathBuf {
     PathBuf::from(path.as_ref().and_then(|path| path.as_str()).expect("it was built"))
 }
 
-/// A test writes nothing down.
+/// Checks that a test has written no files.
 #[track_caller]
 fn nothing_is_left(bench: &Workbench) {
     assert!(!bench.path(LEFT).exists());
@@ -103,7 +103,7 @@ fn each_call_that_nextest_makes_is_answered() {
 fn a_scaffolded_benchmark_is_a_test_of_nextest_where_that_is_installed() {
     let bench = scaffolded();
     if cargo(&bench, "nextest --version").code != Some(0) {
-        // Its calls are tested above, each by itself.
+        // The calls that nextest makes are tested above, each by itself.
         return;
     }
     let ended = cargo(&bench, "nextest run --benches --no-fail-fast --color never");
@@ -125,7 +125,7 @@ fn a_benchmark_that_is_declared_and_never_run_is_an_error_of_cargo_dyno_run() {
     let error = "error: this program declared a benchmark and ran none: end the declaration";
     assert!(ended.stderr.contains(error), "{ended:?}");
 
-    // What runs it inside of a larger program is an answer too.
+    // A program that runs the benchmark itself, and goes on, has done its part too.
     let end = "let of_library = bench.rate(100.0).duration(std::time::Duration::from_millis(50));
         println!(\"{}\", of_library.run().is_ok());";
     bench.write("benches/fibonacci.rs", &source(end));

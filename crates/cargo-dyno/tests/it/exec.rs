@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::workbench::{Ended, Workbench, package};
 
-/// A short run: nothing here hangs on how long it takes.
+/// The flags of a short run: nothing here depends on its duration.
 const SHORT: &str = "--duration 300ms --warmup 0s -w 2";
 
 fn exec(bench: &Workbench, flags: &str, command: &[&str]) -> Ended {
@@ -29,7 +29,7 @@ fn a_command_that_succeeds_completes_its_cycle() {
     assert_eq!(summary.cycles.completed, 6);
     assert_eq!(summary.metric("response").map(|response| response.count), Some(6));
     assert_eq!(summary.parameters.task["argv"], serde_json::json!(["true"]));
-    // It is kept as every run is, outside of cargo too.
+    // It is saved as every run is, outside of a package too.
     let listed = bench.dyno("", "runs").printed().to_owned();
     assert!(listed.contains("sustained") && listed.contains("  true\n"), "{listed}");
 }
@@ -84,7 +84,8 @@ fn output_is_discarded_unless_asked_for_and_words_are_filled_in() {
 #[test]
 fn a_command_knows_whether_its_output_is_read() {
     let bench = Workbench::new();
-    // `test -c` is true of /dev/null, `test -p` of a pipe; more than a pipe holds is read.
+    // `test -c` is true for /dev/null, `test -p` for a pipe. Output that is larger than a pipe is
+    // read too.
     for (flags, script) in [
         ("", "test -c /dev/stdout && test -c /dev/stderr"),
         ("--output=null", "test -c /dev/stdout && test -c /dev/stderr"),
@@ -159,7 +160,7 @@ fn a_benchmark_of_dyno_can_be_the_command() {
 #[cfg(target_os = "linux")]
 fn a_process_without_environment_in_a_session_of_its_own_is_not_left_behind() {
     let mark = format!("2000.{}", std::process::id());
-    // It is there before its command ends.
+    // The process that is left behind has started before its command ends.
     let script = format!(
         "env -i setsid sh -c 'touch ready; exec sleep {mark}' >/dev/null 2>&1 & \
          until test -e ready; do sleep 0.01; done"
@@ -179,7 +180,7 @@ fn what_can_not_be_started_is_refused_before_anything_is() {
     assert!(ended.refusal().starts_with("--rate 0: "), "{ended:?}");
     let ended = bench.dyno("", "exec true");
     assert!(ended.refusal().starts_with("no command: put it behind `--`"), "{ended:?}");
-    // Each fits the system's limit, and all of them together do.
+    // Each argument fits the system's limit, and all of them together do.
     let long = "x".repeat(100_000);
     let ended = exec(&bench, "", &[&["true"][..], &[long.as_str(); 11]].concat());
     assert!(ended.refusal().contains("put long data into a file"), "{ended:?}");
@@ -196,7 +197,7 @@ fn cargo_passes_it_on_and_its_help_lists_the_flags_of_every_benchmark() {
     }
 }
 
-/// Whether a process has this word in its command line.
+/// Returns `true` if a process has this word in its command line.
 #[cfg(target_os = "linux")]
 fn runs_somewhere(word: &str) -> bool {
     let processes = std::fs::read_dir("/proc").expect("Linux");
@@ -210,10 +211,10 @@ fn runs_somewhere(word: &str) -> bool {
 #[cfg(target_os = "linux")]
 fn an_interrupted_run_leaves_no_process_behind() {
     let bench = Workbench::new();
-    // The command's own child has it in its command line too.
+    // The child that the command starts has this mark in its command line too.
     let mark = format!("1000.{}", std::process::id());
     let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
-    // However long it takes until it is interrupted: no cycle ever ends.
+    // No cycle ever ends, so that the run can be interrupted at any time.
     dyno.args(["exec", "-d", "60s", "--warmup", "0s", "-w", "2", "--on-backlog", "queue"])
         .args(["--drain-deadline", "200ms", "--format", "json", "--output", "--"])
         .args(["sh", "-c", "echo begun; sleep $1 & wait", "sh", &mark])

@@ -1,4 +1,4 @@
-//! The help texts, word for word, and what is said about a wrong flag.
+//! The help texts, word for word, and the errors about wrong flags.
 
 use std::process::Command;
 

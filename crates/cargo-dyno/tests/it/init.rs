@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::workbench::{Workbench, package};
 
-/// What cargo makes of the manifest: the targets' names and kinds, in one line.
+/// Returns the targets that cargo finds by the manifest: their kinds and names, in one line.
 fn targets(bench: &Workbench, folder: &str) -> String {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--no-deps", "--format-version=1"]);
@@ -37,7 +37,7 @@ fn an_empty_folder_gets_a_package() {
     let checkout = std::fs::canonicalize(checkout).expect("the checkout");
     let dependency = format!("dyno-bench = {{ path = \"{}\" }}\n", checkout.display());
     assert!(manifest.contains(&dependency), "{manifest}");
-    // The package is known as a benchmark at once.
+    // `list` finds the new benchmark at once.
     assert_eq!(bench.dyno("my bench", "list").printed(), "fibonacci  bench  my-bench\n");
 }
 
@@ -52,9 +52,9 @@ fn an_empty_folder_below_a_package_gets_a_package_of_its_own() {
     assert!(bench.dyno("new", "init").printed().contains("created Cargo.toml: "));
     assert_eq!(bench.read("Cargo.toml"), above);
     assert_eq!(bench.read("new/.gitignore"), "mine");
-    // Cargo reads it, and looks for no workspace above it.
+    // Cargo reads the manifest, and looks for no workspace above it.
     assert_eq!(targets(&bench, "new"), "bench fibonacci");
-    // An empty folder of the package is the package's.
+    // An empty folder such as `benches` belongs to the package, and gets no package itself.
     bench.dyno("benches", "init").printed();
     assert_eq!(targets(&bench, ""), "lib above, bench fibonacci");
 }
@@ -137,7 +137,7 @@ fn a_virtual_workspace_needs_a_package() {
     );
     let ended = bench.dyno("", "init --package b");
     assert!(ended.printed().starts_with("created b/benches/fibonacci.rs\n"), "{ended:?}");
-    // The benchmark that was written runs, and not another one of its name.
+    // The line runs the benchmark that was written, and not another one of the same name.
     assert!(ended.printed().ends_with("Run it: cargo dyno run fibonacci --package b\n"));
     assert_eq!(bench.read("a/Cargo.toml"), package("a"));
     let ended = bench.dyno("a", "init");
@@ -197,7 +197,7 @@ fn a_package_that_can_not_use_dyno_as_it_has_it_gains_what_is_missing() {
          [target.'cfg(windows)'.dependencies]\n\
          load = {{ package = \"dyno-bench\", path = {dyno:?}, default-features = false }}\n"
     );
-    // In the edition of 2015 no `use` finds a crate.
+    // In the edition of 2015, `use` does not find crates.
     let manifest = package("aged").replace("2024", "2015") + &dependencies;
     bench.write("Cargo.toml", &manifest);
     bench.write("src/lib.rs", "");
@@ -207,7 +207,7 @@ fn a_package_that_can_not_use_dyno_as_it_has_it_gains_what_is_missing() {
     bench.use_what_is_here();
     let ended = bench.dyno("", "run fibonacci --profile dev --help");
     assert!(ended.printed().contains("-P n=25"), "{ended:?}");
-    // Without any dyno, the library gets a name that is not taken.
+    // Without a dependency on dyno, the library gets a name that is not taken.
     let manifest = format!("{}[dependencies]\ndyno.path = \"other\"\n", package("aged"));
     bench.write("Cargo.toml", &manifest);
     bench.dyno("", "init second").printed();
@@ -224,7 +224,7 @@ fn a_bench_that_would_refuse_the_flags_of_a_benchmark_is_named() {
     let ended = bench.dyno("", "init");
     let note = "note: `cargo bench -- FLAGS` gives a benchmark's flags to `old` too";
     assert!(ended.printed().contains(note), "{ended:?}");
-    // The benchmark that was written takes them.
+    // The benchmark that was written accepts these flags.
     let ended = bench.dyno("", "init second");
     assert!(!ended.printed().contains("fibonacci`"), "{ended:?}");
 }

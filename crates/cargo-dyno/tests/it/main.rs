@@ -1,8 +1,8 @@
-//! The real `cargo-dyno`, in packages of its own in temporary folders.
+//! The real `cargo-dyno`, run in packages that the tests make in temporary folders.
 //!
-//! Most benchmarks here are programs that print what they were given: cargo-dyno knows benchmarks
-//! by their command line, exit code and files only, and so do these tests. One binary for all of
-//! them, because linking costs more than running.
+//! Most benchmarks here are programs that print their arguments: cargo-dyno knows benchmarks by
+//! their command line, exit code and files only, and so do these tests. All tests are one binary,
+//! because linking costs more than running.
 
 mod cargo;
 mod exec;

@@ -10,7 +10,7 @@ fn flags_pass_through_with_and_without_dashes() {
     for line in ["run fibonacci -R 50 --plot x", "run fibonacci -- -R 50 --plot x"] {
         assert_eq!(bench.dyno("a", line).printed(), "fibonacci --bench -R 50 --plot x\n");
     }
-    // Behind the dashes nothing is cargo's, and only benches are given `--bench`.
+    // Words behind `--` are never cargo's, and only bench targets get `--bench`.
     let line = "run --example io -R 50 --profile dev -- --profile z";
     assert_eq!(bench.dyno("a", line).printed(), "io -R 50 --profile z\n");
 }
@@ -96,13 +96,13 @@ fn what_is_configured_for_cargo_holds_for_a_benchmark_and_it_runs_where_cargo_wo
     assert_eq!(bench.dyno("a/src", &format!("run --bench io {path}")).printed(), said(&package));
     let ended = bench.dyno("a/src", &format!("run --example io {path}"));
     assert_eq!(ended.printed(), said(&package.join("src")));
-    // `[env]` does not replace what is set.
+    // `[env]` does not replace a variable that is set.
     let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
     dyno.args(["run", "--bench", "io"]).env("FROM_CONFIG", "9");
     assert!(bench.end("a", dyno).printed().starts_with("FROM_CONFIG=9\n"));
 }
 
-/// Prints how it was started: all but dyno's own variables, the folder, and the arguments.
+/// A program that prints its variables except dyno's own, its folder, and its arguments.
 const TELLS_HOW_IT_STARTED: &str = r#"fn main() {
     let _of_dyno = std::env::var("DYNO_WORKER");
     let variables = std::env::vars().filter(|(name, _)| !name.starts_with("DYNO_"));
@@ -115,7 +115,7 @@ const TELLS_HOW_IT_STARTED: &str = r#"fn main() {
     println!("{arguments:?}");
 }"#;
 
-/// The compiler's own triple.
+/// Returns the compiler's own triple.
 fn host() -> String {
     let output = Command::new("rustc").args(["--print", "host-tuple"]).output().expect("rustc");
     String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
@@ -128,7 +128,7 @@ fn a_benchmark_starts_as_cargo_would_start_it() {
         println!("cargo::rustc-env=FROM_SCRIPT=8");
         println!("cargo::rustc-link-search=native={}", std::env::var("OUT_DIR").unwrap());
     }"#;
-    // Of a script's libraries in a `build-dir` cargo knows nothing.
+    // Cargo does not know the libraries of a build script in a `build-dir`.
     let script_alone = r#"fn main() { println!("cargo::rustc-env=FROM_SCRIPT=8"); }"#;
     bench.write("a/benches/io.rs", TELLS_HOW_IT_STARTED);
     bench.write("a/examples/io.rs", TELLS_HOW_IT_STARTED);
@@ -206,7 +206,7 @@ fn a_program_that_is_no_benchmark_of_dyno_is_refused() {
     let ended = bench.dyno("a", "run --example io");
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("error: `io` is not a benchmark of dyno: "), "{ended:?}");
-    // Found by its file, it has the standard test harness.
+    // A bench that cargo finds by its file alone has the standard test harness.
     bench.write("a/benches/tests.rs", BENCHMARK);
     let ended = bench.dyno("a", "run tests");
     let start = "`tests` has the standard test harness in place of its own `main`: add";

@@ -2,7 +2,7 @@
 
 use crate::workbench::{Workbench, package};
 
-/// A summary, as a run leaves it; `rate` is what was asked for.
+/// Returns a summary as a run leaves it; `rate` is the requested rate.
 fn summary(benchmark: &str, started_at: &str, rate: Option<f64>) -> String {
     let mut summary: dyno::Summary =
         serde_json::from_str(include_str!("run.json")).expect("a summary");
@@ -12,7 +12,7 @@ fn summary(benchmark: &str, started_at: &str, rate: Option<f64>) -> String {
     dyno::report::render(&summary, dyno::args::Format::Json)
 }
 
-/// Two runs of `io`, the newer linked as `latest`, and one of `fibonacci`.
+/// Returns a folder with two runs of `io`, the newer linked as `latest`, and one of `fibonacci`.
 fn with_runs() -> Workbench {
     let bench = Workbench::new();
     bench.write("Cargo.toml", &package("a"));
@@ -120,7 +120,7 @@ fn a_run_that_goes_on_is_listed_as_running() {
     let bench = with_runs();
     let run = "target/dyno/io/2";
     std::fs::remove_file(bench.path(run).join("run.json")).expect("it exists");
-    // As a run does, until its summary is written.
+    // A run locks its folder too, until its summary is written.
     let folder = std::fs::File::open(bench.path(run)).expect("it exists");
     let lock = nix::fcntl::Flock::lock(folder, nix::fcntl::FlockArg::LockExclusiveNonblock);
     let running = |listed: &str| listed.lines().any(|line| line.contains("running"));

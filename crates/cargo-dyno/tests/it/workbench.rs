@@ -21,12 +21,12 @@ fn main() {
 }
 "#;
 
-/// A folder with nothing in it, gone after the test.
+/// A temporary folder, empty at first and removed after the test.
 pub(crate) struct Workbench {
     folder: tempfile::TempDir,
 }
 
-/// What a program said, and how it ended.
+/// The output of a program that has ended, and its exit code.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -36,7 +36,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The one line of a refusal; checks that it is one.
+    /// Returns the one line of a refusal, without `error: `; checks that it is a refusal.
     #[track_caller]
     pub(crate) fn refusal(&self) -> &str {
         assert_eq!(self.code, Some(2), "{self:?}");
@@ -46,7 +46,7 @@ impl Ended {
         line.strip_prefix("error: ").expect("an error")
     }
 
-    /// What was printed by a command that went well.
+    /// Returns the standard output of a command; checks that the command succeeded.
     #[track_caller]
     pub(crate) fn printed(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -59,8 +59,8 @@ impl Workbench {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// A package `a` with benchmarks: bench and example `io`, bench `fibonacci`, and a binary
-    /// `server` that dyno does not reach.
+    /// Returns a package `a` with benchmarks: bench and example `io`, bench `fibonacci`, and a binary
+    /// `server` that can't use dyno.
     pub(crate) fn with_package() -> Self {
         let bench = Self::new();
         bench.write("dyno/Cargo.toml", &package("dyno-bench"));
@@ -88,7 +88,7 @@ impl Workbench {
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        // As `current_dir` says it, where the temporary folder is a link.
+        // The path as `current_dir` returns it, even if the temporary folder is a link.
         self.folder.path().canonicalize().expect("it exists").join(path)
     }
 
@@ -111,7 +111,7 @@ impl Workbench {
         self.write(".cargo/config.toml", &format!("[build]\ntarget-dir = {target:?}\n"));
     }
 
-    /// `cargo-dyno` with the words of `line`, in `folder`.
+    /// Runs `cargo-dyno` with the words of `line`, in `folder`.
     pub(crate) fn dyno(&self, folder: &str, line: &str) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
         command.args(line.split_whitespace());
@@ -145,12 +145,12 @@ impl Workbench {
     }
 }
 
-/// The beginning of a manifest.
+/// Returns the beginning of a manifest.
 pub(crate) fn package(name: &str) -> String {
     format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n")
 }
 
-/// The folder of the executable, for a `PATH`.
+/// Returns the folder of the executable, for a `PATH`.
 pub(crate) fn folder_of_cargo_dyno() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_cargo-dyno")).parent().expect("a folder")
 }

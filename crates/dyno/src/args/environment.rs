@@ -1,4 +1,4 @@
-//! The variables of a benchmark: which ones are set, and what they say.
+//! The variables of a benchmark: those that are set, and their values.
 //!
 //! A variable that is empty is not set: that is how CI systems and compose files leave one out.
 //! Blanks and a carriage return around a value are not part of it.
@@ -25,7 +25,7 @@ const LOG_FILE: &str = "DYNO_LOG_FILE";
 const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
-/// Variables that are no setting of a run.
+/// The variables of dyno that are not settings of a run.
 const OTHERS: [&str; 10] = [
     PARAMETER_VARIABLE,
     FORMAT,
@@ -56,7 +56,7 @@ impl Variables {
         self.0.contains_key(TARGET_VARIABLE)
     }
 
-    /// The settings and the task's parameters.
+    /// Returns the settings, with the task's parameters. Refuses text that is not UTF-8.
     pub(super) fn settings(&self) -> Result<Settings, String> {
         for name in Setting::ALL.map(Setting::variable).iter().map(String::as_str) {
             self.text(name)?;
@@ -65,7 +65,7 @@ impl Variables {
         Ok(Settings::from_environment(|name| self.text(name).ok().flatten()))
     }
 
-    /// Fills in the output that no flag says.
+    /// Fills in the output's settings that no flag gives.
     pub(super) fn complete(
         &self,
         output: &mut OutputFlags,
@@ -99,11 +99,11 @@ impl Variables {
         Ok(())
     }
 
-    /// A warning for each variable that has dyno's prefix and that dyno does not know.
+    /// Returns a warning for each unknown variable that has dyno's prefix and resembles a known one.
     pub(super) fn unknown(&self) -> Vec<String> {
         let settings = Setting::ALL.map(Setting::variable);
         let known = OTHERS.into_iter().chain(settings.iter().map(String::as_str));
-        // The prefix alone makes no two names alike.
+        // Names are compared without the prefix: it would make all of them look alike.
         let known: Vec<&str> = known.filter_map(|name| name.strip_prefix(PREFIX)).collect();
         let names = self.0.keys().filter_map(|name| name.strip_prefix(PREFIX));
         names
@@ -126,7 +126,7 @@ impl Variables {
         Ok(Some(text.to_owned()))
     }
 
-    /// A path need not be UTF-8.
+    /// Returns a variable's path, which need not be UTF-8.
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.0.get(name).map(PathBuf::from)
     }

@@ -1,7 +1,7 @@
-//! What `cargo bench` and `cargo nextest` pass to every benchmark of a package: filters by name,
-//! and flags of the standard test harness.
+//! The arguments that `cargo bench` and `cargo nextest` pass to every benchmark of a package:
+//! filters by name, and flags of the standard test harness.
 //!
-//! Without `--bench` there is nobody who passes a filter: a word is then a mistake, and refused.
+//! Without `--bench`, neither of them started this process: a word is then a mistake, and refused.
 
 use clap::Args;
 
@@ -40,7 +40,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Refuses words that nobody would take for filters.
+    /// Refuses words that can't be filters, because they were typed for this benchmark alone or
+    /// `--bench` is missing.
     pub(super) fn check(&self, is_for_this_alone: bool) -> Result<(), String> {
         match self.words.first() {
             Some(word) if is_for_this_alone || !self.bench => Err(format!(
@@ -51,7 +52,7 @@ impl Selection {
         }
     }
 
-    /// The filter that leaves a benchmark out, as it was typed.
+    /// Returns the filters that leave a benchmark out, as they were typed; `None` if it is selected.
     pub(super) fn left_out_by(&self, name: &str) -> Option<String> {
         let mode = TestMode::selecting(self.exact, self.ignored, &self.words, &self.skip);
         if mode.selects(name) {

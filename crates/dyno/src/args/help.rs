@@ -1,5 +1,5 @@
-//! The command that clap parses and prints: the flags of [`super::Flags`], with what only this
-//! benchmark knows filled in.
+//! The command that clap parses and prints: the flags of [`super::Flags`], completed by the
+//! benchmark's name, its own defaults and its task's parameters.
 
 use clap::builder::{PossibleValuesParser, Resettable};
 use clap::{Arg, Command, CommandFactory};
@@ -8,7 +8,7 @@ use super::Flags;
 use crate::parameters::{PARAMETER_VARIABLE, Setting, Settings, TaskParameters};
 use crate::report::redacted;
 
-/// The same command, which reads no variables: clap takes an empty variable for a value.
+/// Returns the same command without variables: clap would read an empty variable as a value.
 pub(super) fn without_environment(command: Command) -> Command {
     command.mut_args(|arg| arg.env(Resettable::<clap::builder::OsStr>::Reset))
 }
@@ -16,15 +16,15 @@ pub(super) fn without_environment(command: Command) -> Command {
 /// The id of `-P`.
 pub(super) const PARAM: &str = "param";
 
-/// A setting's id among the arguments: the name of its field.
+/// Returns a setting's id among the arguments: the name of its field.
 pub(super) fn id(setting: Setting) -> String {
     setting.flag().replace('-', "_")
 }
 
-/// The command line of one benchmark. Each setting shows what it is when neither a flag nor a
-/// variable says it: what the code says, or else the default.
+/// Returns the command line of one benchmark. Its help shows the value that each setting has if
+/// neither a flag nor a variable gives one: the value in the code, or else the default.
 ///
-/// For programs that take a benchmark's flags beside their own.
+/// It is for programs that have their own flags in addition to a benchmark's.
 #[must_use]
 pub fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
     let command = Flags::command()
@@ -43,7 +43,7 @@ pub fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
     })
 }
 
-/// A setting's flag, with its variable, the words that it may be, and what it is unless given.
+/// Completes a setting's flag by its variable, the values that it may have, and its default.
 fn filled(arg: Arg, setting: Setting, said: Option<&str>) -> Arg {
     let arg = arg.env(setting.variable()).hide_env_values(true);
     let arg = match setting.choices().as_slice() {
@@ -56,10 +56,10 @@ fn filled(arg: Arg, setting: Setting, said: Option<&str>) -> Arg {
     }
 }
 
-/// The task's own parameters with their defaults, for the help's end.
+/// Returns the task's parameters with their defaults, for the end of the help.
 fn parameters(task: &TaskParameters) -> String {
     let rows = task.values().iter().map(|(name, value)| format!("\n  -P {name}={value}"));
-    // A default may come from the environment, as where a server is does.
+    // A default may come from the environment, such as a server's URL, and hold a secret.
     let rows = redacted(&rows.collect::<String>());
     match rows.as_str() {
         "" => "The task has no parameters of its own.".to_owned(),

@@ -1,6 +1,7 @@
-//! Whether output can be written where it is asked for: found out before anything is started, by
-//! writing, since permissions alone don't say. What is tried has a name of its own beside the
-//! place: another run that begins at the same moment never sees its own file come and go.
+//! The check that output can be written to the requested places, before anything is started. It
+//! writes a file there, since permissions alone do not tell. The file has a name that only this
+//! process uses, never that of the output: another run that begins at the same moment does not see
+//! its own file come and go.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -17,7 +18,7 @@ pub(super) struct PlaceError {
     source: io::Error,
 }
 
-/// Tries every place that the output names.
+/// Checks every place that the output's settings name.
 pub(super) fn check(output: &OutputFlags) -> Result<(), PlaceError> {
     let refuse = |flag, path: &Path| {
         let path = path.to_owned();
@@ -32,7 +33,7 @@ pub(super) fn check(output: &OutputFlags) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// Tries the folder, or the nearest one above it that is there already.
+/// Writes a file in the folder, or in the nearest one above it that exists, and removes the file.
 fn try_folder(folder: &Path) -> io::Result<()> {
     let folder = std::path::absolute(folder)?;
     let nearest = folder.ancestors().find(|ancestor| ancestor.exists());
@@ -41,7 +42,8 @@ fn try_folder(folder: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-/// Tries the file, or else the folder that it is to stand in, which may be the run's own.
+/// Opens the log file if it exists, or else tries its folder. That may be the run's folder, which
+/// need not exist yet.
 fn try_log(file: &Path, out: Option<&Path>) -> io::Result<()> {
     if file.exists() {
         return OpenOptions::new().append(true).open(file).map(drop);
@@ -50,7 +52,7 @@ fn try_log(file: &Path, out: Option<&Path>) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Err(io::ErrorKind::IsADirectory.into()) };
     let out = out.map(std::path::absolute).transpose()?;
     if !folder.exists() && out.as_deref() != Some(folder) {
-        // As the system says it.
+        // The error is the system's: the folder does not exist.
         return fs::metadata(folder).map(drop);
     }
     try_folder(folder)

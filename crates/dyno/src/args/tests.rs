@@ -1,4 +1,4 @@
-//! What a command line says, what it is refused for, and what its help promises.
+//! The settings that a command line gives, the errors that refuse it, and the promises of its help.
 
 use super::*;
 use crate::parameters::{Machine, SettingsError};
@@ -15,12 +15,12 @@ fn task() -> TaskParameters {
     TaskParameters::of(&Parameters { n: 30 }).unwrap()
 }
 
-/// Reads a line as the benchmark `fibonacci` would, whose code asks for 80 a second.
+/// Reads a line as the benchmark `fibonacci` would, with a rate of 80 per second in its code.
 fn read(line: &str) -> Result<Arguments, UsageError> {
     read_in(line, &[])
 }
 
-/// The same where these variables are set.
+/// Reads a line in the same way, with these variables set.
 fn read_in(line: &str, variables: &[(&str, &str)]) -> Result<Arguments, UsageError> {
     let mut code = Settings::default();
     code.set(Setting::Rate, 80.0);
@@ -43,13 +43,13 @@ fn refusal(line: &str) -> String {
     }
 }
 
-/// The help of a benchmark whose code says nothing, without wrapping.
+/// Returns the help of a benchmark without settings in its code; its lines are not wrapped.
 fn help() -> String {
     let command = help::command("fibonacci", &Settings::default(), &task());
     command.term_width(0).max_term_width(0).render_long_help().to_string()
 }
 
-/// The lines of the help that tell of a flag.
+/// Returns the lines of the help that describe a flag.
 fn help_of(help: &str, flag: &str) -> String {
     let start = help
         .find(&format!("--{flag} <"))
@@ -120,7 +120,7 @@ fn a_word_that_means_nothing_is_refused() {
         assert!(refusal(line).starts_with("unexpected word `"), "{}", refusal(line));
     }
     assert!(refusal("--exact").contains("--bench"), "{}", refusal("--exact"));
-    // `cargo dyno run` starts one benchmark, for which every word was typed.
+    // `cargo dyno run` starts one benchmark, so that every word was typed for it.
     let refused = read_in("--bench 200", &[("DYNO_TARGET_DIR", "/target")]).unwrap_err();
     assert!(
         matches!(&refused, UsageError::Refused(line) if line.starts_with("unexpected word `200`"))
@@ -255,7 +255,7 @@ fn the_help_shows_what_the_code_says_and_the_parameters_of_the_task() {
     assert_eq!(plan("").unwrap().rate, Rate::PerSecond(50.0), "shown as a default, not said");
 }
 
-/// The rows of the table of parameters in the documentation: flag, variable, default.
+/// Returns the rows of the table of parameters in the documentation: flag, variable, default.
 fn documented() -> Vec<[String; 3]> {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/parameters.md");
     let page = std::fs::read_to_string(page).expect("the documentation stands beside the crates");

@@ -1,4 +1,4 @@
-//! What a manifest looks like afterwards.
+//! Manifests after the additions for a benchmark.
 
 use super::*;
 
