@@ -17,41 +17,41 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["is none", "are none", "is no", "are no"],
         better: "is not a valid …, is empty, is missing",
-        max: 50,
+        max: 5,
     },
     Phrase {
         words: &["said", "told", "hears", "heard"],
         better: "message, report, output, setting",
-        max: 62,
+        max: 2,
     },
-    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 51 },
+    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 1 },
     Phrase {
         words: &["of ours", "of its own", "of their own", "of one's own"],
         better: "our, its, their",
-        max: 26,
+        max: 0,
     },
     Phrase {
         words: &["whoever", "whatever", "however few", "however many"],
         better: "name the case",
-        max: 25,
+        max: 2,
     },
-    Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 25 },
+    Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 3 },
     Phrase {
         words: &["so many", "so long as", "so much"],
         better: "this many, or the parameter's name",
-        max: 10,
+        max: 0,
     },
     Phrase {
         words: &["anew", "mend", "mended", "belongs into", "takes in", "in the end", "asked for"],
         better: "again, fix, belongs in, reads, finally, requested",
-        max: 33,
+        max: 3,
     },
 ];
 /// Doc comments that begin with a question word in place of a noun or a verb.
-const OPENERS_MAX: usize = 260;
+const OPENERS_MAX: usize = 16;
 const OPENERS: [&str; 7] = ["What", "Whether", "Which", "Whose", "Who", "How", "When"];
 /// Doc comments of one or two words, which say no more than the name below them.
-const SHORT_MAX: usize = 38;
+const SHORT_MAX: usize = 4;
 const SHORT_WORDS: usize = 2;
 
 /// Counts over all files.

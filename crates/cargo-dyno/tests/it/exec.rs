@@ -229,10 +229,11 @@ fn an_interrupted_run_leaves_no_process_behind() {
     assert!(runs_somewhere(&mark));
 
     let pid = dyno.id().to_string();
-    let asked = Command::new("kill").args(["-INT", &pid]).status().expect("`kill` exists");
+    // Not SIGINT, which a shell in the background has its programs ignore.
+    let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("`kill` exists");
     assert!(asked.success());
     let ended = dyno.wait_with_output().expect("it ends");
-    assert_eq!(ended.status.code(), Some(130), "{ended:?}");
+    assert_eq!(ended.status.code(), Some(143), "{ended:?}");
     let summary: dyno::Summary = serde_json::from_slice(&ended.stdout).expect("a summary");
     assert_eq!(summary.verdict, "interrupted");
     assert!(summary.cycles.abandoned > 0);
