@@ -7,7 +7,7 @@ use dyno_bus::clock;
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    BEHAVES, RECORDS, State, assert_says, benchmark, processor_time, state_of, until,
+    BEHAVES, Ended, RECORDS, State, assert_says, benchmark, processor_time, state_of, until,
 };
 
 #[test]
@@ -47,17 +47,24 @@ fn a_primary_that_does_not_read_loses_nothing() {
     assert_eq!((summary.cycles.lost, summary.cycles.failed), (0, 0));
 }
 
-#[test]
-fn a_bus_that_holds_up_after_spoils_no_window() {
-    // These are more values than the ring and the bus hold while the primary is stopped.
-    let line = "--duration 200ms --workers 1 --quiet -P wide_after=2000000";
-    let running = benchmark(RECORDS).args(line).start();
+/// Runs a worker that records this many values of `wide` in `after`, while the primary is stopped.
+#[track_caller]
+fn stopped_in_after(values: u32) -> Ended {
+    let line = format!("--duration 200ms --workers 1 --quiet -P wide_after={values}");
+    let running = benchmark(RECORDS).args(&line).start();
     let stopped = || state_of(running.pid) == State::Stopped;
     until("`after` has stopped the primary", Duration::from_secs(20), stopped);
     until_idle(&running.workers());
     running.signal(Signal::SIGCONT);
+    running.end()
+}
+
+#[test]
+fn a_bus_that_holds_up_after_spoils_no_window() {
+    // These are more values than the ring and the bus hold while the primary is stopped.
+    let ended = stopped_in_after(2_000_000);
     // A window this short may well be inconclusive, so that only `invalid` is excluded.
-    let summary = running.end().summary();
+    let summary = ended.summary();
     assert_ne!(summary.verdict, "invalid", "{:?}", summary.reasons);
     assert_eq!(summary.metric("wide").expect("it came").count, 2_000_000);
     assert_eq!(summary.harness.bus_stall_ns, 0);
@@ -67,13 +74,8 @@ fn a_bus_that_holds_up_after_spoils_no_window() {
 fn values_that_the_socket_does_not_take_at_once_hold_no_worker_up() {
     // Fewer than the ring holds and more than the socket: `after` and the worker's last words are
     // over while the primary is stopped.
-    let line = "--duration 200ms --workers 1 --quiet -P wide_after=60000";
-    let running = benchmark(RECORDS).args(line).start();
-    let stopped = || state_of(running.pid) == State::Stopped;
-    until("`after` has stopped the primary", Duration::from_secs(20), stopped);
-    until_idle(&running.workers());
-    running.signal(Signal::SIGCONT);
-    let summary = running.end().summary();
+    let ended = stopped_in_after(60_000);
+    let summary = ended.summary();
     assert_eq!(summary.metric("wide").expect("it came").count, 60_000);
     assert!(!summary.warnings.join("\n").contains("--kill-grace"), "{:?}", summary.warnings);
     let well = dyno::report::summary::WorkerExit::Code(0);

@@ -169,6 +169,11 @@ fn read(path: &str) -> Option<String> {
     fs::read_to_string(root().join(path)).ok()
 }
 
+/// Returns `true` for a file of a crate that serves its tests alone.
+fn is_of_tests(path: &str) -> bool {
+    ["tests", "simulat", "fixture"].iter().any(|part| path.contains(part))
+}
+
 /// Collects the text files below a folder, in order. Skips build output, saved runs and git's
 /// files; skips links too, because their targets are in the tree themselves.
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {

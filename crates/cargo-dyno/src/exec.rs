@@ -31,8 +31,6 @@ pub(crate) const NAME: &str = "exec";
 /// The variable that marks a process as a worker of dyno. A command is not one, though its parent
 /// is.
 const WORKER_VARIABLE: &str = "DYNO_WORKER";
-/// The exit code of a run with too many failed cycles.
-const EXIT_FAILED: u8 = 3;
 const USAGE: &str = "cargo dyno exec [OPTIONS] -- COMMAND [ARGS]...";
 const ABOUT: &str = "Does this command sustain this rate?";
 const MORE: &str = "\
@@ -169,7 +167,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     }
     let is_shown = parameters.output == CommandOutput::Show;
     let outcome = benchmark.parameters(parameters).main_with(line.flags);
-    if outcome.exit_code() == EXIT_FAILED && !is_shown {
+    if i32::from(outcome.exit_code()) == dyno::Verdict::Failed.exit_code() && !is_shown {
         note("to see what the command prints: --output show");
     }
     outcome.report()

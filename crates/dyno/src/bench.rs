@@ -291,7 +291,6 @@ impl Bench {
     /// If a setting is invalid or nothing could be started. A run that went wrong is not an
     /// error: it returns a [`Summary`] with the reasons.
     pub fn run(mut self) -> Result<Summary, Error> {
-        crate::answer::give();
         self.begin()?;
         let plan = self.plan(&Settings::default())?;
         // The hooks may change the current folder.
@@ -314,11 +313,12 @@ impl Bench {
         self
     }
 
-    /// Notes that this benchmark runs.
+    /// Notes that this benchmark runs, or is refused with a message.
     ///
     /// # Errors
     /// If this process is a worker of another benchmark, which can no longer be reached.
     pub(crate) fn begin(&self) -> Result<(), Error> {
+        crate::answer::give();
         if let Some(benchmark) = &self.worker_of {
             let (benchmark, ran) = (benchmark.clone(), self.name.clone());
             return Err(Error::WorkerOfAnother { benchmark, ran });

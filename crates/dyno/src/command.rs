@@ -26,8 +26,14 @@ impl Bench {
     /// Return the outcome from `main`. An invalid setting is reported in one line, before anything
     /// is started, and the exit code is then 2.
     pub fn main(self) -> Outcome {
-        crate::answer::give();
-        main(self)
+        if let Err(error) = self.begin() {
+            return refuse(&error);
+        }
+        match TestMode::of_this_process() {
+            Ok(None) => with_line(self, std::env::args_os()),
+            Ok(Some(mode)) => Outcome::new(test(self, &mode)),
+            Err(error) => refuse(&error),
+        }
     }
 
     /// Like [`main`](Self::main), with a command line other than this process's own: the program's
@@ -36,31 +42,14 @@ impl Bench {
     /// Workers are still started with the command line of this process, because they have to reach
     /// the same [`bench()`](crate::bench()).
     pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
-        crate::answer::give();
-        main_with(self, line)
+        match self.begin() {
+            Ok(()) => with_line(self, line),
+            Err(error) => refuse(&error),
+        }
     }
 }
 
-/// Runs a benchmark by the command line of this process.
-fn main(bench: Bench) -> Outcome {
-    if let Err(error) = bench.begin() {
-        return refuse(&error);
-    }
-    match TestMode::of_this_process() {
-        Ok(None) => with_line(bench, std::env::args_os()),
-        Ok(Some(mode)) => Outcome::new(test(bench, &mode)),
-        Err(error) => refuse(&error),
-    }
-}
-
-/// Runs a benchmark by this command line, which begins with the program's name.
-fn main_with(bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
-    match bench.begin() {
-        Ok(()) => with_line(bench, line),
-        Err(error) => refuse(&error),
-    }
-}
-
+/// Runs a benchmark that has begun by this command line, which begins with the program's name.
 fn with_line(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outcome {
     let arguments = match Arguments::read(line, &bench.name, &bench.settings, &bench.parameters) {
         Ok(arguments) => arguments,

@@ -4,6 +4,9 @@
 
 use std::collections::HashSet;
 
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
 use crate::identity::MARK_VARIABLE;
 
 /// One process, as it was when it was read.
@@ -55,6 +58,12 @@ impl SystemProcess {
             mark.is_some_and(&is_wanted)
         })
     }
+}
+
+/// Returns `true` if this process has a child, dead or alive.
+pub(crate) fn has_child() -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    waitid(Id::All, flags) != Err(Errno::ECHILD)
 }
 
 /// Returns all processes; empty if `/proc` can't be read.

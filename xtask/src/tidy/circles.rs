@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::arrows::paths;
 use super::source::Source;
-use super::{File, Finding, Report};
+use super::{File, Finding, Report, is_of_tests};
 
 /// Circles that existed when this rule was made, each as its modules in alphabetical order. The
 /// list only shrinks.
@@ -51,8 +51,8 @@ fn crates(files: &[File]) -> BTreeSet<String> {
 
 /// Returns `true` for the file of a module, unless the module is only for tests.
 fn is_code(path: &str) -> bool {
-    let is_test = ["tests", "simulat", "fixture", "fuzzing"].iter().any(|part| path.contains(part));
-    path.ends_with(".rs") && !is_test && !["lib.rs", "main.rs"].contains(&path)
+    let is_apart = is_of_tests(path) || path.contains("fuzzing");
+    path.ends_with(".rs") && !is_apart && !["lib.rs", "main.rs"].contains(&path)
 }
 
 /// Returns the segments of a module's path from the crate's root; `path` is its file below `src`.

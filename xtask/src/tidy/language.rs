@@ -85,7 +85,7 @@ pub(super) fn check(files: &[File], report: &mut Report) {
     }
 }
 
-/// What is to be done about a count.
+/// Returns the finding about a count; `None` if it equals its limit.
 fn verdict(what: &str, count: usize, max: usize, better: &str) -> Option<String> {
     match count.cmp(&max) {
         std::cmp::Ordering::Equal => None,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::source::{Source, words};
-use super::{File, Finding, Report};
+use super::{File, Finding, Report, is_of_tests};
 
 /// Keywords that declare a type.
 const KEYWORDS: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
@@ -40,8 +40,8 @@ pub(super) fn check(files: &[File], report: &mut Report) {
 /// Returns `true` for the sources of crates, except code that only tests use; `false` for tools
 /// such as xtask.
 fn is_looked_at(path: &str) -> bool {
-    let is_test = path.contains("tests") || path.contains("simulat") || path.contains("fixture");
-    path.starts_with("crates/") && path.contains("/src/") && path.ends_with(".rs") && !is_test
+    let is_code = path.contains("/src/") && path.ends_with(".rs");
+    path.starts_with("crates/") && is_code && !is_of_tests(path)
 }
 
 /// Returns the types that a file declares outside of its tests and functions, with their lines.

@@ -92,6 +92,19 @@ pub enum RunPhase {
     Done,
 }
 
+impl RunPhase {
+    /// Returns the phase of the cycles that a view shows: once the window began, those due in it.
+    #[cfg(feature = "cli")]
+    pub(crate) const fn of_cycles(self) -> dyno_bus::Phase {
+        match self {
+            Self::Starting | Self::WarmingUp => dyno_bus::Phase::Warmup,
+            Self::Measuring | Self::Draining | Self::Finishing | Self::Killing | Self::Done => {
+                dyno_bus::Phase::Measured
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for RunPhase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

@@ -50,7 +50,13 @@ impl Orphans {
         #[cfg(target_os = "linux")]
         nix::sys::prctl::set_child_subreaper(true)?;
         let own = std::process::id();
-        let mut users = processes::descendants(&processes::all(), std::iter::once(own));
+        // Most programs have no child yet, and reading all processes would delay the workers.
+        let all = if processes::has_child() {
+            processes::all()
+        } else {
+            SystemProcess::of(own).into_iter().collect()
+        };
+        let mut users = processes::descendants(&all, std::iter::once(own));
         let users_sessions = users.iter().map(|process| process.session).collect();
         users.retain(|process| process.pid != own);
         Ok(Self { mark: run_mark(nonce), own, users, users_sessions, next_reap: Time::ZERO })

@@ -9,7 +9,6 @@ use dyno_observer::{List, Stat, format};
 
 use super::palette::Palette;
 use super::say;
-use crate::primary::RunPhase;
 use crate::primary::run::{Tick, Update};
 
 /// The time between two lines about the run's state.
@@ -78,14 +77,7 @@ impl<W: Write> Plain<W> {
 
 /// Returns the state of a run as one line.
 fn standing(tick: &Tick) -> String {
-    let phase = match tick.phase {
-        RunPhase::Starting | RunPhase::WarmingUp => dyno_bus::Phase::Warmup,
-        RunPhase::Measuring
-        | RunPhase::Draining
-        | RunPhase::Finishing
-        | RunPhase::Killing
-        | RunPhase::Done => dyno_bus::Phase::Measured,
-    };
+    let phase = tick.phase.of_cycles();
     let failed = match tick.totals.failed[phase] {
         0 => String::new(),
         failed => format!("  failed {failed}"),

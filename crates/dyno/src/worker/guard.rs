@@ -14,7 +14,6 @@ use std::os::unix::net::UnixStream;
 use nix::errno::Errno;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, dup2_stdin, getppid, setsid};
 
 use crate::identity::Identity;
@@ -69,9 +68,8 @@ pub(super) fn kill_all(mark: &str) -> ! {
 /// Returns `false` if this process has no child and has reaped none. Then there is nothing to look
 /// for, and a look takes a while where there are a thousand workers.
 fn has_started_processes() -> bool {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-    let has_child = waitid(Id::All, flags) != Err(Errno::ECHILD);
-    has_child || getrusage(UsageWho::RUSAGE_CHILDREN).is_ok_and(|usage| usage.max_rss() > 0)
+    processes::has_child()
+        || getrusage(UsageWho::RUSAGE_CHILDREN).is_ok_and(|usage| usage.max_rss() > 0)
 }
 
 /// Lets a stopped worker go on when its primary dies, so that it can end. Call it on the bus

@@ -98,14 +98,7 @@ fn progress(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) 
 
 /// Returns the outcomes of the phase's cycles: those of the warm-up are not those of the result.
 fn counts(tick: &Tick, columns: usize, palette: Palette) -> Vec<String> {
-    let phase = match tick.phase {
-        RunPhase::Starting | RunPhase::WarmingUp => dyno_bus::Phase::Warmup,
-        RunPhase::Measuring
-        | RunPhase::Draining
-        | RunPhase::Finishing
-        | RunPhase::Killing
-        | RunPhase::Done => dyno_bus::Phase::Measured,
-    };
+    let phase = tick.phase.of_cycles();
     let mut words: Vec<_> = [
         ("issued", tick.totals.issued[phase]),
         ("completed", tick.totals.completed[phase]),
