@@ -1,5 +1,5 @@
-//! A private Redis on a Unix socket, whose commands keep its only thread busy, and the few
-//! connections through which a worker asks it.
+//! A private Redis on a Unix socket, whose commands keep its only thread for a set time, and the
+//! few connections through which a worker asks it.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -17,17 +17,13 @@ use tokio::sync::Semaphore;
 pub const CONNECTIONS: u32 = 2;
 /// The longest wait for the server's start, which takes far less.
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// The Lua script that keeps the server's thread busy for a number of loops.
-const SCRIPT: &str = "local sum = 0 for i = 1, tonumber(ARGV[1]) do sum = sum + i end return 0";
-/// The number of loops of a calibrating command.
-const TRIAL_LOOPS: u64 = 100_000;
-/// The number of calibrating commands. The fastest counts, since other programs can only make one
-/// slower.
-const TRIALS: u32 = 50;
-
-fn counting(loops: u64) -> Cmd {
-    let mut command = cmd("EVAL");
-    command.arg(SCRIPT).arg(0).arg(loops);
+/// Returns the command that keeps the server's only thread for this time.
+///
+/// The thread sleeps. A script that counts would last as long as the machine's other programs
+/// let it, and the capacity would vary by a tenth from second to second.
+fn keep(time: Duration) -> Cmd {
+    let mut command = cmd("DEBUG");
+    command.arg("SLEEP").arg(time.as_secs_f64());
     command
 }
 
@@ -47,6 +43,7 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let process = Command::new("redis-server")
             .args(["--port", "0", "--save", "", "--appendonly", "no"])
+            .args(["--enable-debug-command", "yes"])
             .args([Path::new("--unixsocket"), &socket(&folder)])
             .args([Path::new("--dir"), folder.path()])
             .stdin(Stdio::null())
@@ -69,21 +66,6 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis+unix://{}", socket(&self.folder).display())
-    }
-
-    /// Measures the number of loops that keep the server busy for about this time.
-    ///
-    /// # Errors
-    /// If the server does not answer.
-    pub fn loops(&self, span: Duration) -> Result<u64> {
-        let mut connection = self.connect()?;
-        let mut fastest = Duration::MAX;
-        for _ in 0..TRIALS {
-            let start = clock::now();
-            let _: i64 = counting(TRIAL_LOOPS).query(&mut connection)?;
-            fastest = fastest.min(clock::now() - start);
-        }
-        Ok((TRIAL_LOOPS as f64 * span.as_secs_f64() / fastest.as_secs_f64()) as u64)
     }
 
     fn connect(&self) -> RedisResult<Connection> {
@@ -120,14 +102,13 @@ impl Clients {
         Ok(Self { permits: Semaphore::new(idle.len()), idle: RefCell::new(idle) })
     }
 
-    /// Waits for a connection, and keeps the server busy for a number of loops.
-    pub(crate) async fn count(&self, loops: u64) -> dyno::Result {
+    /// Waits for a connection, and keeps the server's thread for this time.
+    pub(crate) async fn keep(&self, time: Duration) -> dyno::Result {
         let _permit = self.permits.acquire().await?;
         let connection = self.idle.borrow_mut().pop();
         let mut connection = connection.ok_or("a permit came without a connection")?;
-        let answer: RedisResult<i64> = counting(loops).query_async(&mut connection).await;
+        let answer: RedisResult<()> = keep(time).query_async(&mut connection).await;
         self.idle.borrow_mut().push(connection);
-        answer?;
-        Ok(())
+        Ok(answer?)
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 #[derive(Debug, clap::Parser)]
 #[command(bin_name = "cargo xtask bench truth", about = "What dyno measures, against theory")]
 pub struct Options {
-    /// `queues`, `omission`, `verdicts`, `lag`: all unless named
+    /// `queues`, `omission`, `verdicts`, `pools`, `redis`, `lag`: all unless named
     rows: Vec<String>,
     /// Less of everything: a minute, to check that it works
     #[arg(long)]
@@ -23,7 +23,16 @@ pub struct Options {
     pub runs: Option<usize>,
 }
 
+const RUNS: usize = 20;
+const RUNS_QUICK: usize = 1;
+
 impl Options {
+    /// Returns the number of runs for each verdict.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs.unwrap_or(if self.quick { RUNS_QUICK } else { RUNS }).max(1)
+    }
+
     /// Returns `true` if a row is to be measured.
     #[must_use]
     pub fn asks_for(&self, name: &str) -> bool {
@@ -51,10 +60,20 @@ pub struct Told {
 }
 
 /// All rows, in the order of their measurement.
-pub const ALL: [Row; 4] = [
+pub const ALL: [Row; 6] = [
     Row { name: "queues", title: "Queues", measure: queues::measure },
     Row { name: "omission", title: "Coordinated omission", measure: omission::measure },
     Row { name: "verdicts", title: "Verdicts", measure: verdicts::measure },
+    Row {
+        name: "pools",
+        title: "Verdicts near a measured capacity: pools",
+        measure: verdicts::capacity::pools,
+    },
+    Row {
+        name: "redis",
+        title: "Verdicts near a measured capacity: Redis",
+        measure: verdicts::capacity::redis,
+    },
     Row { name: "lag", title: "Loop lag", measure: lag::measure },
 ];
 

@@ -50,8 +50,7 @@ impl From<theory::Service> for How {
 pub struct Work {
     /// The way each cycle spends its time.
     pub how: How,
-    /// The mean time of a cycle in nanoseconds; the number of values for [`How::Flood`], and of
-    /// loops for [`How::Redis`].
+    /// The mean time of a cycle in nanoseconds; the number of values for [`How::Flood`].
     pub ns: u64,
     /// The seed of the pool's services.
     pub seed: u64,
@@ -162,7 +161,7 @@ impl dyno::Task for Truth {
             }
             How::Redis => {
                 let clients = self.clients.as_ref().ok_or("not connected")?;
-                clients.count(self.work.ns).await?;
+                clients.keep(Duration::from_nanos(self.work.ns)).await?;
             }
             // Large values take more bytes, and the bus limits waiting data in bytes.
             How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::super::Told;
+use super::super::{Options, Told, program};
 use crate::pool::{PERMITS, Service};
 use crate::redis::{CONNECTIONS, Server};
 use crate::run::{Ran, Run};
@@ -22,8 +22,8 @@ const LOADS: [(f64, &str); 3] = [(0.9, "unsustained"), (1.05, "sustained"), (1.1
 const WORKERS: u32 = 2;
 /// The time for which a cycle of the pool keeps its permit.
 const PERMIT: Duration = Duration::from_millis(20);
-/// The time for which a cycle keeps the server busy: long compared with its cost in a worker.
-const COMMAND: Duration = Duration::from_millis(2);
+/// The time for which a cycle keeps the server's thread: long compared with its cost in a worker.
+const COMMAND: Duration = Duration::from_millis(4);
 /// The window of a closed loop: about 2,000 cycles of the pool.
 const LOOP_WINDOW: Duration = Duration::from_secs(6);
 /// The shortest window.
@@ -34,7 +34,7 @@ const CYCLES: f64 = 2_100.0;
 const POISSON_CYCLES: f64 = 6_000.0;
 /// The relative difference of two loops above which a run is repeated. Each of the loops is then
 /// within half of it from their mean, so that no load lies on the wrong side of 1.
-const APART: f64 = 0.03;
+const APART: f64 = 0.04;
 /// The repeats for each run, on average, above which the machine is too busy to go on.
 const REPEATS: usize = 5;
 /// The most wrong verdicts that are allowed over all runs.
@@ -57,12 +57,11 @@ impl System {
         Self { name: format!("pool, {name}, {arrivals}"), run, in_flight: PERMITS }
     }
 
-    fn redis(server: &Server) -> Result<Self> {
-        let mut run = Run::new(How::Redis, Duration::ZERO, 0.0);
+    fn redis(server: &Server) -> Self {
+        let mut run = Run::new(How::Redis, COMMAND, 0.0);
         run.workers = WORKERS;
-        run.work.ns = server.loops(COMMAND)?;
         run.work.url = server.url();
-        Ok(Self { name: "Redis, uniform".to_owned(), run, in_flight: CONNECTIONS })
+        Self { name: "Redis, uniform".to_owned(), run, in_flight: CONNECTIONS }
     }
 
     fn seeded(&self, seed: u64) -> Self {
@@ -102,6 +101,7 @@ impl System {
                     is_judged =
                         (after - before).abs() <= APART * mean && cell.judge(&ran, rate / mean);
                     cell.repeated += usize::from(!is_judged);
+                    tell(self, cell.asked, seed, is_judged, &ran, rate / mean);
                     // The loop after this run is the one before the next.
                     before = after;
                 }
@@ -183,8 +183,16 @@ impl Cell {
     }
 }
 
-/// Measures all systems.
-pub(super) fn measure(runs: usize, program: &Path) -> Result<Told> {
+/// Shows a run as soon as it has ended: a row can take an hour.
+#[expect(clippy::print_stderr, reason = "progress of a tool, beside its results")]
+fn tell(system: &System, asked: f64, seed: u64, is_judged: bool, ran: &Ran, load: f64) {
+    let judged = if is_judged { "" } else { ", to be repeated" };
+    let verdict = &ran.summary.verdict;
+    eprintln!("{}, {asked}, seed {seed}: {verdict} at {load:.3}{judged}", system.name);
+}
+
+/// Measures the pools.
+pub(crate) fn pools(options: &Options) -> Result<Told> {
     let services = [
         (Service::Constant, "constant"),
         (Service::Exponential, "exponential"),
@@ -192,19 +200,27 @@ pub(super) fn measure(runs: usize, program: &Path) -> Result<Told> {
     ];
     let pools = services
         .map(|(service, name)| [false, true].map(|poisson| System::pool(service, name, poisson)));
-    let mut systems = pools.concat();
+    let systems = pools.concat();
+    let (runs, program) = (options.runs(), program()?);
+    let program = &program;
     // Pools only sleep, so that they don't disturb each other.
     let measured: Result<Vec<_>> = std::thread::scope(|scope| {
         let start = |system| scope.spawn(move || System::measure(system, runs, program));
         let running: Vec<_> = systems.iter().map(start).collect();
         running.into_iter().map(|one| one.join().expect("a thread does not panic")).collect()
     });
-    let mut measured = measured?;
-    let server = Server::start()?;
-    let redis = System::redis(&server)?;
-    measured.push(redis.measure(runs, program)?);
-    systems.push(redis);
+    Ok(told(&systems, &measured?, runs))
+}
 
+/// Measures a Redis server.
+pub(crate) fn redis(options: &Options) -> Result<Told> {
+    let server = Server::start()?;
+    let redis = System::redis(&server);
+    let measured = redis.measure(options.runs(), &program()?)?;
+    Ok(told(&[redis], &[measured], options.runs()))
+}
+
+fn told(systems: &[System], measured: &[[Cell; 3]], runs: usize) -> Told {
     let mut table = Table::new(&[
         "system",
         "load asked",
@@ -217,7 +233,7 @@ pub(super) fn measure(runs: usize, program: &Path) -> Result<Told> {
         "wrong",
     ]);
     let (mut wrong, mut notes, mut is_useful) = (0, Vec::new(), true);
-    for (system, cells) in systems.iter().zip(&measured) {
+    for (system, cells) in systems.iter().zip(measured) {
         for cell in cells {
             table.row(cell.row(&system.name));
             wrong += cell.reasons.len();
@@ -227,5 +243,5 @@ pub(super) fn measure(runs: usize, program: &Path) -> Result<Told> {
         }
     }
     let text = format!("{table}\n{}", notes.join("\n"));
-    Ok(Told { text, is_true: wrong <= WRONG_MAX && is_useful })
+    Told { text: text.trim_end().to_owned() + "\n", is_true: wrong <= WRONG_MAX && is_useful }
 }
