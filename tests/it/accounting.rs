@@ -78,7 +78,7 @@ fn values_that_the_socket_does_not_take_at_once_hold_no_worker_up() {
     let summary = ended.summary();
     assert_eq!(summary.metric("wide").expect("it came").count, 60_000);
     assert!(!summary.warnings.join("\n").contains("--kill-grace"), "{:?}", summary.warnings);
-    let well = dyno::report::summary::WorkerExit::Code(0);
+    let well = dyno::result::summary::WorkerExit::Code(0);
     assert_eq!(summary.worker(0).and_then(|worker| worker.exit.clone()), Some(well));
 }
 

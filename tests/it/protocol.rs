@@ -22,7 +22,7 @@ fn error(wrong: &str, line: &str) -> String {
     let error = ended.error();
     assert_says(&error, &["worker 1 (pid "]);
     let exits: Vec<_> = ended.summary().workers.into_iter().map(|worker| worker.exit).collect();
-    assert_eq!(exits[0], Some(dyno::report::summary::WorkerExit::Code(0)), "{ended:#?}");
+    assert_eq!(exits[0], Some(dyno::result::summary::WorkerExit::Code(0)), "{ended:#?}");
     error
 }
 

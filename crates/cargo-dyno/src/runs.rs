@@ -9,8 +9,8 @@ use std::{fmt, fs};
 
 use anyhow::{Context, bail, ensure};
 use dyno::Summary;
-use dyno::args::Format;
-use dyno::report::{self, summary};
+use dyno::cli::args::Format;
+use dyno::{report, result::summary};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 

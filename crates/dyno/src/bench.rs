@@ -19,10 +19,11 @@ use serde::de::DeserializeOwned;
 use self::declared::Declaration;
 use crate::identity::Claim;
 use crate::outcome::Error;
-use crate::parameters::{Machine, Setting, Settings, TaskParameters};
-use crate::primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
+use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
+use crate::primary::run::{OnTick, Silent};
 use crate::primary::{Launch, ProcessOwnership, Remote, Run, Sink, StartError, Update, drive};
-use crate::report::{Environment, OnTick, Silent, Summary, redacted};
+use crate::result::{Environment, Summary, redacted};
+use crate::settings::{Machine, Setting, Settings, TaskParameters};
 use crate::task::{self, IntoTask};
 use crate::worker;
 

@@ -10,7 +10,7 @@ use crate::report;
 /// The text, as it is shown and stored.
 #[must_use]
 pub fn redacted(text: &str) -> String {
-    report::redacted(text)
+    crate::result::redacted(text)
 }
 
 /// A histogram log of what the observer has taken in since it `begun`, which is one interval.

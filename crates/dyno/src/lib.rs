@@ -6,9 +6,9 @@
 //!
 //! - [`bench`](bench()): one benchmark, from its declaration to its result.
 //! - [`task`](mod@task): the code that it runs.
-//! - [`parameters`]: the settings of a run, from code, environment and flags, and their checks.
+//! - [`settings`]: the settings of a run, from code, environment and flags, and their checks.
 //! - `worker`: a process that runs the task. It shares only messages with the primary.
-//! - [`primary`]: the process that issues cycles, observes and decides; [`primary::verdict`] has
+//! - [`primary`]: the process that issues cycles, observes and decides; [`verdict`] has
 //!   the rules.
 //! - [`report`]: the output of a run; [`Summary`] is its result as data.
 //!
@@ -16,31 +16,30 @@
 
 mod answer;
 mod bench;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod fates;
 mod harness;
 mod identity;
+mod lateness;
 mod outcome;
-mod periods;
+pub mod plan;
 mod processes;
+pub mod settings;
+pub mod verdict;
 
-pub mod parameters;
 pub mod primary;
+#[cfg(feature = "cli")]
 pub mod report;
+pub mod result;
 pub mod task;
 mod worker;
 
-#[cfg(feature = "cli")]
-pub mod args;
-#[cfg(feature = "cli")]
-mod command;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(feature = "cli")]
-mod prompt;
 #[cfg(test)]
 mod simulation;
-#[cfg(feature = "cli")]
-mod test_mode;
 
 pub use bench::{Bench, bench};
 pub use dyno_bus::value::Unit;
@@ -53,14 +52,14 @@ pub use dyno_observer::{Group, List, Order, Picked, ProcessId, Snapshots, Stat, 
 pub use outcome::Error as RunError;
 #[cfg(feature = "cli")]
 pub use outcome::Outcome;
-pub use parameters::TaskParameters;
+pub use plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
 pub use primary::Remote;
-pub use primary::plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
-pub use primary::verdict::Verdict;
-pub use report::Summary;
 #[cfg(feature = "cli")]
 pub use report::plot;
+pub use result::Summary;
+pub use settings::TaskParameters;
 pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, task};
+pub use verdict::Verdict;
 
 // The doctests fail if a program in the documentation does not compile.
 #[cfg(doctest)]

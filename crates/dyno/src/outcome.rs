@@ -1,13 +1,13 @@
 //! The outcome of a benchmark: an exit code from `main`, or an error from `.run()`.
 //!
-//! The verdict itself is in [`crate::primary::verdict`]: this file knows only its code.
+//! The verdict itself is in [`crate::verdict`]: this file knows only its code.
 
 use std::path::PathBuf;
 #[cfg(feature = "cli")]
 use std::process::{ExitCode, Termination};
 
-use crate::parameters::SettingsError;
 use crate::primary::StartError;
+use crate::settings::SettingsError;
 
 /// The verdict as an exit code, for `main` to return.
 #[cfg(feature = "cli")]

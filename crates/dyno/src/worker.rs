@@ -18,20 +18,10 @@
 mod bus;
 mod control;
 mod counts;
+mod cycle;
 mod driver;
-mod grid;
-mod guard;
-mod leases;
-mod look;
-mod pace;
-mod panics;
-mod probe;
-mod publisher;
-mod slots;
-mod spans;
+mod health;
 mod state;
-mod timer;
-mod usage;
 
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -59,7 +49,7 @@ pub(crate) fn runs_here() -> bool {
 /// Runs the task as this worker, to the end of the process.
 pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
     RUNS.store(true, Ordering::Relaxed);
-    let socket = match guard::arm(identity) {
+    let socket = match health::guard::arm(identity) {
         Ok(socket) => socket,
         Err(error) => fail(&format!("can't become a worker: {error}")),
     };

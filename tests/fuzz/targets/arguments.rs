@@ -7,8 +7,8 @@ use std::ffi::OsString;
 
 use arbitrary::Arbitrary;
 use dyno::TaskParameters;
-use dyno::args::Arguments;
-use dyno::parameters::{Machine, Setting, Settings, Source};
+use dyno::cli::args::Arguments;
+use dyno::settings::{Machine, Setting, Settings, Source};
 use libfuzzer_sys::fuzz_target;
 use serde::{Deserialize, Serialize};
 

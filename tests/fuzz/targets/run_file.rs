@@ -4,7 +4,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use dyno::args::Format;
+use dyno::cli::args::Format;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

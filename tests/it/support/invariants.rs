@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use dyno::Summary;
-use dyno::report::summary::Fates;
+use dyno::result::summary::Fates;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 

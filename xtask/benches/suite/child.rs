@@ -240,7 +240,7 @@ impl Ran {
     ///
     /// # Errors
     /// If the run has no such metric.
-    pub(crate) fn metric(&self, name: &str) -> Result<&dyno::report::summary::Metric> {
+    pub(crate) fn metric(&self, name: &str) -> Result<&dyno::result::summary::Metric> {
         self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
     }
 

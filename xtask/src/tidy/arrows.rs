@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! bus ← emitter ←┐
-//!  ↑             ├ dyno ← cargo-dyno        inside dyno:   task ← worker
-//!  └─── observer ┘                                           ↑
-//!                                                         primary ← report
+//!  ↑             ├ dyno ← cargo-dyno        inside dyno, from the lowest to the highest:
+//!  └─── observer ┘                          task · plan · settings · verdict
+//!                                           worker · primary · result · report · bench · cli
 //! ```
 //!
 //! Worker and primary never name each other: they share messages only. `primary` prints nothing,
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use cargo_metadata::Package;
 
 use super::source::{Source, is_word, words};
-use super::{File, Finding, Report};
+use super::{File, Finding, Report, is_of_tests};
 
 /// The crates of this workspace that each crate may depend on.
 const CRATES: [(&str, &[&str]); 5] = [
@@ -30,13 +30,35 @@ const CRATES: [(&str, &[&str]); 5] = [
 /// Dependencies from elsewhere that would break a promise of a crate.
 const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
-/// The modules of `dyno` that have arrows, and the modules that each must not name.
-const MODULES: [(&str, &[&str]); 4] = [
-    ("task", &["worker", "primary", "report"]),
-    ("worker", &["primary", "report"]),
-    ("primary", &["worker", "report"]),
-    ("report", &["worker"]),
+/// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
+/// module that is missing from the list is a finding.
+const MODULES: [(&str, &[&str]); 16] = [
+    ("identity", &[]),
+    ("answer", &[]),
+    ("lateness", &[]),
+    ("fates", &[]),
+    ("task", &[]),
+    ("processes", &["identity"]),
+    ("harness", &["answer"]),
+    ("plan", &[]),
+    ("settings", &["plan"]),
+    ("verdict", &["fates", "plan"]),
+    ("worker", &["identity", "processes", "lateness", "task"]),
+    ("primary", &["identity", "processes", "lateness", "fates", "plan", "verdict"]),
+    ("result", &["fates", "plan", "verdict", "primary"]),
+    ("outcome", &["settings", "primary", "report"]),
+    ("report", &["harness", "task", "plan", "verdict", "primary", "result"]),
+    (
+        "bench",
+        &[
+            "answer", "harness", "identity", "outcome", "plan", "primary", "result", "settings",
+            "task", "worker",
+        ],
+    ),
 ];
+/// The modules that may name all others, and that none of those names: the command line, and what
+/// exists for tests and the fuzzer.
+const ABOVE: [&str; 3] = ["cli", "simulation", "fuzzing"];
 
 /// Names that files below a folder must not use, as part of a path or as a macro, and the reason.
 /// Files of tests may use them, because they act as the caller.
@@ -86,7 +108,9 @@ pub(super) fn check_modules(files: &[File], report: &mut Report) {
         let source = Source::new(content);
         report.add(path, refused(path, &source));
         if let Some(file) = path.strip_prefix(DYNO) {
-            report.add(path, wrong_modules(file, &source, &aliases));
+            // The tests of a module are not part of it.
+            let code = content.split("mod tests {").next().unwrap_or_default();
+            report.add(path, wrong_modules(file, &Source::new(code), &aliases));
         }
     }
 }
@@ -127,14 +151,19 @@ fn has_segments(path: &str, name: &str) -> bool {
 /// Finds uses between modules of `dyno` that point the wrong way. `file` is a path below `src/`.
 fn wrong_modules(file: &str, source: &Source<'_>, aliases: &Aliases) -> Vec<Finding> {
     let module: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
-    let Some((own, forbidden)) = MODULES.iter().find(|(name, _)| *name == module[0]) else {
+    if file == "lib.rs" || ABOVE.contains(&module[0]) || is_of_tests(file) {
         return vec![];
+    }
+    let Some((own, allowed)) = MODULES.iter().find(|(name, _)| *name == module[0]) else {
+        let message = format!("`{}` is not in the list of arrows, in {}", module[0], file!());
+        return vec![Finding::new(1, message)];
     };
     let mut findings = Vec::new();
     for (line, path) in paths(&source.code) {
         let Some(named) = top_module(&module, &path) else { continue };
         let named = aliases.get(named).map_or(named, String::as_str);
-        if forbidden.contains(&named) {
+        let is_module = MODULES.iter().any(|(name, _)| *name == named) || ABOVE.contains(&named);
+        if is_module && named != *own && !allowed.contains(&named) {
             let message = format!("`{path}`: {own} must not know {named}");
             findings.push(Finding::new(line, message));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dyno::parameters::{Settings, TaskParameters};
+use dyno::settings::{Settings, TaskParameters};
 
 use super::*;
 
@@ -41,7 +41,8 @@ fn the_command_line_is_consistent() {
 fn cargos_flags_and_the_benchmarks_are_disjoint() {
     let cli = Cli::command();
     let mut cargo = spellings(cli.find_subcommand("run").expect("exists"));
-    let benchmark = dyno::args::command("any", &Settings::default(), &TaskParameters::default());
+    let benchmark =
+        dyno::cli::args::command("any", &Settings::default(), &TaskParameters::default());
     let benchmark = spellings(&benchmark);
     assert!(cargo.contains("--package") && cargo.contains("-p") && cargo.contains("-F"));
     assert!(benchmark.contains("--rate") && benchmark.contains("-R") && benchmark.contains("-P"));

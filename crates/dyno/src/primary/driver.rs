@@ -5,6 +5,10 @@
 //! turn, so that the others are served too. A worker's messages are read to the end before its exit
 //! is judged.
 
+pub(super) mod own_bus;
+pub(super) mod periodic;
+pub(super) mod read;
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
@@ -19,22 +23,20 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use nix::sys::signal::Signal;
 
-use super::beat::Beat;
+use self::periodic::Beat;
 use super::error::StartError;
-use super::event::{Action, Event, Fault, RunPhase};
-use super::fault::{FaultReport, Faults, Named};
 use super::launch::{Launch, ProcessOwnership, nonce, start_of};
-use super::plan::{OnBacklog, Plan};
-use super::process::WorkerHandle;
+use super::os::process::WorkerHandle;
+use super::os::signal::{Asked, Signals};
+use super::os::sweep::Orphans;
+use super::record::fault::{FaultReport, Faults, Named};
 use super::record::{RunEnd, RunRecord};
 use super::remote::Remote;
 use super::run::{Run, Sink, Update, WorkerEnd};
-use super::signal::{Asked, Signals};
 use super::state::Primary;
-use super::sweep::Orphans;
+use super::state::event::{Action, Event, Fault, RunPhase};
 use crate::identity::Identity;
-
-mod read;
+use crate::plan::{OnBacklog, Plan};
 
 /// A delay of a wake beyond which this process is taken to have stood still: no worker is to blame
 /// for that time.
@@ -348,13 +350,15 @@ impl<'a> Driver<'a> {
         let now = clock::now();
         match phase {
             RunPhase::Measuring => {
-                let from =
-                    self.state.schedule().map_or(now, super::schedule::Schedule::measured_from);
+                let from = self
+                    .state
+                    .schedule()
+                    .map_or(now, super::state::schedule::Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
                 self.beat.begin_window(from);
             }
             RunPhase::Draining | RunPhase::Killing if self.cut.is_none() => {
-                let end = self.state.schedule().map_or(now, super::schedule::Schedule::end);
+                let end = self.state.schedule().map_or(now, super::state::schedule::Schedule::end);
                 self.cut = Some(now.min(end));
             }
             RunPhase::Starting
@@ -397,7 +401,7 @@ impl<'a> Driver<'a> {
             started_at: self.started_at,
             elapsed,
             window,
-            dues: self.state.schedule().map(super::schedule::Schedule::dues),
+            dues: self.state.schedule().map(super::state::schedule::Schedule::dues),
             faults,
             signal: self.ended_by,
             pauses: self.pauses,

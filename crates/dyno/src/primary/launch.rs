@@ -7,9 +7,8 @@ use std::time::Duration;
 use dyno_bus::clock;
 use dyno_bus::message::{BacklogMax, Start};
 
-use super::beat;
-use super::plan::{OnBacklog, Plan, Rate};
 use super::remote::Remote;
+use crate::plan::{OnBacklog, Plan, Rate, sampling};
 
 /// All that a run needs in addition to its plan.
 pub struct Launch {
@@ -58,7 +57,7 @@ const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
 
 /// Returns the part of the plan that every worker gets at its start.
 pub(super) fn start_of(plan: &Plan) -> Start {
-    let flush = (FLUSH_PERIOD * plan.workers).clamp(beat::period(plan), FLUSH_PERIOD_MAX);
+    let flush = (FLUSH_PERIOD * plan.workers).clamp(sampling::period(plan), FLUSH_PERIOD_MAX);
     Start {
         workers: plan.workers,
         parameters: parameters_of(plan),

@@ -2,6 +2,9 @@
 //!
 //! The driver adds what arrives; [`RunRecord::finish`] turns it into the run's result.
 
+pub(super) mod backlog;
+pub(super) mod fault;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -10,13 +13,13 @@ use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
-use super::backlog::{BacklogSample, BacklogTracker, Samples, Totals};
-use super::fates::{CycleErrors, Fates};
-use super::plan::{BacklogLimit, Plan};
-use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, WorkerEnd};
-use super::schedule::Dues;
-use super::verdict::course::Course;
-use super::verdict::{Evidence, LimitPassed, Pauses, StoodStill, judge};
+use self::backlog::{BacklogTracker, Samples};
+use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, Totals, WorkerEnd};
+use super::state::schedule::Dues;
+use crate::fates::{CycleErrors, Fates};
+use crate::plan::{BacklogLimit, Plan};
+use crate::verdict::course::Course;
+use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, judge};
 
 /// All that is known of a run so far.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 
-use super::event::{Event, RunPhase};
+use super::state::event::{Event, RunPhase};
 
 /// A handle that steers a run from another thread. Requests made before the run begins are handled
 /// once it has begun.
@@ -27,7 +27,7 @@ impl Remote {
     /// at most. Has no effect in a closed loop, near the plan's end, or if the rate is out of
     /// range.
     pub fn set_rate(&self, rate: f64) {
-        if (super::plan::RATE_MIN..=dyno_bus::segment::RATE_MAX).contains(&rate) {
+        if (crate::plan::RATE_MIN..=dyno_bus::segment::RATE_MAX).contains(&rate) {
             self.ask(Event::Rate(rate));
         }
     }

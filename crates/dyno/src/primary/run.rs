@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use dyno_bus::Time;
+use dyno_bus::segment::PerPhase;
 use dyno_observer::{Account, Interval, List, MetricStats, Observer};
 
-use super::backlog::{BacklogSample, Totals};
-use super::event::{Exit, RunPhase};
-use super::fates::CycleErrors;
-use super::plan::Plan;
-use super::verdict::Judgement;
+use super::state::event::{Exit, RunPhase};
+use crate::fates::CycleErrors;
+use crate::plan::Plan;
+use crate::verdict::{BacklogSample, Judgement};
 
 /// A receiver of a run's updates.
 ///
@@ -28,6 +28,26 @@ pub trait Sink {
     /// Receives the end of all intervals that end at `at`: no other follows.
     fn rotated(&mut self, at: Time);
 }
+
+/// A sink that ignores everything and reports nothing: for a run in a test.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn tick_period(&self) -> Option<Duration> {
+        None
+    }
+
+    fn update(&mut self, _update: Update) {}
+
+    fn interval(&mut self, _interval: &Interval<'_>) {}
+
+    fn rotated(&mut self, _at: Time) {}
+}
+
+/// The user's callback, called about five times a second and once after the drain. A text that it
+/// returns takes the live view's place, its rows cut to the terminal's width.
+pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
@@ -73,6 +93,17 @@ pub struct Tick {
     pub backlog: BacklogSample,
     /// All processes with their metrics.
     pub list: List,
+}
+
+/// The cycles of all workers together, issued and ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Cycles due so far.
+    pub issued: PerPhase<u64>,
+    /// Cycles that completed so far.
+    pub completed: PerPhase<u64>,
+    /// Cycles that failed so far.
+    pub failed: PerPhase<u64>,
 }
 
 /// One point of the run's time series.

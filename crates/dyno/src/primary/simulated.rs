@@ -13,14 +13,14 @@ use dyno_bus::segment::PerPhase;
 use dyno_bus::{Link, LinkError, Received, Segment, Time};
 use dyno_observer::{Account, ProcessId, ProcessStatus};
 
-use super::event::{Action, Event, Exit, RunPhase};
-use super::fault::{Faults, Named};
 use super::launch::{backlog_max, window_ns};
-use super::plan::{OnBacklog, Plan};
+use super::record::fault::{Faults, Named};
 use super::record::{RunEnd, RunRecord};
 use super::state::Primary;
-use super::verdict::Verdict;
+use super::state::event::{Action, Event, Exit, RunPhase};
+use crate::plan::{OnBacklog, Plan};
 use crate::simulation::chance::{Chance, Wire};
+use crate::verdict::Verdict;
 
 /// The time that a killed process has until it must be gone.
 pub(crate) const REAP_DEADLINE: Duration = super::state::REAP_DEADLINE;
@@ -327,12 +327,12 @@ impl SimulatedPrimary {
         let schedule = self.state.schedule();
         match phase {
             RunPhase::Measuring => {
-                let from = schedule.map_or(now, super::schedule::Schedule::measured_from);
+                let from = schedule.map_or(now, super::state::schedule::Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
             }
             RunPhase::Draining | RunPhase::Killing if self.cut.is_none() => {
                 self.stopped = Some(now);
-                let end = schedule.map_or(now, super::schedule::Schedule::end);
+                let end = schedule.map_or(now, super::state::schedule::Schedule::end);
                 self.cut = Some(now.min(end));
             }
             RunPhase::Starting
@@ -370,14 +370,14 @@ impl SimulatedPrimary {
 
     /// Returns the verdict on the run, and the account of all workers together.
     pub(crate) fn finish(self, now: Time) -> (Verdict, Account) {
-        let from = self.state.schedule().map(super::schedule::Schedule::measured_from);
+        let from = self.state.schedule().map(super::state::schedule::Schedule::measured_from);
         let window = from.zip(self.cut).filter(|(from, cut)| cut > from);
         let run = self.record.finish(RunEnd {
             plan: self.plan,
             started_at: Duration::ZERO,
             elapsed: now - self.begun,
             window,
-            dues: self.state.schedule().map(super::schedule::Schedule::dues),
+            dues: self.state.schedule().map(super::state::schedule::Schedule::dues),
             faults: self.told.sentences(),
             signal: (self.signals > 0).then_some(2),
             pauses: Vec::new(),

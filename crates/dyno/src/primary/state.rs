@@ -21,17 +21,22 @@
 //!   process that survives even that is left to the kernel. Deadlines are judged at a tick, after
 //!   the reading. The time for which this process itself stood still counts for no deadline.
 
+pub(super) mod event;
+pub(super) mod member;
+pub(super) mod schedule;
+pub(super) mod stage;
+
 use std::time::Duration;
 
 use dyno_bus::Time;
 use dyno_bus::message::{Command, Drained, Hello, Hook, Start, VERSION};
 use dyno_bus::segment::PerPhase;
 
-use super::event::{Action, Cause, Event, Exit, Fault, RunPhase};
-use super::member::Member;
-use super::plan::{Plan, Rate};
-use super::schedule::Schedule;
-use super::stage::Stage;
+use self::event::{Action, Cause, Event, Exit, Fault, RunPhase};
+use self::member::Member;
+use self::schedule::Schedule;
+use self::stage::Stage;
+use crate::plan::{Plan, Rate};
 
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
 /// a while.

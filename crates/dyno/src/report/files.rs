@@ -5,6 +5,10 @@
 //! The bytes that wait for the disk are bounded: beyond that, rows and lines are dropped and
 //! counted, faults never.
 
+pub(super) mod folder;
+pub(super) mod hlog;
+pub(super) mod log;
+
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::mem;
@@ -17,11 +21,11 @@ use std::time::Duration;
 use dyno_bus::Time;
 use dyno_observer::Interval;
 
+use self::folder::HISTOGRAMS;
+use self::hlog::{HistogramLog, HistogramRow};
+use self::log::{Log, LogEntry};
 use super::error::ReportError;
-use super::folder::HISTOGRAMS;
-use super::hlog::{HistogramLog, HistogramRow};
-use super::log::{Log, LogEntry};
-use crate::primary::plan::thousands;
+use crate::plan::thousands;
 
 /// The most bytes that wait for the disk: some rotations of a hundred busy workers.
 const WAITING_MAX: usize = 64 << 20;

@@ -5,7 +5,11 @@
 //! of `indicatif` with several lines, so that it is replaced at once and never half.
 
 pub(super) mod frame;
-mod lines;
+pub(super) mod lines;
+pub(super) mod notices;
+pub(super) mod plain;
+pub(super) mod queue;
+pub(super) mod screen;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,9 +18,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::frame::{LiveCourse, Room};
 use self::lines::LineTerminal;
-use super::palette::Palette;
-use super::printable::printable;
-use super::say;
+use super::formats::palette::Palette;
+use super::formats::printable::printable;
 use crate::primary::run::{Tick, Update};
 
 /// The most redraws in a second: the eye can't follow more.
@@ -77,7 +80,7 @@ impl Live {
         }
         drop(text);
         let lines: Vec<_> =
-            updates.iter().filter_map(|update| say::update(update, self.palette)).collect();
+            updates.iter().filter_map(|update| notices::update(update, self.palette)).collect();
         if !lines.is_empty() {
             // This also draws the view again.
             self.bar.println(printable(&lines.join("\n")));

@@ -12,20 +12,21 @@ use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
 use nix::fcntl::Flock;
 
-use super::environment::Environment;
 use super::error::ReportError;
-use super::folder::{self, Folder};
-use super::human::{self, Look};
+use super::files;
+use super::files::folder::{self, Folder};
+use super::files::log::{Log, LogEntry};
+use super::formats::human::{self, Look};
+use super::formats::palette::{self, Palette};
+use super::formats::{csv, json, markdown, plot, printable};
 use super::live::Live;
 use super::live::frame::LiveCourse;
-use super::log::{Log, LogEntry};
-use super::palette::{self, Palette};
-use super::plain::{Chatter, Plain};
-use super::screen::{Screen, View};
-use super::summary::Summary;
-use super::{OnTick, csv, files, json, markdown, plot, printable, redact};
-use crate::primary::plan::Plan;
-use crate::primary::run::{Run, Sink, Update};
+use super::live::plain::{Chatter, Plain};
+use super::live::screen::{Screen, View};
+use crate::plan::Plan;
+use crate::primary::run::{OnTick, Run, Sink, Update};
+use crate::result::summary::Summary;
+use crate::result::{Environment, redact};
 
 /// The time between two ticks for the live view and `on_tick`: nobody reads a number that changes
 /// more often.

@@ -5,9 +5,9 @@ use dyno_bus::segment::{Arrivals, PerPhase, Share};
 use dyno_bus::{Cursor, Time};
 
 use super::{BEGIN, World};
+use crate::plan::Rate;
 use crate::primary::Exit;
-use crate::primary::plan::Rate;
-use crate::primary::verdict::Verdict;
+use crate::verdict::Verdict;
 use crate::worker::simulated::{Leaves, Run};
 
 /// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
@@ -96,7 +96,7 @@ impl Expected {
             all_end: world.scenario.is_light
                 && !still
                 && !world.hosts.iter().any(hung)
-                && plan.on_backlog != crate::primary::plan::OnBacklog::Skip
+                && plan.on_backlog != crate::plan::OnBacklog::Skip
                 && plan.arrivals == Arrivals::Uniform,
         }
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::chance::Chance;
+use crate::plan::{Arrivals, Deadlines, OnBacklog, Plan, Rate};
 use crate::primary::Exit;
-use crate::primary::plan::{Arrivals, Deadlines, OnBacklog, Plan, Rate};
 use crate::primary::simulated::Asked;
 use crate::worker::simulated::{Behaviour, Leaves, Lie, Run};
 
@@ -153,7 +153,7 @@ fn plan(chance: &mut Chance) -> Plan {
             after: Duration::from_secs(1),
             kill_grace: Duration::from_millis(500),
         },
-        ..crate::primary::tests::plan()
+        ..crate::plan::fixture::plan()
     }
 }
 

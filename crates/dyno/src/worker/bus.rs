@@ -4,6 +4,9 @@
 //! into events of the state machine and performs the machine's actions. It publishes by size (a
 //! ring that is half full wakes it) and by time (every flush period), and it ends the process.
 
+pub(super) mod grid;
+pub(super) mod publisher;
+
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -20,15 +23,14 @@ use dyno_emitter::{CycleRecorder, Emitter, PhaseSwitch, Recorder};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::grid::GridMaker;
+use self::publisher::Publisher;
 use super::control::Control;
 use super::counts::Counters;
-use super::grid::GridMaker;
-use super::guard;
-use super::leases::Leases;
-use super::publisher::Publisher;
-use super::spans;
+use super::cycle::leases::Leases;
+use super::health::usage::ProcessUsage;
+use super::health::{guard, spans};
 use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
-use super::usage::ProcessUsage;
 use crate::identity::Identity;
 
 /// The bytes queued for the primary at which nothing more is taken from the rings. The rings then

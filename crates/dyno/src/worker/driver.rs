@@ -18,17 +18,17 @@ use dyno_bus::timeline::Grid;
 use dyno_bus::{Phase, Time, clock};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::bus::grid::GridMaker;
 use super::bus::{LoopEnd, LoopOrder, LoopReport, Over};
 use super::control::{Control, Ending};
 use super::counts::{Counters, truncate};
-use super::grid::GridMaker;
-use super::look::PollWatch;
-use super::pace::{CyclePacer, Next};
-use super::panics;
-use super::probe::Probe;
-use super::slots::{Begun, Slots};
-use super::spans;
-use super::timer::Timer;
+use super::cycle::pace::{CyclePacer, Next};
+use super::cycle::panics;
+use super::cycle::poll_watch::PollWatch;
+use super::cycle::slots::{Begun, Slots};
+use super::cycle::timer::Timer;
+use super::health::probe::Probe;
+use super::health::spans;
 use crate::task::{Context, Cycle, Runnable, describe};
 
 /// The longest time for which the loop keeps the runtime from its own work.

@@ -21,10 +21,10 @@ use dyno_bus::{Link, Phase, Received, Time};
 
 pub(crate) use self::behaviour::{Behaviour, Leaves, Lie, Run};
 use self::cycles::{Loop, Running};
+use super::bus::grid::GridMaker;
 use super::control::{Control, Ending};
-use super::grid::GridMaker;
-use super::leases::Leases;
-use super::pace::CyclePacer;
+use super::cycle::leases::Leases;
+use super::cycle::pace::CyclePacer;
 use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
 use crate::simulation::chance::{Chance, Wire};
 

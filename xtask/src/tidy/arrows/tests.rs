@@ -8,7 +8,7 @@ fn flat(code: &str) -> Vec<String> {
 
 fn count(file: &str, text: &str) -> usize {
     let aliases =
-        aliases(&Source::new("mod primary;\npub use primary::{verdict::Verdict, Plan as P};\n"));
+        aliases(&Source::new("mod verdict;\nmod plan;\npub use verdict::Verdict;\npub use plan::{Plan as P};\n"));
     wrong_modules(file, &Source::new(text), &aliases).len()
 }
 
@@ -44,9 +44,10 @@ fn crates_point_one_way() {
 fn modules_point_one_way() {
     for (file, text) in [
         ("worker/state.rs", "use crate::task::Task;\nuse super::pace;"),
-        ("primary.rs", "mod state;\nuse crate::task::Cycle;"),
+        ("primary.rs", "mod state;\nuse crate::plan::Plan;"),
         ("report/table.rs", "use crate::primary::Plan; // crate::worker"),
-        ("bench.rs", "use crate::{primary, report, worker};"),
+        ("bench.rs", "use crate::{primary, result, worker};"),
+        ("cli/args.rs", "use crate::{bench, report, worker};"),
         ("worker.rs", "use super::task::Task;\nconst A: &str = \"crate::primary::a\";"),
         ("worker/slots/tests.rs", "use super::*;\nuse super::super::primary;"),
     ] {
@@ -60,9 +61,11 @@ fn modules_point_one_way() {
         ("worker/bus.rs", "use crate::Verdict;"),
         ("worker/bus.rs", "fn a(b: crate::Plan) {}"),
         ("primary/driver.rs", "fn a() { crate::worker::b() }"),
-        ("primary/verdict.rs", "use crate::report::Table;"),
+        ("verdict.rs", "use crate::report::Table;"),
         ("task.rs", "use crate::worker;"),
         ("report/live.rs", "use crate::worker::probe;"),
+        ("bench.rs", "use crate::cli::args;"),
+        ("unlisted.rs", "use std::fmt;"),
     ] {
         assert_eq!(count(file, text), 1, "{file}: {text}");
     }
@@ -82,7 +85,7 @@ fn what_a_module_refuses_is_found() {
     assert_eq!(count(observer, "use std::fs::File;"), 1);
     assert_eq!(count(primary, "log(\"eprintln!\"); // println!\npretty_print!(a);"), 0);
     assert_eq!(count(primary, "eprintln!(\"a\");"), 1);
-    assert_eq!(count("crates/dyno/src/primary/verdict/tests.rs", "println!(\"a\");"), 0);
+    assert_eq!(count("crates/dyno/src/primary/state/tests.rs", "println!(\"a\");"), 0);
     assert_eq!(count(report, "use dyno_bus::Command;\nlet a = Report::new();"), 0);
     assert_eq!(count(report, "use std::process::Command as C;"), 1);
     assert_eq!(count(report, "std::process::Command::new(a);"), 1);

@@ -11,9 +11,9 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
 use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
-use crate::primary::event::Event;
-use crate::primary::process::WorkerHandle;
+use crate::primary::os::process::WorkerHandle;
 use crate::primary::run::{Stream, Update};
+use crate::primary::state::event::Event;
 
 /// The most frames of one worker that are read before the others have their turn.
 const FRAMES_PER_TURN: usize = 32;

@@ -9,7 +9,7 @@ use super::*;
 const NONCE: u64 = 77;
 
 fn plan() -> Plan {
-    crate::primary::tests::plan()
+    crate::plan::fixture::plan()
 }
 
 fn start() -> Start {

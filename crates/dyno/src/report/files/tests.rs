@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::report::fixture;
+use crate::result::fixture;
 
 /// A file that can be opened, but never written.
 const FULL: &str = "/dev/full";

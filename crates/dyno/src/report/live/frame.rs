@@ -9,12 +9,12 @@ use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE};
 use dyno_bus::value::Unit;
 use dyno_observer::{List, Stat, format};
 
+use crate::plan::{Plan, thousands};
 use crate::primary::RunPhase;
-use crate::primary::plan::{Plan, thousands};
 use crate::primary::run::Tick;
-use crate::report::figures::NONE;
-use crate::report::palette::Palette;
-use crate::report::{figures, sparkline, table};
+use crate::report::formats::figures::{self, NONE};
+use crate::report::formats::palette::Palette;
+use crate::report::formats::{sparkline, table};
 
 /// The most workers that are shown: those with the longest response.
 const WORKERS_SHOWN: usize = 8;

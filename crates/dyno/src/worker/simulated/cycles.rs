@@ -6,10 +6,10 @@ use dyno_bus::Time;
 use dyno_bus::segment::Due;
 
 use super::super::control::Ending;
-use super::super::pace::Next;
 use super::super::state::WorkerEvent;
 use super::SimulatedWorker;
 use crate::simulation::chance::Chance;
+use crate::worker::cycle::pace::Next;
 
 /// The present work of the worker's loop; hooks with the time at which they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use dyno_bus::{Pace, Time};
 use dyno_observer::{Observer, ProcessId};
 
 use super::*;
-use crate::report::fixture;
+use crate::result::fixture;
 
 const FRAME: &str = "\
 measuring   ━━━━━━━━━──────────────────────── 1.5 s of 5.0 s

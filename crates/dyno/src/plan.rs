@@ -1,0 +1,353 @@
+//! The plan of a run: validated, complete, and the same for all who read it.
+//!
+//! A [`Plan`] exists only if everything in it has been checked, so that nothing is started for a
+//! run that could not have worked. [`Settings::plan`](crate::settings::Settings::plan) makes it
+//! from the settings; this file holds the plan itself, the defaults of settings that are missing,
+//! and how it reads to people.
+
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod sampling;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use dyno_bus::message::Pacing;
+pub use dyno_bus::segment::Arrivals;
+use dyno_bus::segment::Pace;
+
+/// The default rate, in cycles per second: low enough for a first run of most tasks to pass, high
+/// enough for 250 cycles in the default window.
+pub const RATE_DEFAULT: f64 = 50.0;
+/// The lowest rate: a cycle in ten seconds. Below it, a window holds too few cycles to judge.
+pub const RATE_MIN: f64 = 0.1;
+/// The default window: long enough to tell 5 % over capacity from none, short enough to wait for.
+pub const DURATION_DEFAULT: Duration = Duration::from_secs(5);
+/// The longest window, warm-up or deadline: a soak test of a month. A longer one is a mistake in
+/// the unit.
+pub const DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The default warm-up: connections, caches and allocators settle well within it.
+pub const WARMUP_DEFAULT: Duration = Duration::from_secs(1);
+/// The delay at which a backlog shows that the rate is not held: a client would have waited two
+/// seconds by then, and most clients have given up.
+pub const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
+/// The least limit of the backlog, in cycles: at low rates two seconds' worth is a handful of
+/// cycles, which one slow cycle piles up.
+pub const BACKLOG_LIMIT_MIN: u64 = 100;
+/// The least limit in long windows, as a multiple of √(cycles due × workers): a queue that is held
+/// wanders as far as a random walk does, and each worker has one.
+pub const BACKLOG_LIMIT_ROOTS: f64 = 5.0;
+/// The default limit of failed cycles: none, since a task that fails measures its error path.
+pub const MAX_FAILED_DEFAULT: MaxFailed = MaxFailed::Count(0);
+/// The default number of cycles in flight per worker of a closed loop: one client that waits for
+/// each answer.
+pub const IN_FLIGHT_DEFAULT: u32 = 1;
+/// The default time for every worker to become ready: a cold start of a large program, with a
+/// database to connect to.
+pub const START_DEADLINE: Duration = Duration::from_secs(10);
+/// The default time for running cycles to end: longer than the timeouts that most clients set.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+/// The default time for the workers' `after`: the same as for the drain, since it closes what the
+/// cycles used.
+pub const AFTER_DEADLINE: Duration = Duration::from_secs(5);
+/// The default time between the request to end and the kill: short enough for a second signal to
+/// end a run within a second.
+pub const KILL_GRACE: Duration = Duration::from_millis(500);
+
+/// All settings that decide what a run does, defaults included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The benchmark's name.
+    pub benchmark: String,
+    /// The rate at which cycles become due.
+    pub rate: Rate,
+    /// The length of the measured window.
+    pub duration: Duration,
+    /// The length of the warm-up before the window, at the same rate.
+    pub warmup: Duration,
+    /// The number of worker processes; at least 1.
+    pub workers: u32,
+    /// The spread of due times.
+    pub arrivals: Arrivals,
+    /// The seed of the random streams; printed, so that a run can be repeated.
+    pub seed: u64,
+    /// The method of waiting for due times: sleep or spin.
+    pub pacing: Pacing,
+    /// The backlog beyond which `on_backlog` acts; `None` for the rule of [`Plan::backlog_limit`].
+    pub max_backlog: Option<u64>,
+    /// The reaction to a backlog beyond its limit.
+    pub on_backlog: OnBacklog,
+    /// The failed and abandoned cycles that a run may have.
+    pub max_failed: MaxFailed,
+    /// The cycles in flight per worker: exactly this many in a closed loop (1 if unset), at most
+    /// this many in an open one.
+    pub in_flight: Option<u32>,
+    /// The time limits of the phases.
+    pub deadlines: Deadlines,
+    /// Spans that become metrics in addition to the benchmark's own; may be empty.
+    pub spans: String,
+    /// The parameters of the task itself.
+    pub task: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Plan {
+    /// Returns the rule for the due times of the plan's cycles.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self.rate {
+            Rate::PerSecond(rate) => Pace::Open { rate, arrivals: self.arrivals },
+            Rate::Max => Pace::Closed { in_flight: self.in_flight.unwrap_or(IN_FLIGHT_DEFAULT) },
+        }
+    }
+
+    /// Returns the backlog beyond which [`on_backlog`](Self::on_backlog) acts, given how many
+    /// cycles waited and ran when the warm-up ended; `None` for a closed loop.
+    ///
+    /// A limit set by `max_backlog` is taken as it is. Otherwise the limit is above the level at
+    /// the warm-up's end. Waiting cycles may grow by [`BACKLOG_LIMIT`]'s worth, by
+    /// [`BACKLOG_LIMIT_MIN`], or by [`BACKLOG_LIMIT_ROOTS`] × √(cycles due × workers), if that is
+    /// most. All cycles may grow by as many more as come due until the drain's deadline: a slow
+    /// async task has rate × service cycles in flight by Little's law, and one that takes longer
+    /// than the drain allows fails anyway.
+    #[must_use]
+    pub fn backlog_limit(&self, waiting: u64, running: u64) -> Option<BacklogLimit> {
+        if let (Some(most), Rate::PerSecond(_)) = (self.max_backlog, self.rate) {
+            return Some(BacklogLimit { waiting: most, total: most });
+        }
+        let room = self.backlog_room()?;
+        Some(BacklogLimit {
+            waiting: waiting + room.waiting,
+            total: waiting + running + room.total,
+        })
+    }
+
+    /// Returns the default limit, above a level of zero.
+    fn backlog_room(&self) -> Option<BacklogLimit> {
+        let rate = self.rate.per_second()?;
+        let roots = BACKLOG_LIMIT_ROOTS * (self.cycles_due()? * f64::from(self.workers)).sqrt();
+        let room = (rate * BACKLOG_LIMIT.as_secs_f64()).max(roots).ceil() as u64;
+        let waiting = room.max(BACKLOG_LIMIT_MIN);
+        let running = (rate * self.deadlines.drain.as_secs_f64()).ceil() as u64;
+        Some(BacklogLimit { waiting, total: waiting + running })
+    }
+
+    /// Returns the number of cycles that are due in the measured window; for Poisson arrivals, on
+    /// average. `None` for a closed loop, which owes none.
+    #[must_use]
+    pub fn cycles_due(&self) -> Option<f64> {
+        Some(self.rate.per_second()? * self.duration.as_secs_f64())
+    }
+
+    /// Returns the plan as rows of a name and a value, in the order of reading.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let time = |duration| humantime::format_duration(duration).to_string();
+        let mut rows = vec![
+            ("rate", self.rate.to_string()),
+            ("duration", time(self.duration)),
+            ("warmup", time(self.warmup)),
+            ("workers", self.workers.to_string()),
+        ];
+        match self.rate {
+            Rate::PerSecond(_) => {
+                rows.push(("arrivals", arrivals_name(self.arrivals).to_owned()));
+                rows.push(("seed", self.seed.to_string()));
+                rows.push(("pacing", pacing_name(self.pacing).to_owned()));
+                rows.push(("max-backlog", self.max_backlog.map_or("auto".to_owned(), thousands)));
+                rows.push(("on-backlog", self.on_backlog.to_string()));
+                rows.extend(self.in_flight.map(|most| ("in-flight", most.to_string())));
+            }
+            Rate::Max => {
+                let in_flight = self.in_flight.unwrap_or(IN_FLIGHT_DEFAULT);
+                rows.push(("in-flight", in_flight.to_string()));
+            }
+        }
+        rows.push(("max-failed", self.max_failed.to_string()));
+        rows
+    }
+
+    /// Returns each row as one text, followed by each parameter of the task.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
+        let task = self.task.iter().map(|(name, value)| format!("{name}={value}"));
+        rows.chain(task).collect()
+    }
+}
+
+/// All rows in one line, separated by ` · `.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(" · "))
+    }
+}
+
+/// The most cycles that may be due and not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BacklogLimit {
+    /// The limit of cycles that have not begun.
+    pub waiting: u64,
+    /// The limit of all cycles, waiting and running.
+    pub total: u64,
+}
+
+impl BacklogLimit {
+    /// Returns `true` if this many waiting and running cycles are beyond the limit.
+    #[must_use]
+    pub const fn is_passed_by(self, waiting: u64, running: u64) -> bool {
+        waiting > self.waiting || waiting + running > self.total
+    }
+}
+
+/// The rate at which cycles become due.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rate {
+    /// An open loop: this many cycles per second, over all workers.
+    PerSecond(f64),
+    /// A closed loop: a cycle is due whenever another one ends.
+    Max,
+}
+
+impl Rate {
+    /// Returns the cycles per second; `None` for a closed loop, whose rate follows from its task.
+    #[must_use]
+    pub const fn per_second(self) -> Option<f64> {
+        match self {
+            Self::PerSecond(rate) => Some(rate),
+            Self::Max => None,
+        }
+    }
+}
+
+/// `12,500/s`, `0.5/s` or `max`.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::PerSecond(rate) if rate.fract() == 0.0 => {
+                write!(f, "{}/s", thousands(rate as u64))
+            }
+            // A computed rate may have no short decimal form.
+            Self::PerSecond(rate) => write!(f, "{}/s", (rate * 1e3).round() / 1e3),
+            Self::Max => f.write_str("max"),
+        }
+    }
+}
+
+/// The reaction to a backlog that passes its limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnBacklog {
+    /// The run stops and is unsustained.
+    #[default]
+    Stop,
+    /// The oldest waiting cycles are skipped and counted, and the run is unsustained.
+    Skip,
+    /// The run goes on; only growth decides.
+    Queue,
+}
+
+impl OnBacklog {
+    /// Returns the policy's name in flags and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Skip => "skip",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+impl fmt::Display for OnBacklog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The failed and abandoned cycles that a run may have and still be sustained.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFailed {
+    /// At most this many cycles.
+    Count(u64),
+    /// At most this share of the measured cycles, from 0 to 1.
+    Share(f64),
+}
+
+impl MaxFailed {
+    /// Returns `true` if this many failed cycles, of this many issued, are more than allowed.
+    #[must_use]
+    pub fn is_passed_by(self, failed: u64, issued: u64) -> bool {
+        match self {
+            Self::Count(most) => failed > most,
+            Self::Share(most) => failed as f64 > most * issued as f64,
+        }
+    }
+}
+
+/// `12` or `1.5%`, in the form of the flag.
+impl fmt::Display for MaxFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(most) => write!(f, "{most}"),
+            // Rounded to a millionth of a percent: the quotient may have no short decimal form.
+            Self::Share(most) => write!(f, "{}%", (most * 1e8).round() / 1e6),
+        }
+    }
+}
+
+/// The time limits of a run's phases; what is not over then is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From spawning until every worker is ready.
+    pub start: Duration,
+    /// From the cut until running cycles have ended.
+    pub drain: Duration,
+    /// From the acknowledgement of all accounts until the workers' `after` has ended.
+    pub after: Duration,
+    /// From the request to end until the kill.
+    pub kill_grace: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            start: START_DEADLINE,
+            drain: DRAIN_DEADLINE,
+            after: AFTER_DEADLINE,
+            kill_grace: KILL_GRACE,
+        }
+    }
+}
+
+/// Returns the name of a spread of due times in flags and files.
+#[must_use]
+pub const fn arrivals_name(arrivals: Arrivals) -> &'static str {
+    match arrivals {
+        Arrivals::Uniform => "uniform",
+        Arrivals::Poisson => "poisson",
+    }
+}
+
+/// Returns the name of a way to wait in flags and files.
+#[must_use]
+pub const fn pacing_name(pacing: Pacing) -> &'static str {
+    match pacing {
+        Pacing::Sleep => "sleep",
+        Pacing::Spin => "spin",
+    }
+}
+
+/// Returns a count as people read it: `1,234,567`.
+pub(crate) fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests;

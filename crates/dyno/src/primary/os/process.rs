@@ -1,0 +1,345 @@
+//! A worker's process as the primary holds it: spawn, streams, signals, reaping.
+//!
+//! The worker's socket is its standard input, so that no code has to run between fork and exec. The
+//! worker begins its own session as soon as it knows that it is a worker: signals of the terminal
+//! do not reach it, and killing its process group kills its children too. Only a process that has
+//! not been reaped is signalled.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, PipeReader, Read};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command as Program, Stdio};
+
+use dyno_bus::message::{Command, Report};
+use dyno_bus::{Link, link};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use crate::identity::{Identity, MARK_VARIABLE, VARIABLE};
+use crate::primary::run::Stream;
+use crate::primary::state::event::Exit;
+
+/// The most bytes of a worker's output that one read returns.
+const READ_SIZE: usize = 16 * 1024;
+/// The size of a pipe, in bytes, where the system does not report it.
+const PIPE_SIZE: usize = 64 * 1024;
+/// The number of bytes from which a line without an end is passed on: a longer line becomes
+/// several.
+const LINE_MAX: usize = 8 * 1024;
+/// The number of last lines on standard error that are shown when a worker dies.
+const TAIL_LINES: usize = 5;
+
+/// A worker's process, with its socket and its output.
+pub(crate) struct WorkerHandle {
+    child: Child,
+    pub(crate) link: Link<UnixStream, Report, Command>,
+    /// `true` while the link holds bytes that the socket has no room for.
+    pub(crate) waits: bool,
+    pub(crate) stdout: OutputLines,
+    pub(crate) stderr: OutputLines,
+    /// Readable once the process has ended.
+    pub(crate) exit_watch: ExitWatch,
+    pub(crate) exit: Option<Exit>,
+    /// `true` once its link has been read to the end, or must not be read any more.
+    pub(crate) closed: bool,
+    /// `true` once its end is known and its output has been read to the end.
+    pub(crate) judged: bool,
+    tail: VecDeque<String>,
+}
+
+impl WorkerHandle {
+    /// Starts a worker from `exe`, with this command line.
+    pub(crate) fn spawn(
+        exe: &Path,
+        line: &[OsString],
+        identity: &Identity,
+    ) -> Result<Self, String> {
+        let (ours, theirs) = link::pair().map_err(|error| error.to_string())?;
+        let link = Link::over(ours).map_err(|error| error.to_string())?;
+        let mut program = Program::new(exe);
+        if let Some((name, arguments)) = line.split_first() {
+            program.arg0(name).args(arguments);
+        }
+        let mut child = program
+            .env(VARIABLE, identity.to_string())
+            .env(MARK_VARIABLE, identity.mark())
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| spawn_error(&error))?;
+        let (stdout, stderr) = match (child.stdout.take(), child.stderr.take()) {
+            (Some(stdout), Some(stderr)) => (stdout, stderr),
+            _ => return Err("its output is not piped".into()),
+        };
+        let exit_watch = ExitWatch::of(child.id()).map_err(|error| error.to_string())?;
+        Ok(Self {
+            link,
+            waits: false,
+            stdout: OutputLines::new(stdout).map_err(|error| error.to_string())?,
+            stderr: OutputLines::new(stderr).map_err(|error| error.to_string())?,
+            exit_watch,
+            exit: None,
+            closed: false,
+            judged: false,
+            tail: VecDeque::new(),
+            child,
+        })
+    }
+
+    /// Returns its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns one of its output streams.
+    pub(crate) fn output(&mut self, stream: Stream) -> &mut OutputLines {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    /// Signals its process group, unless it has been reaped.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if self.exit.is_some() {
+            return;
+        }
+        // A process id fits an `i32`. The group exists once the worker has begun its session; until
+        // then the worker is in the group of this process, and is signalled alone.
+        let id = Pid::from_raw(self.pid().cast_signed());
+        if killpg(id, signal).is_err() {
+            let _gone = kill(id, signal);
+        }
+    }
+
+    /// Reaps it if it has ended; returns `Some` once. The rest of its group is killed first: until
+    /// it is reaped, its id, which is also the group's, can't pass to another process.
+    pub(crate) fn reap(&mut self) -> Option<Exit> {
+        if self.exit.is_some() || !wait_for_end(self.pid(), Wait::Not) {
+            return None;
+        }
+        self.signal(Signal::SIGKILL);
+        let status = self.child.wait().ok()?;
+        let exit = match status.code() {
+            Some(code) => Exit::Code(code),
+            None => Exit::Signal(status.signal().unwrap_or_default()),
+        };
+        self.exit = Some(exit);
+        Some(exit)
+    }
+
+    /// Keeps a line of its standard error, to be shown if it dies.
+    pub(crate) fn remember(&mut self, line: &str) {
+        if is_backtrace(line) {
+            return;
+        }
+        if self.tail.len() == TAIL_LINES {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.to_owned());
+    }
+
+    /// Returns the last lines of its standard error.
+    pub(crate) fn tail(&self) -> impl Iterator<Item = &str> {
+        self.tail.iter().map(String::as_str)
+    }
+}
+
+/// Returns the reason why no process could be started, and a remedy if one is known.
+fn spawn_error(error: &io::Error) -> String {
+    let remedy = match error.raw_os_error() {
+        Some(libc::EAGAIN) => "; raise the limit of processes (`ulimit -u`) or lower --workers",
+        Some(libc::EMFILE | libc::ENFILE) => {
+            "; raise the limit of descriptors (`ulimit -n`) or lower --workers"
+        }
+        Some(libc::ENOMEM) => "; lower --workers",
+        _ => "",
+    };
+    format!("{error}{remedy}")
+}
+
+/// A watch on the end of a process, which does not reap it.
+#[derive(Debug)]
+pub(crate) enum ExitWatch {
+    /// A descriptor of the process itself.
+    Pidfd(OwnedFd),
+    /// One end of a socket pair, where the kernel has no such descriptors: a thread that waits for
+    /// the process closes the other end.
+    Waiter(UnixStream),
+}
+
+impl ExitWatch {
+    fn of(pid: u32) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Some(pidfd) = pidfd_open(pid) {
+            return Ok(Self::Pidfd(pidfd));
+        }
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        std::thread::Builder::new().name(format!("dyno-wait-{pid}")).spawn(move || {
+            // This returns as soon as the process can be reaped, and leaves the reaping to the
+            // driver.
+            let _ended = wait_for_end(pid, Wait::UntilEnded);
+            drop(theirs);
+        })?;
+        Ok(Self::Waiter(ours))
+    }
+}
+
+impl AsRawFd for ExitWatch {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Pidfd(fd) => fd.as_raw_fd(),
+            Self::Waiter(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    Not,
+    UntilEnded,
+}
+
+/// Returns `true` if a child has ended, with or without waiting for it. It is not reaped here.
+fn wait_for_end(pid: u32, wait: Wait) -> bool {
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+
+    let mut flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    flags.set(WaitPidFlag::WNOHANG, wait == Wait::Not);
+    loop {
+        match waitid(Id::Pid(Pid::from_raw(pid.cast_signed())), flags) {
+            Ok(WaitStatus::StillAlive) => return false,
+            Err(nix::errno::Errno::EINTR) => {}
+            // An error means that another thread has reaped it: it has ended all the same.
+            Ok(_) | Err(_) => return true,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "no crate in use has pidfd_open(2)")]
+fn pidfd_open(pid: u32) -> Option<OwnedFd> {
+    use std::os::fd::FromRawFd;
+
+    // SAFETY: the call takes no pointers; `pid` is a child of this process that has not been
+    // reaped, so the id has not passed to another process. The descriptor is closed on exec.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: the kernel has just created it for this call.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A worker's output, split into lines as it arrives.
+#[derive(Debug)]
+pub(crate) struct OutputLines {
+    source: PipeReader,
+    partial: Vec<u8>,
+}
+
+impl OutputLines {
+    fn new(source: impl Into<OwnedFd>) -> io::Result<Self> {
+        let source = PipeReader::from(source.into());
+        let flags = OFlag::from_bits_retain(fcntl(&source, FcntlArg::F_GETFL)?);
+        fcntl(&source, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        Ok(Self { source, partial: Vec::new() })
+    }
+
+    /// Returns the number of reads that empty a full pipe, and find its end if it is closed.
+    pub(crate) fn reads_max(&self) -> usize {
+        #[cfg(target_os = "linux")]
+        let size =
+            fcntl(&self.source, FcntlArg::F_GETPIPE_SZ).map_or(PIPE_SIZE, |size| size as usize);
+        #[cfg(not(target_os = "linux"))]
+        let size = PIPE_SIZE;
+        size.div_ceil(READ_SIZE) + 1
+    }
+
+    /// Reads once, and passes on each line that is complete. Returns `false` if nothing is left to
+    /// read for now.
+    pub(crate) fn read(&mut self, mut take: impl FnMut(String)) -> bool {
+        let mut buffer = [0; READ_SIZE];
+        match self.source.read(&mut buffer) {
+            Ok(0) => {
+                if !self.partial.is_empty() {
+                    take(text(&std::mem::take(&mut self.partial)));
+                }
+                false
+            }
+            Ok(count) => {
+                for piece in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
+                    self.partial.extend(piece);
+                    if self.partial.ends_with(b"\n") || self.partial.len() >= LINE_MAX {
+                        take(text(&std::mem::take(&mut self.partial)));
+                    }
+                }
+                true
+            }
+            Err(error) => error.kind() == ErrorKind::Interrupted,
+        }
+    }
+}
+
+impl AsRawFd for OutputLines {
+    fn as_raw_fd(&self) -> RawFd {
+        self.source.as_raw_fd()
+    }
+}
+
+/// Returns a line as text, without its line ending; invalid bytes are replaced.
+fn text(line: &[u8]) -> String {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
+}
+
+/// Returns `true` for a line that Rust prints after a panic's own lines, which it would push out.
+fn is_backtrace(line: &str) -> bool {
+    let text = line.trim_start();
+    let frame = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    let is_indented = text.len() < line.len();
+    text.is_empty()
+        || text == "stack backtrace:"
+        || is_indented && (frame || text.starts_with("at "))
+        || text.starts_with("note: ") && text.contains("`RUST_BACKTRACE=")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_follows_a_panics_own_lines_is_a_backtrace() {
+        let printed = "\nthread 'main' (7) panicked at src/main.rs:2:5:\nno such table\nstack \
+                       backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/1/panicking.rs:689:5\n  \
+                       11: shop::main\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` \
+                       for a verbose backtrace.\n1: at the desk\nat home";
+        let kept: Vec<_> = printed.lines().filter(|line| !is_backtrace(line)).collect();
+        let own = "thread 'main' (7) panicked at src/main.rs:2:5:";
+        assert_eq!(kept, [own, "no such table", "1: at the desk", "at home"]);
+    }
+
+    #[test]
+    fn lines_are_whole_bounded_and_whatever_their_bytes() {
+        let (far, mut near) = io::pipe().expect("a pipe");
+        let mut lines = OutputLines::new(far).expect("a pipe");
+        near.write_all(b"one\ntwo\r\nth").expect("open");
+        let mut found = Vec::new();
+        while lines.read(|line| found.push(line)) {}
+        assert_eq!(found, ["one", "two"]);
+        near.write_all(b"ree\xff").expect("open");
+        near.write_all(&[b'x'; LINE_MAX]).expect("open");
+        drop(near);
+        while lines.read(|line| found.push(line)) {}
+        assert_eq!(found[2].chars().next(), Some('t'));
+        let length: usize = found[2..].iter().map(|line| line.chars().count()).sum();
+        assert_eq!(length, "three".len() + 1 + LINE_MAX);
+    }
+}

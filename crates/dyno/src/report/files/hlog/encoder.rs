@@ -1,0 +1,199 @@
+//! The bytes of a series in a row: a histogram, written from its values if they are few.
+//!
+//! The format requires a zlib stream, but not one that compresses. For each row the library clears
+//! and searches as many buckets as the largest value needs, and clears a third of a megabyte for a
+//! compressor. Yet most rows of a slow run, and all rows of gauges, are some dozens of bytes. So
+//! values that a series still has one by one are stored without compression. This takes a small
+//! part of the time, for up to twice the bytes if there are hundreds of values. Series that are in
+//! buckets are left to the library.
+
+use std::io;
+
+use dyno_observer::Series;
+use dyno_observer::series::RAW_MAX;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+
+/// The number that begins a histogram of the format's second version: one that is compressed, and a
+/// plain one.
+const COMPRESSED: u32 = 0x1c84_9314;
+const PLAIN: u32 = 0x1c84_9313;
+/// The number of bytes before the counts of a plain histogram.
+const PLAIN_HEAD: usize = 40;
+/// The most bytes of a plain histogram that is stored. Each value takes at most the number of empty
+/// buckets before its own, in three bytes, and its count, in two.
+const PLAIN_MAX: usize = PLAIN_HEAD + 5 * RAW_MAX;
+// The length of a stored block has 16 bits, and [`adler32`] must not overflow.
+const _: () = assert!(PLAIN_MAX <= u16::MAX as usize);
+const _: () = assert!((PLAIN_MAX + 1).pow(2) / 2 * 0xff <= u32::MAX as usize);
+/// The bytes before a stored block: the head of a zlib stream, of the level that takes the least
+/// time, and the head of the stream's only block.
+const STORED: [u8; 3] = [0x78, 0x01, 0x01];
+/// The number of bytes that a stored stream has in addition to those that it stores: [`STORED`],
+/// their number twice, their checksum.
+const BESIDE: usize = STORED.len() + 2 * size_of::<u16>() + size_of::<u32>();
+/// The modulus of Adler-32's sums.
+const ADLER: u32 = 65_521;
+
+/// The encoder of one series after the other; it keeps its buffers.
+pub(crate) struct Encoder {
+    /// The plain bytes of the last series that was stored without compression.
+    plain: Vec<u8>,
+    /// The encoded bytes of the last series, stored or compressed.
+    encoded: Vec<u8>,
+    compressing: V2DeflateSerializer,
+}
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self { plain: Vec::new(), encoded: Vec::new(), compressing: V2DeflateSerializer::new() }
+    }
+
+    /// Returns the bytes of a series in the log, before they are made text.
+    pub(crate) fn encode(&mut self, series: &Series) -> io::Result<&[u8]> {
+        self.encoded.clear();
+        if let Some(places) = series.places() {
+            write_plain(&places, series.max(), &mut self.plain);
+            store(&self.plain, &mut self.encoded);
+        } else {
+            self.compressing
+                .serialize(&series.histogram(), &mut self.encoded)
+                .map_err(io::Error::other)?;
+        }
+        Ok(&self.encoded)
+    }
+}
+
+/// Writes a plain histogram of three digits, from the places of its values' buckets, in order.
+fn write_plain(places: &[usize], max: u64, out: &mut Vec<u8>) {
+    out.clear();
+    out.extend(PLAIN.to_be_bytes());
+    // The length of the counts, which is not known yet, and the offset of the places, which is 0.
+    out.extend([0; 8]);
+    out.extend(3_u32.to_be_bytes());
+    // The smallest value that differs from 0, the largest value (at least 2), and a factor.
+    out.extend(1_u64.to_be_bytes());
+    out.extend(max.max(2).to_be_bytes());
+    out.extend(1_f64.to_be_bytes());
+    // Every histogram has at least one bucket.
+    if places.is_empty() {
+        write_number(0, out);
+    }
+    let mut next = 0;
+    // Each bucket with values is one count, after the number of empty buckets before it.
+    for same in places.chunk_by(|one, other| one == other) {
+        match same[0] - next {
+            0 => {}
+            // A single empty bucket is written as a count of 0, several as their negative number.
+            1 => write_number(0, out),
+            empty => write_number(-(empty as i64), out),
+        }
+        write_number(same.len() as i64, out);
+        next = same[0] + 1;
+    }
+    let counts = (out.len() - PLAIN_HEAD) as u32;
+    out[4..8].copy_from_slice(&counts.to_be_bytes());
+}
+
+/// Writes a number of either sign, usually near 0, in seven bits to a byte (zigzag, LEB128).
+fn write_number(number: i64, out: &mut Vec<u8>) {
+    let mut left = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    while left > 0x7f {
+        out.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
+}
+
+/// Writes a plain histogram in the form of a compressed one, but without compressing it.
+fn store(plain: &[u8], out: &mut Vec<u8>) {
+    debug_assert!(plain.len() <= PLAIN_MAX, "{} bytes", plain.len());
+    let length = plain.len() as u16;
+    out.extend(COMPRESSED.to_be_bytes());
+    out.extend(((plain.len() + BESIDE) as u32).to_be_bytes());
+    out.extend(STORED);
+    out.extend(length.to_le_bytes());
+    out.extend((!length).to_le_bytes());
+    out.extend(plain);
+    out.extend(adler32(plain).to_be_bytes());
+}
+
+/// Returns Adler-32's checksum: the sum of the bytes, from 1, and the sum of those sums. The sums
+/// are reduced only once, since there are at most [`PLAIN_MAX`] bytes.
+fn adler32(bytes: &[u8]) -> u32 {
+    let (mut sum, mut sums) = (1, 0);
+    for byte in bytes {
+        sum += u32::from(*byte);
+        sums += sum;
+    }
+    ((sums % ADLER) << 16) | (sum % ADLER)
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_bus::value::VALUE_MAX;
+    use hdrhistogram::Histogram;
+    use hdrhistogram::serialization::{Deserializer, V2Serializer};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::result::fixture;
+
+    proptest! {
+        #[test]
+        fn few_values_are_stored_as_the_library_has_them(
+            values in prop::collection::vec((0..=VALUE_MAX, 0..54_u32), 0..=RAW_MAX),
+            same in 1..RAW_MAX,
+        ) {
+            let mut values = Vec::from_iter(values.iter().map(|(value, bits)| value >> bits));
+            for run in values.chunks_mut(same) {
+                run.fill(run[0]);
+            }
+            let mut encoder = Encoder::new();
+            encoder.encode(&series(&values)).unwrap();
+            let max = values.iter().copied().fold(2, u64::max);
+            let mut histogram = Histogram::<u64>::new_with_max(max, 3).unwrap();
+            values.iter().for_each(|value| histogram.record(*value).unwrap());
+            let mut plain = Vec::new();
+            V2Serializer::new().serialize(&histogram, &mut plain).unwrap();
+            prop_assert_eq!(&encoder.plain, &plain);
+        }
+    }
+
+    #[test]
+    fn few_values_are_stored_and_many_compressed_and_both_are_read_back() {
+        let mut encoder = Encoder::new();
+        for (values, stored) in [(0, true), (1, true), (RAW_MAX, true), (RAW_MAX + 1, false)] {
+            let series = series(&Vec::from_iter((0..values as u64).map(|value| value.pow(3))));
+            let encoded = encoder.encode(&series).unwrap();
+            let read: Histogram<u64> = Deserializer::new().deserialize(&mut &*encoded).unwrap();
+            assert_eq!(read, series.histogram());
+            // The first 8 bytes are the number of the format, and the length of the stream.
+            assert_eq!(encoded[8..].starts_with(&STORED), stored, "{values}");
+        }
+    }
+
+    #[test]
+    fn no_row_that_is_stored_is_longer_than_is_thought() {
+        let mut encoder = Encoder::new();
+        // The values are far apart, side by side, and all in one bucket.
+        for apart in [VALUE_MAX / RAW_MAX as u64, 1 << 20, 1, 0] {
+            let series = series(&Vec::from_iter((1..=RAW_MAX as u64).map(|value| value * apart)));
+            encoder.encode(&series).unwrap();
+            assert!(encoder.plain.len() <= PLAIN_MAX, "{apart}: {}", encoder.plain.len());
+        }
+    }
+
+    #[test]
+    fn sums_are_adlers() {
+        assert_eq!(adler32(b""), 1);
+        assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
+        assert_eq!(adler32(&[0xff; 512]), 0x1ef1_fe10);
+    }
+
+    /// Returns a series of `values` as an interval has it.
+    fn series(values: &[u64]) -> Series {
+        let mut series = Series::default();
+        fixture::interval(values, |interval| series.merge(interval.series));
+        series
+    }
+}

@@ -1,0 +1,12 @@
+//! The result of a run in each format, and the parts of the formats for people.
+
+pub(super) mod csv;
+pub(super) mod figures;
+pub(super) mod human;
+pub(crate) mod json;
+pub(super) mod markdown;
+pub(super) mod palette;
+pub(super) mod plot;
+pub(super) mod printable;
+pub(super) mod sparkline;
+pub(super) mod table;

@@ -1,0 +1,157 @@
+//! The numbers of a summary as text for people: rates, counts, spans of time, and the order of
+//! metrics. All formats for people share them.
+
+use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use std::time::Duration;
+
+use dyno_bus::value::Unit;
+use dyno_observer::{ProcessId, format};
+
+use crate::plan::{Rate, thousands};
+use crate::result::summary::{Metric, Metrics, Summary, WorkerExit};
+
+/// The text in place of a missing number.
+pub(crate) const NONE: &str = "–";
+/// The metrics that every run has, in reading order; the user's own follow, sorted by name.
+const BUILT_IN: [&str; 6] = [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS];
+
+/// Returns the metrics with values, in reading order.
+pub(crate) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
+    let rank =
+        |name: &str| BUILT_IN.iter().position(|known| *known == name).unwrap_or(BUILT_IN.len());
+    let mut all: Vec<_> = metrics.iter().map(|(name, metric)| (name.as_str(), metric)).collect();
+    all.retain(|(_, metric)| metric.count > 0);
+    // The sort is stable, so that metrics of the same rank stay in the map's order, by name.
+    all.sort_by_key(|(name, _)| rank(name));
+    all
+}
+
+/// Returns one number of a metric, in its unit, or a dash. A metric whose values are all out of
+/// range has a dash: the limits that they were clamped to are not results.
+pub(crate) fn value(metric: &Metric, number: Option<f64>) -> String {
+    let number = number.filter(|_| metric.out_of_range < metric.count);
+    number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit(metric)))
+}
+
+/// Converts one of a metric's percentiles to a number like the others.
+pub(crate) fn percentile(value: Option<u64>) -> Option<f64> {
+    value.map(|value| value as f64)
+}
+
+/// Returns the unit of a metric's values; [`Unit::None`] for plain numbers.
+pub(crate) fn unit(metric: &Metric) -> Unit {
+    let all = [Unit::Nanoseconds, Unit::Bytes, Unit::Permille];
+    all.into_iter().find(|unit| unit.name() == metric.unit).unwrap_or(Unit::None)
+}
+
+/// Returns one number of a metric, or a dash if the metric or the number is missing.
+pub(crate) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> Option<f64>) -> String {
+    let metric = metrics.get(name).filter(|metric| metric.count > 0);
+    metric.map_or_else(|| NONE.to_owned(), |metric| value(metric, number(metric)))
+}
+
+/// Formats a span of time with three digits, such as `1.23 ms`.
+#[must_use]
+pub fn span(nanos: u64) -> String {
+    format::value(nanos as f64, Unit::Nanoseconds)
+}
+
+/// Formats a requested rate: `50/s`, or `max`.
+#[must_use]
+pub fn asked(rate: Option<f64>) -> String {
+    rate.map_or(Rate::Max, Rate::PerSecond).to_string()
+}
+
+/// Formats a delivered rate such as `49.8/s`: with three digits, and from 100 on in whole cycles.
+#[must_use]
+pub fn delivered(rate: f64) -> String {
+    if rate >= 100.0 || rate.fract() == 0.0 {
+        format!("{}/s", thousands(rate.round() as u64))
+    } else if rate >= 10.0 {
+        format!("{rate:.1}/s")
+    } else {
+        format!("{rate:.2}/s")
+    }
+}
+
+/// Returns the settings of a run, in a few words each.
+pub(crate) fn parameters(summary: &Summary) -> Vec<String> {
+    let parameters = &summary.parameters;
+    let time = |nanos| humantime::format_duration(Duration::from_nanos(nanos)).to_string();
+    let mut words = vec![
+        format!("rate {}", asked(parameters.rate)),
+        format!("duration {}", time(parameters.duration_ns)),
+        format!("warmup {}", time(parameters.warmup_ns)),
+        format!("workers {}", parameters.workers),
+    ];
+    if parameters.rate.is_some() {
+        words.push(format!("arrivals {}", parameters.arrivals));
+        words.push(format!("seed {}", parameters.seed));
+    }
+    words.extend(parameters.in_flight.map(|most| format!("in-flight {most}")));
+    words.extend(parameters.max_backlog.map(|most| format!("max-backlog {}", thousands(most))));
+    words.extend(parameters.task.iter().map(|(name, value)| match value.as_str() {
+        Some(text) => format!("{name}={text}"),
+        None => format!("{name}={value}"),
+    }));
+    words
+}
+
+/// Returns the account of the cycles: each outcome that occurred, and `completed` in any case.
+pub(crate) fn account(summary: &Summary) -> Vec<String> {
+    let cycles = &summary.cycles;
+    let mut words = vec![
+        format!("{} issued", thousands(cycles.issued)),
+        format!("{} completed", thousands(cycles.completed)),
+    ];
+    for (count, word) in [
+        (cycles.failed, "failed"),
+        (cycles.skipped, "skipped"),
+        (cycles.unstarted, "unstarted"),
+        (cycles.abandoned, "abandoned"),
+        (cycles.lost, "lost"),
+    ] {
+        if count > 0 {
+            words.push(format!("{} {word}", thousands(count)));
+        }
+    }
+    words
+}
+
+/// Returns the name of a process in a table of workers.
+pub(crate) fn index(process: ProcessId) -> String {
+    match process {
+        ProcessId::Primary => "primary".to_owned(),
+        ProcessId::Worker(index) => index.to_string(),
+    }
+}
+
+/// Returns how a worker ended; `None` if it ended as it should have.
+pub(crate) fn exit(exit: Option<&WorkerExit>) -> Option<String> {
+    match exit {
+        Some(WorkerExit::Code(0)) => None,
+        Some(WorkerExit::Code(code)) => Some(format!("exit {code}")),
+        Some(WorkerExit::Signal(signal)) => Some(signal.clone()),
+        None => Some("not started".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_said_in_three_digits() {
+        for (rate, text) in [
+            (0.0, "0/s"),
+            (0.1, "0.10/s"),
+            (50.0, "50/s"),
+            (49.81, "49.8/s"),
+            (12_499.6, "12,500/s"),
+        ] {
+            assert_eq!(delivered(rate), text);
+        }
+        assert_eq!(asked(None), "max");
+        assert_eq!(asked(Some(2_500.0)), "2,500/s");
+    }
+}

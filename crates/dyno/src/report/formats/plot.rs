@@ -1,0 +1,215 @@
+//! Timelines drawn in a terminal: a plot for each metric of a query's `group()`.
+
+use dyno_bus::value::Unit;
+use dyno_observer::{Group, Line, Point, ProcessId, format};
+use textplots::{Chart, ColorPlot, Plot, Shape};
+
+use super::figures;
+use super::palette::Palette;
+use crate::result::summary::{PointMetric, Summary};
+
+/// The lines of text that a plot takes, without its time axis.
+const ROWS: u32 = 12;
+/// The dots in a character of a plot: two columns and four rows of them.
+const DOTS: (u32, u32) = (2, 4);
+/// The columns that labels of the value axis take, to the right of a plot.
+const LABEL_WIDTH: usize = 14;
+/// The narrowest and the widest plot, in characters. Fifty snapshots fill the widest.
+const WIDTH: (usize, usize) = (24, 100);
+/// The colours of lines, in order. Colour-blind readers can distinguish them too (Okabe and Ito,
+/// 2008).
+const COLOURS: [(u8, u8, u8); 6] =
+    [(86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0)];
+
+/// Draws groups of lines over time, as the query list gives them, for a terminal of this width.
+///
+/// The text has no colours, so that it suits files and assertions too. Groups without a point are
+/// left out.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// use dyno::Stat;
+///
+/// let means = list.workers().metrics(["service"]).pick(Stat::Snapshots).of(Stat::Mean);
+/// println!("{}", dyno::plot("mean service", &means.group(), 80));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn plot(title: &str, groups: &[Group], width: usize) -> String {
+    coloured(title, groups, width, Palette::Plain)
+}
+
+/// Draws the same as [`plot`], with a colour for each line if the palette has colours.
+fn coloured(title: &str, groups: &[Group], width: usize, palette: Palette) -> String {
+    let mut text = String::new();
+    for group in groups {
+        let title = match groups {
+            [_] => title.to_owned(),
+            _ => format!("{title}: {}", group.label.name),
+        };
+        let lines: Vec<_> = group.lines.iter().map(named).collect();
+        text.push_str(&draw(&title, group.label.unit, &lines, width, palette));
+    }
+    text
+}
+
+fn named(line: &Line) -> (String, Vec<Point>) {
+    let name = match line.process {
+        ProcessId::Primary => "primary".to_owned(),
+        ProcessId::Worker(index) => format!("worker {index}"),
+    };
+    (name, line.points.clone())
+}
+
+/// Draws the course of the metrics that `--plot` names, over all workers: p50 and p99, or p50 and
+/// the maximum if no interval has as many values as p99 needs. A metric without values is left out:
+/// [`missing`] names it.
+pub(crate) fn series(
+    summary: &Summary,
+    names: &[String],
+    width: usize,
+    palette: Palette,
+) -> String {
+    let begun = summary.series.iter().find(|point| !point.metrics.is_empty());
+    let mut text = String::new();
+    for name in names {
+        let Some(metric) = summary.metric(name) else { continue };
+        let line = |label: &str, number: fn(&PointMetric) -> Option<u64>| {
+            let point = |point: &crate::result::summary::SeriesPoint| {
+                let value = number(point.metrics.get(name)?)? as f64;
+                Some(Point { at_ns: point.t_ns, value })
+            };
+            let points: Vec<_> = summary.series.iter().filter_map(point).collect();
+            (label.to_owned(), points)
+        };
+        if begun.is_some() {
+            let mut lines = vec![line("p50", |part| part.p50), line("p99", |part| part.p99)];
+            if lines[1].1.is_empty() {
+                lines[1] = line("max", |part| Some(part.max));
+            }
+            lines.retain(|(_, points)| !points.is_empty());
+            text.push_str(&draw(name, figures::unit(metric), &lines, width, palette));
+        }
+    }
+    text
+}
+
+/// Returns a message about the metrics that were to be plotted and have no value, if there are any.
+/// If nothing at all was measured, the reason for that is reported elsewhere.
+pub(crate) fn missing(summary: &Summary, names: &[String]) -> Option<String> {
+    let has_values = |name: &&str| summary.metric(name).is_some_and(|metric| metric.count > 0);
+    let recorded: Vec<_> = figures::ordered(&summary.metrics)
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| has_values(name))
+        .collect();
+    let missing: Vec<_> = names.iter().filter(|name| !recorded.contains(&name.as_str())).collect();
+    let (first, rest) = missing.split_first().filter(|_| !recorded.is_empty())?;
+    let named = rest.iter().fold(format!("`{first}`"), |text, name| format!("{text}, `{name}`"));
+    let recorded = recorded.join(", ");
+    Some(format!(
+        "there is no plot of {named}, which has no value; the metrics with values are {recorded}"
+    ))
+}
+
+/// Draws one plot: title and legend, the plot with its value axis from 0, the time axis.
+fn draw(
+    title: &str,
+    unit: Unit,
+    lines: &[(String, Vec<Point>)],
+    width: usize,
+    palette: Palette,
+) -> String {
+    let points = || lines.iter().flat_map(|(_, points)| points);
+    if points().next().is_none() {
+        return String::new();
+    }
+    let width = width.saturating_sub(LABEL_WIDTH).clamp(WIDTH.0, WIDTH.1);
+    let end = points().map(|point| point.at_ns).max().unwrap_or(0).max(1);
+    let top = points().map(|point| point.value).fold(0.0, f64::max);
+    // A line of zeros needs an axis above it too, and is drawn at its bottom.
+    let top = if top > 0.0 { top } else { 1.0 };
+
+    let paths: Vec<_> = lines.iter().map(|(_, points)| path(points, end, top)).collect();
+    let shapes: Vec<_> = paths.iter().map(|path| Shape::Lines(path)).collect();
+    // One dot less than there is room for: a point at the very edge would be drawn beyond it.
+    let dots = (width as u32 * DOTS.0 - 1, ROWS * DOTS.1 - 1);
+    let mut chart = Chart::new_with_y_range(dots.0, dots.1, 0.0, 1.0, 0.0, 1.0);
+    let mut drawing = &mut chart;
+    for (index, shape) in shapes.iter().enumerate() {
+        drawing = match palette {
+            Palette::Plain => drawing.lineplot(shape),
+            Palette::Colours => drawing.linecolorplot(shape, COLOURS[index % COLOURS.len()].into()),
+        };
+    }
+    drawing.figures();
+    frame(title, unit, lines, (width, end, top), &drawing.frame(), palette)
+}
+
+/// Returns the places of the points, as shares of the axes. A single point becomes a line to
+/// itself.
+fn path(points: &[Point], end: u64, top: f64) -> Vec<(f32, f32)> {
+    // textplots reads numbers with seven digits: enough for a screen.
+    let share =
+        |point: &Point| ((point.at_ns as f64 / end as f64) as f32, (point.value / top) as f32);
+    let mut path: Vec<_> = points.iter().map(share).collect();
+    path.extend(path.first().copied().filter(|_| points.len() == 1));
+    path
+}
+
+/// Puts title, legend and both axes around a drawing. They are written here, since textplots knows
+/// neither units nor a legend.
+fn frame(
+    title: &str,
+    unit: Unit,
+    lines: &[(String, Vec<Point>)],
+    (width, end, top): (usize, u64, f64),
+    drawn: &str,
+    palette: Palette,
+) -> String {
+    let names = lines.iter().enumerate().map(|(index, (name, _))| legend(index, name, palette));
+    let names: Vec<_> = names.collect();
+    let mut text = format!("\n{}  {}\n", palette.bold(title), names.join("  "));
+    for (row, line) in drawn.lines().enumerate() {
+        let label = match row as u32 {
+            0 => format::value(top, unit),
+            row if row == ROWS / 2 => format::value(top / 2.0, unit),
+            row if row + 1 == ROWS => format::value(0.0, unit),
+            _ => String::new(),
+        };
+        // The canvas leaves out the blanks at a line's end, so they are added here.
+        let drawn = console::measure_text_width(line);
+        let blank = " ".repeat(width.saturating_sub(drawn));
+        let line = format!("{line}{blank}{} {}", palette.dim("│"), palette.dim(&label));
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let last = format::value(end as f64, Unit::Nanoseconds);
+    let room = width.saturating_sub(1);
+    text.push_str(&palette.dim(&format!("0{last:>room$}")));
+    text.push('\n');
+    text
+}
+
+fn legend(index: usize, name: &str, palette: Palette) -> String {
+    match palette {
+        Palette::Plain => name.to_owned(),
+        Palette::Colours => {
+            let (r, g, b) = COLOURS[index % COLOURS.len()];
+            format!("\x1b[38;2;{r};{g};{b}m⠤⠤\x1b[0m {name}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

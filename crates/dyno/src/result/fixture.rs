@@ -1,0 +1,193 @@
+//! A run that never took place, with numbers that are the same each time: for tests of reports.
+
+use std::time::Duration;
+
+use dyno_bus::message::{Batch, Column, Counts, CycleTimes, Declare};
+use dyno_bus::segment::{Arrivals, PerPhase};
+use dyno_bus::value::Unit;
+use dyno_bus::{Pace, Phase, Time};
+use dyno_observer::{Account, Interval, Observer, ProcessId};
+
+use super::environment::Environment;
+use super::summary::Summary;
+use crate::plan::{Deadlines, MaxFailed, OnBacklog, Pacing, Plan, Rate};
+use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
+use crate::primary::{self, CycleErrors, Exit, Totals};
+use crate::verdict::{BacklogSample, Judgement, Verdict};
+
+const MS: u64 = 1_000_000;
+
+/// Returns a plan of 50 cycles a second for 5 s on 2 workers, with a URL among the task's
+/// parameters.
+pub(crate) fn plan() -> Plan {
+    let task = serde_json::json!({"n": 35, "url": "redis://user:secret@host/0"});
+    Plan {
+        benchmark: "shop".into(),
+        rate: Rate::PerSecond(50.0),
+        duration: Duration::from_secs(5),
+        warmup: Duration::from_secs(1),
+        workers: 2,
+        arrivals: Arrivals::Uniform,
+        seed: 7,
+        pacing: Pacing::Sleep,
+        max_backlog: None,
+        on_backlog: OnBacklog::Stop,
+        max_failed: MaxFailed::Count(0),
+        in_flight: None,
+        deadlines: Deadlines::default(),
+        spans: String::new(),
+        task: task.as_object().cloned().unwrap_or_default(),
+    }
+}
+
+/// Returns an observer of three processes and two intervals: each worker's cycles took 18 to 24 ms.
+pub(crate) fn observer() -> Observer {
+    let mut observer = Observer::new(Pace::Open { rate: 50.0, arrivals: Arrivals::Uniform });
+    let workers = [ProcessId::Worker(0), ProcessId::Worker(1)];
+    for (process, pid) in [ProcessId::Primary].into_iter().chain(workers).zip(100..) {
+        observer.hello(process, pid).expect("a new process");
+        let units =
+            [("loop_lag", Unit::Nanoseconds), ("cpu", Unit::Permille), ("rss", Unit::Bytes)];
+        for ((name, unit), metric) in units.into_iter().zip(0..) {
+            observer
+                .declare(process, &Declare { metric, name: name.into(), unit })
+                .expect("a new metric");
+        }
+    }
+    observer.begin(Time::from_nanos(1_000 * MS));
+    for interval in 0..2 {
+        for process in [ProcessId::Primary].into_iter().chain(workers) {
+            let cycles = if process == ProcessId::Primary {
+                CycleTimes::default()
+            } else {
+                CycleTimes {
+                    wait: vec![MS, 2 * MS, 3 * MS],
+                    service: vec![18 * MS, (20 - 2 * interval) * MS, (24 - 2 * interval) * MS],
+                }
+            };
+            let ended = 3 * (interval + 1) * u64::from(process != ProcessId::Primary);
+            let counts = Counts { started: ended, completed: ended, ..Counts::default() };
+            let column = |metric, values| Column { metric, phase: Phase::Measured, values };
+            let batch = Batch {
+                sequence: interval,
+                as_of: Time::from_nanos((1_100 + 100 * interval) * MS),
+                counts: PerPhase { measured: counts, ..PerPhase::default() },
+                cycles: PerPhase { measured: cycles, ..PerPhase::default() },
+                columns: vec![
+                    column(0, vec![80_000, 250_000]),
+                    column(1, vec![450]),
+                    column(2, vec![24_000_000]),
+                ],
+                ..Batch::default()
+            };
+            observer.absorb(process, &batch).expect("it can be true");
+        }
+        observer.rotate(Time::from_nanos((1_100 + 100 * interval) * MS), |_| {});
+    }
+    observer
+}
+
+/// Adds a third interval. Only the primary's loop lag has values in it: `values`.
+pub(crate) fn interval(values: &[u64], told: impl FnMut(Interval<'_>)) {
+    let mut observer = observer();
+    let column = Column { metric: 0, phase: Phase::Measured, values: values.to_vec() };
+    let batch = Batch {
+        sequence: 2,
+        as_of: Time::from_nanos(1_300 * MS),
+        columns: vec![column],
+        ..Batch::default()
+    };
+    observer.absorb(ProcessId::Primary, &batch).expect("it can be true");
+    observer.rotate(Time::from_nanos(2_000 * MS), told);
+}
+
+/// Returns a run that did not hold its rate, with two failed cycles.
+pub(crate) fn run() -> Run {
+    let measured =
+        Counts { started: 200, completed: 198, failed: 2, unstarted: 50, ..Counts::default() };
+    let warmup = Counts { started: 50, completed: 50, ..Counts::default() };
+    let observer = observer();
+    let merged: Vec<_> = observer.snapshots().map(|snapshot| snapshot.merged.clone()).collect();
+    let point = |interval: u64| RunSample {
+        t: Duration::from_millis(1_100 + 100 * interval),
+        issued: 5,
+        completed: 4,
+        backlog: 1 + interval,
+        merged: merged[interval as usize].clone(),
+    };
+    Run {
+        plan: plan(),
+        started_at: Duration::from_millis(1_767_323_045_678),
+        elapsed: Duration::from_millis(6_250),
+        window: Duration::from_secs(5),
+        judgement: Judgement {
+            verdict: Verdict::Unsustained,
+            reasons: vec![
+                "the backlog grew by 52 cycles, where 3 are allowed".into(),
+                "2 of 250 cycles failed; at most 0 may (--max-failed)".into(),
+            ],
+            warnings: Vec::new(),
+            hint: "try `--rate 35`".into(),
+        },
+        warnings: vec!["this is a debug build: add --release".into()],
+        account: Account {
+            issued: PerPhase { warmup: 50, measured: 250 },
+            counts: PerPhase { warmup, measured },
+            lost: PerPhase::default(),
+        },
+        delivered: 198,
+        late: 0,
+        backlog: BacklogSummary {
+            start: 1,
+            max: 60,
+            end: BacklogSample { at: Time::ZERO, waiting: 50, running: 2 },
+        },
+        errors: vec![CycleErrors {
+            message: "redis://user:secret@host/0 refused".into(),
+            count: 2,
+            first_cycle: 61,
+        }],
+        workers: (0..2)
+            .map(|index| WorkerEnd { index, pid: Some(101 + index), exit: Some(Exit::Code(0)) })
+            .collect(),
+        series: vec![point(0), point(1)],
+        harness: HarnessSummary {
+            unleased: 0,
+            bus_stall: Duration::ZERO,
+            cpu_share: 0.012,
+            pauses: Vec::new(),
+        },
+        observer,
+    }
+}
+
+/// Returns the summary of [`run`].
+pub(crate) fn summary() -> Summary {
+    let environment = Environment {
+        dyno: "0.1.0".into(),
+        rustc: "rustc 1.95.0".into(),
+        os: "linux x86_64".into(),
+        cpu: "Some CPU".into(),
+        cores: 2,
+        git: None,
+    };
+    let mut summary =
+        Summary::of(&mut run(), &["shop".into(), "-R".into(), "50".into()], environment);
+    "release".clone_into(&mut summary.profile);
+    summary
+}
+
+/// Returns the state of [`run`] at the end of its second interval.
+pub(crate) fn tick() -> Tick {
+    Tick {
+        phase: primary::RunPhase::Measuring,
+        elapsed: Duration::from_millis(2_500),
+        totals: Totals {
+            issued: PerPhase { warmup: 50, measured: 75 },
+            completed: PerPhase { warmup: 50, measured: 70 },
+            failed: PerPhase { warmup: 0, measured: 1 },
+        },
+        backlog: BacklogSample { at: Time::ZERO, waiting: 2, running: 2 },
+        list: observer().list(),
+    }
+}

@@ -1,0 +1,130 @@
+//! The removal of passwords in URLs, which are neither shown nor stored: `redis://user:***@host`.
+//!
+//! Passwords come in parameters, on command lines, and in messages of clients that quote the URL
+//! which they could not reach. Only the text between a scheme and a host is examined: nobody can
+//! recognise other secrets by their form.
+
+use serde_json::{Map, Value};
+
+/// The text in place of a password.
+const MASK: &str = "***";
+/// The text that follows the scheme of a URL.
+const MARK: &str = "://";
+
+/// Returns a text without the passwords of its URLs.
+pub(crate) fn text(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(mark) = rest.find(MARK) {
+        let (before, after) = rest.split_at(mark + MARK.len());
+        redacted.push_str(before);
+        // The search goes on behind the password, or behind the mark if the URL has none.
+        rest = match password(after) {
+            Some((from, to)) => {
+                redacted.push_str(&after[..from]);
+                redacted.push_str(MASK);
+                &after[to..]
+            }
+            None => after,
+        };
+    }
+    redacted.push_str(rest);
+    redacted
+}
+
+/// Returns the start and the end of the password in a text that follows a `://`.
+///
+/// Commas and single quotes may be part of a password, so they do not end the URL; the beginning of
+/// another URL does.
+fn password(text: &str) -> Option<(usize, usize)> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '`' | '<' | '>');
+    let url = &text[..text.find(ends).unwrap_or(text.len())];
+    // Another URL may follow without a blank: its scheme is not part of this one.
+    let url = match url.find(MARK) {
+        Some(next) => url[..next].trim_end_matches(in_scheme),
+        None => url,
+    };
+    let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
+    let colon = authority.find(':')?;
+    let at = authority.rfind('@').or_else(|| {
+        // The colons of an IPv6 host, which is in brackets, begin no password.
+        let is_host = authority.starts_with('[');
+        // Punctuation at the end belongs to the sentence or the list around the URL.
+        let port = authority[colon + 1..].trim_end_matches(|c: char| c.is_ascii_punctuation());
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+        // A password with an unescaped slash makes the URL invalid, and is a secret all the same.
+        // So is a password that is cut off, because messages have a limit: a port is never made of
+        // letters.
+        (!is_host && !is_port).then(|| url.rfind('@').unwrap_or(authority.len()))
+    })?;
+    (colon < at).then_some((colon + 1, at))
+}
+
+/// Returns `true` if the name of a scheme may hold this character.
+fn in_scheme(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
+}
+
+/// Returns the parameters without the passwords of the URLs among them.
+pub(crate) fn map(map: &Map<String, Value>) -> Map<String, Value> {
+    map.iter().map(|(name, one)| (name.clone(), value(one))).collect()
+}
+
+fn value(one: &Value) -> Value {
+    match one {
+        Value::String(string) => Value::String(text(string)),
+        Value::Array(values) => Value::Array(values.iter().map(value).collect()),
+        Value::Object(object) => Value::Object(map(object)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => one.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn passwords_go_and_all_else_stays() {
+        for (given, shown) in [
+            ("redis://user:secret@host:6379/0", "redis://user:***@host:6379/0"),
+            ("redis://:secret@host", "redis://:***@host"),
+            ("redis://user:p@ss@host", "redis://user:***@host"),
+            ("redis://:p/ss@host/0", "redis://:***@host/0"),
+            ("can't reach `amqp://a:b@c`: refused", "can't reach `amqp://a:***@c`: refused"),
+            ("a://b:c@d e://f:g@h", "a://b:***@d e://f:***@h"),
+            ("redis://a:b,c@d", "redis://a:***@d"),
+            ("redis://a:b'c@d", "redis://a:***@d"),
+            ("a://b:1,c://d:e@f", "a://b:1,c://d:***@f"),
+            ("a://b:c@d,e://f:g@h", "a://b:***@d,e://f:***@h"),
+            ("a message cut off in a://b:secr", "a message cut off in a://b:***"),
+            ("redis://host:6379/0", "redis://host:6379/0"),
+            ("(see http://host:80).", "(see http://host:80)."),
+            ("redis://user@host", "redis://user@host"),
+            ("http://host:80/?mail=a:b@c", "http://host:80/?mail=a:b@c"),
+            ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+            ("--rate 50", "--rate 50"),
+        ] {
+            assert_eq!(text(given), shown);
+        }
+    }
+
+    #[test]
+    fn passwords_are_found_at_any_depth() {
+        let given = json!({"n": 1, "urls": ["a://b:c@d", {"e": "f://g:h@i"}]});
+        let shown = json!({"n": 1, "urls": ["a://b:***@d", {"e": "f://g:***@i"}]});
+        assert_eq!(Value::Object(map(given.as_object().unwrap())), shown);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_none_without_a_url_changes(given in ".{0,80}", url in "[:/@a-c ]{0,40}") {
+            if !given.contains(MARK) {
+                prop_assert_eq!(text(&given), given);
+            }
+            let _redacted = text(&url);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The parsers of values as people write them: `1.5k`, `250ms`, `1%`, `auto`.
+//!
+//! Each parser returns the value or, as its error, a description of the allowed values. The caller
+//! adds the input and its source, which are not known here.
+
+use std::time::Duration;
+
+use dyno_bus::segment::RATE_MAX;
+
+use crate::plan::{
+    Arrivals, DURATION_MAX, MaxFailed, OnBacklog, Pacing, RATE_MIN, Rate, arrivals_name,
+    pacing_name, thousands,
+};
+
+/// A value, or a description of the allowed values.
+type Reading<T> = Result<T, String>;
+
+/// The text of a setting that follows from the machine (the number of workers) or from the plan
+/// (the limit of the backlog).
+pub const AUTO: &str = "auto";
+
+/// The distributions of due times by name, the default first.
+pub(crate) const ARRIVALS: [(&str, Arrivals); 2] = [
+    (arrivals_name(Arrivals::Uniform), Arrivals::Uniform),
+    (arrivals_name(Arrivals::Poisson), Arrivals::Poisson),
+];
+/// The methods of waiting by name, the default first.
+pub(crate) const PACING: [(&str, Pacing); 2] =
+    [(pacing_name(Pacing::Sleep), Pacing::Sleep), (pacing_name(Pacing::Spin), Pacing::Spin)];
+/// The policies for a backlog at its limit by name, the default first.
+pub(crate) const ON_BACKLOG: [(&str, OnBacklog); 3] = [
+    (OnBacklog::Stop.name(), OnBacklog::Stop),
+    (OnBacklog::Skip.name(), OnBacklog::Skip),
+    (OnBacklog::Queue.name(), OnBacklog::Queue),
+];
+/// The most cycles in flight per worker: each takes some memory in the worker.
+const IN_FLIGHT_MAX: u64 = 1_000_000;
+
+pub(crate) fn rate(text: &str) -> Reading<Rate> {
+    if text.eq_ignore_ascii_case("max") {
+        return Ok(Rate::Max);
+    }
+    // Reports print a rate with `/s`, so that it can be copied from them.
+    match number(text.strip_suffix("/s").unwrap_or(text)) {
+        Some(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Ok(Rate::PerSecond(rate)),
+        _ => Err(format!(
+            "a rate is between {RATE_MIN} and {} cycles per second, like 50, 1.5k or 1M, or \"max\"",
+            thousands(RATE_MAX as u64),
+        )),
+    }
+}
+
+/// Parses the targets whose spans become metrics.
+#[cfg(feature = "tracing")]
+pub(crate) fn spans(text: &str) -> Reading<String> {
+    dyno_emitter::layer::check_filter(text).map_err(|error| {
+        format!("{}; targets are written as in `my_lib,my_lib::db=info`", error.source)
+    })?;
+    Ok(text.to_owned())
+}
+
+/// Accepts only an empty text, since spans need the feature `tracing`.
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn spans(text: &str) -> Reading<String> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    Err("spans need dyno's feature `tracing`, without which this was built".into())
+}
+
+/// Parses a span of time above zero.
+pub(crate) fn span(text: &str) -> Reading<Duration> {
+    span_from(text, Duration::from_nanos(1), "above zero")
+}
+
+/// Parses a span of time that may be zero.
+pub(crate) fn span_or_none(text: &str) -> Reading<Duration> {
+    span_from(text, Duration::ZERO, "of zero or more")
+}
+
+fn span_from(text: &str, least: Duration, range: &str) -> Reading<Duration> {
+    // A bare zero needs no unit.
+    let text = if text == "0" { "0s" } else { text };
+    match humantime::parse_duration(text) {
+        Ok(span) if (least..=DURATION_MAX).contains(&span) => Ok(span),
+        Ok(_) => Err(format!(
+            "expected a time {range} and at most {}",
+            humantime::format_duration(DURATION_MAX),
+        )),
+        Err(_) => Err("a time is a number with its unit, like 250ms, 5s or 2m".to_owned()),
+    }
+}
+
+/// Parses a number of workers; `None` for `auto`, which is as many as the machine runs at once.
+pub(crate) fn workers(text: &str) -> Reading<Option<u32>> {
+    if text.eq_ignore_ascii_case(AUTO) {
+        return Ok(None);
+    }
+    let workers = count(text, 1, u32::MAX.into())
+        .ok_or("a run needs at least one worker: give a number, or \"auto\"")?;
+    Ok(Some(u32::try_from(workers).unwrap_or(u32::MAX)))
+}
+
+/// Parses a limit of the backlog; `None` for `auto`, where the plan sets the limit.
+pub(crate) fn count_or_auto(text: &str) -> Reading<Option<u64>> {
+    if text.eq_ignore_ascii_case(AUTO) {
+        return Ok(None);
+    }
+    count(text, 1, u64::MAX)
+        .map(Some)
+        .ok_or("it is a number of cycles of at least 1, like 500 or 2k, or \"auto\"".to_owned())
+}
+
+pub(crate) fn in_flight(text: &str) -> Reading<Option<u32>> {
+    let cycles = count(text, 1, IN_FLIGHT_MAX).ok_or_else(|| {
+        let most = thousands(IN_FLIGHT_MAX);
+        format!("it is a number of cycles per worker, from 1 to {most}")
+    })?;
+    Ok(u32::try_from(cycles).ok())
+}
+
+pub(crate) fn max_failed(text: &str) -> Reading<MaxFailed> {
+    let read = match text.strip_suffix('%') {
+        Some(percent) => percent
+            .trim()
+            .parse()
+            .ok()
+            .filter(|percent| (0.0..=100.0).contains(percent))
+            .map(|percent: f64| MaxFailed::Share(percent / 100.0)),
+        None => count(text, 0, u64::MAX).map(MaxFailed::Count),
+    };
+    read.ok_or("it is a number of cycles, like 0 or 20, or a share, like 0.5%".to_owned())
+}
+
+/// The highest seed: many readers of JSON have only floats, which are not exact above it.
+const SEED_MAX: u64 = (1 << 53) - 1;
+
+pub(crate) fn seed(text: &str) -> Reading<u64> {
+    let seed = ungrouped(text).and_then(|digits| digits.parse().ok());
+    let seed = seed.filter(|seed| *seed <= SEED_MAX);
+    seed.ok_or_else(|| format!("a seed is a whole number from 0 to {SEED_MAX}"))
+}
+
+pub(crate) fn arrivals(text: &str) -> Reading<Arrivals> {
+    choice(text, &ARRIVALS)
+}
+
+pub(crate) fn pacing(text: &str) -> Reading<Pacing> {
+    choice(text, &PACING)
+}
+
+pub(crate) fn on_backlog(text: &str) -> Reading<OnBacklog> {
+    choice(text, &ON_BACKLOG)
+}
+
+/// Returns the names of the choices, in their order.
+pub(crate) fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
+}
+
+fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Reading<T> {
+    let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found
+        .map(|(_, value)| *value)
+        .ok_or_else(|| format!("it is one of {}", names(choices).join(", ")))
+}
+
+/// Parses a whole number from `least` to `most`.
+fn count(text: &str, least: u64, most: u64) -> Option<u64> {
+    // Parsed as an integer if possible, because a float is exact only up to 2^53.
+    let count = ungrouped(text).and_then(|digits| digits.parse().ok()).or_else(|| {
+        number(text).filter(|number| number.fract() == 0.0 && *number >= 0.0).map(|n| n as u64)
+    })?;
+    (least..=most).contains(&count).then_some(count)
+}
+
+/// Parses a finite number, with the suffixes `k`, `K` and `M`. A lowercase `m` is refused, because
+/// it means a thousandth.
+fn number(text: &str) -> Option<f64> {
+    let (digits, factor) = match text.strip_suffix(['k', 'K', 'M']) {
+        Some(digits) if text.ends_with('M') => (digits, 1e6),
+        Some(digits) => (digits, 1e3),
+        None => (text, 1.0),
+    };
+    let digits = ungrouped(digits.trim_end())?;
+    // The characters are checked, because `parse` also accepts `inf` and `nan`.
+    let plain = digits.chars().all(|digit| digit.is_ascii_digit() || ".-+e".contains(digit));
+    digits.parse::<f64>().ok().filter(|number| plain && number.is_finite()).map(|n| n * factor)
+}
+
+/// Removes the separators between groups of digits: `1_000`, as in code, and `1,000`, as reports
+/// print it. Returns `None` for a comma that is not followed by three digits, since it may be a
+/// decimal one: `1,5` is refused.
+pub(crate) fn ungrouped(text: &str) -> Option<String> {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    let groups: Vec<&str> = whole.split(',').collect();
+    let grouped = |group: &&str| group.len() == 3 && group.chars().all(|c| c.is_ascii_digit());
+    let sound = groups.len() == 1
+        || (groups[1..].iter().all(grouped) && (1..=3).contains(&groups[0].len()))
+            && !groups[0].contains('_');
+    let between = text.match_indices('_').all(|(at, _)| {
+        is_digit(text[..at].chars().next_back()) && is_digit(text[at + 1..].chars().next())
+    });
+    let fraction_has_comma = text[whole.len()..].contains(',');
+    (sound && between && !fraction_has_comma).then(|| text.replace(['_', ','], ""))
+}

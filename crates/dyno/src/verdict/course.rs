@@ -1,0 +1,278 @@
+//! The course of a run: the cycles that were due and that had ended, slot by slot, and figures of
+//! them.
+//!
+//! A backlog rises for two reasons: the rate is not held, or cycles take long and the run is young.
+//! Until the first cycles end, the number in flight rises in any system. The run's earliest cycles,
+//! its *cohort*, tell the two apart. No queue was in front of them, so they show how long a cycle
+//! takes by itself: the share of them still in flight at each age. This gives the backlog of the
+//! same arrivals in a system that holds the rate. The part of the backlog *beyond* that comes from
+//! overload or from chance. No order of service is assumed, since cycles are only counted.
+
+use std::time::Duration;
+
+use dyno_bus::timeline::{BUCKETS, CycleTimeline, Moments, PARTS, SLOTS, bucket_low};
+
+use super::bounds;
+
+/// The shortest part of a window that can be judged, in slots: each block must have two.
+const SLOTS_MIN: usize = 60;
+/// The largest share of the window within which three of four cycles of the cohort may end: only if
+/// cycles are short against the window can the cohort show how long they take.
+const LONG_SHARE: f64 = 0.25;
+
+/// The cycles that were due and that had ended over the course of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// Cycles due before the slots of `due`.
+    pub due_earlier: u64,
+    /// Cycles due in each slot: first those of one window's length before the window, then those of
+    /// the window.
+    pub due: Vec<u64>,
+    /// The number of the window's slots that belong to the cohort; if 0, the warm-up is the cohort.
+    pub cohort_slots: usize,
+    /// The outcomes of the cycles, of all workers together.
+    pub timeline: CycleTimeline,
+    /// The service of each worker.
+    pub workers: Vec<Busy>,
+}
+
+/// The service of one worker: how busy it was with the cycles due in the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Busy {
+    /// The number of cycles that ended.
+    pub cycles: u64,
+    /// The moments of their service, in windows.
+    pub service: Moments,
+    /// The most cycles that ran at once, warm-up included.
+    pub running_max: u64,
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        Self {
+            due_earlier: 0,
+            due: vec![0; 2 * SLOTS],
+            cohort_slots: 0,
+            timeline: CycleTimeline::default(),
+            workers: Vec::new(),
+        }
+    }
+}
+
+impl Course {
+    /// Adds one worker's timeline, with the most cycles that it ran at once. The timeline must be
+    /// [whole](CycleTimeline::is_whole).
+    pub fn add(&mut self, timeline: &CycleTimeline, running_max: u64) {
+        let mut service = Moments::default();
+        timeline.part_service.iter().for_each(|part| service += *part);
+        let cycles = timeline.part_cycles.iter().sum();
+        self.workers.push(Busy { cycles, service, running_max });
+        self.timeline.merge(timeline);
+    }
+
+    /// Returns `true` if no worker ever ran two cycles at once.
+    #[must_use]
+    pub fn is_serial(&self) -> bool {
+        self.workers.iter().all(|worker| worker.running_max <= 1)
+    }
+
+    /// Returns the backlog at the end of each of the first `slots` slots of the window.
+    #[must_use]
+    pub fn backlog(&self, slots: usize) -> Vec<f64> {
+        let (before, window) = self.due.split_at(SLOTS);
+        let due_before = self.due_earlier + before.iter().sum::<u64>();
+        let mut backlog = due_before as f64 - self.timeline.ended_before as f64;
+        let changes = window.iter().zip(&self.timeline.ended).take(slots);
+        let path = changes.map(|(due, ended)| {
+            backlog += *due as f64 - *ended as f64;
+            // The end of a cycle is known to a quarter of a slot only.
+            backlog.max(0.0)
+        });
+        path.collect()
+    }
+
+    /// Returns the mean service of the cycles due in each of `COUNT` blocks of the window's first
+    /// `parts` parts, in windows.
+    pub(crate) fn service<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
+        let all = self.part_rows(parts, |part| self.timeline.part_service[part].sum);
+        self.means(&all)
+    }
+
+    /// Returns the mean response of the cycles due in each block, in windows.
+    pub(crate) fn response<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
+        let all = self.part_rows(parts, |part| self.timeline.part_response[part]);
+        self.means(&all)
+    }
+
+    /// Returns the mean response of the cycles due in each part, in windows; if none was due, that
+    /// of the part before.
+    pub(crate) fn response_of_parts(&self, parts: usize) -> Vec<f64> {
+        let mut last = 0.0;
+        let rows = self.part_rows(parts, |part| self.timeline.part_response[part]);
+        let means = rows.iter().map(|(cycles, sum)| {
+            if *cycles > 0.0 {
+                last = sum / cycles;
+            }
+            last
+        });
+        means.collect()
+    }
+
+    /// Returns the number of cycles and a sum for each part.
+    fn part_rows(&self, parts: usize, sum: impl Fn(usize) -> f64) -> Vec<(f64, f64)> {
+        (0..parts).map(|part| (self.timeline.part_cycles[part] as f64, sum(part))).collect()
+    }
+
+    /// Returns the mean of each block; for a block without cycles, the mean of all.
+    fn means<const COUNT: usize>(&self, parts: &[(f64, f64)]) -> [f64; COUNT] {
+        let mean = |block: &[(f64, f64)]| {
+            let (cycles, sum) = block
+                .iter()
+                .fold((0.0, 0.0), |(cycles, sum), part| (cycles + part.0, sum + part.1));
+            (cycles > 0.0).then(|| sum / cycles)
+        };
+        let all = mean(parts).unwrap_or(0.0);
+        bounds::blocks(parts, |block| mean(block).unwrap_or(all))
+    }
+
+    /// Returns the lower quartile of the response of the cycles due in each block, in windows.
+    pub(crate) fn response_quartile<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
+        let rows: Vec<_> = self.timeline.part_buckets.chunks(BUCKETS).take(parts).collect();
+        let all = quartile(&rows).unwrap_or(0.0);
+        bounds::blocks(&rows, |block| quartile(block).unwrap_or(all))
+    }
+}
+
+/// Returns the lower quartile of the values counted in these rows of buckets, interpolated within
+/// its bucket; `None` if the rows are empty.
+fn quartile(rows: &[&[u64]]) -> Option<f64> {
+    let in_bucket = |bucket: usize| rows.iter().map(|row| row[bucket]).sum::<u64>();
+    let count: u64 = (0..BUCKETS).map(in_bucket).sum();
+    let rank = count as f64 / 4.0;
+    let mut below = 0.0;
+    for bucket in 0..BUCKETS {
+        let here = in_bucket(bucket) as f64;
+        if here > 0.0 && below + here >= rank {
+            let low = bucket_low(bucket);
+            let high = if bucket + 1 < BUCKETS { bucket_low(bucket + 1) } else { low };
+            return Some(low + (high - low) * (rank - below) / here);
+        }
+        below += here;
+    }
+    None
+}
+
+/// The slots and parts of a window that were run, if it was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) slots: usize,
+    pub(crate) parts: usize,
+}
+
+impl Extent {
+    /// Returns the extent of a window that was run for `run` of its planned length; `None` if that
+    /// is too short to judge.
+    pub(crate) fn of(run: Duration, planned: Duration) -> Option<Self> {
+        let share = (run.as_secs_f64() / planned.as_secs_f64()).min(1.0);
+        let slots = (share * SLOTS as f64 + 1e-6) as usize;
+        let parts = slots * PARTS / SLOTS;
+        (slots >= SLOTS_MIN && parts >= 10).then_some(Self { slots, parts })
+    }
+
+    /// Returns the extent as a share of the planned window.
+    pub(crate) fn share(self) -> f64 {
+        self.slots as f64 / SLOTS as f64
+    }
+}
+
+/// The backlog without the part that fills up in any system.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Beyond {
+    /// The rest of the backlog at the end of each slot, in cycles.
+    pub(crate) path: Vec<f64>,
+    /// The standard error of its rise, as far as it comes from the cohort's own chance.
+    pub(crate) error: f64,
+    /// The cohort that shows how long a cycle takes.
+    pub(crate) cohort: Cohort,
+}
+
+/// The time that the run's earliest cycles took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cohort {
+    /// The share of the window within which three of four cycles had ended.
+    pub(crate) quartile: f64,
+    /// The share of the window for which each cycle was watched.
+    pub(crate) watched: f64,
+    /// `true` if all of them had ended while they were watched.
+    pub(crate) ended: bool,
+}
+
+impl Cohort {
+    /// Returns `true` if the cohort shows how long a cycle takes.
+    pub(crate) fn is_known(self) -> bool {
+        self.ended && self.quartile < LONG_SHARE
+    }
+}
+
+impl Beyond {
+    /// Subtracts from `backlog`, which follows from `course`, the part that fills up. `warmup` is
+    /// in windows, `asked` is the number of cycles that the rate requests.
+    pub(crate) fn of(course: &Course, backlog: &[f64], warmup: f64, asked: f64) -> Self {
+        let slots = backlog.len();
+        // The cohort: cycles due within one window's length before the window, or in its first
+        // slots.
+        let last = SLOTS + course.cohort_slots.min(slots / 2);
+        // Some of the first slot's cycles were due before it.
+        let size: u64 = course.due[1..last].iter().sum();
+        let watched = slots - (last - SLOTS);
+        // S(u), the share of the cohort that is still in flight at each age u.
+        let mut left = size as f64;
+        let alive: Vec<_> = course.timeline.ages[..watched.min(SLOTS)]
+            .iter()
+            .map(|ended| {
+                left = (left - *ended as f64).max(0.0);
+                left / (size as f64).max(1.0)
+            })
+            .collect();
+        let at_age = |age: usize| alive[age.min(alive.len() - 1)];
+        // What fills up in a system that holds the rate: of the cycles due in each slot so far, the
+        // share that S has at their age.
+        let path = backlog.iter().enumerate().map(|(slot, backlog)| {
+            let until = SLOTS + slot;
+            let filled: f64 =
+                (1..=until).map(|due| course.due[due] as f64 * at_age(until - due)).sum();
+            backlog - filled
+        });
+        let path = path.collect();
+        let ages = &course.timeline.ages[..watched.min(SLOTS)];
+        let error = rise_error(ages, size, slots, warmup) * asked;
+        let within = |share: f64| {
+            let place = alive.iter().position(|&alive| alive <= 1.0 - share);
+            place.map_or(1.0, |age| (age as f64 + 0.5) / slots as f64)
+        };
+        let cohort = Cohort {
+            quartile: within(0.75),
+            watched: watched as f64 / slots as f64,
+            ended: size > 0 && left <= 0.0,
+        };
+        Self { path, error, cohort }
+    }
+}
+
+/// Returns the standard error of the part that fills up between the window's start and its end, for
+/// each cycle due in the window: a cycle adds to the rise for as long as it outlasts the warm-up.
+fn rise_error(ages: &[u64], size: u64, slots: usize, warmup: f64) -> f64 {
+    let rise = |age: f64| age.clamp(warmup, warmup.max(1.0)) - warmup;
+    let ended: u64 = ages.iter().sum();
+    let of_age = |age: usize| rise((age as f64 + 0.5) / slots as f64);
+    let rows = ages.iter().enumerate().map(|(age, &count)| (of_age(age), count as f64));
+    let censored = (of_age(ages.len()), size.saturating_sub(ended) as f64);
+    let rows: Vec<_> = rows.chain([censored]).filter(|(_, count)| *count > 0.0).collect();
+    let count: f64 = rows.iter().map(|(_, count)| count).sum();
+    if count < 2.0 {
+        return 1.0;
+    }
+    let mean = rows.iter().map(|(rise, count)| rise * count).sum::<f64>() / count;
+    let variance = rows.iter().map(|(rise, count)| (rise - mean).powi(2) * count).sum::<f64>();
+    (variance / count).sqrt() / count.sqrt()
+}

@@ -1,0 +1,22 @@
+//! A sample of the backlog.
+
+use dyno_bus::Time;
+
+/// The backlog at one instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BacklogSample {
+    /// The instant of this sample.
+    pub at: Time,
+    /// Cycles due that have not begun.
+    pub waiting: u64,
+    /// Cycles that have begun and not ended.
+    pub running: u64,
+}
+
+impl BacklogSample {
+    /// Returns the waiting and the running cycles together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.waiting + self.running
+    }
+}

@@ -1,0 +1,246 @@
+//! Simulated systems of every kind, which prove the rule of [`super::trend`].
+//!
+//! A simulated run is a list of cycles with their due times, starts and ends. It goes through the
+//! code that a worker runs: the same timeline, the same samples, the same judgement. Every run is
+//! repeatable: only its seed makes it random.
+
+mod matrix;
+mod queue;
+mod random;
+
+use std::time::Duration;
+
+use dyno_bus::timeline::{CycleTimeline, Grid, SLOTS};
+use dyno_bus::{Time, clock};
+
+use self::queue::Ran;
+use self::random::Random;
+use super::course::Course;
+use super::{BacklogSample, Evidence, Fates, LimitPassed, Pauses, Verdict, judge};
+use crate::plan::fixture::plan;
+use crate::plan::{MaxFailed, OnBacklog, Plan, Rate, sampling};
+
+/// The window's first instant on the simulated clock, which leaves room for the warm-up.
+const START: Duration = Duration::from_secs(10_000);
+/// The number of samples of the backlog over the window; each is in the middle of its part, where
+/// beats fall on average.
+const SAMPLES: u32 = sampling::SAMPLES;
+
+/// A system, and the load on it. The drain has no deadline: the rule is tested before a deadline
+/// fails the cycles that take longer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct System {
+    pub(crate) kind: Kind,
+    pub(crate) service: Service,
+    pub(crate) poisson: bool,
+    /// Cycles per second.
+    pub(crate) rate: f64,
+    /// The length of the warm-up, in seconds.
+    pub(crate) warmup: f64,
+    /// The length of the window, in seconds.
+    pub(crate) window: f64,
+    /// The rate as a share of the system's capacity; for a slowing system, of its capacity at the
+    /// window's end.
+    pub(crate) load: f64,
+}
+
+/// The servers of the cycles, and the order of service.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// Sync tasks: each worker has its own queue.
+    Sync {
+        workers: u32,
+        /// `true` if the first worker is at `load` and takes a fifth longer than the others.
+        uneven: bool,
+    },
+    /// Async tasks of two workers that share this many permits, first come first served.
+    Pool { permits: u32 },
+    /// The same with one permit, but the newest cycle is served first.
+    LastFirst,
+    /// One server whose speed all cycles in flight share.
+    Sharing,
+    /// Async tasks without any limit: `load` is the service in seconds.
+    Infinite,
+}
+
+/// The distribution of the time that a cycle takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Service {
+    Constant,
+    Exponential,
+    /// Hyper-exponential with balanced means: its squared coefficient of variation is 4.
+    Hyper,
+    /// Pareto of shape 2.5.
+    Pareto,
+    /// The sum of four exponential stages.
+    Erlang,
+    /// Nine of ten cycles take a tenth as long as the others.
+    Bimodal,
+    /// Log-normal with a squared coefficient of variation of 2.
+    LogNormal,
+    /// Constant, but nothing runs for 200 ms of each two seconds.
+    Stalls,
+    /// Constant, but slower by 1 % of it each second.
+    Slows,
+    /// Exponential, but nothing runs after four fifths of the window.
+    Stops,
+    /// Two of five cycles are answered by a cache at once; the others take an exponential time.
+    Cached,
+}
+
+/// The verdict on a simulated run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Held,
+    Unclear,
+    Overloaded,
+    /// Overloaded, because the backlog passed its limit.
+    Limit,
+}
+
+impl System {
+    /// Runs the system and judges the run. Returns the answer, and the duration that the hint
+    /// suggests, in seconds.
+    pub(crate) fn answer(&self, seed: u64) -> (Answer, Option<f64>) {
+        let evidence = self.evidence(seed);
+        let judgement = judge(&evidence);
+        let answer = match judgement.verdict {
+            Verdict::Sustained => Answer::Held,
+            Verdict::Inconclusive => Answer::Unclear,
+            Verdict::Unsustained if evidence.passed.is_some() => Answer::Limit,
+            Verdict::Unsustained => Answer::Overloaded,
+            Verdict::Completed
+            | Verdict::Failed
+            | Verdict::Invalid
+            | Verdict::Interrupted { .. }
+            | Verdict::Error => panic!("{self:?} {judgement:?}"),
+        };
+        let longer = judgement
+            .hint
+            .strip_prefix("try --duration ")
+            .map(|duration| humantime::parse_duration(duration).expect("a duration").as_secs_f64());
+        (answer, longer)
+    }
+
+    /// Returns the evidence of one run.
+    pub(crate) fn evidence(&self, seed: u64) -> Evidence {
+        let cycles = queue::run(self, &mut Random::new(seed));
+        let at = |seconds: f64| {
+            let nanos = START.as_nanos() as f64 + seconds * 1e9;
+            if seconds.is_finite() { Time::from_nanos(nanos as u64) } else { Time::NEVER }
+        };
+        let (start, window) = (at(0.0), Duration::from_secs_f64(self.window));
+        let warmup = Duration::from_secs_f64(self.warmup);
+        let grid = Grid::new(at(-self.warmup), start, window);
+        let workers = self.workers();
+        let mut timelines = vec![CycleTimeline::default(); workers as usize];
+        let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
+        let mut counts = Fates::default();
+        for cycle in &cycles {
+            let [due, begun, end] = [cycle.due, cycle.start, cycle.end].map(at);
+            let place = grid.place(due);
+            course.due[(place * SLOTS as u64 * 2 / dyno_bus::timeline::PLACES) as usize] += 1;
+            let in_window = u64::from(cycle.due >= 0.0);
+            counts.issued += in_window;
+            if end < Time::NEVER {
+                let (wait, service) = (begun.nanos_since(due), end.nanos_since(begun));
+                timelines[cycle.worker as usize].record(&grid, place, wait, service);
+                counts.completed += in_window;
+            } else if begun < Time::NEVER {
+                counts.abandoned += in_window;
+            } else {
+                counts.unstarted += in_window;
+            }
+        }
+        for (worker, timeline) in timelines.iter().enumerate() {
+            course.add(timeline, running_max(&cycles, worker as u32));
+        }
+        let backlog = samples(&cycles, self.window);
+        let rate = Rate::PerSecond(self.rate);
+        let plan = Plan { rate, warmup, duration: window, workers, ..plan() };
+        let passed = backlog_limit(&plan, &cycles, &backlog);
+        Evidence {
+            rate: Rate::PerSecond(self.rate),
+            warmup,
+            start,
+            window,
+            planned: window,
+            asked: self.rate * self.window,
+            course,
+            cycles: counts,
+            delivered: counts.completed,
+            max_failed: MaxFailed::Share(1.0),
+            backlog,
+            on_backlog: OnBacklog::Stop,
+            passed,
+            unleased: 0,
+            bus_stall_ns: 0,
+            bus_stall_between_ns: 0,
+            running_max: 0,
+            stood_still: Vec::new(),
+            pauses: Pauses::default(),
+            errors: Vec::new(),
+            signal: None,
+        }
+    }
+
+    /// Returns the number of workers that share the cycles.
+    pub(crate) fn workers(&self) -> u32 {
+        match self.kind {
+            Kind::Sync { workers, .. } => workers,
+            Kind::Pool { .. } | Kind::LastFirst | Kind::Sharing | Kind::Infinite => 2,
+        }
+    }
+}
+
+/// Returns the most cycles of a worker that ran at once.
+fn running_max(cycles: &[Ran], worker: u32) -> u64 {
+    let mut changes: Vec<_> = cycles
+        .iter()
+        .filter(|cycle| cycle.worker == worker)
+        .flat_map(|cycle| [(cycle.start, 1), (cycle.end, -1)])
+        .collect();
+    // If one cycle ends as the next starts, the end comes first.
+    changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut running = 0_i64;
+    let levels = changes.iter().map(|(_, change)| {
+        running += change;
+        running
+    });
+    levels.max().unwrap_or(0) as u64
+}
+
+/// Returns the backlog in the middle of each of [`SAMPLES`] parts of the window.
+fn samples(cycles: &[Ran], window: f64) -> Vec<BacklogSample> {
+    let sorted = |time: fn(&Ran) -> f64| {
+        let mut times: Vec<_> = cycles.iter().map(time).collect();
+        times.sort_by(f64::total_cmp);
+        times
+    };
+    let [due, started, ended] = [sorted(|c| c.due), sorted(|c| c.start), sorted(|c| c.end)];
+    let until = |times: &[f64], at: f64| times.partition_point(|time| *time <= at) as u64;
+    (0..SAMPLES)
+        .map(|sample| {
+            let at = (f64::from(sample) + 0.5) / f64::from(SAMPLES) * window;
+            let (due, started, ended) = (until(&due, at), until(&started, at), until(&ended, at));
+            let offset = Duration::from_secs_f64(at);
+            BacklogSample {
+                at: Time::from_nanos(clock::nanos(START + offset)),
+                waiting: due - started,
+                running: started - ended,
+            }
+        })
+        .collect()
+}
+
+/// Returns the first sample beyond the default limit, which stops the run; `None` if all are within
+/// it.
+fn backlog_limit(plan: &Plan, cycles: &[Ran], samples: &[BacklogSample]) -> Option<LimitPassed> {
+    let before = |time: f64| time < 0.0;
+    let count =
+        |of: fn(&Ran) -> f64| cycles.iter().filter(|cycle| before(of(cycle))).count() as u64;
+    let (due, started, ended) = (count(|c| c.due), count(|c| c.start), count(|c| c.end));
+    let limit = plan.backlog_limit(due - started, started - ended)?;
+    let passes = |sample: &&BacklogSample| limit.is_passed_by(sample.waiting, sample.running);
+    samples.iter().find(passes).map(|&sample| LimitPassed { sample, limit })
+}

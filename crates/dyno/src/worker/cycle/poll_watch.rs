@@ -1,0 +1,103 @@
+//! A look of the runtime at its sockets and timers: the loop requests it and waits for it.
+//!
+//! The runtime wakes a task that yields once it has looked, but `yield_now` itself ends with the
+//! next poll, even if another wake caused that poll. A cycle that another task answers causes one
+//! at once, and the runtime would not have looked. Here a separate waker tells that wake from all
+//! others.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime::{Handle, RuntimeMetrics};
+use tokio::task::yield_now;
+
+/// A watch that lets a task wait for looks. Made once, so that waiting allocates nothing.
+pub(crate) struct PollWatch {
+    taken: Arc<PollTaken>,
+    waker: Waker,
+    runtime: RuntimeMetrics,
+    sleeps: u64,
+}
+
+struct PollTaken {
+    is: AtomicBool,
+    /// The waker of the task that waits.
+    task: Waker,
+}
+
+impl Wake for PollTaken {
+    fn wake(self: Arc<Self>) {
+        self.is.store(true, Ordering::Release);
+        self.task.wake_by_ref();
+    }
+}
+
+impl PollWatch {
+    /// Creates the watch for the task that awaits this call.
+    pub(crate) async fn new() -> Self {
+        let task = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+        let taken = Arc::new(PollTaken { is: AtomicBool::new(false), task });
+        let (waker, runtime) = (Waker::from(Arc::clone(&taken)), Handle::current().metrics());
+        Self { taken, waker, runtime, sleeps: 0 }
+    }
+
+    /// Returns `true` if the runtime has slept since the last call, and therefore has looked.
+    #[inline]
+    pub(crate) fn has_slept(&mut self) -> bool {
+        // The runtime has one thread: number 0.
+        let sleeps = self.runtime.worker_park_count(0);
+        std::mem::replace(&mut self.sleeps, sleeps) != sleeps
+    }
+
+    /// Returns once the runtime has looked.
+    pub(crate) async fn taken(&self) {
+        self.taken.is.store(false, Ordering::Relaxed);
+        let _pending = pin!(yield_now()).poll(&mut Context::from_waker(&self.waker));
+        let is_taken = || self.taken.is.load(Ordering::Acquire);
+        poll_fn(|_| if is_taken() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn block_on(body: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(body);
+    }
+
+    #[test]
+    fn another_wake_is_no_look() {
+        block_on(async {
+            let look = PollWatch::new().await;
+            for _ in 0..2 {
+                let mut taken = pin!(look.taken());
+                for _ in 0..3 {
+                    let polled = poll_fn(|context| Poll::Ready(taken.as_mut().poll(context))).await;
+                    assert!(polled.is_pending());
+                }
+                taken.await;
+            }
+        });
+    }
+
+    #[test]
+    fn a_sleep_is_told_once() {
+        block_on(async {
+            let mut look = PollWatch::new().await;
+            for _ in 0..2 {
+                assert!(!look.has_slept());
+                let never = tokio::time::timeout(Duration::from_millis(1), pending::<()>());
+                assert!(never.await.is_err());
+                assert!(look.has_slept());
+            }
+        });
+    }
+}
