@@ -4,7 +4,7 @@
 //! a result is printed and stored is the business of `report`.
 
 mod environment;
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 pub(crate) mod fixture;
 pub(crate) mod redact;
 pub mod summary;
