@@ -151,12 +151,12 @@ impl Cell {
         self.verdicts.iter().filter(|one| *one == verdict).count()
     }
 
-    /// Returns `true` if each run was judged, and no more than 3 of 20 were inconclusive far from
-    /// the capacity.
+    /// Returns `true` if each run was judged, and at most a quarter were inconclusive far from the
+    /// capacity.
     fn is_useful(&self, runs: usize) -> bool {
         let is_far = (self.asked - 1.0).abs() > 0.08;
         self.verdicts.len() == runs
-            && (!is_far || self.count("inconclusive") <= (3 * runs).div_ceil(20))
+            && (!is_far || self.count("inconclusive") <= runs.div_ceil(4))
     }
 
     fn row(&self, system: &str) -> [String; 9] {
