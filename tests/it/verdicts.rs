@@ -43,6 +43,19 @@ fn slow_async_cycles_are_no_backlog_problem() {
 }
 
 #[test]
+fn a_stall_at_the_end_that_is_worked_off_is_never_unsustained() {
+    // One worker is busy for 150 ms in the window's last tenth, and catches up before the
+    // end.
+    let line = "-P how=spin-at -P us=150000 -P at=356 --rate 200 --warmup 0s --duration 2s";
+    let ended = benchmark(BEHAVES).args(line).run();
+    let summary = ended.summary();
+    assert!(["sustained", "inconclusive"].contains(&&*summary.verdict), "{summary:#?}");
+    assert_eq!((summary.backlog.waiting_end, summary.cycles.completed), (0, 400), "{summary:#?}");
+    // The stall is in the numbers: 15 cycles of that worker waited for it.
+    assert!(summary.backlog.max >= 10, "{summary:#?}");
+}
+
+#[test]
 fn failed_says_how_many_cycles_did_and_how_many_may() {
     let ended = benchmark(MISBEHAVES).args("-P how=error -P at=cycle -P worker=0").run();
     assert_says(

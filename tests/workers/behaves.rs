@@ -32,6 +32,8 @@ enum How {
     Ask,
     /// The first cycle of each worker is busy; the others return at once.
     SpinOnce,
+    /// The cycle with the index `at` is busy; the others return at once.
+    SpinAt,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +41,8 @@ struct Parameters {
     how: How,
     /// The time that a cycle spends, in microseconds.
     us: u64,
+    /// The index of the busy cycle.
+    at: u64,
 }
 
 struct Behaves {
@@ -86,7 +90,8 @@ impl dyno::Task for Behaves {
                 answer.await?;
             }
             How::SpinOnce if !first => {}
-            How::Spin | How::SpinOnce => spin(span),
+            How::SpinAt if cycle.index() != parameters.at => {}
+            How::Spin | How::SpinOnce | How::SpinAt => spin(span),
         }
         Ok(())
     }
@@ -116,7 +121,7 @@ fn spin(span: Duration) {
 
 fn main() -> dyno::Outcome {
     dyno::bench("behaves", dyno::task::<Behaves>())
-        .parameters(Parameters { how: How::Nothing, us: 0 })
+        .parameters(Parameters { how: How::Nothing, us: 0, at: 0 })
         .rate(200.0)
         .main()
 }

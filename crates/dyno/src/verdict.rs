@@ -13,6 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 use dyno_bus::Time;
+use dyno_bus::timeline::SLOTS;
 
 use self::course::Course;
 pub use self::sample::BacklogSample;
@@ -121,6 +122,8 @@ pub struct Evidence {
     pub backlog: Vec<BacklogSample>,
     /// The reaction to a backlog at its limit.
     pub on_backlog: OnBacklog,
+    /// The limit of the backlog that was requested; `None` for the automatic one.
+    pub max_backlog: Option<u64>,
     /// The first time that the backlog passed its limit, warm-up excluded.
     pub passed: Option<LimitPassed>,
     /// Cycles that came due while no lease covered them.
@@ -294,7 +297,7 @@ fn backlog(
         (Some(passed), OnBacklog::Skip | OnBacklog::Queue) => {
             warnings.push(reason::limit_passed(evidence, passed));
         }
-        (None, _) => {}
+        (None, _) => between_samples(evidence, &mut unsustained, warnings),
     }
     if evidence.cycles.skipped > 0 {
         unsustained(reason::skipped(evidence));
@@ -323,6 +326,30 @@ fn backlog(
             reason: reason::unstarted(evidence),
             hint: reason::drain_longer(evidence),
         });
+    }
+}
+
+/// Compares a requested limit with the backlog between its samples. An automatic limit is far above
+/// what a system needs that holds the rate, so that its samples are enough.
+fn between_samples(
+    evidence: &Evidence,
+    unsustained: &mut impl FnMut(String),
+    warnings: &mut Vec<String>,
+) {
+    let Some(limit) = evidence.max_backlog else { return };
+    // Cycles that were skipped or lost were due and never ended: the course has them in flight.
+    if evidence.cycles.skipped + evidence.cycles.lost > 0 {
+        return;
+    }
+    let share = evidence.window.as_secs_f64() / evidence.planned.as_secs_f64();
+    let slots = (share.min(1.0) * SLOTS as f64) as usize;
+    let (least, most) = evidence.course.peak(slots);
+    if least > limit && evidence.on_backlog != OnBacklog::Stop {
+        warnings.push(reason::passed_between(limit, least));
+    } else if least > limit {
+        unsustained(reason::passed_between(limit, least));
+    } else if most > limit {
+        warnings.push(reason::perhaps_passed(evidence, limit));
     }
 }
 

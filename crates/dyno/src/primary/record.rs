@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
+use dyno_bus::timeline::SLOTS;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
 
@@ -225,6 +226,10 @@ impl RunRecord {
         course.due_earlier = dues.earlier;
         course.due = dues.slots;
         course.cohort_slots = dues.cohort_slots;
+        let phases = [Phase::Warmup, Phase::Measured].map(|phase| Fates::of(&account, phase));
+        let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
+        // The ends of cycles show a peak between two samples of the backlog.
+        let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
@@ -238,6 +243,7 @@ impl RunRecord {
             max_failed: ending.plan.max_failed,
             backlog: self.samples.kept().to_vec(),
             on_backlog: ending.plan.on_backlog,
+            max_backlog: ending.plan.max_backlog,
             passed: self.passed,
             unleased,
             bus_stall_ns: stall_ns_max,
@@ -264,7 +270,7 @@ impl RunRecord {
             late: self.late,
             backlog: BacklogSummary {
                 start: self.samples.kept().first().map_or(0, BacklogSample::total),
-                max: self.samples.max(),
+                max: self.samples.max().max(peak),
                 end: self.samples.last(),
             },
             errors,

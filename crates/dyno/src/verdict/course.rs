@@ -91,6 +91,31 @@ impl Course {
         path.collect()
     }
 
+    /// Returns bounds of the largest backlog within the first `slots` slots of the window: it was
+    /// at least the first number of cycles, and at most the second.
+    ///
+    /// It is known between samples of the backlog too, for as long as a spike lasts two slots.
+    #[must_use]
+    pub fn peak(&self, slots: usize) -> (u64, u64) {
+        let (before, window) = self.due.split_at(SLOTS);
+        let due_before = self.due_earlier + before.iter().sum::<u64>();
+        let mut backlog = due_before as i128 - i128::from(self.timeline.ended_before);
+        let (mut least, mut most, mut ended_last) = (0, 0, 0);
+        for (due, ended) in window.iter().zip(&self.timeline.ended).take(slots) {
+            let (due, ended) = (i128::from(*due), i128::from(*ended));
+            // In the slot, no more cycles than those at its start and those due in it are in
+            // flight. An end is known to a quarter of a slot: one of this slot may count for the
+            // slot before.
+            most = most.max(backlog + ended_last + due);
+            backlog += due - ended;
+            // An end of this slot may count for the next one. A quarter of a slot earlier this many
+            // cycles were in flight at least, even if all of the slot's came due after it.
+            least = least.max(backlog - due);
+            ended_last = ended;
+        }
+        (least as u64, most as u64)
+    }
+
     /// Returns the mean service of the cycles due in each of `COUNT` blocks of the window's first
     /// `parts` parts, in windows.
     pub(crate) fn service<const COUNT: usize>(&self, parts: usize) -> [f64; COUNT] {
@@ -275,4 +300,47 @@ fn rise_error(ages: &[u64], size: u64, slots: usize, warmup: f64) -> f64 {
     let mean = rows.iter().map(|(rise, count)| rise * count).sum::<f64>() / count;
     let variance = rows.iter().map(|(rise, count)| (rise - mean).powi(2) * count).sum::<f64>();
     (variance / count).sqrt() / count.sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_bus::Time;
+    use dyno_bus::timeline::{Grid, PLACES};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    proptest! {
+        #[test]
+        fn the_largest_backlog_is_within_its_bounds(
+            cycles in proptest::collection::vec((0..5 * SECOND, 0..SECOND / 2), 1..300),
+        ) {
+            // The window lasts five seconds from here on.
+            let start = Time::from_nanos(10 * SECOND);
+            let grid = Grid::new(start, start, Duration::from_secs(5));
+            let mut course = Course::default();
+            let mut timeline = CycleTimeline::default();
+            // Each cycle is in flight from its due time to its end.
+            let mut changes = Vec::new();
+            for (due, service) in cycles {
+                let place = grid.place(start + Duration::from_nanos(due));
+                course.due[(place * 2 * SLOTS as u64 / PLACES) as usize] += 1;
+                timeline.record(&grid, place, 0, service);
+                changes.push((due, 1));
+                changes.push((due + service, -1));
+            }
+            course.add(&timeline, 1);
+            changes.sort_unstable();
+            let in_window = changes.into_iter().filter(|(at, _)| *at < 5 * SECOND);
+            let backlog = in_window.scan(0_i64, |backlog, (_, change)| {
+                *backlog += change;
+                Some(*backlog)
+            });
+            let largest = backlog.max().unwrap_or(0) as u64;
+            let (least, most) = course.peak(SLOTS);
+            prop_assert!(least <= largest && largest <= most, "{least} {largest} {most}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dyno_bus::segment::RATE_MAX;
+use dyno_bus::timeline::SLOTS;
 use nix::sys::signal::Signal;
 
 use super::trend::{Assessment, Bounds, Doubt, DoubtKind};
@@ -100,6 +101,24 @@ pub(crate) fn limit_passed(evidence: &Evidence, passed: LimitPassed) -> String {
         seconds(sample.at - evidence.start),
         thousands(sample.waiting),
         thousands(sample.running),
+    )
+}
+
+pub(crate) fn passed_between(limit: u64, least: u64) -> String {
+    format!(
+        "the backlog passed its limit of {} for a short time: it was {} or more, as the times at \
+         which cycles ended show",
+        cycles(limit),
+        thousands(least),
+    )
+}
+
+pub(crate) fn perhaps_passed(evidence: &Evidence, limit: u64) -> String {
+    format!(
+        "the backlog may have passed its limit of {} for less than {}: the window shows its \
+         backlog no more finely",
+        cycles(limit),
+        seconds(evidence.planned * 2 / SLOTS as u32),
     )
 }
 

@@ -172,6 +172,7 @@ impl System {
             max_failed: MaxFailed::Share(1.0),
             backlog,
             on_backlog: OnBacklog::Stop,
+            max_backlog: None,
             passed,
             unleased: 0,
             bus_stall_ns: 0,

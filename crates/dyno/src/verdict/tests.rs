@@ -41,6 +41,7 @@ fn evidence() -> Evidence {
         max_failed: MaxFailed::Count(0),
         backlog: (0..10).map(|t| BacklogSample { at: at(t), waiting: 1, running: 2 }).collect(),
         on_backlog: OnBacklog::Stop,
+        max_backlog: None,
         passed: None,
         unleased: 0,
         bus_stall_ns: 0,
@@ -119,6 +120,36 @@ fn a_backlog_beyond_its_limit_is_unsustained_where_the_run_stops() {
     let queued = judge(&Evidence { on_backlog: OnBacklog::Queue, ..stopped });
     assert_eq!(queued.verdict, Verdict::Sustained);
     assert!(queued.warnings[0].starts_with("the backlog passed its limit"), "{queued:?}");
+}
+
+#[test]
+fn a_requested_limit_holds_between_samples_too() {
+    // For 0.4 s no cycle ends: 20 cycles gather, and no sample saw them.
+    let stalled =
+        course(40, |due| if (2.0..2.4).contains(&due) { 2_400.0 - due * 1e3 } else { 5.0 });
+    let mut evidence = Evidence { course: stalled, max_backlog: Some(15), ..evidence() };
+    check(
+        &evidence,
+        Verdict::Unsustained,
+        "the backlog passed its limit of 15 cycles for a short time: it was 19 or more, as the \
+         times at which cycles ended show",
+        "try --rate 45, more --workers, or a faster task",
+    );
+    evidence.on_backlog = OnBacklog::Queue;
+    let queued = judge(&evidence);
+    assert_eq!(queued.verdict, Verdict::Sustained);
+    assert!(queued.warnings[0].starts_with("the backlog passed its limit"), "{queued:?}");
+    for (limit, warned) in [(20, true), (24, false)] {
+        evidence.max_backlog = Some(limit);
+        let near = judge(&evidence);
+        assert_eq!(near.verdict, Verdict::Sustained);
+        let warning = "the backlog may have passed its limit of 20 cycles for less than 41.67ms";
+        let is_warned = near.warnings.iter().any(|one| one.starts_with(warning));
+        assert_eq!(is_warned, warned, "{limit}: {:?}", near.warnings);
+    }
+    // Without a requested limit, samples are enough.
+    evidence.max_backlog = None;
+    assert_eq!(judge(&evidence).warnings, [""; 0]);
 }
 
 #[test]

@@ -7,8 +7,9 @@ fn flat(code: &str) -> Vec<String> {
 }
 
 fn count(file: &str, text: &str) -> usize {
-    let aliases =
-        aliases(&Source::new("mod verdict;\nmod plan;\npub use verdict::Verdict;\npub use plan::{Plan as P};\n"));
+    let aliases = aliases(&Source::new(
+        "mod verdict;\nmod plan;\npub use verdict::Verdict;\npub use plan::{Plan as P};\n",
+    ));
     wrong_modules(file, &Source::new(text), &aliases).len()
 }
 

@@ -155,8 +155,7 @@ impl Cell {
     /// capacity.
     fn is_useful(&self, runs: usize) -> bool {
         let is_far = (self.asked - 1.0).abs() > 0.08;
-        self.verdicts.len() == runs
-            && (!is_far || self.count("inconclusive") <= runs.div_ceil(4))
+        self.verdicts.len() == runs && (!is_far || self.count("inconclusive") <= runs.div_ceil(4))
     }
 
     fn row(&self, system: &str) -> [String; 9] {

@@ -115,3 +115,18 @@ fn the_whole_matrix() {
     let tell = |again: &Again, share| f64::from(again.told) >= share * f64::from(again.runs);
     assert!(tell(&again[0], 0.9) && tell(&again[1], 0.87), "{again:?}");
 }
+
+#[test]
+#[ignore = "it prints a time, which counts in a release build only"]
+fn the_time_of_a_verdict_on_a_million_cycles() {
+    let (kind, service) = (Kind::Pool { permits: 64 }, Service::Exponential);
+    let (rate, window) = (200_000.0, 5.0);
+    let system = System { kind, service, poisson: true, rate, warmup: 1.0, window, load: 0.9 };
+    let evidence = system.evidence(1);
+    let begin = dyno_bus::clock::now();
+    for _ in 0..100 {
+        std::hint::black_box(crate::verdict::judge(std::hint::black_box(&evidence)));
+    }
+    let each = (dyno_bus::clock::now() - begin) / 100;
+    println!("{} cycles: {each:?} for each verdict", evidence.cycles.issued);
+}
