@@ -17,7 +17,7 @@ use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
 use crate::recorder::{CycleRecorder, Joining, RecordSource, Recorder, Shared, lock};
 use crate::ring::{Consumer, words};
-use crate::word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
+use crate::ring_word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
 
 /// The slots of each ring: 512 KiB for a thread that records values, 1 MiB for one that runs
 /// cycles; the kernel provides only the pages that are reached. Half of the slots bridge a time

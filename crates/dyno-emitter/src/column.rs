@@ -5,7 +5,7 @@ use dyno_bus::Phase;
 use dyno_bus::message::{Batch, Column};
 
 use crate::recorder::RecordSource;
-use crate::word::unpack_key;
+use crate::ring_word::unpack_key;
 
 /// The place of a key that has no column in this batch yet.
 const NONE: u32 = u32::MAX;
@@ -82,7 +82,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::word::pack_key;
+    use crate::ring_word::pack_key;
 
     #[test]
     fn a_column_is_appended_once_for_each_source_metric_and_phase() {

@@ -17,7 +17,7 @@ use dyno_bus::value::VALUE_MAX;
 
 use crate::recorder::{Feed, MEASURED, RecordSource, STATE_BITS, Shared, lock};
 use crate::ring::Ring;
-use crate::word::{pack_key, pack_value};
+use crate::ring_word::{pack_key, pack_value};
 
 /// The number of the present run, above the state of its emitter; 0 outside a run.
 static ACTIVE: AtomicU64 = AtomicU64::new(0);

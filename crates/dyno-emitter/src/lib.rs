@@ -32,14 +32,16 @@
 //! This crate refuses to aggregate (the only histograms are the observer's), to encode, to send,
 //! and to decide when to collect.
 
-mod name;
-
+// In the order of reading: the blank lines keep rustfmt from sorting them.
 mod histogram;
+
 mod measure;
+
+mod name;
 
 mod ring;
 
-mod word;
+mod ring_word;
 
 mod recorder;
 

@@ -15,7 +15,7 @@ use std::thread::{self, ThreadId};
 use dyno_bus::{Phase, clock};
 
 use crate::ring::{Consumer, Producer, Ring, RingRoom, RingSlot};
-use crate::word::{pack_key, pack_service, pack_value, pack_wait};
+use crate::ring_word::{pack_key, pack_service, pack_value, pack_wait};
 
 /// The number of the harness's own values that fit between two collections before a [`Recorder`]
 /// waits.
