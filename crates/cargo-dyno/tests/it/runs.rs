@@ -96,7 +96,10 @@ fn a_damaged_run_is_named_and_hides_no_other() {
     assert!(ended.refusal().contains("is damaged: missing field `benchmark`"), "{ended:?}");
     bench.write("target/dyno/io/2/run.json", "{\"schema\": 7}");
     let ended = bench.dyno("", "show io/2");
-    assert!(ended.refusal().contains("has schema 7, and this cargo-dyno reads 1"), "{ended:?}");
+    assert!(
+        ended.refusal().contains("has schema 7, and this version of dyno reads 1"),
+        "{ended:?}"
+    );
     std::fs::remove_file(bench.path("target/dyno/io/2/run.json")).expect("it exists");
     let ended = bench.dyno("", "show io/2");
     assert!(ended.refusal().contains("run.json is not there: the run has not ended"), "{ended:?}");
