@@ -34,7 +34,7 @@ pub use process::{PrimaryProcess, WorkerExit, WorkerProcess};
 pub use read::{ReadError, SUMMARY_FILE};
 pub use summary::{Backlog, ERRORS_LISTED, Harness, RateSummary, SCHEMA, SeriesPoint, Summary};
 pub use unit::Unit;
-pub use verdict::{SIGNAL_EXIT, Verdict};
+pub use verdict::{REFUSED_EXIT, SIGNAL_EXIT, Verdict};
 
 #[cfg(test)]
 mod tests;

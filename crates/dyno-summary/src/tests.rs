@@ -151,6 +151,7 @@ fn each_verdict_has_its_code_and_its_name() {
         (Verdict::Interrupted, Some(15), 143, "interrupted"),
     ];
     for (verdict, signal, code, name) in verdicts {
+        assert_ne!(verdict.exit_code(signal), REFUSED_EXIT);
         assert_eq!((verdict.exit_code(signal), verdict.to_string().as_str()), (code, name));
     }
 }

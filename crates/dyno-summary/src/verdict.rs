@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+/// The exit code of a benchmark that was refused before anything was started, which leaves no
+/// summary. It is the code of cargo and of most programs for a wrong command line.
+pub const REFUSED_EXIT: i32 = 2;
 /// The base of the exit code of a run that a signal ended, as shells have it: the signal's number
 /// is added.
 pub const SIGNAL_EXIT: i32 = 128;
@@ -52,7 +55,7 @@ impl Verdict {
     /// Returns the exit code of a run with this verdict. `signal` is the signal that ended the run,
     /// if any; it matters to [`Interrupted`](Self::Interrupted) alone.
     ///
-    /// Code 2 is left to refusals before the start. An unknown verdict has the code of an error,
+    /// [`REFUSED_EXIT`] is left to refusals before the start. An unknown verdict has the code of an error,
     /// so that it never passes for a success; the run's own code is in
     /// [`Summary::exit_code`](crate::Summary::exit_code).
     #[must_use]

@@ -107,6 +107,18 @@ fn a_damaged_run_is_named_and_hides_no_other() {
 }
 
 #[test]
+fn a_verdict_of_a_later_version_is_listed_and_shown_by_its_name() {
+    let bench = with_runs();
+    let text = summary("io", "2026-01-03T10:00:00Z", None);
+    let later = text.replacen("\"verdict\": \"sustained\"", "\"verdict\": \"postponed\"", 1);
+    bench.write("target/dyno/io/2/run.json", &later);
+    assert!(bench.dyno("", "runs io").printed().contains("  io         postponed  max "));
+    assert_eq!(bench.dyno("", "show io/2 --format json").printed(), later);
+    let page = bench.dyno("", "show io/2");
+    assert!(page.printed().contains("\npostponed: "), "{page:?}");
+}
+
+#[test]
 fn a_run_of_a_clock_that_was_wrong_is_not_the_newest() {
     let bench = with_runs();
     let future = summary("io", "2999-01-01T10:00:00Z", None);
