@@ -65,7 +65,7 @@ fn a_bus_that_holds_up_after_spoils_no_window() {
     let ended = stopped_in_after(2_000_000);
     // A window this short may well be inconclusive, so that only `invalid` is excluded.
     let summary = ended.summary();
-    assert_ne!(summary.verdict, "invalid", "{:?}", summary.reasons);
+    assert_ne!(summary.verdict.name(), "invalid", "{:?}", summary.reasons);
     assert_eq!(summary.metric("wide").expect("it came").count, 2_000_000);
     assert_eq!(summary.harness.bus_stall_ns, 0);
 }
@@ -78,7 +78,7 @@ fn values_that_the_socket_does_not_take_at_once_hold_no_worker_up() {
     let summary = ended.summary();
     assert_eq!(summary.metric("wide").expect("it came").count, 60_000);
     assert!(!summary.warnings.join("\n").contains("--kill-grace"), "{:?}", summary.warnings);
-    let well = dyno::result::summary::WorkerExit::Code(0);
+    let well = dyno::summary::WorkerExit::Code(0);
     assert_eq!(summary.worker(0).and_then(|worker| worker.exit.clone()), Some(well));
 }
 

@@ -28,12 +28,12 @@ fn death(how: &str) -> (String, Ended, Summary) {
     (error, ended, summary)
 }
 
-fn code(code: i32) -> dyno::result::summary::WorkerExit {
-    dyno::result::summary::WorkerExit::Code(code)
+fn code(code: i32) -> dyno::summary::WorkerExit {
+    dyno::summary::WorkerExit::Code(code)
 }
 
-fn signal(name: &str) -> dyno::result::summary::WorkerExit {
-    dyno::result::summary::WorkerExit::Signal(name.into())
+fn signal(name: &str) -> dyno::summary::WorkerExit {
+    dyno::summary::WorkerExit::Signal(name.into())
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use dyno::result::summary::Metric;
+use dyno::summary::Metric;
 use serde::Deserialize;
 
 use crate::support::{BEHAVES, DEADLINE, RECORDS, benchmark, until};

@@ -178,5 +178,5 @@ fn a_worker_that_a_tracer_holds_misses_nothing() {
     wait_for(tracer);
     assert_eq!((summary.cycles.issued, summary.cycles.completed), (400, 400), "{summary:#?}");
     let exit = summary.worker(1).and_then(|worker| worker.exit.clone());
-    assert_eq!(exit, Some(dyno::result::summary::WorkerExit::Code(0)));
+    assert_eq!(exit, Some(dyno::summary::WorkerExit::Code(0)));
 }

@@ -25,7 +25,11 @@ fn behaves() -> dyno::Bench {
 
 #[track_caller]
 fn check(summary: &Summary, verdict: &str, completed: u64) {
-    assert_eq!((&*summary.verdict, summary.cycles.completed), (verdict, completed), "{summary:#?}");
+    assert_eq!(
+        (summary.verdict.name(), summary.cycles.completed),
+        (verdict, completed),
+        "{summary:#?}"
+    );
     for worker in &summary.workers {
         assert_eq!(state_of(worker.pid.expect("it started")), State::Gone);
     }
@@ -55,7 +59,7 @@ fn a_worker_program_that_declares_another_benchmark_is_an_error() {
     // One worker only: with several, any of them may end first.
     let bench = dyno::bench("stranger", || ()).workers(1).worker_exe(BEHAVES);
     let summary = bench.run().expect("it starts");
-    assert_eq!(summary.verdict, "error", "{summary:#?}");
+    assert_eq!(summary.verdict.name(), "error", "{summary:#?}");
     let parts = ["worker 0 (pid ", "exited with code 2", "worker of `stranger`"];
     assert_says(&summary.reasons[0], &parts);
 }
@@ -120,9 +124,9 @@ fn hooks_of_the_primary_run_in_this_process() {
             sender.send("before".to_owned())?;
             Ok(())
         })
-        .after(move |summary| Ok(told.send(summary.verdict.clone())?))
+        .after(move |summary| Ok(told.send(summary.verdict.to_string())?))
         .run()
         .expect("it starts");
-    assert_eq!(summary.parameters.task["us"], 7);
+    assert_eq!(summary.parameter("us"), Some(7));
     assert_eq!(heard.iter().collect::<Vec<_>>(), ["before", "sustained"]);
 }

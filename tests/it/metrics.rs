@@ -13,11 +13,11 @@ fn values_come_from_handles_measures_spans_and_threads() {
     let of = |name: &str| summary.metric(name).expect("it came").clone();
     // Two threads record one value each in every cycle.
     assert_eq!(of("aside").count, 120);
-    assert_eq!((of("size").unit.as_str(), of("size").max), ("bytes", 4096));
+    assert_eq!((of("size").unit, of("size").max), (dyno::Unit::Bytes, 4096));
     assert!(of("block").min >= 200_000, "{:?}", of("block"));
     // A span lasts at least as long as the spans inside it.
     assert!(of("outer").min >= of("inner").min && of("inner").min >= 100_000);
-    assert_eq!(of("block").unit, "ns");
+    assert_eq!(of("block").unit, dyno::Unit::Nanoseconds);
 }
 
 #[test]

@@ -365,7 +365,7 @@ impl Ended {
     pub(crate) fn verdict(&self, code: i32, verdict: &str) -> Summary {
         assert_eq!(self.status.code(), Some(code), "{self:#?}");
         let summary = self.summary();
-        assert_eq!((summary.exit_code, &*summary.verdict), (code, verdict), "{self:#?}");
+        assert_eq!((summary.exit_code, summary.verdict.name()), (code, verdict), "{self:#?}");
         summary
     }
 

@@ -386,17 +386,18 @@ fn main() -> dyno::Outcome {
     dyno::bench("misbehaves", dyno::task::<Misbehaves>())
         .parameters(defaults)
         .rate(200.0)
-        .before(|parameters| in_primary(parameters.values(), At::PrimaryBefore, "before"))
-        .after(|summary| in_primary(&summary.parameters.task, At::PrimaryAfter, "after"))
+        .before(|parameters| {
+            let parameters = serde_json::from_value(parameters.values().clone().into())?;
+            in_primary(&parameters, At::PrimaryBefore, "before")
+        })
+        .after(|summary| {
+            let parameters = summary.parameters.task.decode().ok_or("no parameters")?;
+            in_primary(&parameters, At::PrimaryAfter, "after")
+        })
         .main()
 }
 
-fn in_primary(
-    values: &serde_json::Map<String, serde_json::Value>,
-    at: At,
-    what: &str,
-) -> dyno::Result {
-    let parameters: Parameters = serde_json::from_value(values.clone().into())?;
+fn in_primary(parameters: &Parameters, at: At, what: &str) -> dyno::Result {
     note(&parameters.log, &format!("primary {what}"));
     if parameters.at != at {
         return Ok(());

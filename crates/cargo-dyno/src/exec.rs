@@ -167,7 +167,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     }
     let is_shown = parameters.output == CommandOutput::Show;
     let outcome = benchmark.parameters(parameters).main_with(line.flags);
-    if i32::from(outcome.exit_code()) == dyno::Verdict::Failed.exit_code() && !is_shown {
+    if i32::from(outcome.exit_code()) == dyno::Verdict::Failed.exit_code(None) && !is_shown {
         note("to see what the command prints: --output show");
     }
     outcome.report()

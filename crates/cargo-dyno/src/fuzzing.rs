@@ -3,17 +3,16 @@
 use std::ffi::OsString;
 
 use clap::Parser;
-use dyno::Summary;
+use dyno_summary::Summary;
 
-use crate::args::Cli;
-use crate::{args, runs};
+use crate::args::{self, Cli};
 
 /// Parses the text of a run's file, as `cargo dyno show` does.
 ///
 /// # Errors
 /// If the text is not a valid summary. The error is one line.
 pub fn summary(text: &str) -> Result<Summary, String> {
-    runs::parse(text, "run.json").map_err(|error| format!("{error:#}"))
+    Summary::parse(text, "run.json").map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
 
 /// Returns a command line put in order, and `true` if it is a valid one.

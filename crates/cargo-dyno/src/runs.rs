@@ -1,16 +1,16 @@
 //! `cargo dyno runs` and `cargo dyno show`: the saved runs, read from their folders.
 //!
-//! A run's folder holds `run.json`, the summary whose field names are a contract. Other versions
-//! of dyno may have written it, so its schema is checked first. It is printed as dyno prints it.
+//! A run's folder holds `run.json`, the summary whose field names are a contract. `dyno-summary`
+//! reads it, since other versions of dyno may have written it. It is printed as dyno prints it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-use std::{fmt, fs};
 
 use anyhow::{Context, bail, ensure};
-use dyno::Summary;
 use dyno::cli::args::Format;
-use dyno::{report, result::summary};
+use dyno::report;
+use dyno_summary::{ReadError, SUMMARY_FILE, Summary};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -20,8 +20,6 @@ use crate::exec;
 use crate::nearest::did_you_mean;
 use crate::targets;
 
-/// The summary's file in a run's folder.
-const SUMMARY: &str = "run.json";
 /// The greatest width of a command in the list, in columns of a terminal.
 const COMMAND_MAX: usize = 40;
 /// The lock that tells if a run still goes on. It is shared, so that two checks at the same time
@@ -68,24 +66,26 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
             let saved = root(&show.manifest, show.target_dir.as_deref())
                 .and_then(|root| find(&root, Some(run)));
             match saved {
-                Ok(saved) => Some(saved.folder.join(SUMMARY)),
+                Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
                 // It may be a folder of `--out`. Another folder of that name holds no summary.
                 Err(error) => Some(summary_at(run).filter(|file| file.is_file()).ok_or(error)?),
             }
         }
         None => {
             let root = root(&show.manifest, show.target_dir.as_deref())?;
-            Some(find(&root, None)?.folder.join(SUMMARY))
+            Some(find(&root, None)?.folder.join(SUMMARY_FILE))
         }
     };
     let file = file.with_context(|| {
         let run = show.run.as_deref().unwrap_or_default();
-        format!("there is no run at {run}: name a folder that holds {SUMMARY}, or that file")
+        format!("there is no run at {run}: name a folder that holds {SUMMARY_FILE}, or that file")
     })?;
-    let (text, summary) = read(&file)?;
+    let summary = Summary::read(&file)?;
     match show.format {
         // The text as it was written: a later version may have stored more than this one knows.
-        Format::Json => Ok(text),
+        Format::Json => {
+            fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))
+        }
         format => Ok(report::render(&summary, format)),
     }
 }
@@ -94,7 +94,7 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
 fn summary_at(path: &str) -> Option<PathBuf> {
     let path = Path::new(path);
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Some(path.join(SUMMARY)),
+        Ok(metadata) if metadata.is_dir() => Some(path.join(SUMMARY_FILE)),
         Ok(_) => Some(path.to_owned()),
         Err(_) => None,
     }
@@ -114,7 +114,7 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     // wrong. But each of them is found by its own name.
     let now = now();
     let newest = saved.into_iter().max_by_key(|run| {
-        let summary = read(&run.folder.join(SUMMARY)).map(|(_, summary)| summary).ok();
+        let summary = Summary::read(&run.folder).ok();
         summary.map(|summary| (summary.started_at <= now, summary.started_at))
     });
     newest.with_context(|| {
@@ -170,7 +170,7 @@ fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
 
 /// Returns `true` if the run is of this benchmark, by its folder's name or by its own.
 fn is_of(run: &Saved, benchmark: &str) -> bool {
-    let own = || read(&run.folder.join(SUMMARY)).is_ok_and(|(_, run)| run.benchmark == benchmark);
+    let own = || Summary::read(&run.folder).is_ok_and(|run| run.benchmark == benchmark);
     benchmark_of(run) == benchmark || own()
 }
 
@@ -184,21 +184,22 @@ fn row(run: &Saved) -> [String; 8] {
 }
 
 fn cells(run: &Saved) -> [String; 8] {
-    match read(&run.folder.join(SUMMARY)) {
-        Ok((_, summary)) => [
+    match Summary::read(&run.folder) {
+        Ok(summary) => [
             summary.started_at.clone(),
             summary.benchmark.clone(),
-            summary.verdict.clone(),
+            summary.verdict.to_string(),
             report::asked(summary.rate.asked),
             report::delivered(summary.rate.delivered),
             response_p99(&summary),
             run.id.clone(),
             command_of(&summary),
         ],
-        Err(_) => {
+        Err(error) => {
             let [unknown, benchmark] = ["-", benchmark_of(run)].map(str::to_owned);
             let mut row: [String; 8] = std::array::from_fn(|_| unknown.clone());
-            (row[1], row[2], row[6]) = (benchmark, state_of(run).to_owned(), run.id.clone());
+            (row[1], row[2], row[6]) =
+                (benchmark, state_of(run, &error).to_owned(), run.id.clone());
             row[7].clear();
             row
         }
@@ -207,16 +208,15 @@ fn cells(run: &Saved) -> [String; 8] {
 
 /// Returns the command of a run of `exec`, on one line; an empty text for other runs.
 fn command_of(summary: &Summary) -> String {
-    let words = summary.parameters.task.get("argv").and_then(serde_json::Value::as_array);
-    let words = words.filter(|_| summary.benchmark == exec::NAME).into_iter().flatten();
-    let words: Vec<_> = words.filter_map(serde_json::Value::as_str).collect();
+    let words = summary.parameter::<Vec<String>>("argv");
+    let words = words.filter(|_| summary.benchmark == exec::NAME).unwrap_or_default();
     let line = words.join(" ").replace(char::is_control, "?");
     console::truncate_str(&line, COMMAND_MAX, "…").into_owned()
 }
 
-/// Returns the word that the list shows for a run whose summary can't be read.
-fn state_of(run: &Saved) -> &'static str {
-    if run.folder.join(SUMMARY).exists() {
+/// Returns the word that the list shows for a run whose summary can't be read because of `error`.
+fn state_of(run: &Saved, error: &ReadError) -> &'static str {
+    if !matches!(error, ReadError::Missing { .. }) {
         return "damaged";
     }
     // A run holds a lock on its folder until it has written its summary.
@@ -233,31 +233,4 @@ fn response_p99(summary: &Summary) -> String {
     let p99 = summary.metric("response").and_then(|response| response.p99);
     let span = p99.map(|p99| report::span(p99).replace(' ', ""));
     span.unwrap_or_else(|| "-".to_owned())
-}
-
-/// Reads a summary's file; returns its text, and the summary in it.
-fn read(file: &Path) -> anyhow::Result<(String, Summary)> {
-    let path = file.display();
-    if file.parent().is_some_and(Path::is_dir) && !file.exists() {
-        bail!("{path} is not there: the run has not ended, or was killed before its end");
-    }
-    let text = fs::read_to_string(file).with_context(|| format!("can't read {path}"))?;
-    let summary = parse(&text, &path)?;
-    Ok((text, summary))
-}
-
-/// Reads the summary in a text; errors name `path`, where the text came from.
-pub(crate) fn parse(text: &str, path: impl fmt::Display) -> anyhow::Result<Summary> {
-    let json: serde_json::Value = serde_json::from_str(text)
-        .with_context(|| format!("{path} is damaged: it is not valid JSON"))?;
-    match json.get("schema").and_then(serde_json::Value::as_u64) {
-        Some(schema) if schema == u64::from(summary::SCHEMA) => {}
-        Some(other) => bail!(
-            "{path} has schema {other}, and this cargo-dyno reads {}: install the one of the \
-             version that wrote it",
-            summary::SCHEMA
-        ),
-        None => bail!("{path} is not the summary of a run: it has no `schema`"),
-    }
-    serde_json::from_value(json).with_context(|| format!("{path} is damaged"))
 }

@@ -84,19 +84,16 @@ pub(crate) struct RegisteredName {
 /// The states of an entry's unit: only a unit set explicitly is never overridden.
 const UNIT_UNSET: u8 = 0;
 const UNIT_IMPLIED: u8 = 1;
-const UNIT_NONE: u8 = 2;
-const UNIT_NANOSECONDS: u8 = 3;
-const UNIT_BYTES: u8 = 4;
-const UNIT_PERMILLE: u8 = 5;
+/// The state of the first unit that can be set; the others follow in the order of [`Unit::ALL`].
+const UNIT_FIRST: u8 = 2;
 
 impl RegisteredName {
     /// Returns the unit of the values: the one that was set, or an implied one, or none.
     pub(crate) fn unit(&self) -> Unit {
         match self.unit.load(Ordering::Relaxed) {
-            UNIT_IMPLIED | UNIT_NANOSECONDS => Unit::Nanoseconds,
-            UNIT_BYTES => Unit::Bytes,
-            UNIT_PERMILLE => Unit::Permille,
-            _ => Unit::None,
+            UNIT_UNSET => Unit::None,
+            UNIT_IMPLIED => Unit::Nanoseconds,
+            set => Unit::ALL[usize::from(set - UNIT_FIRST)],
         }
     }
 
@@ -105,12 +102,8 @@ impl RegisteredName {
     /// # Errors
     /// If another unit was set before: that unit.
     pub(crate) fn set_unit(&self, unit: Unit) -> Result<(), Unit> {
-        let wanted = match unit {
-            Unit::None => UNIT_NONE,
-            Unit::Nanoseconds => UNIT_NANOSECONDS,
-            Unit::Bytes => UNIT_BYTES,
-            Unit::Permille => UNIT_PERMILLE,
-        };
+        let place = Unit::ALL.iter().position(|one| *one == unit).unwrap_or(0);
+        let wanted = UNIT_FIRST + place as u8;
         let set = |current| (current <= UNIT_IMPLIED || current == wanted).then_some(wanted);
         match self.unit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, set) {
             Ok(_) => Ok(()),

@@ -25,10 +25,11 @@ const ROUNDS_TO_ONE: f64 = 0.9995;
 #[must_use]
 pub fn value(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::None => plain(value),
         Unit::Permille => format!("{} %", digits(value / 10.0)),
         Unit::Nanoseconds => scaled(value, &NANOSECONDS),
         Unit::Bytes => scaled(value, &BYTES),
+        // A unit that is added later reads as a plain number until it has a scale here.
+        _ => plain(value),
     }
 }
 

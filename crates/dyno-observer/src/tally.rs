@@ -16,6 +16,7 @@ use std::ops::AddAssign;
 use dyno_bus::Phase;
 use dyno_bus::message::{Counts, Emitted};
 use dyno_bus::segment::PerPhase;
+use dyno_summary::Fates;
 
 use crate::counts::CountsError;
 use crate::id::ProcessId;
@@ -29,6 +30,23 @@ pub struct Account {
     pub counts: PerPhase<Counts>,
     /// Cycles whose outcome was never reported, because the worker died.
     pub lost: PerPhase<u64>,
+}
+
+impl Account {
+    /// Returns the fates of the cycles that were due in this phase.
+    #[must_use]
+    pub fn fates(&self, phase: Phase) -> Fates {
+        let counts = self.counts[phase];
+        let mut fates = Fates::default();
+        fates.issued = self.issued[phase];
+        fates.completed = counts.completed;
+        fates.failed = counts.failed;
+        fates.skipped = counts.skipped;
+        fates.unstarted = counts.unstarted;
+        fates.abandoned = counts.abandoned;
+        fates.lost = self.lost[phase];
+        fates
+    }
 }
 
 impl AddAssign for Account {

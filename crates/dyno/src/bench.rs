@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use dyno_bus::frame::FRAME_MAX;
 use dyno_observer::List;
+use dyno_summary::Summary;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -22,7 +23,7 @@ use crate::outcome::Error;
 use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
 use crate::primary::run::{OnTick, Silent};
 use crate::primary::{Launch, ProcessOwnership, Remote, Run, Sink, StartError, Update, drive};
-use crate::result::{Environment, Summary, redacted};
+use crate::result::{environment, fail, redacted, summary_of};
 use crate::settings::{Machine, Setting, Settings, TaskParameters};
 use crate::task::{self, IntoTask};
 use crate::worker;
@@ -295,9 +296,9 @@ impl Bench {
         self.begin()?;
         let plan = self.plan(&Settings::default())?;
         // The hooks may change the current folder.
-        let environment = Environment::here();
+        let environment = environment::here();
         let mut run = self.drive(plan, ProcessOwnership::Guest, &mut Silent)?;
-        let mut summary = Summary::of(&mut run, &[], environment);
+        let mut summary = summary_of(&mut run, &[], environment);
         self.run_after(ProcessOwnership::Guest, &mut summary);
         Ok(summary)
     }
@@ -392,7 +393,7 @@ impl Bench {
         if let Some(after) = self.after.take()
             && let Err(error) = call(reach, || after(summary))
         {
-            summary.fail(&format!("the primary's `after` failed: {error}"));
+            fail(summary, &format!("the primary's `after` failed: {error}"));
         }
     }
 

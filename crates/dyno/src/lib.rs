@@ -18,7 +18,6 @@ mod answer;
 mod bench;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod fates;
 mod harness;
 mod identity;
 mod lateness;
@@ -31,7 +30,7 @@ pub mod verdict;
 pub mod primary;
 #[cfg(feature = "cli")]
 pub mod report;
-pub mod result;
+mod result;
 pub mod task;
 mod worker;
 
@@ -42,13 +41,13 @@ pub mod fuzzing;
 mod simulation;
 
 pub use bench::{Bench, bench};
-pub use dyno_bus::value::Unit;
 pub use dyno_emitter::{
     Histogram, NameError, Value, histogram, measure, measure_async, try_histogram,
 };
 #[cfg(feature = "tracing")]
 pub use dyno_emitter::{layer, layer_for};
 pub use dyno_observer::{Group, List, Order, Picked, ProcessId, Snapshots, Stat, Stats, Timeline};
+pub use dyno_summary::{self as summary, Summary, Unit, Verdict};
 pub use outcome::Error as RunError;
 #[cfg(feature = "cli")]
 pub use outcome::Outcome;
@@ -56,10 +55,8 @@ pub use plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
 pub use primary::Remote;
 #[cfg(feature = "cli")]
 pub use report::plot;
-pub use result::Summary;
 pub use settings::TaskParameters;
 pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, task};
-pub use verdict::Verdict;
 
 // The doctests fail if a program in the documentation does not compile.
 #[cfg(doctest)]

@@ -25,7 +25,6 @@ pub(crate) mod simulated;
 #[cfg(feature = "cli")]
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
 pub use self::state::event::{Exit, RunPhase};
-pub use crate::fates::{CycleErrors, Fates};
 pub use driver::drive;
 pub use error::StartError;
 pub(crate) use launch::parameters_of;

@@ -1,14 +1,14 @@
 //! The result of a run as data, made from what the primary kept of it.
 //!
-//! It needs no feature: a benchmark that runs inside another program gets a [`Summary`] too. How
-//! a result is printed and stored is the business of `report`.
+//! It needs no feature: a benchmark that runs inside another program gets a
+//! [`Summary`](dyno_summary::Summary) too, whose types are in the crate `dyno-summary`. How a
+//! result is printed and stored is the business of `report`.
 
-mod environment;
+pub(crate) mod environment;
 #[cfg(all(test, feature = "cli"))]
 pub(crate) mod fixture;
+mod gather;
 pub(crate) mod redact;
-pub mod summary;
 
-pub use self::environment::Environment;
+pub(crate) use self::gather::{fail, summary_of};
 pub(crate) use self::redact::text as redacted;
-pub use self::summary::Summary;

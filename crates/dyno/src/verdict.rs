@@ -9,16 +9,15 @@ mod reason;
 mod sample;
 pub mod trend;
 
-use std::fmt;
 use std::time::Duration;
 
 use dyno_bus::Time;
 use dyno_bus::timeline::SLOTS;
+use dyno_summary::{Fates, Verdict};
 
 use self::course::Course;
 pub use self::sample::BacklogSample;
 use self::trend::{Assessment, Trend};
-use crate::fates::Fates;
 use crate::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
 /// The largest share of cycles that may come due without a lease. Above it the harness itself was
@@ -29,71 +28,6 @@ pub const UNLEASED_SHARE_MAX: f64 = 0.001;
 pub const STALL_SHARE_MAX: f64 = 0.01;
 /// The largest share of the window for which the run may have been stopped by a signal.
 pub const PAUSE_SHARE_MAX: f64 = 0.01;
-/// The base of the exit code of a run that a signal ended, as shells have it: the signal's number
-/// is added.
-const SIGNAL_EXIT: i32 = 128;
-
-/// The result that a run proves, in order of precedence: if several hold, the greatest is the
-/// verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// A closed loop, which requests no rate: every cycle completed.
-    Completed,
-    /// The backlog stayed bounded and every cycle completed.
-    Sustained,
-    /// The window does not show whether the rate is held.
-    Inconclusive,
-    /// More cycles failed or were abandoned than allowed.
-    Failed,
-    /// The backlog passed its limit or grew, or cycles were skipped.
-    Unsustained,
-    /// The harness was the bottleneck, or nothing was measured.
-    Invalid,
-    /// A signal ended the run.
-    Interrupted {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// A worker, a hook or the accounting failed.
-    Error,
-}
-
-impl Verdict {
-    /// Returns the exit code of the primary. Code 2 is left to refusals before the start.
-    #[must_use]
-    pub const fn exit_code(self) -> i32 {
-        match self {
-            Self::Completed | Self::Sustained => 0,
-            Self::Unsustained => 1,
-            Self::Failed => 3,
-            Self::Invalid => 4,
-            Self::Error => 5,
-            Self::Inconclusive => 6,
-            Self::Interrupted { signal } => SIGNAL_EXIT + signal,
-        }
-    }
-
-    /// Returns the verdict's name in files and output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Sustained => "sustained",
-            Self::Inconclusive => "inconclusive",
-            Self::Failed => "failed",
-            Self::Unsustained => "unsustained",
-            Self::Invalid => "invalid",
-            Self::Interrupted { .. } => "interrupted",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The facts that a verdict rests on. Counts and samples are of the measured window only.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +111,8 @@ pub struct Pauses {
 pub struct Judgement {
     /// The result that the run proves.
     pub verdict: Verdict,
+    /// The exit code of the primary: that of the verdict, and of the signal that ended the run.
+    pub exit_code: i32,
     /// The reasons, one sentence each: first those of the verdict, then those of the verdicts that
     /// it takes precedence over.
     pub reasons: Vec<String>,
@@ -202,11 +138,12 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         findings.push(success(evidence, &assessment));
     }
     // The sort is stable: findings of the same verdict stay in the order of the checks above.
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
+    findings.sort_by(|a, b| b.verdict.cmp(&a.verdict));
     let hint = findings[0].hint.clone();
-    let verdict = findings[0].verdict;
+    let verdict = findings[0].verdict.clone();
+    let exit_code = verdict.exit_code(evidence.signal);
     let reasons = findings.into_iter().map(|finding| finding.reason).collect();
-    Judgement { verdict, reasons, warnings, hint }
+    Judgement { verdict, exit_code, reasons, warnings, hint }
 }
 
 /// Returns `true` if an error or a signal ended the run.
@@ -241,7 +178,7 @@ fn errors(evidence: &Evidence, findings: &mut Vec<Finding>) {
 
 fn interruption(evidence: &Evidence, findings: &mut Vec<Finding>) {
     findings.extend(evidence.signal.map(|signal| Finding {
-        verdict: Verdict::Interrupted { signal },
+        verdict: Verdict::Interrupted,
         reason: reason::interrupted(evidence, signal),
         hint: reason::AFTER_SIGNAL.to_owned(),
     }));

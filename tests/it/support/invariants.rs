@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use dyno::Summary;
-use dyno::result::summary::Fates;
+use dyno::summary::Fates;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
@@ -176,7 +176,7 @@ pub(super) fn check_summary(ended: &Ended) -> Summary {
 /// Asserts that the issued cycles are the sum of all outcomes.
 #[track_caller]
 pub(crate) fn assert_adds_up(cycles: Fates) {
-    let Fates { issued, completed, failed, skipped, unstarted, abandoned, lost } = cycles;
+    let Fates { issued, completed, failed, skipped, unstarted, abandoned, lost, .. } = cycles;
     let sum = completed + failed + skipped + unstarted + abandoned + lost;
     assert_eq!(issued, sum, "{cycles:?}");
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use dyno::result::summary::Metric;
+use dyno::summary::Metric;
 use dyno::{OnBacklog, Summary};
 use dyno_bus::segment::{Arrivals, Due};
 use dyno_bus::{Time, clock};

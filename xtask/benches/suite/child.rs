@@ -212,7 +212,7 @@ impl Run {
         let running = Child::Dyno(self.clone()).start()?;
         let spawned = running.spawned;
         let Seen { summary, rss_bytes, rss_bytes_max } = running.reply()?;
-        if ["error", "interrupted"].contains(&summary.verdict.as_str()) {
+        if ["error", "interrupted"].contains(&summary.verdict.name()) {
             bail!("{self:?}: {}: {}", summary.verdict, summary.reasons.join(" "));
         }
         let cpu = children_cpu()?.saturating_sub(cpu_before);
@@ -227,7 +227,7 @@ impl Ran {
     /// Returns a note if the verdict is neither sustained nor completed.
     pub(crate) fn reservation(&self) -> Option<String> {
         let Summary { verdict, reasons, .. } = &self.summary;
-        let is_clean = ["sustained", "completed"].contains(&verdict.as_str());
+        let is_clean = ["sustained", "completed"].contains(&verdict.name());
         (!is_clean).then(|| format!("a run was {verdict}: {}", reasons.join(" ")))
     }
 
@@ -240,7 +240,7 @@ impl Ran {
     ///
     /// # Errors
     /// If the run has no such metric.
-    pub(crate) fn metric(&self, name: &str) -> Result<&dyno::result::summary::Metric> {
+    pub(crate) fn metric(&self, name: &str) -> Result<&dyno::summary::Metric> {
         self.summary.metric(name).with_context(|| format!("the run has no metric `{name}`"))
     }
 

@@ -2,11 +2,13 @@
 //! modules of `dyno`.
 //!
 //! ```text
-//! bus ← emitter ←┐
-//!  ↑             ├ dyno ← cargo-dyno        inside dyno, from the lowest to the highest:
-//!  └─── observer ┘                          task · plan · settings · verdict
-//!                                           worker · primary · result · report · bench · cli
+//!            ┌─ emitter ←┐
+//! summary ← bus            ├ dyno ← cargo-dyno   inside dyno, from the lowest to the highest:
+//!            └─ observer ←┘                      task · plan · settings · verdict
+//!                                                worker · primary · result · report · bench · cli
 //! ```
+//!
+//! All crates but the emitter and `xtask` may use the summary too: it is the contract of a result.
 //!
 //! Worker and primary never name each other: they share messages only. `primary` prints nothing,
 //! `report` starts no process, `observer` reads no clock and does no I/O, and the emitter holds no
@@ -20,32 +22,32 @@ use super::source::{Source, is_word, words};
 use super::{File, Finding, Report, is_of_tests};
 
 /// The crates of this workspace that each crate may depend on.
-const CRATES: [(&str, &[&str]); 5] = [
-    ("dyno-bus", &[]),
+const CRATES: [(&str, &[&str]); 6] = [
+    ("dyno-summary", &[]),
+    ("dyno-bus", &["dyno-summary"]),
     ("dyno-emitter", &["dyno-bus"]),
-    ("dyno-observer", &["dyno-bus"]),
-    ("dyno-bench", &["dyno-bus", "dyno-emitter", "dyno-observer"]),
-    ("cargo-dyno", &["dyno-bus", "dyno-bench"]),
+    ("dyno-observer", &["dyno-summary", "dyno-bus"]),
+    ("dyno-bench", &["dyno-summary", "dyno-bus", "dyno-emitter", "dyno-observer"]),
+    ("cargo-dyno", &["dyno-summary", "dyno-bus", "dyno-bench"]),
 ];
 /// Dependencies from elsewhere that would break a promise of a crate.
 const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 15] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
-    ("fates", &[]),
     ("task", &[]),
     ("processes", &["identity"]),
     ("harness", &["answer"]),
     ("plan", &[]),
     ("settings", &["plan"]),
-    ("verdict", &["fates", "plan"]),
+    ("verdict", &["plan"]),
     ("worker", &["identity", "processes", "lateness", "task"]),
-    ("primary", &["identity", "processes", "lateness", "fates", "plan", "verdict"]),
-    ("result", &["fates", "plan", "verdict", "primary"]),
+    ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
+    ("result", &["plan", "primary"]),
     ("outcome", &["settings", "primary", "report"]),
     ("report", &["harness", "task", "plan", "verdict", "primary", "result"]),
     (

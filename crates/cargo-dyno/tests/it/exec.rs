@@ -25,10 +25,10 @@ fn a_command_that_succeeds_completes_its_cycle() {
     let ended = exec(&bench, "--rate 20 --format json", &["true"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let summary = summary(&ended);
-    assert_eq!((summary.benchmark.as_str(), summary.verdict.as_str()), ("exec", "sustained"));
+    assert_eq!((summary.benchmark.as_str(), summary.verdict.name()), ("exec", "sustained"));
     assert_eq!(summary.cycles.completed, 6);
     assert_eq!(summary.metric("response").map(|response| response.count), Some(6));
-    assert_eq!(summary.parameters.task["argv"], serde_json::json!(["true"]));
+    assert_eq!(summary.parameter("argv"), Some(vec!["true".to_owned()]));
     // It is saved as every run is, outside of a package too.
     let listed = bench.dyno("", "runs").printed().to_owned();
     assert!(listed.contains("sustained") && listed.contains("  true\n"), "{listed}");
@@ -49,7 +49,7 @@ fn in_a_package_a_run_is_saved_where_runs_looks() {
 fn a_closed_loop_runs_one_command_after_the_other() {
     let ended = exec(&Workbench::new(), "--rate max --format json", &["true"]);
     let summary = summary(&ended);
-    assert_eq!((ended.code, summary.verdict.as_str()), (Some(0), "completed"), "{ended:?}");
+    assert_eq!((ended.code, summary.verdict.name()), (Some(0), "completed"), "{ended:?}");
     assert!(summary.cycles.completed > 0);
 }
 
@@ -63,7 +63,7 @@ fn an_exit_code_or_a_signal_is_a_failed_cycle() {
         let ended = exec(&Workbench::new(), "--rate 10 --format json", command);
         assert_eq!(ended.code, Some(3), "{ended:?}");
         let summary = summary(&ended);
-        assert_eq!((summary.verdict.as_str(), summary.cycles.failed), ("failed", 3));
+        assert_eq!((summary.verdict.name(), summary.cycles.failed), ("failed", 3));
         let [error] = summary.errors.as_slice() else { panic!("{:?}", summary.errors) };
         assert_eq!((error.message.as_str(), error.count), (message, 3));
     }
@@ -235,7 +235,7 @@ fn an_interrupted_run_leaves_no_process_behind() {
     let ended = dyno.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(143), "{ended:?}");
     let summary: dyno::Summary = serde_json::from_slice(&ended.stdout).expect("a summary");
-    assert_eq!(summary.verdict, "interrupted");
+    assert_eq!(summary.verdict.name(), "interrupted");
     assert!(summary.cycles.abandoned > 0);
     assert!(!runs_somewhere(&mark));
 }

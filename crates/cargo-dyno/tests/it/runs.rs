@@ -96,11 +96,26 @@ fn a_damaged_run_is_named_and_hides_no_other() {
     assert!(ended.refusal().contains("is damaged: missing field `benchmark`"), "{ended:?}");
     bench.write("target/dyno/io/2/run.json", "{\"schema\": 7}");
     let ended = bench.dyno("", "show io/2");
-    assert!(ended.refusal().contains("has schema 7, and this cargo-dyno reads 1"), "{ended:?}");
+    assert!(
+        ended.refusal().contains("has schema 7, and this version of dyno reads 1"),
+        "{ended:?}"
+    );
     std::fs::remove_file(bench.path("target/dyno/io/2/run.json")).expect("it exists");
     let ended = bench.dyno("", "show io/2");
     assert!(ended.refusal().contains("run.json is not there: the run has not ended"), "{ended:?}");
     assert!(bench.dyno("", "runs").printed().contains("unfinished"));
+}
+
+#[test]
+fn a_verdict_of_a_later_version_is_listed_and_shown_by_its_name() {
+    let bench = with_runs();
+    let text = summary("io", "2026-01-03T10:00:00Z", None);
+    let later = text.replacen("\"verdict\": \"sustained\"", "\"verdict\": \"postponed\"", 1);
+    bench.write("target/dyno/io/2/run.json", &later);
+    assert!(bench.dyno("", "runs io").printed().contains("  io         postponed  max "));
+    assert_eq!(bench.dyno("", "show io/2 --format json").printed(), later);
+    let page = bench.dyno("", "show io/2");
+    assert!(page.printed().contains("\npostponed: "), "{page:?}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::result::redacted;
 use crate::settings::{Setting, SettingSource, Settings, TaskParameters};
 
 /// The exit code of what was refused before anything was started.
-pub const USAGE_EXIT: i32 = 2;
+pub const USAGE_EXIT: i32 = dyno_summary::REFUSED_EXIT;
 
 /// What the command line of a benchmark says.
 #[derive(Debug, Clone, PartialEq)]

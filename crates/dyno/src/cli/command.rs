@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use dyno_summary::Verdict;
+
 use super::args::{Arguments, OutputFlags};
 use super::prompt::{self, PromptError};
 use super::test_mode::TestMode;
@@ -12,8 +14,8 @@ use crate::outcome::{Error, Outcome};
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
 use crate::report::{self, Format, Progress, ReportError, RunFolder};
+use crate::result::{environment, summary_of};
 use crate::settings::{Setting, Settings};
-use crate::verdict::Verdict;
 
 /// The exit code of a benchmark that was refused before anything was started.
 const REFUSED: i32 = super::args::USAGE_EXIT;
@@ -71,7 +73,7 @@ fn with_line(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outc
         Ok(code) => Outcome::new(code),
         Err(Refusal::Prompt(interrupted @ PromptError::Interrupted { signal })) => {
             report::print_error(&interrupted.to_string());
-            Outcome::new(Verdict::Interrupted { signal }.exit_code())
+            Outcome::new(Verdict::Interrupted.exit_code(Some(signal)))
         }
         Err(error) => refuse(&error),
     }
@@ -186,19 +188,13 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     let mut run = bench
         .drive(plan, ProcessOwnership::Process, &mut Silent)
         .map_err(|error| error.to_string())?;
-    let mut summary = crate::result::Summary::of(&mut run, &[], crate::result::Environment::here());
+    let mut summary = summary_of(&mut run, &[], environment::here());
     bench.run_after(ProcessOwnership::Process, &mut summary);
     // A test does not measure speed: among others that all run at once, nothing is fast.
-    let is_well = match summary.verdict() {
-        Some(Verdict::Failed | Verdict::Interrupted { .. } | Verdict::Error) | None => false,
-        Some(
-            Verdict::Completed
-            | Verdict::Sustained
-            | Verdict::Inconclusive
-            | Verdict::Unsustained
-            | Verdict::Invalid,
-        ) => true,
-    };
+    let is_well = !matches!(
+        summary.verdict,
+        Verdict::Failed | Verdict::Interrupted | Verdict::Error | Verdict::Unknown(_)
+    );
     if summary.cycles.completed == 1 && is_well {
         return Ok(());
     }

@@ -13,11 +13,11 @@ use dyno_bus::segment::PerPhase;
 use dyno_bus::timeline::SLOTS;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
+use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
 use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, Totals, WorkerEnd};
 use super::state::schedule::Dues;
-use crate::fates::{CycleErrors, Fates};
 use crate::plan::{BacklogLimit, Plan};
 use crate::verdict::course::Course;
 use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, judge};
@@ -104,7 +104,7 @@ impl RunRecord {
         // Each worker keeps this many messages apart; so does their sum.
         let full = self.errors.len() >= ERRORS_MAX && !self.errors.contains_key(&message);
         let message = if full { "(other errors)".into() } else { message };
-        let new = CycleErrors { message: message.clone(), count: 0, first_cycle };
+        let new = CycleErrors::new(&*message, 0, first_cycle);
         let group = self.errors.entry(message).or_insert(new);
         group.count = group.count.saturating_add(count);
         group.first_cycle = group.first_cycle.min(first_cycle);
@@ -226,7 +226,7 @@ impl RunRecord {
         course.due_earlier = dues.earlier;
         course.due = dues.slots;
         course.cohort_slots = dues.cohort_slots;
-        let phases = [Phase::Warmup, Phase::Measured].map(|phase| Fates::of(&account, phase));
+        let phases = [Phase::Warmup, Phase::Measured].map(|phase| account.fates(phase));
         let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
         // The ends of cycles show a peak between two samples of the backlog.
         let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
@@ -238,7 +238,7 @@ impl RunRecord {
             planned: ending.plan.duration,
             asked: dues.asked,
             course,
-            cycles: Fates::of(&account, Phase::Measured),
+            cycles: account.fates(Phase::Measured),
             delivered: self.delivered,
             max_failed: ending.plan.max_failed,
             backlog: self.samples.kept().to_vec(),

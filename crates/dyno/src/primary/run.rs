@@ -5,9 +5,9 @@ use std::time::Duration;
 use dyno_bus::Time;
 use dyno_bus::segment::PerPhase;
 use dyno_observer::{Account, Interval, List, MetricStats, Observer};
+use dyno_summary::CycleErrors;
 
 use super::state::event::{Exit, RunPhase};
-use crate::fates::CycleErrors;
 use crate::plan::Plan;
 use crate::verdict::{BacklogSample, Judgement};
 

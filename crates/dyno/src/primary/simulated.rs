@@ -12,6 +12,7 @@ use dyno_bus::message::{Command, Report, Start};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Link, LinkError, Received, Segment, Time};
 use dyno_observer::{Account, ProcessId, ProcessStatus};
+use dyno_summary::Verdict;
 
 use super::launch::{backlog_max, window_ns};
 use super::record::fault::{Faults, Named};
@@ -20,7 +21,6 @@ use super::state::Primary;
 use super::state::event::{Action, Event, Exit, RunPhase};
 use crate::plan::{OnBacklog, Plan};
 use crate::simulation::chance::{Chance, Wire};
-use crate::verdict::Verdict;
 
 /// The time that a killed process has until it must be gone.
 pub(crate) const REAP_DEADLINE: Duration = super::state::REAP_DEADLINE;

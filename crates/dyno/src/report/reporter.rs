@@ -10,6 +10,7 @@ use std::time::Duration;
 use console::Term;
 use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
+use dyno_summary::{Environment, Summary};
 use nix::fcntl::Flock;
 
 use super::error::ReportError;
@@ -25,8 +26,7 @@ use super::live::plain::{Chatter, Plain};
 use super::live::screen::{Screen, View};
 use crate::plan::Plan;
 use crate::primary::run::{OnTick, Run, Sink, Update};
-use crate::result::summary::Summary;
-use crate::result::{Environment, redact};
+use crate::result::{environment, fail, redact, summary_of};
 
 /// The time between two ticks for the live view and `on_tick`: nobody reads a number that changes
 /// more often.
@@ -170,7 +170,7 @@ pub fn start(
         logged: None,
         warnings,
         shown: Vec::new(),
-        environment: Environment::here(),
+        environment: environment::here(),
         here,
     })
 }
@@ -325,7 +325,7 @@ impl Reporter {
         run.warnings.append(&mut self.warnings);
         let command: Vec<_> =
             std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        let mut summary = Summary::of(run, &command, self.environment.clone());
+        let mut summary = summary_of(run, &command, self.environment.clone());
         after(&mut summary);
         // `after` may change the verdict, so the log receives it only now.
         self.files.entry(LogEntry::verdict(&summary));
@@ -349,7 +349,7 @@ impl Reporter {
             if let Err(error) = write(&summary, format, kept, plots) {
                 let fault = format!("the result could not be written to standard output: {error}");
                 print_error(&fault);
-                summary.fail(&fault);
+                fail(&mut summary, &fault);
             }
             let shown = (self.settings.progress == Progress::Shown).then_some(&*self.shown);
             for warning in unsaid(&summary, format, shown, no_plot.as_ref()) {

@@ -1,4 +1,4 @@
-//! The environment of a run: the facts that one must know to compare two runs.
+//! The facts about this machine and this program that one must know to compare two runs.
 //!
 //! They are read from files and from values that were stored when dyno was compiled; no process is
 //! started for them. A fact that can't be found out is an empty text, never an error, because no
@@ -7,39 +7,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use dyno_summary::Environment;
 
-/// The machine, the compiler and the commit of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Environment {
-    /// The version of dyno.
-    pub dyno: String,
-    /// The compiler that built dyno into this program.
-    pub rustc: String,
-    /// The system and its architecture, such as `linux x86_64`.
-    pub os: String,
-    /// The processor's name.
-    pub cpu: String,
-    /// The number of processes that can run at once.
-    pub cores: u32,
-    /// The commit that is checked out in the current folder; `None` outside of a git repository.
-    pub git: Option<String>,
-}
-
-impl Environment {
-    /// Reads the environment of this process.
-    #[must_use]
-    pub fn here() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            dyno: env!("CARGO_PKG_VERSION").to_owned(),
-            rustc: env!("DYNO_RUSTC").to_owned(),
-            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            cpu: cpu(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()),
-            cores: u32::try_from(cores).unwrap_or(u32::MAX),
-            git: std::env::current_dir().ok().and_then(|here| git(&here)),
-        }
-    }
+/// Reads the environment of this process.
+pub(crate) fn here() -> Environment {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut environment = Environment::default();
+    env!("CARGO_PKG_VERSION").clone_into(&mut environment.dyno);
+    env!("DYNO_RUSTC").clone_into(&mut environment.rustc);
+    environment.os = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    environment.cpu = cpu(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default());
+    environment.cores = u32::try_from(cores).unwrap_or(u32::MAX);
+    environment.git = std::env::current_dir().ok().and_then(|here| git(&here));
+    environment
 }
 
 /// Returns the name that the kernel gives the first processor; empty if it gives none.

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use dyno_bus::message::{Batch, Column, Counts, CycleTimes, Declare};
 use dyno_bus::segment::{Arrivals, PerPhase};
-use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Phase, Time};
 use dyno_observer::{Account, Interval, Observer, ProcessId};
+use dyno_summary::{CycleErrors, Environment, Summary, Unit, Verdict};
 
-use super::environment::Environment;
-use super::summary::Summary;
+use super::summary_of;
 use crate::plan::{Deadlines, MaxFailed, OnBacklog, Pacing, Plan, Rate};
 use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
-use crate::primary::{self, CycleErrors, Exit, Totals};
-use crate::verdict::{BacklogSample, Judgement, Verdict};
+use crate::primary::{self, Exit, Totals};
+use crate::verdict::{BacklogSample, Judgement};
 
 const MS: u64 = 1_000_000;
 
@@ -122,6 +121,7 @@ pub(crate) fn run() -> Run {
         window: Duration::from_secs(5),
         judgement: Judgement {
             verdict: Verdict::Unsustained,
+            exit_code: 1,
             reasons: vec![
                 "the backlog grew by 52 cycles, where 3 are allowed".into(),
                 "2 of 250 cycles failed; at most 0 may (--max-failed)".into(),
@@ -142,11 +142,7 @@ pub(crate) fn run() -> Run {
             max: 60,
             end: BacklogSample { at: Time::ZERO, waiting: 50, running: 2 },
         },
-        errors: vec![CycleErrors {
-            message: "redis://user:secret@host/0 refused".into(),
-            count: 2,
-            first_cycle: 61,
-        }],
+        errors: vec![CycleErrors::new("redis://user:secret@host/0 refused", 2, 61)],
         workers: (0..2)
             .map(|index| WorkerEnd { index, pid: Some(101 + index), exit: Some(Exit::Code(0)) })
             .collect(),
@@ -163,16 +159,14 @@ pub(crate) fn run() -> Run {
 
 /// Returns the summary of [`run`].
 pub(crate) fn summary() -> Summary {
-    let environment = Environment {
-        dyno: "0.1.0".into(),
-        rustc: "rustc 1.95.0".into(),
-        os: "linux x86_64".into(),
-        cpu: "Some CPU".into(),
-        cores: 2,
-        git: None,
-    };
+    let mut environment = Environment::default();
+    "0.1.0".clone_into(&mut environment.dyno);
+    "rustc 1.95.0".clone_into(&mut environment.rustc);
+    "linux x86_64".clone_into(&mut environment.os);
+    "Some CPU".clone_into(&mut environment.cpu);
+    environment.cores = 2;
     let mut summary =
-        Summary::of(&mut run(), &["shop".into(), "-R".into(), "50".into()], environment);
+        summary_of(&mut run(), &["shop".into(), "-R".into(), "50".into()], environment);
     "release".clone_into(&mut summary.profile);
     summary
 }

@@ -3,11 +3,11 @@
 use dyno_bus::message::Counts;
 use dyno_bus::segment::{Arrivals, PerPhase, Share};
 use dyno_bus::{Cursor, Time};
+use dyno_summary::Verdict;
 
 use super::{BEGIN, World};
 use crate::plan::Rate;
 use crate::primary::Exit;
-use crate::verdict::Verdict;
 use crate::worker::simulated::{Leaves, Run};
 
 /// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
@@ -46,7 +46,7 @@ pub(super) fn ended(world: World) {
     let (verdict, account) = world.primary.finish(now);
     match verdict {
         Verdict::Error => assert!(faults > 0, "an error has a fault"),
-        Verdict::Interrupted { .. } => assert!(faults == 0 && signals > 0),
+        Verdict::Interrupted => assert!(faults == 0 && signals > 0),
         _ => assert!(faults == 0 && signals == 0, "{verdict:?} with {faults} faults"),
     }
     let whole = stopped.is_some_and(|at| at >= expected.end);

@@ -109,11 +109,7 @@ impl System {
             Verdict::Inconclusive => Answer::Unclear,
             Verdict::Unsustained if evidence.passed.is_some() => Answer::Limit,
             Verdict::Unsustained => Answer::Overloaded,
-            Verdict::Completed
-            | Verdict::Failed
-            | Verdict::Invalid
-            | Verdict::Interrupted { .. }
-            | Verdict::Error => panic!("{self:?} {judgement:?}"),
+            _ => panic!("{self:?} {judgement:?}"),
         };
         let longer = judgement
             .hint

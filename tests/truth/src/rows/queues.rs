@@ -251,7 +251,7 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
                         [replayed.late_idle, replayed.late_busy, replayed.overrun].map(micros),
                     ),
                 );
-                if ran.summary.verdict != "sustained" {
+                if !ran.summary.sustained() {
                     let verdict = ran.summary.reasons.join(" ");
                     let [kind, utilisation, workers] = &head;
                     notes.push(format!("- {kind}, {utilisation}, {workers}: {verdict}"));

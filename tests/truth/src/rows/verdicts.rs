@@ -56,7 +56,8 @@ pub(super) fn measure(options: &Options) -> Result<Told> {
     let mut told = Vec::new();
     let mut is_true = true;
     let mut judge = |what: &str, expected: &str, ran: &[Ran]| {
-        let wrong: Vec<_> = ran.iter().filter(|ran| ran.summary.verdict != expected).collect();
+        let wrong: Vec<_> =
+            ran.iter().filter(|ran| ran.summary.verdict.name() != expected).collect();
         is_true &= wrong.is_empty();
         let cells = [ran.len().to_string(), expected.to_owned(), wrong.len().to_string()];
         table.row([what.to_owned()].into_iter().chain(cells));

@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 /// The name of the summary's file in a run's folder.
-pub(crate) const SUMMARY: &str = "run.json";
+pub(crate) use dyno_summary::SUMMARY_FILE as SUMMARY;
 /// The name of the histograms' file in a run's folder.
 pub(crate) const HISTOGRAMS: &str = "metrics.hlog";
 /// The name of the log's file in a run's folder.

@@ -3,11 +3,12 @@
 //! It is written through `tracing-subscriber`, by a dispatcher that is set for one call at a time.
 //! The program may have its own subscriber, which must not receive dyno's events.
 
+use dyno_summary::{Summary, Verdict};
+
 use crate::plan::Plan;
 use crate::primary::RunPhase;
 use crate::primary::run::{Stream, Tick, Update};
 use crate::result::redact;
-use crate::result::summary::Summary;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,7 @@ pub(crate) enum LogEntry {
     /// A message about something that went wrong.
     Fault(String),
     /// The verdict that the run ended with.
-    Verdict { verdict: String, reasons: String, exit_code: i32 },
+    Verdict { verdict: Verdict, reasons: String, exit_code: i32 },
 }
 
 impl LogEntry {
@@ -134,7 +135,7 @@ mod json {
             LogEntry::Warning(text) => warn!(text = redact::text(text), "warning"),
             LogEntry::Fault(text) => error!(text = redact::text(text), "fault"),
             LogEntry::Verdict { verdict, reasons, exit_code } => {
-                info!(verdict, reasons, exit_code, "verdict");
+                info!(verdict = verdict.name(), reasons, exit_code, "verdict");
             }
         }
     }

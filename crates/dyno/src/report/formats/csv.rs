@@ -5,9 +5,7 @@
 //! RFC 4180.
 
 use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
-
-use crate::result::Summary;
-use crate::result::summary::Metric;
+use dyno_summary::{Metric, Summary};
 
 /// A column: its name, and the function that writes its cell. A cell is empty if its metric has no
 /// values, or too few of them for the percentile.
@@ -16,7 +14,7 @@ type CsvColumn = (&'static str, fn(&Summary) -> String);
 /// The columns, in order.
 const COLUMNS: [CsvColumn; 27] = [
     ("benchmark", |summary| quoted(&summary.benchmark)),
-    ("verdict", |summary| quoted(&summary.verdict)),
+    ("verdict", |summary| quoted(summary.verdict.name())),
     ("rate_asked", |summary| {
         summary.rate.asked.map_or_else(|| "max".to_owned(), |rate| rate.to_string())
     }),

@@ -1,14 +1,13 @@
 //! The numbers of a summary as text for people: rates, counts, spans of time, and the order of
 //! metrics. All formats for people share them.
 
-use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use std::time::Duration;
 
-use dyno_bus::value::Unit;
+use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use dyno_observer::{ProcessId, format};
+use dyno_summary::{Metric, Metrics, Summary, Unit, WorkerExit};
 
 use crate::plan::{Rate, thousands};
-use crate::result::summary::{Metric, Metrics, Summary, WorkerExit};
 
 /// The text in place of a missing number.
 pub(crate) const NONE: &str = "–";
@@ -30,18 +29,12 @@ pub(crate) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
 /// range has a dash: the limits that they were clamped to are not results.
 pub(crate) fn value(metric: &Metric, number: Option<f64>) -> String {
     let number = number.filter(|_| metric.out_of_range < metric.count);
-    number.map_or_else(|| NONE.to_owned(), |number| format::value(number, unit(metric)))
+    number.map_or_else(|| NONE.to_owned(), |number| format::value(number, metric.unit))
 }
 
 /// Converts one of a metric's percentiles to a number like the others.
 pub(crate) fn percentile(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)
-}
-
-/// Returns the unit of a metric's values; [`Unit::None`] for plain numbers.
-pub(crate) fn unit(metric: &Metric) -> Unit {
-    let all = [Unit::Nanoseconds, Unit::Bytes, Unit::Permille];
-    all.into_iter().find(|unit| unit.name() == metric.unit).unwrap_or(Unit::None)
 }
 
 /// Returns one number of a metric, or a dash if the metric or the number is missing.
@@ -90,10 +83,7 @@ pub(crate) fn parameters(summary: &Summary) -> Vec<String> {
     }
     words.extend(parameters.in_flight.map(|most| format!("in-flight {most}")));
     words.extend(parameters.max_backlog.map(|most| format!("max-backlog {}", thousands(most))));
-    words.extend(parameters.task.iter().map(|(name, value)| match value.as_str() {
-        Some(text) => format!("{name}={text}"),
-        None => format!("{name}={value}"),
-    }));
+    words.extend(parameters.task.texts().map(|(name, text)| format!("{name}={text}")));
     words
 }
 
@@ -132,6 +122,8 @@ pub(crate) fn exit(exit: Option<&WorkerExit>) -> Option<String> {
         Some(WorkerExit::Code(0)) => None,
         Some(WorkerExit::Code(code)) => Some(format!("exit {code}")),
         Some(WorkerExit::Signal(signal)) => Some(signal.clone()),
+        // A later version may know more ends than these.
+        Some(other) => Some(format!("{other:?}")),
         None => Some("not started".to_owned()),
     }
 }

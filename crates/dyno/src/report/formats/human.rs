@@ -8,12 +8,12 @@ use std::path::Path;
 
 use console::{Alignment, measure_text_width as width, pad_str};
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_summary::{Metric, Metrics, Summary, WorkerProcess};
 
 use super::figures::{self, NONE};
 use super::palette::Palette;
 use super::{printable, table};
 use crate::plan::thousands;
-use crate::result::summary::{Metric, Metrics, Summary, WorkerProcess};
 
 /// The most workers in the table: those with the longest response. `run.json` has all of them.
 const WORKERS_SHOWN: usize = 16;
@@ -285,7 +285,7 @@ fn errors(summary: &Summary, palette: Palette) -> String {
 
 fn verdict(summary: &Summary, look: Look) -> String {
     let palette = look.palette;
-    let name = palette.verdict(summary.verdict(), &format!("{}:", summary.verdict));
+    let name = palette.verdict(&summary.verdict, &format!("{}:", summary.verdict));
     let mut text = String::from("\n");
     for (index, reason) in summary.reasons.iter().enumerate() {
         let head = if index == 0 { name.clone() } else { palette.dim("also:") };

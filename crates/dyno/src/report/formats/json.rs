@@ -1,6 +1,6 @@
 //! `--format json`: the summary as one object.
 
-use crate::result::Summary;
+use dyno_summary::Summary;
 
 /// Returns the indented object; a line feed ends it.
 pub(crate) fn render(summary: &Summary) -> String {

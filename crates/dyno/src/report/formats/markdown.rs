@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use dyno_summary::{Metric, Summary};
+
 use super::figures;
-use crate::result::Summary;
-use crate::result::summary::Metric;
 
 /// A column of the metrics: its heading, and the number in its cells.
 type Number = (&'static str, fn(&Metric) -> Option<f64>);

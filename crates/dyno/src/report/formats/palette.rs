@@ -7,8 +7,7 @@
 use std::ffi::OsString;
 
 use console::{Style, Term};
-
-use crate::verdict::Verdict;
+use dyno_summary::Verdict;
 
 /// The style of emphasised text: plain or coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +50,14 @@ impl Palette {
     }
 
     /// Colours a verdict, by what it means for the user.
-    pub(crate) fn verdict(self, verdict: Option<Verdict>, text: &str) -> String {
+    pub(crate) fn verdict(self, verdict: &Verdict, text: &str) -> String {
         let style = match verdict {
-            Some(Verdict::Completed | Verdict::Sustained) => Style::new().green().bold(),
-            Some(Verdict::Inconclusive | Verdict::Interrupted { .. } | Verdict::Invalid) => {
+            Verdict::Completed | Verdict::Sustained => Style::new().green().bold(),
+            Verdict::Inconclusive | Verdict::Interrupted | Verdict::Invalid => {
                 Style::new().yellow().bold()
             }
-            Some(Verdict::Failed | Verdict::Unsustained | Verdict::Error) | None => {
-                Style::new().red().bold()
-            }
+            // Failed, unsustained, an error, or unknown to this version.
+            _ => Style::new().red().bold(),
         };
         self.paint(style, text)
     }

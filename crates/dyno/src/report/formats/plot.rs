@@ -2,11 +2,11 @@
 
 use dyno_bus::value::Unit;
 use dyno_observer::{Group, Line, Point, ProcessId, format};
+use dyno_summary::{PointMetric, Summary};
 use textplots::{Chart, ColorPlot, Plot, Shape};
 
 use super::figures;
 use super::palette::Palette;
-use crate::result::summary::{PointMetric, Summary};
 
 /// The lines of text that a plot takes, without its time axis.
 const ROWS: u32 = 12;
@@ -85,7 +85,7 @@ pub(crate) fn series(
     for name in names {
         let Some(metric) = summary.metric(name) else { continue };
         let line = |label: &str, number: fn(&PointMetric) -> Option<u64>| {
-            let point = |point: &crate::result::summary::SeriesPoint| {
+            let point = |point: &dyno_summary::SeriesPoint| {
                 let value = number(point.metrics.get(name)?)? as f64;
                 Some(Point { at_ns: point.t_ns, value })
             };
@@ -98,7 +98,7 @@ pub(crate) fn series(
                 lines[1] = line("max", |part| Some(part.max));
             }
             lines.retain(|(_, points)| !points.is_empty());
-            text.push_str(&draw(name, figures::unit(metric), &lines, width, palette));
+            text.push_str(&draw(name, metric.unit, &lines, width, palette));
         }
     }
     text

@@ -1,7 +1,7 @@
 //! Foreign texts on a terminal: errors of tasks, output of workers, names. They must not move the
 //! cursor, clear the screen, or ring the bell.
 
-use crate::result::summary::Summary;
+use dyno_summary::{Summary, Verdict};
 
 /// Returns a text without characters that would move the cursor: a worker's output, or a text of
 /// the user's `on_tick`, must not destroy the view. Colours stay, dyno's and the text's.
@@ -41,6 +41,9 @@ pub(crate) fn plain(text: &str) -> String {
 pub(crate) fn summary(summary: &Summary) -> Summary {
     let mut shown = summary.clone();
     shown.benchmark = plain(&shown.benchmark);
+    if let Verdict::Unknown(name) = &mut shown.verdict {
+        *name = plain(name);
+    }
     for text in shown.reasons.iter_mut().chain(&mut shown.warnings) {
         *text = plain(text);
     }

@@ -133,8 +133,8 @@ impl Cell {
     /// Counts a run's verdict. Returns `false` if the verdict is not about the rate, since the
     /// machine was in the way.
     fn judge(&mut self, ran: &Ran, load: f64) -> bool {
-        let verdict = &ran.summary.verdict;
-        if !["sustained", "inconclusive", "unsustained"].contains(&verdict.as_str()) {
+        let verdict = ran.summary.verdict.name();
+        if !["sustained", "inconclusive", "unsustained"].contains(&verdict) {
             return false;
         }
         if verdict == self.wrong {
@@ -143,7 +143,7 @@ impl Cell {
                 .push(format!("seed {}, load {load:.3}: {verdict}: {reasons}", ran.run.seed));
         }
         self.loads.push(load);
-        self.verdicts.push(verdict.clone());
+        self.verdicts.push(verdict.to_owned());
         true
     }
 

@@ -1,8 +1,9 @@
 //! Tests of the page for people, with numbers that are the same each time.
 
+use dyno_summary::{CycleErrors, WorkerExit};
+
 use super::*;
 use crate::result::fixture;
-use crate::result::summary::{CycleErrors, WorkerExit};
 
 const WIDE: &str = "\
 shop       rate 50/s · duration 5s · warmup 1s · workers 2 · arrivals uniform · seed 7 · n=35
@@ -121,7 +122,7 @@ fn values_of_failed_cycles_are_counted_beside_the_table_and_the_others_shown_alo
 fn messages_that_are_not_listed_are_counted() {
     let mut summary = fixture::summary();
     summary.cycles.failed = 1_502;
-    summary.errors[0] = CycleErrors { message: "two\nlines".into(), count: 1_000, first_cycle: 3 };
+    summary.errors[0] = CycleErrors::new("two\nlines", 1_000, 3);
     let text = page(&summary, 100);
     let errors = "errors of cycles\n  1,000 × two\n      lines (first in cycle 3)\n  \
                   … 502 more, with other messages\n";

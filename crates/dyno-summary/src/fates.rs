@@ -1,13 +1,10 @@
-//! The fates of cycles, and the errors of those that failed: one shape for the verdict's evidence
-//! and for the summary.
+//! The fates of cycles, and the errors of those that failed.
 
-use dyno_bus::Phase;
-use dyno_bus::message::Counts;
-use dyno_observer::Account;
 use serde::{Deserialize, Serialize};
 
 /// The number of cycles by their fate. `issued` is the sum of all other counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Fates {
     /// Due before the cut.
     pub issued: u64,
@@ -25,17 +22,9 @@ pub struct Fates {
     pub lost: u64,
 }
 
-impl Fates {
-    /// Returns the fates of the cycles that were due in this phase.
-    pub(crate) fn of(account: &Account, phase: Phase) -> Self {
-        let Counts { completed, failed, skipped, unstarted, abandoned, .. } = account.counts[phase];
-        let (issued, lost) = (account.issued[phase], account.lost[phase]);
-        Self { issued, completed, failed, skipped, unstarted, abandoned, lost }
-    }
-}
-
 /// Failed cycles with one message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CycleErrors {
     /// The task's error message, or the message of its panic.
     pub message: String,
@@ -43,4 +32,12 @@ pub struct CycleErrors {
     pub count: u64,
     /// The lowest index among these cycles.
     pub first_cycle: u64,
+}
+
+impl CycleErrors {
+    /// Creates the errors of `count` cycles with this message; `first_cycle` is the first of them.
+    #[must_use]
+    pub fn new(message: impl Into<String>, count: u64, first_cycle: u64) -> Self {
+        Self { message: message.into(), count, first_cycle }
+    }
 }

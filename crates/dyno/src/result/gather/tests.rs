@@ -2,6 +2,7 @@
 //! its numbers.
 
 use dyno_bus::segment::PerPhase;
+use dyno_summary::Environment;
 use serde_json::Value;
 
 use super::*;
@@ -15,7 +16,7 @@ const CONTRACT: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/summary.schema.json"));
 
 fn of(run: &mut crate::primary::Run) -> Summary {
-    Summary::of(run, &[], Environment::default())
+    summary_of(run, &[], Environment::default())
 }
 
 fn check(summary: &Summary) -> Value {
@@ -101,7 +102,7 @@ fn no_password_is_left() {
 #[test]
 fn no_password_is_left_in_the_error_of_the_primarys_after() {
     let mut summary = fixture::summary();
-    summary.fail("the primary's `after` failed: redis://user:hunter2@host/0 refused");
+    fail(&mut summary, "the primary's `after` failed: redis://user:hunter2@host/0 refused");
     assert!(!json::render(&summary).contains("hunter2"), "{summary:#?}");
     assert!(summary.reasons[0].contains("redis://user:***@host/0"), "{summary:#?}");
 }
@@ -123,7 +124,7 @@ fn only_the_most_frequent_messages_are_listed() {
     let mut run = fixture::run();
     let error = run.errors.remove(0);
     run.errors = (0..12)
-        .map(|n| crate::primary::CycleErrors { message: n.to_string(), ..error.clone() })
+        .map(|n: u32| CycleErrors::new(n.to_string(), error.count, error.first_cycle))
         .collect();
     run.account.counts.measured.failed = 24;
     let summary = of(&mut run);
@@ -133,21 +134,15 @@ fn only_the_most_frequent_messages_are_listed() {
 
 #[test]
 fn verdicts_are_read_back_with_their_signal() {
-    for verdict in [
-        Verdict::Completed,
-        Verdict::Sustained,
-        Verdict::Inconclusive,
-        Verdict::Failed,
-        Verdict::Unsustained,
-        Verdict::Invalid,
-        Verdict::Interrupted { signal: 15 },
-        Verdict::Error,
-    ] {
+    for verdict in Verdict::KNOWN {
+        let signal = (verdict == Verdict::Interrupted).then_some(15);
         let mut run = fixture::run();
-        run.judgement.verdict = verdict;
+        run.judgement.verdict = verdict.clone();
+        run.judgement.exit_code = verdict.exit_code(signal);
         let summary = of(&mut run);
-        assert_eq!(summary.verdict(), Some(verdict));
-        assert_eq!(summary.sustained(), verdict == Verdict::Sustained);
+        let read = Summary::parse(&json::render(&summary), "run.json").unwrap();
+        assert_eq!(read.sustained(), verdict == Verdict::Sustained);
+        assert_eq!((read.signal(), read.verdict), (signal, verdict));
         check(&summary);
     }
 }

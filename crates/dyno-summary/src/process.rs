@@ -1,0 +1,40 @@
+//! The processes of a run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metric::Metrics;
+
+/// The process that issued the cycles and decided the verdict.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PrimaryProcess {
+    /// Its process id.
+    pub pid: u32,
+    /// The metrics of the primary alone.
+    pub metrics: Metrics,
+}
+
+/// A process that ran the task.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WorkerProcess {
+    /// The worker's index, counted from 0.
+    pub index: u32,
+    /// Its process id; `None` if it never started.
+    pub pid: Option<u32>,
+    /// The end of the worker's process; `None` if it never started.
+    pub exit: Option<WorkerExit>,
+    /// The metrics of this worker alone.
+    pub metrics: Metrics,
+}
+
+/// The end of a worker's process: in JSON a number, or the name of a signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum WorkerExit {
+    /// It exited with this code.
+    Code(i32),
+    /// It was ended by this signal, such as `SIGKILL`.
+    Signal(String),
+}

@@ -1,0 +1,147 @@
+//! The reader of summaries that are stored. Other versions of dyno may have written them, so the
+//! schema is checked before anything else.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::summary::{SCHEMA, Summary};
+
+/// The summary's file in the folder of a run.
+pub const SUMMARY_FILE: &str = "run.json";
+
+impl Summary {
+    /// Reads the summary of a run that was saved. `path` is the file, or the folder of the run,
+    /// which holds it as [`SUMMARY_FILE`].
+    ///
+    /// ```
+    /// use dyno_summary::{ReadError, Summary};
+    ///
+    /// match Summary::read("target/dyno/shop/latest") {
+    ///     Ok(summary) => println!("{}: {}", summary.benchmark, summary.verdict),
+    ///     Err(ReadError::Missing { path }) => println!("no run at {}", path.display()),
+    ///     Err(error) => println!("error: {error}"),
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If the file can't be read, or is not a summary that this version reads.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let path = path.as_ref();
+        let path = if path.is_dir() { path.join(SUMMARY_FILE) } else { path.to_owned() };
+        match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(ReadError::Missing { path })
+            }
+            Err(source) => Err(ReadError::Unreadable { path, source }),
+        }
+    }
+
+    /// Parses the text of a summary. `path` names the text in errors.
+    ///
+    /// # Errors
+    /// If the text is not a summary that this version reads.
+    pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Self, ReadError> {
+        let path = path.into();
+        let json: Value = match serde_json::from_str(text) {
+            Ok(json) => json,
+            Err(source) => return Err(ReadError::NotJson { path, source: source.into() }),
+        };
+        match json.get("schema").and_then(Value::as_u64) {
+            Some(schema) if schema == u64::from(SCHEMA) => {}
+            Some(schema) if schema > u64::from(SCHEMA) => {
+                return Err(ReadError::NewerSchema { path, schema });
+            }
+            Some(_) | None => return Err(ReadError::NotSummary { path }),
+        }
+        Self::deserialize(json).map_err(|source| ReadError::Damaged { path, source: source.into() })
+    }
+}
+
+/// The reason why a summary could not be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file does not exist.
+    Missing {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// The file is there and can't be read.
+    Unreadable {
+        /// The path of the file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The text is not valid JSON: a disk was full, or it is another file.
+    NotJson {
+        /// The path of the file.
+        path: PathBuf,
+        /// The first place at which it is not.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The text is JSON, and not the summary of a run.
+    NotSummary {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// A later version of dyno wrote the summary, in a form that this one does not know.
+    NewerSchema {
+        /// The path of the file.
+        path: PathBuf,
+        /// The version of the contract that it has; this one reads [`SCHEMA`].
+        schema: u64,
+    },
+    /// The summary lacks a field, or a field has a value of another type.
+    Damaged {
+        /// The path of the file.
+        path: PathBuf,
+        /// The first field that is wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { path } => write!(
+                f,
+                "{} is not there: the run has not ended or was killed before its end, or the path \
+                 is wrong",
+                path.display()
+            ),
+            Self::Unreadable { path, .. } => write!(f, "can't read {}", path.display()),
+            Self::NotJson { path, .. } => {
+                write!(f, "{} is damaged: it is not valid JSON", path.display())
+            }
+            Self::NotSummary { path } => write!(
+                f,
+                "{} is not the summary of a run: it has no valid `schema`; name the \
+                 {SUMMARY_FILE} of a run, or its folder",
+                path.display()
+            ),
+            Self::NewerSchema { path, schema } => write!(
+                f,
+                "{} has schema {schema}, and this version of dyno reads {SCHEMA}: read it with the \
+                 version that wrote it",
+                path.display()
+            ),
+            Self::Damaged { path, .. } => write!(f, "{} is damaged", path.display()),
+        }
+    }
+}
+
+impl Error for ReadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } => Some(source),
+            Self::NotJson { source, .. } | Self::Damaged { source, .. } => Some(&**source),
+            Self::Missing { .. } | Self::NotSummary { .. } | Self::NewerSchema { .. } => None,
+        }
+    }
+}
