@@ -12,6 +12,7 @@ pub(crate) mod sampling;
 use std::fmt;
 use std::time::Duration;
 
+pub use dyno_bus::backlog::{BacklogLimit, BacklogRule};
 pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
@@ -73,7 +74,7 @@ pub struct Plan {
     pub seed: u64,
     /// The method of waiting for due times: sleep or spin.
     pub pacing: Pacing,
-    /// The backlog beyond which `on_backlog` acts; `None` for the rule of [`Plan::backlog_limit`].
+    /// The backlog beyond which `on_backlog` acts; `None` for the rule of [`Plan::backlog_rule`].
     pub max_backlog: Option<u64>,
     /// The reaction to a backlog beyond its limit.
     pub on_backlog: OnBacklog,
@@ -100,8 +101,9 @@ impl Plan {
         }
     }
 
-    /// Returns the backlog beyond which [`on_backlog`](Self::on_backlog) acts, given how many
-    /// cycles waited and ran when the warm-up ended; `None` for a closed loop.
+    /// Returns the rule for the backlog beyond which [`on_backlog`](Self::on_backlog) acts; `None`
+    /// for a closed loop. The primary applies it to the whole run, and each worker applies its
+    /// share.
     ///
     /// A limit set by `max_backlog` is taken as it is. Otherwise the limit is above the level at
     /// the warm-up's end. Waiting cycles may grow by [`BACKLOG_LIMIT`]'s worth, by
@@ -110,25 +112,16 @@ impl Plan {
     /// async task has rate × service cycles in flight by Little's law, and one that takes longer
     /// than the drain allows fails anyway.
     #[must_use]
-    pub fn backlog_limit(&self, waiting: u64, running: u64) -> Option<BacklogLimit> {
-        if let (Some(most), Rate::PerSecond(_)) = (self.max_backlog, self.rate) {
-            return Some(BacklogLimit { waiting: most, total: most });
-        }
-        let room = self.backlog_room()?;
-        Some(BacklogLimit {
-            waiting: waiting + room.waiting,
-            total: waiting + running + room.total,
-        })
-    }
-
-    /// Returns the default limit, above a level of zero.
-    fn backlog_room(&self) -> Option<BacklogLimit> {
+    pub fn backlog_rule(&self) -> Option<BacklogRule> {
         let rate = self.rate.per_second()?;
+        if let Some(most) = self.max_backlog {
+            return Some(BacklogRule::Total(most));
+        }
         let roots = BACKLOG_LIMIT_ROOTS * (self.cycles_due()? * f64::from(self.workers)).sqrt();
         let room = (rate * BACKLOG_LIMIT.as_secs_f64()).max(roots).ceil() as u64;
         let waiting = room.max(BACKLOG_LIMIT_MIN);
         let running = (rate * self.deadlines.drain.as_secs_f64()).ceil() as u64;
-        Some(BacklogLimit { waiting, total: waiting + running })
+        Some(BacklogRule::Above(BacklogLimit { waiting, total: waiting + running }))
     }
 
     /// Returns the number of cycles that are due in the measured window; for Poisson arrivals, on
@@ -179,23 +172,6 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words().join(" · "))
-    }
-}
-
-/// The most cycles that may be due and not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BacklogLimit {
-    /// The limit of cycles that have not begun.
-    pub waiting: u64,
-    /// The limit of all cycles, waiting and running.
-    pub total: u64,
-}
-
-impl BacklogLimit {
-    /// Returns `true` if this many waiting and running cycles are beyond the limit.
-    #[must_use]
-    pub const fn is_passed_by(self, waiting: u64, running: u64) -> bool {
-        waiting > self.waiting || waiting + running > self.total
     }
 }
 
