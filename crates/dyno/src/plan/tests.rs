@@ -2,24 +2,8 @@
 
 use super::*;
 
-pub(crate) fn plan(rate: Rate) -> Plan {
-    Plan {
-        benchmark: "noop".to_owned(),
-        rate,
-        duration: DURATION_DEFAULT,
-        warmup: WARMUP_DEFAULT,
-        workers: 2,
-        arrivals: Arrivals::Uniform,
-        seed: 7,
-        pacing: Pacing::Sleep,
-        max_backlog: None,
-        on_backlog: OnBacklog::Stop,
-        max_failed: MAX_FAILED_DEFAULT,
-        in_flight: None,
-        deadlines: Deadlines::default(),
-        spans: String::new(),
-        task: serde_json::Map::new(),
-    }
+fn plan(rate: Rate) -> Plan {
+    Plan { rate, seed: 7, ..fixture::plan() }
 }
 
 /// Returns the limit of a plan's backlog, above this many cycles that waited and ran.
@@ -29,9 +13,8 @@ fn limit(plan: &Plan, waiting: u64, running: u64) -> Option<BacklogLimit> {
 
 #[test]
 fn the_backlog_may_grow_by_two_seconds_above_its_level_and_by_a_hundred_at_low_rates() {
-    let waiting = |rate, waiting| {
-        limit(&plan(Rate::PerSecond(rate)), waiting, 7).map(|limit| limit.waiting)
-    };
+    let waiting =
+        |rate, waiting| limit(&plan(Rate::PerSecond(rate)), waiting, 7).map(|limit| limit.waiting);
     assert_eq!(waiting(1_000.0, 30), Some(2_030));
     assert_eq!(waiting(40.0, 5), Some(105));
     assert_eq!(waiting(400.0, 0), Some(800));

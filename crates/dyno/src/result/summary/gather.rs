@@ -14,7 +14,7 @@ use super::{
     Backlog, CycleErrors, ERRORS_LISTED, Fates, Harness, Metric, Metrics, Parameters, PointMetric,
     PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, Summary, WorkerExit, WorkerProcess,
 };
-use crate::plan::{Plan, arrivals_name, pacing_name, thousands};
+use crate::plan::{Plan, thousands};
 use crate::primary::{Exit, Run};
 use crate::result::environment::Environment;
 use crate::result::redact;
@@ -111,12 +111,12 @@ fn parameters(plan: &Plan) -> Parameters {
         warmup_ns: nanos(plan.warmup),
         workers: plan.workers,
         max_backlog: plan.max_backlog,
-        on_backlog: plan.on_backlog.name().to_owned(),
+        on_backlog: plan.on_backlog.to_string(),
         max_failed: plan.max_failed.to_string(),
         in_flight: plan.in_flight,
-        arrivals: arrivals_name(plan.arrivals).to_owned(),
+        arrivals: plan.arrivals.to_string(),
         seed: plan.seed,
-        pacing: pacing_name(plan.pacing).to_owned(),
+        pacing: plan.pacing.to_string(),
         spans: plan.spans.clone(),
         start_deadline_ns: nanos(plan.deadlines.start),
         drain_deadline_ns: nanos(plan.deadlines.drain),
