@@ -24,15 +24,15 @@ pub use crate::report::Format;
 use crate::result::redacted;
 use crate::settings::{Setting, SettingSource, Settings, TaskParameters};
 
-/// The exit code of what was refused before anything was started.
+/// The exit code of a benchmark that was refused before anything was started.
 pub const USAGE_EXIT: i32 = 2;
 
-/// What the command line of a benchmark says.
+/// The contents of a benchmark's command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments {
     /// The settings of the environment and of flags, to be layered over those of the code.
     pub settings: Settings,
-    /// Where the results go.
+    /// The places and the form of the results.
     pub output: OutputFlags,
     /// The filter of `cargo bench FILTER` that leaves this benchmark out, if one does.
     pub left_out_by: Option<String>,
@@ -41,11 +41,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads a command line, the program's name first, for the benchmark `name`, whose code says
-    /// `code` and whose task has these parameters: both are shown as defaults in the help.
+    /// Reads the command line of the benchmark `name`; it begins with the program's name. The help
+    /// shows the settings in the code and the task's parameters as defaults.
     ///
     /// # Errors
-    /// If it asks for help or the version, or can't be taken.
+    /// If it requests help or the version, or is not valid.
     pub fn read(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
         name: &str,
@@ -135,12 +135,12 @@ pub struct OutputFlags {
 pub enum UsageError {
     /// Help, the version, or a line that does not parse.
     Clap(clap::Error),
-    /// A line that can't be taken.
+    /// A line that is refused, and why.
     Refused(String),
 }
 
 impl UsageError {
-    /// 0 for help and the version, else [`USAGE_EXIT`].
+    /// Returns 0 for help and the version, and [`USAGE_EXIT`] for all else.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match self {
@@ -149,8 +149,8 @@ impl UsageError {
         }
     }
 
-    /// Writes it where it belongs: help to stdout, refusals to stderr, in one line. A closed pipe
-    /// is no error, since whoever closed it has read enough.
+    /// Prints help to stdout, and a refusal to stderr, in one line. A closed pipe is not an error,
+    /// because its reader has read enough.
     pub fn print(&self) {
         let written = match self {
             Self::Clap(error) if error.use_stderr() => {
@@ -164,13 +164,13 @@ impl UsageError {
                 writeln!(std::io::stderr(), "error: {}", redacted(line))
             }
         };
-        // There is nowhere left to say that it could not be said.
+        // An error that can't be printed can't be reported either.
         drop(written);
     }
 }
 
-/// What clap says in a paragraph each: the fault, a tip, where to read more. How a line is made up
-/// is left to the help.
+/// Returns clap's error in one line: the fault, a tip, and where to read more, without the usage,
+/// which is in the help.
 fn one_line(error: &str) -> String {
     let parts = error.lines().map(str::trim);
     let parts = parts.filter(|part| !part.is_empty() && !part.starts_with("Usage:"));
