@@ -206,11 +206,12 @@ settings! {
         default: Text("5s"),
         read: |text, draft| value::span(text).map(|time| draft.plan.deadlines.after = time),
     }
-    KillGrace "Time that a worker has to end on request before it is killed" {
+    KillGrace "Time for a worker to exit after its last message, before it is killed" {
         name: "kill-grace",
         heading: DEADLINES,
         value_name: "TIME",
-        details: "the time that a worker has to end on request before it is killed",
+        details: "the time for a worker to exit after its last message or the end of its socket; \
+                  then it is killed",
         // Short enough for a second signal to end a run within a second.
         default: Text("500ms"),
         read: |text, draft| value::span(text).map(|time| draft.plan.deadlines.kill_grace = time),
