@@ -96,6 +96,20 @@ fn every_setting_can_be_found_by_its_own_name_and_its_own_letter() {
 }
 
 #[test]
+fn every_name_that_can_be_chosen_is_read_in_any_case_and_shown_as_it_is_written() {
+    let chosen = Setting::ALL.into_iter().filter(|setting| !setting.choices().is_empty());
+    let chosen: Vec<_> = chosen.collect();
+    assert!(chosen.contains(&Setting::OnBacklog));
+    for setting in chosen {
+        assert_eq!(setting.default_text(), setting.choices().first().copied());
+        for name in setting.choices() {
+            let plan = plan(&flags(&[(setting, &name.to_uppercase())])).unwrap();
+            assert!(plan.rows().contains(&(setting.flag(), name.to_owned())), "{plan}");
+        }
+    }
+}
+
+#[test]
 fn a_setting_that_repeats_adds_up_over_the_layers() {
     let mut code = Settings::default();
     code.say_parameter("n=1".to_owned(), SettingSource::Code);
