@@ -34,7 +34,7 @@ const WORKER_VARIABLE: &str = "DYNO_WORKER";
 const USAGE: &str = "cargo dyno exec [OPTIONS] -- COMMAND [ARGS]...";
 const ABOUT: &str = "Does this command sustain this rate?";
 const MORE: &str = "\
-Each cycle is one process. Its exit code other than 0, or a signal, makes the cycle a failed one.
+Each cycle is one process. A cycle fails if its command exits non-zero or is killed by a signal.
 In ARGS, {cycle} stands for the cycle's number and {worker} for the worker's.
 There is no shell between: `-- sh -c 'one | two'` starts one.
 The command reads /dev/null, or --stdin FILE from its beginning, and has no terminal.";

@@ -21,10 +21,11 @@
 //! ```
 //!
 //! This crate owns the types on the wire ([`message`]), the arithmetic on which both ends must
-//! agree to the bit ([`segment`]), the bytes ([`frame`], [`codec`]), and the two links that move
+//! agree to the bit ([`segment`], [`backlog`]), the bytes ([`frame`], [`codec`]), and the two links that move
 //! them: a Unix socket ([`link`]) and memory ([`local`]). It does not know what a metric means,
 //! when to send, or what a verdict is. [`clock`] is the only source of time in dyno.
 
+pub mod backlog;
 pub mod builtin;
 pub mod clock;
 pub mod codec;

@@ -6,8 +6,11 @@
 //! serde's `flatten`, `tag` or `skip_serializing_if`: each of them breaks a positional codec or its
 //! limit.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::backlog::BacklogRule;
 use crate::clock::Time;
 use crate::segment::{PerPhase, Segment};
 use crate::timeline::CycleTimeline;
@@ -54,7 +57,7 @@ pub struct Start {
     pub in_flight_max: Option<u32>,
     /// With the policy `skip`: the limit to this worker's backlog, beyond which its oldest cycles
     /// are skipped.
-    pub backlog_max: Option<BacklogMax>,
+    pub backlog_max: Option<BacklogRule>,
     /// The method of waiting for the next due time.
     pub pacing: Pacing,
     /// The measured window's length in nanoseconds, for the cuts of the [`CycleTimeline`]; 0 in a closed
@@ -71,20 +74,6 @@ pub struct Start {
     pub spans: String,
 }
 
-/// The limit to the cycles of one worker that are due and have not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BacklogMax {
-    /// At most this many cycles, at any time.
-    Total(u64),
-    /// Limits above the numbers at the start of the measured window; no limit before that.
-    AboveWarmup {
-        /// The additional cycles that may wait.
-        waiting: u64,
-        /// The additional cycles that may wait or run.
-        total: u64,
-    },
-}
-
 /// A worker's method of waiting for the next due time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pacing {
@@ -93,6 +82,26 @@ pub enum Pacing {
     Sleep,
     /// In a loop that reads the clock: it occupies a core, and cycles start within a microsecond.
     Spin,
+}
+
+impl Pacing {
+    /// All methods, the default first.
+    pub const ALL: [Self; 2] = [Self::Sleep, Self::Spin];
+
+    /// Returns the name in flags and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sleep => "sleep",
+            Self::Spin => "spin",
+        }
+    }
+}
+
+impl fmt::Display for Pacing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// The right to start cycles due before an instant.

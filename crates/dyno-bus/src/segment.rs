@@ -8,6 +8,7 @@
 //! Nothing here reads a clock or remembers the outcome of a cycle.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::{Add, AddAssign, Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,26 @@ pub enum Arrivals {
     Uniform,
     /// Exponential gaps, independent in each worker: all workers together are a Poisson process.
     Poisson,
+}
+
+impl Arrivals {
+    /// All distributions, the default first.
+    pub const ALL: [Self; 2] = [Self::Uniform, Self::Poisson];
+
+    /// Returns the name in flags and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Poisson => "poisson",
+        }
+    }
+}
+
+impl fmt::Display for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// The event that makes the next cycle due.

@@ -156,11 +156,7 @@ impl Bench {
 
     /// Sets how due times are spread. Default: uniform.
     pub fn arrivals(self, arrivals: Arrivals) -> Self {
-        let text = match arrivals {
-            Arrivals::Uniform => "uniform",
-            Arrivals::Poisson => "poisson",
-        };
-        self.set(Setting::Arrivals, text)
+        self.set(Setting::Arrivals, arrivals)
     }
 
     /// Sets the seed of random arrivals. Default: a new one for each run.
@@ -170,11 +166,7 @@ impl Bench {
 
     /// Sets how workers wait for due times. Default: by sleeping.
     pub fn pacing(self, pacing: Pacing) -> Self {
-        let text = match pacing {
-            Pacing::Sleep => "sleep",
-            Pacing::Spin => "spin",
-        };
-        self.set(Setting::Pacing, text)
+        self.set(Setting::Pacing, pacing)
     }
 
     /// Sets the backlog beyond which [`on_backlog`](Self::on_backlog) acts. Default: two seconds'
@@ -185,12 +177,7 @@ impl Bench {
 
     /// Sets the policy for a backlog that exceeds the limit. Default: the run stops.
     pub fn on_backlog(self, policy: OnBacklog) -> Self {
-        let text = match policy {
-            OnBacklog::Stop => "stop",
-            OnBacklog::Skip => "skip",
-            OnBacklog::Queue => "queue",
-        };
-        self.set(Setting::OnBacklog, text)
+        self.set(Setting::OnBacklog, policy)
     }
 
     /// Sets the number of cycles that may fail or be abandoned. Default: none.

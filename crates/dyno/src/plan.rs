@@ -2,8 +2,8 @@
 //!
 //! A [`Plan`] exists only if everything in it has been checked, so that nothing is started for a
 //! run that could not have worked. [`Settings::plan`](crate::settings::Settings::plan) makes it
-//! from the settings; this file holds the plan itself, the defaults of settings that are missing,
-//! and how it reads to people.
+//! from the settings, whose table has the defaults and how a plan reads to people; this file holds
+//! the plan itself, and the limits of its numbers.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -12,22 +12,16 @@ pub(crate) mod sampling;
 use std::fmt;
 use std::time::Duration;
 
+pub use dyno_bus::backlog::{BacklogLimit, BacklogRule};
 pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
 
-/// The default rate, in cycles per second: low enough for a first run of most tasks to pass, high
-/// enough for 250 cycles in the default window.
-pub const RATE_DEFAULT: f64 = 50.0;
 /// The lowest rate: a cycle in ten seconds. Below it, a window holds too few cycles to judge.
 pub const RATE_MIN: f64 = 0.1;
-/// The default window: long enough to tell 5 % over capacity from none, short enough to wait for.
-pub const DURATION_DEFAULT: Duration = Duration::from_secs(5);
 /// The longest window, warm-up or deadline: a soak test of a month. A longer one is a mistake in
 /// the unit.
 pub const DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// The default warm-up: connections, caches and allocators settle well within it.
-pub const WARMUP_DEFAULT: Duration = Duration::from_secs(1);
 /// The delay at which a backlog shows that the rate is not held: a client would have waited two
 /// seconds by then, and most clients have given up.
 pub const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
@@ -37,25 +31,14 @@ pub const BACKLOG_LIMIT_MIN: u64 = 100;
 /// The least limit in long windows, as a multiple of √(cycles due × workers): a queue that is held
 /// wanders as far as a random walk does, and each worker has one.
 pub const BACKLOG_LIMIT_ROOTS: f64 = 5.0;
-/// The default limit of failed cycles: none, since a task that fails measures its error path.
-pub const MAX_FAILED_DEFAULT: MaxFailed = MaxFailed::Count(0);
 /// The default number of cycles in flight per worker of a closed loop: one client that waits for
 /// each answer.
 pub const IN_FLIGHT_DEFAULT: u32 = 1;
-/// The default time for every worker to become ready: a cold start of a large program, with a
-/// database to connect to.
-pub const START_DEADLINE: Duration = Duration::from_secs(10);
-/// The default time for running cycles to end: longer than the timeouts that most clients set.
-pub const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
-/// The default time for the workers' `after`: the same as for the drain, since it closes what the
-/// cycles used.
-pub const AFTER_DEADLINE: Duration = Duration::from_secs(5);
-/// The default time between the request to end and the kill: short enough for a second signal to
-/// end a run within a second.
-pub const KILL_GRACE: Duration = Duration::from_millis(500);
 
 /// All settings that decide what a run does, defaults included.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// The default is an empty form that the settings are read into. It is not a plan that could run.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// The benchmark's name.
     pub benchmark: String,
@@ -73,7 +56,7 @@ pub struct Plan {
     pub seed: u64,
     /// The method of waiting for due times: sleep or spin.
     pub pacing: Pacing,
-    /// The backlog beyond which `on_backlog` acts; `None` for the rule of [`Plan::backlog_limit`].
+    /// The backlog beyond which `on_backlog` acts; `None` for the rule of [`Plan::backlog_rule`].
     pub max_backlog: Option<u64>,
     /// The reaction to a backlog beyond its limit.
     pub on_backlog: OnBacklog,
@@ -100,8 +83,9 @@ impl Plan {
         }
     }
 
-    /// Returns the backlog beyond which [`on_backlog`](Self::on_backlog) acts, given how many
-    /// cycles waited and ran when the warm-up ended; `None` for a closed loop.
+    /// Returns the rule for the backlog beyond which [`on_backlog`](Self::on_backlog) acts; `None`
+    /// for a closed loop. The primary applies it to the whole run, and each worker applies its
+    /// share.
     ///
     /// A limit set by `max_backlog` is taken as it is. Otherwise the limit is above the level at
     /// the warm-up's end. Waiting cycles may grow by [`BACKLOG_LIMIT`]'s worth, by
@@ -110,25 +94,16 @@ impl Plan {
     /// async task has rate × service cycles in flight by Little's law, and one that takes longer
     /// than the drain allows fails anyway.
     #[must_use]
-    pub fn backlog_limit(&self, waiting: u64, running: u64) -> Option<BacklogLimit> {
-        if let (Some(most), Rate::PerSecond(_)) = (self.max_backlog, self.rate) {
-            return Some(BacklogLimit { waiting: most, total: most });
-        }
-        let room = self.backlog_room()?;
-        Some(BacklogLimit {
-            waiting: waiting + room.waiting,
-            total: waiting + running + room.total,
-        })
-    }
-
-    /// Returns the default limit, above a level of zero.
-    fn backlog_room(&self) -> Option<BacklogLimit> {
+    pub fn backlog_rule(&self) -> Option<BacklogRule> {
         let rate = self.rate.per_second()?;
+        if let Some(most) = self.max_backlog {
+            return Some(BacklogRule::Total(most));
+        }
         let roots = BACKLOG_LIMIT_ROOTS * (self.cycles_due()? * f64::from(self.workers)).sqrt();
         let room = (rate * BACKLOG_LIMIT.as_secs_f64()).max(roots).ceil() as u64;
         let waiting = room.max(BACKLOG_LIMIT_MIN);
         let running = (rate * self.deadlines.drain.as_secs_f64()).ceil() as u64;
-        Some(BacklogLimit { waiting, total: waiting + running })
+        Some(BacklogRule::Above(BacklogLimit { waiting, total: waiting + running }))
     }
 
     /// Returns the number of cycles that are due in the measured window; for Poisson arrivals, on
@@ -137,74 +112,15 @@ impl Plan {
     pub fn cycles_due(&self) -> Option<f64> {
         Some(self.rate.per_second()? * self.duration.as_secs_f64())
     }
-
-    /// Returns the plan as rows of a name and a value, in the order of reading.
-    #[must_use]
-    pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let time = |duration| humantime::format_duration(duration).to_string();
-        let mut rows = vec![
-            ("rate", self.rate.to_string()),
-            ("duration", time(self.duration)),
-            ("warmup", time(self.warmup)),
-            ("workers", self.workers.to_string()),
-        ];
-        match self.rate {
-            Rate::PerSecond(_) => {
-                rows.push(("arrivals", arrivals_name(self.arrivals).to_owned()));
-                rows.push(("seed", self.seed.to_string()));
-                rows.push(("pacing", pacing_name(self.pacing).to_owned()));
-                rows.push(("max-backlog", self.max_backlog.map_or("auto".to_owned(), thousands)));
-                rows.push(("on-backlog", self.on_backlog.to_string()));
-                rows.extend(self.in_flight.map(|most| ("in-flight", most.to_string())));
-            }
-            Rate::Max => {
-                let in_flight = self.in_flight.unwrap_or(IN_FLIGHT_DEFAULT);
-                rows.push(("in-flight", in_flight.to_string()));
-            }
-        }
-        rows.push(("max-failed", self.max_failed.to_string()));
-        rows
-    }
-
-    /// Returns each row as one text, followed by each parameter of the task.
-    #[must_use]
-    pub fn words(&self) -> Vec<String> {
-        let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
-        let task = self.task.iter().map(|(name, value)| format!("{name}={value}"));
-        rows.chain(task).collect()
-    }
-}
-
-/// All rows in one line, separated by ` · `.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" · "))
-    }
-}
-
-/// The most cycles that may be due and not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BacklogLimit {
-    /// The limit of cycles that have not begun.
-    pub waiting: u64,
-    /// The limit of all cycles, waiting and running.
-    pub total: u64,
-}
-
-impl BacklogLimit {
-    /// Returns `true` if this many waiting and running cycles are beyond the limit.
-    #[must_use]
-    pub const fn is_passed_by(self, waiting: u64, running: u64) -> bool {
-        waiting > self.waiting || waiting + running > self.total
-    }
 }
 
 /// The rate at which cycles become due.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Rate {
     /// An open loop: this many cycles per second, over all workers.
     PerSecond(f64),
     /// A closed loop: a cycle is due whenever another one ends.
+    #[default]
     Max,
 }
 
@@ -246,6 +162,9 @@ pub enum OnBacklog {
 }
 
 impl OnBacklog {
+    /// All policies, the default first.
+    pub const ALL: [Self; 3] = [Self::Stop, Self::Skip, Self::Queue];
+
     /// Returns the policy's name in flags and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -283,6 +202,13 @@ impl MaxFailed {
     }
 }
 
+/// No cycle may fail.
+impl Default for MaxFailed {
+    fn default() -> Self {
+        Self::Count(0)
+    }
+}
+
 /// `12` or `1.5%`, in the form of the flag.
 impl fmt::Display for MaxFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -295,7 +221,7 @@ impl fmt::Display for MaxFailed {
 }
 
 /// The time limits of a run's phases; what is not over then is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deadlines {
     /// From spawning until every worker is ready.
     pub start: Duration,
@@ -305,35 +231,6 @@ pub struct Deadlines {
     pub after: Duration,
     /// From the request to end until the kill.
     pub kill_grace: Duration,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self {
-            start: START_DEADLINE,
-            drain: DRAIN_DEADLINE,
-            after: AFTER_DEADLINE,
-            kill_grace: KILL_GRACE,
-        }
-    }
-}
-
-/// Returns the name of a spread of due times in flags and files.
-#[must_use]
-pub const fn arrivals_name(arrivals: Arrivals) -> &'static str {
-    match arrivals {
-        Arrivals::Uniform => "uniform",
-        Arrivals::Poisson => "poisson",
-    }
-}
-
-/// Returns the name of a way to wait in flags and files.
-#[must_use]
-pub const fn pacing_name(pacing: Pacing) -> &'static str {
-    match pacing {
-        Pacing::Sleep => "sleep",
-        Pacing::Spin => "spin",
-    }
 }
 
 /// Returns a count as people read it: `1,234,567`.

@@ -3,11 +3,12 @@
 //! There are three layers: the benchmark's code, the environment (`DYNO_RATE=5k`), and flags
 //! (`--rate 5k`); a later layer overrides an earlier one. All three hold text, so that each value
 //! has one parser and one error. An error is one line with the input as it was given, and the
-//! remedy.
+//! remedy. `table` has one row for each setting.
 //!
 //! Nothing here starts a process or reads a command line: [`Settings::plan`] is pure.
 
-mod setting;
+mod row;
+mod table;
 mod task;
 mod value;
 
@@ -18,18 +19,17 @@ use std::time::Duration;
 use dyno_bus::clock;
 use nix::sys::resource::{Resource, getrlimit};
 
-pub use self::setting::Setting;
+use self::row::PlanDraft;
+pub use self::row::{DefaultText, SettingRow};
+#[cfg(feature = "cli")]
+pub(crate) use self::table::DEADLINES;
+pub use self::table::Setting;
 #[cfg(feature = "cli")]
 pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
 pub use self::value::AUTO;
-use crate::plan::{
-    Arrivals, DURATION_DEFAULT, Deadlines, MAX_FAILED_DEFAULT, OnBacklog, Pacing, Plan,
-    RATE_DEFAULT, Rate, WARMUP_DEFAULT, thousands,
-};
+use crate::plan::{Plan, thousands};
 
-/// The name of the variable that sets task parameters: `DYNO_PARAM="n=35 url=redis://localhost"`.
-pub const PARAMETER_VARIABLE: &str = "DYNO_PARAM";
 /// The descriptors that one worker needs in the primary: its socket, stdout, stderr and pidfd, and
 /// one more while it is started.
 const DESCRIPTORS_PER_WORKER: u64 = 5;
@@ -59,6 +59,9 @@ impl SettingText {
     /// Returns the input as the user wrote it: a call, a variable or a flag.
     fn of(&self, setting: Setting) -> String {
         match self.source {
+            // A parameter's name is its own: no flag or call has it.
+            SettingSource::Code if setting == Setting::Param => self.text.clone(),
+            SettingSource::Flag if setting == Setting::Param => format!("-P {}", self.text),
             SettingSource::Code => format!(".{}({})", setting.flag().replace('-', "_"), self.text),
             SettingSource::Environment => format!("{}={}", setting.variable(), self.text),
             SettingSource::Flag => format!("--{} {}", setting.flag(), self.text),
@@ -69,9 +72,8 @@ impl SettingText {
 /// The settings of a run as text; each of them may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    said: BTreeMap<Setting, SettingText>,
-    /// The task parameters, each as `name=value`, in the given order.
-    parameters: Vec<SettingText>,
+    /// One text for each setting that was set; several, in the given order, if it repeats.
+    said: BTreeMap<Setting, Vec<SettingText>>,
 }
 
 impl Settings {
@@ -85,14 +87,23 @@ impl Settings {
         self.set(setting, humantime::format_duration(duration));
     }
 
-    /// Sets a setting from its text, and replaces a former one of any layer.
+    /// Sets a setting from its text. The text replaces a former one of any layer, or is added to
+    /// the former ones if the setting repeats.
     pub fn say(&mut self, setting: Setting, text: String, source: SettingSource) {
-        self.said.insert(setting, SettingText { text, source });
+        self.add(setting, vec![SettingText { text, source }]);
     }
 
     /// Adds a task parameter: `name=value`.
     pub fn say_parameter(&mut self, pair: String, source: SettingSource) {
-        self.parameters.push(SettingText { text: pair, source });
+        self.say(Setting::Param, pair, source);
+    }
+
+    fn add(&mut self, setting: Setting, texts: Vec<SettingText>) {
+        let said = self.said.entry(setting).or_default();
+        if !setting.row().repeats {
+            said.clear();
+        }
+        said.extend(texts);
     }
 
     /// Reads the settings of the environment; `lookup` returns the value of a variable.
@@ -100,31 +111,36 @@ impl Settings {
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let mut settings = Self::default();
         for setting in Setting::ALL {
-            // A script can leave a setting out by an empty variable.
-            if let Some(text) = lookup(&setting.variable())
-                && !text.trim().is_empty()
-            {
-                let text = text.trim().to_owned();
-                settings.say(setting, text, SettingSource::Environment);
+            let Some(value) = lookup(&setting.variable()) else { continue };
+            let mut say = |text: &str| {
+                settings.say(setting, text.to_owned(), SettingSource::Environment);
+            };
+            match value.trim() {
+                // A script can leave a setting out by an empty variable.
+                "" => {}
+                texts if setting.row().repeats => texts.split_whitespace().for_each(say),
+                text => say(text),
             }
-        }
-        for pair in lookup(PARAMETER_VARIABLE).unwrap_or_default().split_whitespace() {
-            settings.say_parameter(pair.to_owned(), SettingSource::Environment);
         }
         settings
     }
 
-    /// Returns the text of a setting; `None` if it was not set.
+    /// Returns the text of a setting, the last one if it repeats; `None` if it was not set.
     #[must_use]
     pub fn text(&self, setting: Setting) -> Option<&str> {
-        self.said.get(&setting).map(|said| said.text.as_str())
+        self.said(setting).last().map(|said| said.text.as_str())
+    }
+
+    fn said(&self, setting: Setting) -> &[SettingText] {
+        self.said.get(&setting).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns these settings, overridden by those of a later layer.
     #[must_use]
     pub fn layered_with(mut self, later: Self) -> Self {
-        self.said.extend(later.said);
-        self.parameters.extend(later.parameters);
+        for (setting, texts) in later.said {
+            self.add(setting, texts);
+        }
         self
     }
 
@@ -146,60 +162,58 @@ impl Settings {
         machine: &Machine,
         task: &TaskParameters,
     ) -> Result<Plan, SettingsError> {
-        let defaults = Deadlines::default();
-        let plan = Plan {
-            benchmark: benchmark.to_owned(),
-            rate: self.read(Setting::Rate, value::rate, Rate::PerSecond(RATE_DEFAULT))?,
-            duration: self.read(Setting::Duration, value::span, DURATION_DEFAULT)?,
-            warmup: self.read(Setting::Warmup, value::span_or_none, WARMUP_DEFAULT)?,
-            workers: self.workers(machine)?,
-            arrivals: self.read(Setting::Arrivals, value::arrivals, Arrivals::Uniform)?,
-            seed: self.read(Setting::Seed, value::seed, machine.seed)?,
-            pacing: self.read(Setting::Pacing, value::pacing, Pacing::default())?,
-            max_backlog: self.read(Setting::MaxBacklog, value::count_or_auto, None)?,
-            on_backlog: self.read(Setting::OnBacklog, value::on_backlog, OnBacklog::default())?,
-            max_failed: self.read(Setting::MaxFailed, value::max_failed, MAX_FAILED_DEFAULT)?,
-            in_flight: self.read(Setting::InFlight, value::in_flight, None)?,
-            deadlines: Deadlines {
-                start: self.read(Setting::StartDeadline, value::span, defaults.start)?,
-                drain: self.read(Setting::DrainDeadline, value::span, defaults.drain)?,
-                after: self.read(Setting::AfterDeadline, value::span, defaults.after)?,
-                kill_grace: self.read(Setting::KillGrace, value::span, defaults.kill_grace)?,
+        let mut draft = PlanDraft {
+            plan: Plan {
+                benchmark: benchmark.to_owned(),
+                workers: machine.parallelism.max(1),
+                seed: machine.seed,
+                ..Plan::default()
             },
-            spans: self.read(Setting::Spans, value::spans, String::new())?,
-            task: self.task(task)?,
+            task: task.clone(),
         };
+        for setting in Setting::ALL {
+            self.read(setting, &mut draft)?;
+        }
+        self.check_task(&draft.task, task)?;
+        let plan = Plan { task: draft.task.into_map(), ..draft.plan };
+        self.check_workers(&plan, machine)?;
         self.check_cycles(&plan)?;
         Ok(plan)
     }
 
-    fn read<T>(
-        &self,
-        setting: Setting,
-        reading: impl Fn(&str) -> Result<T, String>,
-        default: T,
-    ) -> Result<T, SettingsError> {
-        let Some(said) = self.said.get(&setting) else { return Ok(default) };
-        reading(said.text.trim())
-            .map_err(|remedy| SettingsError { input: said.of(setting), remedy })
+    /// Reads each text of a setting into the draft; its default, if it has none.
+    fn read(&self, setting: Setting, draft: &mut PlanDraft) -> Result<(), SettingsError> {
+        let row = setting.row();
+        if self.said(setting).is_empty()
+            && let Some(text) = setting.default_text()
+        {
+            return (row.read)(text, draft)
+                .map_err(|remedy| SettingsError { input: self.input(setting), remedy });
+        }
+        for said in self.said(setting) {
+            // The value of a task's parameter may begin or end with a blank.
+            let text = if setting == Setting::Param { &said.text } else { said.text.trim() };
+            (row.read)(text, draft)
+                .map_err(|remedy| SettingsError { input: said.of(setting), remedy })?;
+        }
+        Ok(())
     }
 
     /// Returns the input as it was given; if it is missing, the flag that would give the default.
     fn input(&self, setting: Setting) -> String {
         let default = || SettingText {
-            text: setting.default_text().unwrap_or_default(),
+            text: setting.default_text().unwrap_or_default().to_owned(),
             source: SettingSource::Flag,
         };
-        self.said.get(&setting).cloned().unwrap_or_else(default).of(setting)
+        self.said(setting).last().cloned().unwrap_or_else(default).of(setting)
     }
 
-    fn workers(&self, machine: &Machine) -> Result<u32, SettingsError> {
-        let workers = self
-            .read(Setting::Workers, value::workers, None)?
-            .unwrap_or(machine.parallelism.max(1));
-        let needed = DESCRIPTORS_OF_PRIMARY + DESCRIPTORS_PER_WORKER * u64::from(workers);
+    /// Refuses more workers than there may be open files for.
+    fn check_workers(&self, plan: &Plan, machine: &Machine) -> Result<(), SettingsError> {
+        let workers = u64::from(plan.workers);
+        let needed = DESCRIPTORS_OF_PRIMARY + DESCRIPTORS_PER_WORKER * workers;
         if needed <= machine.descriptors {
-            return Ok(workers);
+            return Ok(());
         }
         let fit =
             machine.descriptors.saturating_sub(DESCRIPTORS_OF_PRIMARY) / DESCRIPTORS_PER_WORKER;
@@ -208,7 +222,7 @@ impl Settings {
             remedy: format!(
                 "{} workers need {} open files and the limit is {}, in which {} fit; \
                  raise it first: `ulimit -n {needed}`",
-                thousands(workers.into()),
+                thousands(workers),
                 thousands(needed),
                 thousands(machine.descriptors),
                 thousands(fit),
@@ -240,31 +254,46 @@ impl Settings {
         })
     }
 
-    fn task(
-        &self,
-        task: &TaskParameters,
-    ) -> Result<serde_json::Map<String, serde_json::Value>, SettingsError> {
-        let input = |said: &SettingText| match said.source {
-            SettingSource::Code => said.text.clone(),
-            SettingSource::Environment => format!("{PARAMETER_VARIABLE}={}", said.text),
-            SettingSource::Flag => format!("-P {}", said.text),
-        };
-        let mut set = task.clone();
-        for said in &self.parameters {
-            set.set_pair(&said.text)
-                .map_err(|error| SettingsError { input: input(said), remedy: error.to_string() })?;
-        }
-        let Err(error) = set.check() else { return Ok(set.into_map()) };
-        // All parameters together do not decode: name the first one that does not decode even with
-        // the defaults of the others, if there is such a one.
+    /// Refuses parameters of the task that do not decode together as the task's type.
+    fn check_task(&self, set: &TaskParameters, task: &TaskParameters) -> Result<(), SettingsError> {
+        let Err(error) = set.check() else { return Ok(()) };
+        // Name the first parameter that does not decode even with the defaults of the others, if
+        // there is such a one.
         let breaks = |said: &&SettingText| {
             let mut alone = task.clone();
             alone.set_pair(&said.text).and_then(|()| alone.check()).is_err()
         };
-        let named = self.parameters.iter().find(breaks).map(input);
-        let input = named
-            .unwrap_or_else(|| self.parameters.iter().map(input).collect::<Vec<_>>().join(" "));
+        let parameters = self.said(Setting::Param);
+        let input = |said: &SettingText| said.of(Setting::Param);
+        let named = parameters.iter().find(breaks).map(input);
+        let input =
+            named.unwrap_or_else(|| parameters.iter().map(input).collect::<Vec<_>>().join(" "));
         Err(SettingsError { input, remedy: error.to_string() })
+    }
+}
+
+impl Plan {
+    /// Returns the settings that the run depends on as rows of a name and a value, in the order of
+    /// the documentation.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let shown = |setting: Setting| Some((setting.flag(), (setting.row().shown)(self)?));
+        Setting::ALL.into_iter().filter_map(shown).collect()
+    }
+
+    /// Returns each row as one text, followed by each parameter of the task.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
+        let task = self.task.iter().map(|(name, value)| format!("{name}={value}"));
+        rows.chain(task).collect()
+    }
+}
+
+/// All rows in one line, separated by ` · `.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(" · "))
     }
 }
 

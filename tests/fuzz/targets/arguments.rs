@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use arbitrary::Arbitrary;
 use dyno::TaskParameters;
 use dyno::cli::args::Arguments;
-use dyno::settings::{Machine, Setting, Settings, Source};
+use dyno::settings::{Machine, Setting, SettingSource, Settings};
 use libfuzzer_sys::fuzz_target;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ fuzz_target!(|input: Input| {
             for (setting, source, text) in said {
                 settings.say(setting_of(setting), text, source_of(source));
             }
-            pairs.into_iter().for_each(|pair| settings.say_parameter(pair, Source::Flag));
+            pairs.into_iter().for_each(|pair| settings.say_parameter(pair, SettingSource::Flag));
             plan(&settings, &task);
         }
         Input::Environment(variables, pairs) => {
@@ -151,6 +151,7 @@ fn setting_of(number: u8) -> Setting {
     Setting::ALL[usize::from(number) % Setting::ALL.len()]
 }
 
-fn source_of(number: u8) -> Source {
-    [Source::Code, Source::Environment, Source::Flag][usize::from(number) % 3]
+fn source_of(number: u8) -> SettingSource {
+    let sources = [SettingSource::Code, SettingSource::Environment, SettingSource::Flag];
+    sources[usize::from(number) % sources.len()]
 }

@@ -1,9 +1,9 @@
 //! The command line that every benchmark has: flags, variables, help.
 //!
-//! It says [`Settings`] and an [`OutputFlags`], and judges neither rates nor times: that is done once,
-//! in [`Settings::plan`], for all layers alike. What it does refuse, before anything has been
-//! started, is a flag that does not exist, a word that means nothing, and a place for output that
-//! can't be written to.
+//! It reads [`Settings`] and [`OutputFlags`], and judges neither rates nor times: that is done once,
+//! in [`Settings::plan`], for all layers alike. The flags of the settings are made from their table.
+//! It refuses, before anything is started, a flag that does not exist, a word that means nothing,
+//! and a place for output that can't be written to.
 
 mod environment;
 mod filter;
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, FromArgMatches, Parser};
+use clap::{ArgMatches, Args, FromArgMatches};
 
 use self::environment::Variables;
 use self::filter::Selection;
@@ -27,12 +27,12 @@ use crate::settings::{Setting, SettingSource, Settings, TaskParameters};
 /// The exit code of what was refused before anything was started.
 pub const USAGE_EXIT: i32 = dyno_summary::REFUSED_EXIT;
 
-/// What the command line of a benchmark says.
+/// The contents of a benchmark's command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arguments {
     /// The settings of the environment and of flags, to be layered over those of the code.
     pub settings: Settings,
-    /// Where the results go.
+    /// The places and the form of the results.
     pub output: OutputFlags,
     /// The filter of `cargo bench FILTER` that leaves this benchmark out, if one does.
     pub left_out_by: Option<String>,
@@ -41,11 +41,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads a command line, the program's name first, for the benchmark `name`, whose code says
-    /// `code` and whose task has these parameters: both are shown as defaults in the help.
+    /// Reads the command line of the benchmark `name`; it begins with the program's name. The help
+    /// shows the settings in the code and the task's parameters as defaults.
     ///
     /// # Errors
-    /// If it asks for help or the version, or can't be taken.
+    /// If it requests help or the version, or is not valid.
     pub fn read(
         line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
         name: &str,
@@ -89,141 +89,43 @@ impl Arguments {
     }
 }
 
-/// The settings of the flags. Values that are only shown as defaults are left to the layer that
-/// they come from.
+/// Returns the settings of the flags. Values that are only shown as defaults are left to the layer
+/// that they come from.
 fn settings(matches: &ArgMatches) -> Settings {
     let mut settings = Settings::default();
     for setting in Setting::ALL {
-        let id = help::id(setting);
-        if matches.value_source(&id) == Some(ValueSource::CommandLine)
-            && let Some(text) = matches.get_one::<String>(&id)
-        {
-            settings.say(setting, text.clone(), SettingSource::Flag);
+        if matches.value_source(setting.flag()) == Some(ValueSource::CommandLine) {
+            for text in matches.get_many::<String>(setting.flag()).unwrap_or_default() {
+                settings.say(setting, text.clone(), SettingSource::Flag);
+            }
         }
-    }
-    for pair in matches.get_many::<String>(help::PARAM).unwrap_or_default() {
-        settings.say_parameter(pair.clone(), SettingSource::Flag);
     }
     settings
 }
 
-/// Everything that a command line may hold. The settings are text here, whatever they stand for.
-#[derive(Debug, Clone, Parser)]
-#[command(disable_help_subcommand = true, max_term_width = 100)]
-// A script's default is followed by what its caller wants.
-#[command(args_override_self = true)]
-struct Flags {
-    #[command(flatten)]
-    load: LoadFlags,
-    #[command(flatten)]
-    verdict: Limits,
-    #[command(flatten)]
-    task: TaskFlags,
-    #[command(flatten)]
-    output: OutputFlags,
-    #[command(flatten)]
-    deadlines: Times,
-    #[command(flatten)]
-    selection: Selection,
-}
-
-/// What is issued, when, and to whom.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Load")]
-struct LoadFlags {
-    /// Cycles per second over all workers (5k, 1.5M), or "max" for a closed loop.
-    #[arg(short = 'R', long, value_name = "RATE", allow_hyphen_values = true)]
-    rate: Option<String>,
-    /// How long to measure, after the warm-up.
-    #[arg(short, long, value_name = "TIME", allow_hyphen_values = true)]
-    duration: Option<String>,
-    /// How long to run first, at the same rate, in no result.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    warmup: Option<String>,
-    /// Worker processes; "auto" is one for each processor.
-    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
-    workers: Option<String>,
-    /// How due times are spread.
-    #[arg(long, value_name = "HOW")]
-    arrivals: Option<String>,
-    /// Repeats the random arrivals of an earlier run; drawn anew unless given.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    seed: Option<String>,
-    /// How workers wait for due times: "spin" takes a core each.
-    #[arg(long, value_name = "HOW")]
-    pacing: Option<String>,
-    /// Most cycles in flight per worker: 1 in a closed loop, unlimited in an open one.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    in_flight: Option<String>,
-}
-
-/// What the verdict allows.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Verdict")]
-struct Limits {
-    /// Most cycles due and not ended; "auto" is two seconds' worth above the warm-up's level.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    max_backlog: Option<String>,
-    /// What to do at that limit.
-    #[arg(long, value_name = "WHAT")]
-    on_backlog: Option<String>,
-    /// Most failed cycles, or their share (1%).
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    max_failed: Option<String>,
-}
-
-/// What the task is told and shows.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Task")]
-struct TaskFlags {
-    /// Sets a parameter of the task; may be repeated.
-    #[arg(short = 'P', long, value_name = "NAME=VALUE")]
-    param: Vec<String>,
-    /// Spans that become metrics beside the benchmark's own (my_lib,my_lib::db=info).
-    #[arg(long, value_name = "FILTER")]
-    spans: Option<String>,
-}
-
-/// How long what may take.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Deadlines")]
-struct Times {
-    /// For every worker to be ready.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    start_deadline: Option<String>,
-    /// For running cycles to end, once no more are issued.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    drain_deadline: Option<String>,
-    /// For the workers' `after`.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    after_deadline: Option<String>,
-    /// Between being asked to end and being killed.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    kill_grace: Option<String>,
-}
-
-/// Where the results go, and in which form.
+/// The places and the form of the results: flags that do not change what a run does.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputFlags {
-    /// What stdout gets: a page for people, one JSON object, one CSV row, or a Markdown table.
+    /// Form of the result on stdout: a page for people, one JSON object, one CSV row, or a Markdown
+    /// table.
     #[arg(long, value_name = "FORMAT", default_value = "human", ignore_case = true)]
     #[arg(env = "DYNO_FORMAT", hide_env_values = true)]
     pub format: Format,
     /// Folder for the run's files; target/dyno/NAME/RUN unless given.
     #[arg(long, value_name = "DIR", env = "DYNO_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
-    /// Writes the log there too, as lines of JSON.
+    /// Also write the log as JSON lines to FILE.
     #[arg(long, value_name = "FILE", env = "DYNO_LOG_FILE", hide_env_values = true)]
     pub log_file: Option<PathBuf>,
-    /// Metrics to draw over time, in the end.
+    /// Metrics to plot over time after the run.
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     #[arg(env = "DYNO_PLOT", hide_env_values = true)]
     pub plot: Vec<String>,
-    /// No live view and no workers' output: faults, and the result.
+    /// Shows faults and the result only: no live view, no workers' output.
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
     pub quiet: bool,
-    /// Asks for the parameters, offering what flags and variables say.
+    /// Asks for the parameters on the terminal, and offers the values of flags and variables.
     #[arg(long, help_heading = "Task", env = "DYNO_PROMPT", hide_env_values = true)]
     pub prompt: bool,
 }
@@ -233,12 +135,12 @@ pub struct OutputFlags {
 pub enum UsageError {
     /// Help, the version, or a line that does not parse.
     Clap(clap::Error),
-    /// A line that can't be taken.
+    /// A line that is refused, and why.
     Refused(String),
 }
 
 impl UsageError {
-    /// 0 for help and the version, else [`USAGE_EXIT`].
+    /// Returns 0 for help and the version, and [`USAGE_EXIT`] for all else.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match self {
@@ -247,8 +149,8 @@ impl UsageError {
         }
     }
 
-    /// Writes it where it belongs: help to stdout, refusals to stderr, in one line. A closed pipe
-    /// is no error, since whoever closed it has read enough.
+    /// Prints help to stdout, and a refusal to stderr, in one line. A closed pipe is not an error,
+    /// because its reader has read enough.
     pub fn print(&self) {
         let written = match self {
             Self::Clap(error) if error.use_stderr() => {
@@ -262,13 +164,13 @@ impl UsageError {
                 writeln!(std::io::stderr(), "error: {}", redacted(line))
             }
         };
-        // There is nowhere left to say that it could not be said.
+        // An error that can't be printed can't be reported either.
         drop(written);
     }
 }
 
-/// What clap says in a paragraph each: the fault, a tip, where to read more. How a line is made up
-/// is left to the help.
+/// Returns clap's error in one line: the fault, a tip, and where to read more, without the usage,
+/// which is in the help.
 fn one_line(error: &str) -> String {
     let parts = error.lines().map(str::trim);
     let parts = parts.filter(|part| !part.is_empty() && !part.starts_with("Usage:"));

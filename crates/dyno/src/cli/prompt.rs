@@ -1,8 +1,9 @@
 //! `--prompt`: reads each parameter from the terminal, before anything is started.
 //!
 //! Each question offers the value from flags, the environment and the code. Each answer is checked
-//! by the code that reads a flag, so that a refusal is the same line here as there. Settings that
-//! are rarely changed (the seed, pacing, deadlines) stay flags.
+//! by the code that reads a flag, so that a refusal is the same line here as there. The table of
+//! settings names those that have a question; settings that are rarely changed (the seed, pacing,
+//! deadlines) stay flags.
 //!
 //! A prompt without a terminal is refused, and a Ctrl-C starts nothing.
 
@@ -16,18 +17,6 @@ use crate::report::print_error;
 use crate::result::redacted;
 use crate::settings::{Machine, Setting, SettingSource, Settings, SettingsError, TaskParameters};
 
-/// The settings with a question, in this order: a duration is refused if it is too short for the
-/// rate.
-const ASKED: [Setting; 8] = [
-    Setting::Rate,
-    Setting::Duration,
-    Setting::Warmup,
-    Setting::Workers,
-    Setting::Arrivals,
-    Setting::MaxBacklog,
-    Setting::OnBacklog,
-    Setting::MaxFailed,
-];
 /// A window long enough for a cycle at any rate. It replaces the duration, whose question
 /// comes after the rate's.
 const LONG_ENOUGH: &str = "1h";
@@ -64,6 +53,12 @@ pub(crate) fn ask(
         }
     }
     Ok(interview.answers)
+}
+
+/// Returns the settings with a question, in the order of the table: a duration is refused if it is
+/// too short for the rate.
+fn asked() -> impl Iterator<Item = Setting> {
+    Setting::ALL.into_iter().filter(|setting| setting.row().is_asked)
 }
 
 /// The setting or the parameter that a question is about.
@@ -111,20 +106,20 @@ impl<'a> Interview<'a> {
         task: &'a TaskParameters,
         machine: Machine,
     ) -> Result<Self, SettingsError> {
-        let offered = said.clone().without(&ASKED).plan(benchmark, &machine, task)?.task;
+        let asked: Vec<_> = asked().collect();
+        let offered = said.clone().without(&asked).plan(benchmark, &machine, task)?.task;
         Ok(Self { benchmark, said, task, offered, machine, answers: Settings::default() })
     }
 
     /// Returns all questions: dyno's settings first, then the task's parameters.
     fn questions(&self) -> Vec<Question> {
-        let settings = ASKED.into_iter().map(|setting| {
-            let said = self.said.text(setting).map(str::to_owned);
+        let settings = asked().map(|setting| {
             let text = match setting.choices().as_slice() {
                 [] => setting.flag().to_owned(),
                 choices => format!("{} ({})", setting.flag(), choices.join(", ")),
             };
-            let offered = said.or_else(|| setting.default_text()).unwrap_or_default();
-            Question { subject: Subject::Setting(setting), text, offered }
+            let offered = self.said.text(setting).or(setting.default_text()).unwrap_or_default();
+            Question { subject: Subject::Setting(setting), text, offered: offered.to_owned() }
         });
         let parameters = self.offered.iter().map(|(name, value)| {
             let offered = match value {

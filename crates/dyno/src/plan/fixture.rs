@@ -10,20 +10,13 @@ pub(crate) fn plan() -> Plan {
         duration: Duration::from_secs(5),
         warmup: Duration::from_secs(1),
         workers: 2,
-        arrivals: Arrivals::Uniform,
         seed: 1,
-        pacing: Pacing::Sleep,
-        max_backlog: None,
-        on_backlog: OnBacklog::Stop,
-        max_failed: MaxFailed::Count(0),
-        in_flight: None,
         deadlines: Deadlines {
             start: Duration::from_secs(10),
             drain: Duration::from_secs(5),
             after: Duration::from_secs(5),
             kill_grace: Duration::from_millis(500),
         },
-        spans: String::new(),
-        task: serde_json::Map::new(),
+        ..Plan::default()
     }
 }

@@ -2,31 +2,19 @@
 
 use super::*;
 
-pub(crate) fn plan(rate: Rate) -> Plan {
-    Plan {
-        benchmark: "noop".to_owned(),
-        rate,
-        duration: DURATION_DEFAULT,
-        warmup: WARMUP_DEFAULT,
-        workers: 2,
-        arrivals: Arrivals::Uniform,
-        seed: 7,
-        pacing: Pacing::Sleep,
-        max_backlog: None,
-        on_backlog: OnBacklog::Stop,
-        max_failed: MAX_FAILED_DEFAULT,
-        in_flight: None,
-        deadlines: Deadlines::default(),
-        spans: String::new(),
-        task: serde_json::Map::new(),
-    }
+fn plan(rate: Rate) -> Plan {
+    Plan { rate, seed: 7, ..fixture::plan() }
+}
+
+/// Returns the limit of a plan's backlog, above this many cycles that waited and ran.
+fn limit(plan: &Plan, waiting: u64, running: u64) -> Option<BacklogLimit> {
+    plan.backlog_rule()?.limit(Some((waiting, running)))
 }
 
 #[test]
 fn the_backlog_may_grow_by_two_seconds_above_its_level_and_by_a_hundred_at_low_rates() {
-    let waiting = |rate, waiting| {
-        plan(Rate::PerSecond(rate)).backlog_limit(waiting, 7).map(|limit| limit.waiting)
-    };
+    let waiting =
+        |rate, waiting| limit(&plan(Rate::PerSecond(rate)), waiting, 7).map(|limit| limit.waiting);
     assert_eq!(waiting(1_000.0, 30), Some(2_030));
     assert_eq!(waiting(40.0, 5), Some(105));
     assert_eq!(waiting(400.0, 0), Some(800));
@@ -36,12 +24,12 @@ fn the_backlog_may_grow_by_two_seconds_above_its_level_and_by_a_hundred_at_low_r
 fn in_a_long_window_the_backlog_may_wander_as_far_as_a_held_queue_does() {
     let long = Plan { duration: Duration::from_secs(600), ..plan(Rate::PerSecond(50.0)) };
     // 5 × √(30,000 × 2)
-    assert_eq!(long.backlog_limit(0, 0).map(|limit| limit.waiting), Some(1_225));
+    assert_eq!(limit(&long, 0, 0).map(|limit| limit.waiting), Some(1_225));
 }
 
 #[test]
 fn as_many_cycles_may_run_besides_as_come_due_until_the_drains_deadline() {
-    let limit = plan(Rate::PerSecond(40.0)).backlog_limit(3, 37).expect("an open loop");
+    let limit = limit(&plan(Rate::PerSecond(40.0)), 3, 37).expect("an open loop");
     assert_eq!(limit, BacklogLimit { waiting: 103, total: 40 + 100 + 200 });
     assert!(!limit.is_passed_by(0, 160), "40/s of cycles that take 4 s");
     assert!(limit.is_passed_by(104, 0) && limit.is_passed_by(0, 341));
@@ -50,13 +38,13 @@ fn as_many_cycles_may_run_besides_as_come_due_until_the_drains_deadline() {
 #[test]
 fn a_limit_that_is_asked_for_is_taken_as_it_is() {
     let asked = Plan { max_backlog: Some(7), ..plan(Rate::PerSecond(1_000.0)) };
-    assert_eq!(asked.backlog_limit(30, 2), Some(BacklogLimit { waiting: 7, total: 7 }));
+    assert_eq!(limit(&asked, 30, 2), Some(BacklogLimit { waiting: 7, total: 7 }));
 }
 
 #[test]
 fn a_closed_loop_has_no_backlog_and_owes_no_cycles() {
     let closed = Plan { max_backlog: Some(7), ..plan(Rate::Max) };
-    assert_eq!(closed.backlog_limit(0, 0), None);
+    assert_eq!(closed.backlog_rule(), None);
     assert_eq!(closed.cycles_due(), None);
 }
 

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dyno_bus::backlog::BacklogRule;
 use dyno_bus::clock;
-use dyno_bus::message::{BacklogMax, Start};
+use dyno_bus::message::Start;
 
 use super::remote::Remote;
 use crate::plan::{OnBacklog, Plan, Rate, sampling};
@@ -79,14 +80,9 @@ pub(crate) fn parameters_of(plan: &Plan) -> String {
 
 /// Returns one worker's share of the limit at which cycles are skipped; `None` if the plan skips
 /// none.
-pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogMax> {
-    let limit = plan.backlog_limit(0, 0).filter(|_| plan.on_backlog == OnBacklog::Skip)?;
-    let share = |limit: u64| limit.div_ceil(plan.workers.into());
-    let (waiting, total) = (share(limit.waiting), share(limit.total));
-    Some(match plan.max_backlog {
-        Some(_) => BacklogMax::Total(total),
-        None => BacklogMax::AboveWarmup { waiting, total },
-    })
+pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogRule> {
+    let rule = plan.backlog_rule().filter(|_| plan.on_backlog == OnBacklog::Skip)?;
+    Some(rule.share(plan.workers))
 }
 
 /// Returns the length of the window for the workers' timelines, in nanoseconds; 0 in a closed

@@ -159,7 +159,8 @@ impl RunRecord {
     pub(super) fn begin_window(&mut self, at: Time, plan: &Plan) {
         self.observer.begin(at);
         let level = self.backlog.sample(at);
-        self.limit = plan.backlog_limit(level.waiting, level.running);
+        let level = (level.waiting, level.running);
+        self.limit = plan.backlog_rule().and_then(|rule| rule.limit(Some(level)));
     }
 
     /// Takes a sample of the backlog. Returns `true` if it passed its limit for the first time.

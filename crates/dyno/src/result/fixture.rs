@@ -9,7 +9,7 @@ use dyno_observer::{Account, Interval, Observer, ProcessId};
 use dyno_summary::{CycleErrors, Environment, Summary, Unit, Verdict};
 
 use super::summary_of;
-use crate::plan::{Deadlines, MaxFailed, OnBacklog, Pacing, Plan, Rate};
+use crate::plan::Plan;
 use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
 use crate::primary::{self, Exit, Totals};
 use crate::verdict::{BacklogSample, Judgement};
@@ -22,20 +22,9 @@ pub(crate) fn plan() -> Plan {
     let task = serde_json::json!({"n": 35, "url": "redis://user:secret@host/0"});
     Plan {
         benchmark: "shop".into(),
-        rate: Rate::PerSecond(50.0),
-        duration: Duration::from_secs(5),
-        warmup: Duration::from_secs(1),
-        workers: 2,
-        arrivals: Arrivals::Uniform,
         seed: 7,
-        pacing: Pacing::Sleep,
-        max_backlog: None,
-        on_backlog: OnBacklog::Stop,
-        max_failed: MaxFailed::Count(0),
-        in_flight: None,
-        deadlines: Deadlines::default(),
-        spans: String::new(),
         task: task.as_object().cloned().unwrap_or_default(),
+        ..crate::plan::fixture::plan()
     }
 }
 

@@ -20,7 +20,7 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::plan::{Plan, arrivals_name, pacing_name, thousands};
+use crate::plan::{Plan, thousands};
 use crate::primary::run::{RunSample, WorkerEnd};
 use crate::primary::{Exit, Run};
 use crate::result::redact;
@@ -111,12 +111,12 @@ fn parameters(plan: &Plan) -> Parameters {
     parameters.warmup_ns = nanos(plan.warmup);
     parameters.workers = plan.workers;
     parameters.max_backlog = plan.max_backlog;
-    plan.on_backlog.name().clone_into(&mut parameters.on_backlog);
+    parameters.on_backlog = plan.on_backlog.to_string();
     parameters.max_failed = plan.max_failed.to_string();
     parameters.in_flight = plan.in_flight;
-    arrivals_name(plan.arrivals).clone_into(&mut parameters.arrivals);
+    parameters.arrivals = plan.arrivals.to_string();
     parameters.seed = plan.seed;
-    pacing_name(plan.pacing).clone_into(&mut parameters.pacing);
+    parameters.pacing = plan.pacing.to_string();
     parameters.spans.clone_from(&plan.spans);
     parameters.start_deadline_ns = nanos(plan.deadlines.start);
     parameters.drain_deadline_ns = nanos(plan.deadlines.drain);

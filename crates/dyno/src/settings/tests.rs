@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::plan::MaxFailed;
+use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Rate};
 
 const MACHINE: Machine = Machine { parallelism: 4, descriptors: 1_024, seed: 7 };
 
@@ -53,10 +53,74 @@ fn what_is_written_as_a_default_is_the_default() {
     let mut said = Settings::default();
     for setting in Setting::ALL {
         if let Some(text) = setting.default_text() {
-            said.say(setting, text, SettingSource::Flag);
+            said.say(setting, text.to_owned(), SettingSource::Flag);
         }
     }
     assert_eq!(plan(&said).unwrap(), plan(&Settings::default()).unwrap());
+}
+
+/// The variable that makes the test of the documentation write its table.
+const UPDATE_VARIABLE: &str = "UPDATE_DOCS";
+
+#[test]
+fn the_rows_of_the_documentation_are_those_of_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/parameters.md");
+    let page = std::fs::read_to_string(path).expect("the documentation is next to the crates");
+    let (before, rest) = page.split_once("|---|---|---|---|\n").expect("the head of the table");
+    assert!(before.contains("<!-- settings: "), "the first table is that of the settings");
+    let (rows, after) = rest.split_once("<!-- end of settings -->").expect("a marker below it");
+    let table = Setting::ALL.map(|setting| setting.documentation() + "\n").concat();
+    if std::env::var_os(UPDATE_VARIABLE).is_some() {
+        let head = "|---|---|---|---|\n";
+        let page = format!("{before}{head}{table}<!-- end of settings -->{after}");
+        std::fs::write(path, page).expect("the documentation can be written");
+        return;
+    }
+    assert_eq!(
+        rows, table,
+        "docs/parameters.md is not as the table has it; to update it: \
+         `{UPDATE_VARIABLE}=1 cargo test -p dyno-bench --lib the_rows_of_the_documentation`"
+    );
+}
+
+#[test]
+fn every_setting_can_be_found_by_its_own_name_and_its_own_letter() {
+    for (index, setting) in Setting::ALL.into_iter().enumerate() {
+        let row = setting.row();
+        for other in &Setting::ALL[..index] {
+            assert_ne!(row.name, other.row().name);
+            assert!(row.short.is_none() || row.short != other.row().short, "{}", row.name);
+        }
+        assert!(!row.help.ends_with('.') && !row.heading.is_empty() && !row.value_name.is_empty());
+    }
+}
+
+#[test]
+fn every_name_that_can_be_chosen_is_read_in_any_case_and_shown_as_it_is_written() {
+    let chosen = Setting::ALL.into_iter().filter(|setting| !setting.choices().is_empty());
+    let chosen: Vec<_> = chosen.collect();
+    assert!(chosen.contains(&Setting::OnBacklog));
+    for setting in chosen {
+        assert_eq!(setting.default_text(), setting.choices().first().copied());
+        for name in setting.choices() {
+            let plan = plan(&flags(&[(setting, &name.to_uppercase())])).unwrap();
+            assert!(plan.rows().contains(&(setting.flag(), name.to_owned())), "{plan}");
+        }
+    }
+}
+
+#[test]
+fn a_setting_that_repeats_adds_up_over_the_layers() {
+    let mut code = Settings::default();
+    code.say_parameter("n=1".to_owned(), SettingSource::Code);
+    let environment =
+        Settings::from_environment(|name| (name == "DYNO_PARAM").then(|| " depth=4 n=2 ".into()));
+    let mut flags = Settings::default();
+    flags.say_parameter("n=3".to_owned(), SettingSource::Flag);
+    let settings = code.layered_with(environment).layered_with(flags);
+    assert_eq!(settings.text(Setting::Param), Some("n=3"));
+    let plan = plan(&settings).unwrap();
+    assert_eq!((&plan.task["n"], &plan.task["depth"]), (&3.into(), &4.into()));
 }
 
 #[test]

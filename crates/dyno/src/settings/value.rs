@@ -3,14 +3,12 @@
 //! Each parser returns the value or, as its error, a description of the allowed values. The caller
 //! adds the input and its source, which are not known here.
 
+use std::fmt;
 use std::time::Duration;
 
 use dyno_bus::segment::RATE_MAX;
 
-use crate::plan::{
-    Arrivals, DURATION_MAX, MaxFailed, OnBacklog, Pacing, RATE_MIN, Rate, arrivals_name,
-    pacing_name, thousands,
-};
+use crate::plan::{DURATION_MAX, MaxFailed, RATE_MIN, Rate, thousands};
 
 /// A value, or a description of the allowed values.
 type Reading<T> = Result<T, String>;
@@ -19,22 +17,8 @@ type Reading<T> = Result<T, String>;
 /// (the limit of the backlog).
 pub const AUTO: &str = "auto";
 
-/// The distributions of due times by name, the default first.
-pub(crate) const ARRIVALS: [(&str, Arrivals); 2] = [
-    (arrivals_name(Arrivals::Uniform), Arrivals::Uniform),
-    (arrivals_name(Arrivals::Poisson), Arrivals::Poisson),
-];
-/// The methods of waiting by name, the default first.
-pub(crate) const PACING: [(&str, Pacing); 2] =
-    [(pacing_name(Pacing::Sleep), Pacing::Sleep), (pacing_name(Pacing::Spin), Pacing::Spin)];
-/// The policies for a backlog at its limit by name, the default first.
-pub(crate) const ON_BACKLOG: [(&str, OnBacklog); 3] = [
-    (OnBacklog::Stop.name(), OnBacklog::Stop),
-    (OnBacklog::Skip.name(), OnBacklog::Skip),
-    (OnBacklog::Queue.name(), OnBacklog::Queue),
-];
 /// The most cycles in flight per worker: each takes some memory in the worker.
-const IN_FLIGHT_MAX: u64 = 1_000_000;
+const IN_FLIGHT_MAX: u32 = 1_000_000;
 
 pub(crate) fn rate(text: &str) -> Reading<Rate> {
     if text.eq_ignore_ascii_case("max") {
@@ -111,12 +95,12 @@ pub(crate) fn count_or_auto(text: &str) -> Reading<Option<u64>> {
         .ok_or("it is a number of cycles of at least 1, like 500 or 2k, or \"auto\"".to_owned())
 }
 
-pub(crate) fn in_flight(text: &str) -> Reading<Option<u32>> {
-    let cycles = count(text, 1, IN_FLIGHT_MAX).ok_or_else(|| {
-        let most = thousands(IN_FLIGHT_MAX);
+pub(crate) fn in_flight(text: &str) -> Reading<u32> {
+    let cycles = count(text, 1, IN_FLIGHT_MAX.into()).and_then(|count| u32::try_from(count).ok());
+    cycles.ok_or_else(|| {
+        let most = thousands(IN_FLIGHT_MAX.into());
         format!("it is a number of cycles per worker, from 1 to {most}")
-    })?;
-    Ok(u32::try_from(cycles).ok())
+    })
 }
 
 pub(crate) fn max_failed(text: &str) -> Reading<MaxFailed> {
@@ -141,28 +125,11 @@ pub(crate) fn seed(text: &str) -> Reading<u64> {
     seed.ok_or_else(|| format!("a seed is a whole number from 0 to {SEED_MAX}"))
 }
 
-pub(crate) fn arrivals(text: &str) -> Reading<Arrivals> {
-    choice(text, &ARRIVALS)
-}
-
-pub(crate) fn pacing(text: &str) -> Reading<Pacing> {
-    choice(text, &PACING)
-}
-
-pub(crate) fn on_backlog(text: &str) -> Reading<OnBacklog> {
-    choice(text, &ON_BACKLOG)
-}
-
-/// Returns the names of the choices, in their order.
-pub(crate) fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
-    choices.iter().map(|(name, _)| *name).collect()
-}
-
-fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Reading<T> {
-    let found = choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    found
-        .map(|(_, value)| *value)
-        .ok_or_else(|| format!("it is one of {}", names(choices).join(", ")))
+/// Parses the name of one of these values; upper and lower case are the same.
+pub(crate) fn choice<T: Copy + fmt::Display>(text: &str, all: &[T]) -> Reading<T> {
+    let names: Vec<_> = all.iter().map(T::to_string).collect();
+    let found = names.iter().position(|name| name.eq_ignore_ascii_case(text));
+    found.map(|at| all[at]).ok_or_else(|| format!("it is one of {}", names.join(", ")))
 }
 
 /// Parses a whole number from `least` to `most`.

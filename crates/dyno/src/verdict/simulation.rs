@@ -237,7 +237,7 @@ fn backlog_limit(plan: &Plan, cycles: &[Ran], samples: &[BacklogSample]) -> Opti
     let count =
         |of: fn(&Ran) -> f64| cycles.iter().filter(|cycle| before(of(cycle))).count() as u64;
     let (due, started, ended) = (count(|c| c.due), count(|c| c.start), count(|c| c.end));
-    let limit = plan.backlog_limit(due - started, started - ended)?;
+    let limit = plan.backlog_rule()?.limit(Some((due - started, started - ended)))?;
     let passes = |sample: &&BacklogSample| limit.is_passed_by(sample.waiting, sample.running);
     samples.iter().find(passes).map(|&sample| LimitPassed { sample, limit })
 }

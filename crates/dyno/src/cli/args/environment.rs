@@ -13,7 +13,7 @@ use clap::{ArgMatches, ValueEnum};
 use super::{Format, OutputFlags};
 use crate::answer::PROCESS_VARIABLE;
 use crate::identity::MARK_VARIABLE;
-use crate::settings::{PARAMETER_VARIABLE, Setting, Settings, nearest};
+use crate::settings::{Setting, Settings, nearest};
 
 /// The folder of all runs of a build, set by `cargo dyno run`, which knows it from cargo.
 pub(crate) const TARGET_VARIABLE: &str = "DYNO_TARGET_DIR";
@@ -26,18 +26,8 @@ const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 10] = [
-    PARAMETER_VARIABLE,
-    FORMAT,
-    OUT,
-    LOG_FILE,
-    PLOT,
-    QUIET,
-    PROMPT,
-    TARGET_VARIABLE,
-    MARK_VARIABLE,
-    PROCESS_VARIABLE,
-];
+const OTHERS: [&str; 9] =
+    [FORMAT, OUT, LOG_FILE, PLOT, QUIET, PROMPT, TARGET_VARIABLE, MARK_VARIABLE, PROCESS_VARIABLE];
 
 /// The variables that concern dyno and are not empty.
 #[derive(Debug, Clone, Default)]
@@ -56,12 +46,11 @@ impl Variables {
         self.0.contains_key(TARGET_VARIABLE)
     }
 
-    /// Returns the settings, with the task's parameters. Refuses text that is not UTF-8.
+    /// Returns the settings. Refuses text that is not UTF-8.
     pub(crate) fn settings(&self) -> Result<Settings, String> {
-        for name in Setting::ALL.map(Setting::variable).iter().map(String::as_str) {
-            self.text(name)?;
+        for setting in Setting::ALL {
+            self.text(&setting.variable())?;
         }
-        self.text(PARAMETER_VARIABLE)?;
         Ok(Settings::from_environment(|name| self.text(name).ok().flatten()))
     }
 

@@ -1,24 +1,19 @@
-//! The command that clap parses and prints: the flags of [`super::Flags`], completed by the
-//! benchmark's name, its own defaults and its task's parameters.
+//! The command that clap parses and prints: a flag for each row of the table of settings, the flags
+//! of the output, the benchmark's name, its own defaults and its task's parameters.
 
 use clap::builder::{PossibleValuesParser, Resettable};
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, ArgAction, Args, Command};
 
-use super::Flags;
+use super::{OutputFlags, Selection};
 use crate::result::redacted;
-use crate::settings::{PARAMETER_VARIABLE, Setting, Settings, TaskParameters};
+use crate::settings::{DEADLINES, Setting, Settings, TaskParameters};
+
+/// The longest line of the help, in columns: longer lines are hard to read.
+const LINE_MAX: usize = 100;
 
 /// Returns the same command without variables: clap would read an empty variable as a value.
 pub(crate) fn without_environment(command: Command) -> Command {
     command.mut_args(|arg| arg.env(Resettable::<clap::builder::OsStr>::Reset))
-}
-
-/// The id of `-P`.
-pub(crate) const PARAM: &str = "param";
-
-/// Returns a setting's id among the arguments: the name of its field.
-pub(crate) fn id(setting: Setting) -> String {
-    setting.flag().replace('-', "_")
 }
 
 /// Returns the command line of one benchmark. Its help shows the value that each setting has if
@@ -27,31 +22,44 @@ pub(crate) fn id(setting: Setting) -> String {
 /// It is for programs that have their own flags in addition to a benchmark's.
 #[must_use]
 pub fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
-    let command = Flags::command()
-        .name(name.to_owned())
+    // The help lists the headings in the order of their first flags. Deadlines are rarely changed.
+    let (deadlines, load): (Vec<_>, Vec<_>) =
+        Setting::ALL.into_iter().partition(|setting| setting.row().heading == DEADLINES);
+    let flag = |setting: Setting| flag(setting, code.text(setting));
+    let command = Command::new(name.to_owned()).args(load.into_iter().map(flag));
+    let command = OutputFlags::augment_args(command).args(deadlines.into_iter().map(flag));
+    // After the derived flags, which bring descriptions of their types.
+    Selection::augment_args(command)
         .version(concat!("(dyno ", env!("CARGO_PKG_VERSION"), ")"))
         .about("Does this code sustain this rate?")
         .override_usage(format!("{name} [OPTIONS]"))
-        .after_help(parameters(task));
-    // All in one pass: an argument that is changed by itself moves to the end of the help.
-    command.mut_args(|arg| {
-        let is_it = |setting: &Setting| id(*setting) == arg.get_id().as_str();
-        match Setting::ALL.into_iter().find(is_it) {
-            Some(setting) => filled(arg, setting, code.text(setting)),
-            None => arg,
-        }
-    })
+        .after_help(parameters(task))
+        .disable_help_subcommand(true)
+        .max_term_width(LINE_MAX)
+        // A script's default is followed by what its caller wants.
+        .args_override_self(true)
 }
 
-/// Completes a setting's flag by its variable, the values that it may have, and its default.
-fn filled(arg: Arg, setting: Setting, said: Option<&str>) -> Arg {
-    let arg = arg.env(setting.variable()).hide_env_values(true);
-    let arg = match setting.choices().as_slice() {
+/// Returns the flag of a setting. Its default is the value in the code, if there is one.
+fn flag(setting: Setting, in_code: Option<&str>) -> Arg {
+    let row = setting.row();
+    let choices = setting.choices();
+    let arg = Arg::new(row.name)
+        .long(row.name)
+        .short(row.short)
+        .help_heading(row.heading)
+        .help(row.help)
+        .value_name(row.value_name)
+        .env(setting.variable())
+        .hide_env_values(true)
+        .allow_hyphen_values(row.may_be_negative && choices.is_empty())
+        .action(if row.repeats { ArgAction::Append } else { ArgAction::Set });
+    let arg = match choices.as_slice() {
         [] => arg,
-        choices => arg.value_parser(PossibleValuesParser::new(choices.to_vec())).ignore_case(true),
+        _ => arg.value_parser(PossibleValuesParser::new(choices)).ignore_case(true),
     };
-    match said.map(str::to_owned).or_else(|| setting.default_text()) {
-        Some(default) => arg.default_value(default),
+    match in_code.or(setting.default_text()) {
+        Some(default) => arg.default_value(default.to_owned()),
         None => arg,
     }
 }
@@ -64,7 +72,8 @@ fn parameters(task: &TaskParameters) -> String {
     match rows.as_str() {
         "" => "The task has no parameters of its own.".to_owned(),
         rows => {
-            format!("Parameters of the task (also {PARAMETER_VARIABLE}=\"NAME=VALUE …\"):{rows}")
+            let variable = Setting::Param.variable();
+            format!("Parameters of the task (also {variable}=\"NAME=VALUE …\"):{rows}")
         }
     }
 }

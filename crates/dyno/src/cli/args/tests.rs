@@ -72,7 +72,7 @@ fn every_flag_of_the_load_reaches_the_plan() {
     assert_eq!(
         plan.to_string(),
         "rate 5,000/s · duration 2s · warmup 0s · workers 3 · arrivals poisson · seed 9 \
-         · pacing spin · max-backlog 70 · on-backlog queue · in-flight 4 · max-failed 1% · n=35"
+         · pacing spin · in-flight 4 · max-backlog 70 · on-backlog queue · max-failed 1% · n=35"
     );
     assert_eq!(plan.spans, "my=debug");
     let deadlines = plan.deadlines;
@@ -246,6 +246,7 @@ fn the_help_shows_what_the_code_says_and_the_parameters_of_the_task() {
         panic!("clap prints the help")
     };
     let help = help.to_string();
+    assert!(help.starts_with("Does this code sustain this rate?\n\nUsage: fibonacci [OPTIONS]\n"));
     assert!(help_of(&help, "rate").contains("[default: 80]"), "{help}");
     assert!(help.ends_with("(also DYNO_PARAM=\"NAME=VALUE …\"):\n  -P n=30\n"), "{help}");
     assert!(!help.contains("--bench"), "{help}");

@@ -4,7 +4,8 @@
 //! Cycles behind schedule wait as numbers, not as a queue in memory: the cursor simply is further
 //! back. The module is pure except for the lease, which the bus may move at any moment.
 
-use dyno_bus::message::{BacklogMax, Start};
+use dyno_bus::backlog::{BacklogLimit, BacklogRule};
+use dyno_bus::message::Start;
 use dyno_bus::segment::{Due, PerPhase, Share};
 use dyno_bus::{Cursor, Segment, Time};
 
@@ -34,8 +35,8 @@ pub(crate) struct CyclePacer {
 /// The state of the policy `skip`.
 #[derive(Debug)]
 struct Skip {
-    /// The most cycles that may wait or run in this worker.
-    backlog_max: BacklogMax,
+    /// The limit of the cycles that may wait or run in this worker.
+    rule: BacklogRule,
     /// The numbers of cycles that waited and that ran when the measured window began; `None`
     /// before.
     level: Option<(u64, u64)>,
@@ -57,15 +58,11 @@ impl Skip {
             self.level.get_or_insert((self.waiting, running));
         }
         self.waiting += passed.measured;
-        let (waiting_max, total_max) = match (self.backlog_max, self.level) {
-            (BacklogMax::Total(most), _) => (most, most),
-            (BacklogMax::AboveWarmup { waiting, total }, Some((waited, ran))) => {
-                (waited + waiting, waited + ran + total)
-            }
-            (BacklogMax::AboveWarmup { .. }, None) => return skipped,
+        let Some(BacklogLimit { waiting, total }) = self.rule.limit(self.level) else {
+            return skipped;
         };
-        let beyond_total = (self.waiting + running).saturating_sub(total_max);
-        let beyond_waiting = self.waiting.saturating_sub(waiting_max);
+        let beyond_total = (self.waiting + running).saturating_sub(total);
+        let beyond_waiting = self.waiting.saturating_sub(waiting);
         let excess = beyond_waiting.max(beyond_total).min(self.waiting);
         for _ in 0..excess {
             let Some(due) = cursor.peek(now) else { break };
@@ -79,8 +76,8 @@ impl Skip {
 
 impl CyclePacer {
     pub(crate) fn new(share: Share, start: &Start) -> Self {
-        let skip = start.backlog_max.map(|backlog_max| Skip {
-            backlog_max,
+        let skip = start.backlog_max.map(|rule| Skip {
+            rule,
             level: None,
             front: Cursor::new(share),
             waiting: 0,
@@ -163,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    fn start(backlog_max: Option<BacklogMax>) -> Start {
+    fn start(backlog_max: Option<BacklogRule>) -> Start {
         Start {
             workers: 1,
             parameters: "{}".into(),
@@ -178,7 +175,7 @@ mod tests {
         }
     }
 
-    fn pace(backlog_max: Option<BacklogMax>) -> CyclePacer {
+    fn pace(backlog_max: Option<BacklogRule>) -> CyclePacer {
         let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(backlog_max));
         pace.follow(segment());
         pace
@@ -255,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_oldest_beyond_the_limit_are_skipped() {
-        let mut pace = pace(Some(BacklogMax::Total(2)));
+        let mut pace = pace(Some(BacklogRule::Total(2)));
         let control = leased(1_000, false);
         // Due by 130: 0, 1, 2, 3, with one more running.
         assert_eq!(pace.skip(at(130), 1, control.until()).measured, 3);
@@ -267,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_was_beyond_the_limit_at_a_cut_was_skipped_however_late_the_loop_looks() {
-        let mut pace = pace(Some(BacklogMax::Total(2)));
+        let mut pace = pace(Some(BacklogRule::Total(2)));
         let control = leased(1_000, false);
         control.cut_by(|| at(130));
         // Due by 130: 0, 1, 2, 3, with one more running.
@@ -279,7 +276,7 @@ mod tests {
     fn a_limit_above_the_warm_up_counts_from_what_it_left_and_skips_nothing_in_it() {
         let warmup = Segment { phase: Phase::Warmup, ..segment() };
         let measured = Segment { first: 5, t0: at(150), ..segment() };
-        let limit = Some(BacklogMax::AboveWarmup { waiting: 2, total: 2 });
+        let limit = Some(BacklogRule::Above(BacklogLimit { waiting: 2, total: 2 }));
         let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(limit));
         pace.follow(warmup);
         pace.follow(measured);
