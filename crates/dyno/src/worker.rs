@@ -56,8 +56,10 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
     let control = Arc::new(control::Control::default());
     let counters = Arc::new(counts::Counters::default());
     let (orders, loop_orders) = tokio::sync::mpsc::unbounded_channel();
-    let emitter = match bus::start(identity, socket, &control, &counters, orders) {
-        Ok(emitter) => emitter,
+    let shared =
+        bus::LoopShare { control: Arc::clone(&control), counters: Arc::clone(&counters), orders };
+    let bus = match bus::start(identity, socket, shared) {
+        Ok(bus) => bus,
         Err(error) => fail(&format!("can't start the bus: {error}")),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -73,7 +75,7 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
         task,
         identity.worker,
         loop_orders,
-        emitter,
+        bus,
         control,
         counters,
     ));

@@ -275,9 +275,9 @@ impl SimulatedWorker {
             }
             WorkerAction::Extend(lease) => {
                 self.leases.extend(lease, now);
-                self.control.extend_by(lease, || now);
+                self.control.extend(lease, || now);
             }
-            WorkerAction::Cut => self.control.cut_by(|| now),
+            WorkerAction::Cut => self.control.cut_now(|| now),
             WorkerAction::RunAfter => {
                 self.afters += 1;
                 assert_eq!(self.stage, Loop::Idle, "`after` runs when cycles do not");

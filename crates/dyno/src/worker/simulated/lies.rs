@@ -21,7 +21,7 @@ impl SimulatedWorker {
 
     /// Sends an account that is true but that the primary has not requested.
     pub(super) fn end_by_itself(&mut self, now: Time) {
-        self.control.cut_by(|| now);
+        self.control.cut_now(|| now);
         self.give_up();
         self.send_drained();
         self.flush_next = Time::NEVER;
