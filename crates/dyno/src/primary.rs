@@ -18,6 +18,7 @@ mod record;
 mod remote;
 pub mod run;
 mod state;
+mod world;
 
 #[cfg(test)]
 pub(crate) mod simulated;
