@@ -23,20 +23,31 @@ mod driver;
 mod health;
 mod state;
 
-#[cfg(test)]
-pub(crate) mod simulated;
-
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(test)]
+pub(crate) use self::bus::grid::GridMaker;
+#[cfg(test)]
+pub(crate) use self::bus::{
+    Bus, BusEnd, BusWorld, LoopEnd, LoopOrder, LoopReport, LoopShare, Over,
+};
+#[cfg(test)]
+pub(crate) use self::control::{Control, Ending};
+#[cfg(test)]
+pub(crate) use self::counts::Counters;
+#[cfg(test)]
+pub(crate) use self::cycle::pace::{CyclePacer, Next};
+#[cfg(test)]
+pub(crate) use self::state::LastWords;
 use crate::identity::Identity;
 use crate::task::Runnable;
 
 /// Exit code of a process that cannot become the worker that its environment names.
 pub(crate) const REFUSED: i32 = 2;
 /// Exit code of a worker that failed.
-const FAILED: i32 = 1;
+pub(crate) const FAILED: i32 = 1;
 
 /// Set once a task runs in this process; never unset.
 static RUNS: AtomicBool = AtomicBool::new(false);

@@ -93,7 +93,7 @@ pub(crate) struct DriverInput {
 pub(crate) struct Driver<'a, W: PrimaryWorld> {
     pub(crate) world: W,
     plan: Plan,
-    pub(crate) state: Primary,
+    state: Primary,
     pub(crate) record: RunRecord,
     beat: Beat,
     pub(crate) faults: Faults,
@@ -217,6 +217,24 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             }
         }
         self.flow()
+    }
+
+    /// Returns the plan in time, once all workers are ready.
+    #[cfg(test)]
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
+        self.state.schedule()
+    }
+
+    /// Returns `true` once a worker's link has been read to its end, or is not read any more.
+    #[cfg(test)]
+    pub(crate) fn has_closed(&self, worker: u32) -> bool {
+        self.peers[worker as usize].as_ref().is_some_and(|peer| peer.closed)
+    }
+
+    /// Returns the exit of a worker's process, once it has been seen.
+    #[cfg(test)]
+    pub(crate) fn exit(&self, worker: u32) -> Option<super::state::event::Exit> {
+        self.peers[worker as usize].as_ref().and_then(|peer| peer.process.exit())
     }
 
     fn flow(&self) -> ControlFlow<()> {

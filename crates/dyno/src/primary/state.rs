@@ -40,13 +40,13 @@ use crate::plan::{Plan, Rate};
 
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
 /// a while.
-pub(super) const REAP_DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const REAP_DEADLINE: Duration = Duration::from_secs(5);
 /// The same after the second signal, which ends everything within a second.
 const REAP_DEADLINE_KILLING: Duration = Duration::from_millis(500);
 
 /// The state of a run: its phase, and the stage of each worker.
 #[derive(Debug)]
-pub(super) struct Primary {
+pub(crate) struct Primary {
     plan: Plan,
     nonce: u64,
     start: Start,
@@ -63,7 +63,7 @@ pub(super) struct Primary {
 
 impl Primary {
     /// Creates a run that has not begun. `start` is the message that every worker gets.
-    pub(super) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
+    pub(crate) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
         let members = (0..plan.workers).map(|_| Member::default()).collect();
         Self {
             plan,
@@ -78,18 +78,18 @@ impl Primary {
     }
 
     /// Returns the present phase of the run.
-    pub(super) fn phase(&self) -> RunPhase {
+    pub(crate) fn phase(&self) -> RunPhase {
         self.phase
     }
 
     /// Returns the plan in time, once all workers are ready.
-    pub(super) fn schedule(&self) -> Option<&Schedule> {
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
     }
 
     /// Returns the number of cycles that have become due to a worker by `as_of`; `None` in a closed
     /// loop.
-    pub(super) fn due(&mut self, worker: u32, as_of: Time) -> Option<PerPhase<u64>> {
+    pub(crate) fn due(&mut self, worker: u32, as_of: Time) -> Option<PerPhase<u64>> {
         match (self.plan.rate, &mut self.schedule) {
             (Rate::Max, _) => None,
             (Rate::PerSecond(_), Some(schedule)) => Some(schedule.due(worker, as_of)),
@@ -98,7 +98,7 @@ impl Primary {
     }
 
     /// Returns the instant at which the next `Tick` is needed.
-    pub(super) fn next_tick(&self) -> Time {
+    pub(crate) fn next_tick(&self) -> Time {
         let members = self.members.iter().map(Member::next_deadline);
         let schedule = match (&self.schedule, self.phase) {
             (Some(schedule), RunPhase::WarmingUp) => {
@@ -112,7 +112,7 @@ impl Primary {
 
     /// Handles one event. Returns the actions that follow, in the order to perform them.
     #[must_use]
-    pub(super) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
+    pub(crate) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.phase == RunPhase::Done {
             return actions;
