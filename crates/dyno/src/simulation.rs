@@ -14,6 +14,7 @@ mod behaviour;
 mod chance;
 mod check;
 mod cycles;
+mod events;
 mod lies;
 mod primary;
 mod process;
@@ -35,10 +36,10 @@ use self::chance::Chance;
 use self::lies::Lie;
 use self::primary::{Caller, SimulatedWorld, Told};
 use self::process::ProcessState;
-use self::scenario::{Asked, Scenario, Shock};
+use self::scenario::{Scenario, Shock};
 use self::worker::SimulatedWorker;
 use crate::primary::{
-    Beat, Driver, DriverInput, Event, Exit, OwnBus, REAP_DEADLINE, Remote, SignalRequest, start_of,
+    Beat, Driver, DriverInput, Event, Exit, OwnBus, REAP_DEADLINE, Remote, start_of,
 };
 
 /// The number of seeds that are run by default.
@@ -53,7 +54,7 @@ const BEGIN: Time = Time::from_nanos(1_000_000_000);
 const NONCE: u64 = 77;
 /// The process id of the first worker.
 const PID: u32 = 100;
-/// The signal by which the user ends a run.
+/// The signal with which the user ends a run.
 const SIGINT: i32 = 2;
 /// The time between two samples of the backlog.
 const BEAT: Duration = Duration::from_millis(90);
@@ -247,101 +248,6 @@ impl<'a> Simulation<'a> {
         self.primary_at = self.primary_at.min(self.now + self.chance.delay());
     }
 
-    fn shock(&mut self) {
-        let (_, shock) = self.scenario.shocks[self.shocks_done];
-        self.shocks_done += 1;
-        self.say(|| format!("{shock:?}"));
-        match shock {
-            Shock::Ask(asked) => {
-                self.ask(asked);
-                self.wake_primary();
-            }
-            Shock::Pause(still) => {
-                self.driver.world.pause = still;
-                self.driver.world.signals.push(SignalRequest::Pause);
-                self.wake_primary();
-            }
-            Shock::FreezePrimary(still) => {
-                self.primary_frozen_until = self.primary_frozen_until.max(self.now + still);
-                self.primary_was_frozen = true;
-            }
-            Shock::Freeze(worker, still) => {
-                let host = &mut self.hosts[worker as usize];
-                host.frozen_until = host.frozen_until.max(self.now + still);
-                host.was_frozen = true;
-            }
-            Shock::Close(index) => {
-                let stuck = self.chance.one_in(2);
-                self.close(index as usize, stuck);
-            }
-            Shock::Crash(index, exit) => {
-                if self.lives(index as usize) {
-                    self.hosts[index as usize].crashed = Some(exit);
-                    self.close(index as usize, true);
-                    self.end(index as usize, exit);
-                }
-            }
-        }
-    }
-
-    fn ask(&mut self, asked: Asked) {
-        match asked {
-            Asked::Signal => {
-                self.signals += 1;
-                self.driver.world.signals.push(SignalRequest::End(SIGINT));
-            }
-            Asked::Stop => self.remote.stop(),
-            Asked::Backlog => self.backlog_passed = true,
-            Asked::Rate(rate) => self.remote.set_rate(rate),
-        }
-    }
-
-    fn lives(&self, host: usize) -> bool {
-        self.hosts[host].worker.is_some() && self.hosts[host].exit.is_none()
-    }
-
-    /// Closes the socket of a worker. A bus that is not `stuck` notices it.
-    fn close(&mut self, index: usize, stuck: bool) {
-        if !self.lives(index) {
-            return;
-        }
-        let host = &mut self.hosts[index];
-        host.closed |= host.crashed.is_none();
-        if let Some(worker) = &mut host.worker {
-            worker.close(&mut self.chance, stuck);
-        }
-        host.state.has_written.set(true);
-        host.bus_at = host.bus_at.min(self.now + self.chance.delay());
-        self.wake_primary();
-    }
-
-    /// Ends the process of a worker.
-    fn end(&mut self, index: usize, exit: Exit) {
-        self.say(|| format!("worker {index} ends: {exit:?}"));
-        let leaks = self.scenario.leaks;
-        let host = &mut self.hosts[index];
-        host.exit = Some(exit);
-        host.ended_at = self.now;
-        host.exit_seen_at = self.now + self.chance.delay();
-        if let Some(worker) = &mut host.worker
-            && let Some(socket) = worker.die()
-            && leaks
-        {
-            host.leaked.push(Box::new(socket));
-        }
-        // The primary may notice the end of the file before it notices the exit.
-        host.state.has_written.set(true);
-        self.wake_primary();
-    }
-
-    /// Shows the end of a process to the primary.
-    fn see_exit(&mut self, index: usize) {
-        let host = &mut self.hosts[index];
-        host.exit_seen_at = Time::NEVER;
-        host.state.end(host.exit.expect("it ended"));
-        self.primary_at = self.now;
-    }
-
     fn turn_primary(&mut self) {
         let moved = |host: &Host| host.state.wire().map(|wire| wire.read() + wire.written());
         let before: Vec<_> = self.hosts.iter().map(moved).collect();
@@ -368,7 +274,10 @@ impl<'a> Simulation<'a> {
             if before[index] != moved(host) {
                 host.bus_at = host.bus_at.min(self.now + self.chance.delay());
             }
-            check::reads_nothing_more(host, self.driver.has_closed(index as u32));
+            let is_closed = self.driver.has_closed(index as u32);
+            check::reads_nothing_more(host, is_closed);
+            let waits = self.driver.queued(index as u32) > 0;
+            assert!(is_closed || host.state.is_room_watched() == waits, "what waits is written");
         }
         self.begin_workers();
         self.kill_workers();

@@ -231,6 +231,12 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
         self.peers[worker as usize].as_ref().is_some_and(|peer| peer.closed)
     }
 
+    /// Returns the number of bytes that wait for room in a worker's stream.
+    #[cfg(test)]
+    pub(crate) fn queued(&mut self, worker: u32) -> usize {
+        self.peer(worker).map_or(0, |peer| peer.process.link().queued())
+    }
+
     /// Returns the exit of a worker's process, once it has been seen.
     #[cfg(test)]
     pub(crate) fn exit(&self, worker: u32) -> Option<super::state::event::Exit> {

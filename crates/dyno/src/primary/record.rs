@@ -12,7 +12,7 @@ use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::timeline::SLOTS;
 use dyno_bus::{Phase, Time};
-use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
+use dyno_observer::{AbsorbError, Account, Observer, ProcessId, TallyError};
 
 use self::backlog::{BacklogTracker, Samples};
 use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, Totals, WorkerEnd};
@@ -209,7 +209,7 @@ impl RunRecord {
     }
 
     /// Judges the run, and returns its result.
-    pub(crate) fn finish(self, ending: RunEnd) -> Run {
+    pub(crate) fn finish(mut self, ending: RunEnd) -> Run {
         let account = self.observer.accounts();
         let troubles = self.troubles();
         // The waits of the worker that waited longest, those between cycles included.
@@ -217,19 +217,16 @@ impl RunRecord {
         // The difference of these two is the longest error of measured times, in any worker.
         let stall_between_ns_max = stall_ns_max - troubles.longest(|of| of.stall_ns);
         let HarnessCosts { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
-        let stood_still = self.stood_still(ending.stood_still);
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
-        let total_pause = ending.pauses.iter().sum();
-        let mut course = self.course;
         let dues = ending.dues.unwrap_or_default();
-        course.due_earlier = dues.earlier;
-        course.due = dues.slots;
-        course.cohort_slots = dues.cohort_slots;
-        let phases = [Phase::Warmup, Phase::Measured].map(|phase| Fates::of(&account, phase));
-        let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
-        // The ends of cycles show a peak between two samples of the backlog.
-        let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
+        let course = Course {
+            due_earlier: dues.earlier,
+            due: dues.slots,
+            cohort_slots: dues.cohort_slots,
+            ..std::mem::take(&mut self.course)
+        };
+        let backlog = self.backlog_summary(&account, &course);
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
@@ -249,8 +246,8 @@ impl RunRecord {
             bus_stall_ns: stall_ns_max,
             bus_stall_between_ns: stall_between_ns_max,
             running_max: self.running_max,
-            stood_still,
-            pauses: Pauses { count: ending.pauses.len() as u64, total: total_pause },
+            stood_still: self.stood_still(ending.stood_still),
+            pauses: Pauses { count: ending.pauses.len() as u64, total: ending.pauses.iter().sum() },
             errors: ending.faults,
             signal: ending.signal,
         });
@@ -268,11 +265,7 @@ impl RunRecord {
             account,
             delivered: self.delivered,
             late: self.late,
-            backlog: BacklogSummary {
-                start: self.samples.kept().first().map_or(0, BacklogSample::total),
-                max: self.samples.max().max(peak),
-                end: self.samples.last(),
-            },
+            backlog,
             errors,
             workers: ending.workers,
             series: self.series,
@@ -283,6 +276,19 @@ impl RunRecord {
                 pauses: ending.pauses,
             },
             observer: self.observer,
+        }
+    }
+
+    /// Returns the backlog over the measured window.
+    fn backlog_summary(&self, account: &Account, course: &Course) -> BacklogSummary {
+        let phases = [Phase::Warmup, Phase::Measured].map(|phase| Fates::of(account, phase));
+        let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
+        // The ends of cycles show a peak between two samples of the backlog.
+        let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
+        BacklogSummary {
+            start: self.samples.kept().first().map_or(0, BacklogSample::total),
+            max: self.samples.max().max(peak),
+            end: self.samples.last(),
         }
     }
 

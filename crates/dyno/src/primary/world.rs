@@ -2,7 +2,7 @@
 //!
 //! The driver is generic over it. The operating system is one implementation
 //! ([`system`](super::os::system)); the simulation of whole runs is another, and drives the same
-//! driver. A world decides nothing: it reports what is ready, and does what it is told to.
+//! driver. A world decides nothing: it reports what is ready, and does as the driver says.
 
 use std::io::{Read, Write};
 use std::time::Duration;

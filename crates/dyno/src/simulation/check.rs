@@ -201,9 +201,9 @@ fn causes(world: &Simulation<'_>, index: usize) -> Vec<&'static str> {
     if worker.lied() {
         causes.extend(["Broken", "Accounting"]);
         if behaviour.lie == Lie::DrainedUnasked {
-            // The account may come just after the request for it, and be right. Then its last
-            // message is missing.
-            causes.push("Died(Code(0))");
+            // The account may come just after the request for it, and be right. Then nothing
+            // follows it, not even the last message.
+            causes.extend(["AfterDeadline", "Died(Code("]);
         }
     }
     if worker.hung && behaviour.is_sync {

@@ -36,7 +36,7 @@ pub(crate) enum Lie {
 #[derive(Debug)]
 pub(crate) struct Liar {
     lie: Lie,
-    /// Set once the lie is told.
+    /// Set once it has lied.
     lied: Rc<Cell<bool>>,
     hello: Option<Hello>,
     /// Set once a hook has failed: then a `Bye` is not worth a lie.

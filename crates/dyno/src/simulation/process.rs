@@ -102,6 +102,11 @@ impl ProcessState {
         found.into_iter().flatten()
     }
 
+    /// Returns `true` while room in its wire is watched.
+    pub(super) fn is_room_watched(&self) -> bool {
+        self.watches_room.get()
+    }
+
     /// Notes if room in its wire is watched.
     pub(super) fn watch_room(&self, watches: bool) {
         self.watches_room.set(watches);

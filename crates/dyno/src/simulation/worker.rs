@@ -28,7 +28,7 @@ use crate::worker::{
 /// wait for itself.
 const RING_SLOTS: usize = 2_048;
 /// The most values of one batch: few, so that several are needed at a time.
-const BATCH_VALUES_MAX: usize = 40;
+const BATCH_VALUES_MAX: usize = 16;
 
 /// The surroundings of a simulated worker's bus.
 pub(super) struct SimulatedBusWorld {
@@ -45,7 +45,7 @@ impl BusWorld for SimulatedBusWorld {
     type Stream = Wire;
 
     /// Little, so that the primary is often behind.
-    const QUEUED_MAX: usize = 1_024;
+    const QUEUED_MAX: usize = 300;
 
     fn now(&self) -> Time {
         self.now

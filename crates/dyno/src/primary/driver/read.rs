@@ -26,7 +26,7 @@ impl<W: PrimaryWorld> Driver<'_, W> {
 
     fn read_link(&mut self, worker: u32, frames_max: usize) {
         for _ in 0..frames_max {
-            // A message may have closed the link of its own worker: the next one is not read.
+            // The message before may have closed the link: then this one is not read.
             let peer = self.peers[worker as usize].as_mut();
             let Some(peer) = peer.filter(|peer| !peer.closed) else { return };
             // The socket may by now have room for what could not be written before.

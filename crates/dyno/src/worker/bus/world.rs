@@ -21,8 +21,8 @@ pub(crate) trait BusWorld {
     fn now(&self) -> Time;
 
     /// Sleeps until there is something to read, room to write if `writes` is set, a thread of this
-    /// process that wakes the bus, or `until`. [`Time::ZERO`] has passed already, and
-    /// [`Time::NEVER`] is no limit. Returns `true` if a thread of this process woke it.
+    /// process that wakes the bus, or `until`. [`Time::ZERO`] has passed already, [`Time::NEVER`]
+    /// never comes. Returns `true` if a thread of this process woke it.
     fn wait(&mut self, stream: &Self::Stream, writes: bool, until: Time) -> bool;
 
     /// Returns the processor time that this process has used, in nanoseconds.
