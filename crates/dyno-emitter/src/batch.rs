@@ -47,6 +47,7 @@ const RING_SLOTS: usize = 65_536;
 #[derive(Debug)]
 pub struct Emitter {
     pub(crate) shared: Arc<Shared>,
+    batch_values_max: usize,
     rings: Vec<Joining>,
     /// The index of the ring to drain first, so that none starves if a batch cannot hold all.
     first: usize,
@@ -81,14 +82,32 @@ impl Emitter {
     /// `poke` requests a [`collect`](Self::collect), from any recording thread: when a ring is half
     /// full, and when a thread waits. It must return at once, and record nothing.
     pub fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
-        Self::with_ring_slots(RING_SLOTS, poke)
+        Self::with_limits(RING_SLOTS, BATCH_VALUES_MAX, poke)
     }
 
+    #[cfg(test)]
     pub(crate) fn with_ring_slots(
         ring_slots: usize,
         poke: impl Fn() + Send + Sync + 'static,
     ) -> Self {
+        Self::with_limits(ring_slots, BATCH_VALUES_MAX, poke)
+    }
+
+    /// Creates an emitter like [`new`](Self::new), with rings of `ring_slots` slots, a power of two,
+    /// and batches of at most `batch_values_max` values, cycles counted twice. Small ones show in a
+    /// short test what a long run does.
+    ///
+    /// # Panics
+    /// If a batch might not fit a frame.
+    #[doc(hidden)]
+    pub fn with_limits(
+        ring_slots: usize,
+        batch_values_max: usize,
+        poke: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        assert!(batch_values_max <= BATCH_VALUES_MAX, "a batch of {batch_values_max} values");
         Self {
+            batch_values_max,
             shared: Arc::new(Shared::new(ring_slots, Box::new(poke))),
             rings: Vec::new(),
             first: 0,
@@ -165,7 +184,7 @@ impl Emitter {
         self.enter();
         self.columns.begin(batch);
         let mut collected = Collected { values: 0, more: false };
-        let mut room = BATCH_VALUES_MAX;
+        let mut room = self.batch_values_max;
         let (first, count) = (self.first, self.rings.len());
         // Once around, from the ring that did not fit the last batch.
         for index in (first..count).chain(0..first) {

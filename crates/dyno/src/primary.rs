@@ -18,13 +18,27 @@ mod record;
 mod remote;
 pub mod run;
 mod state;
+mod world;
 
 #[cfg(test)]
-pub(crate) mod simulated;
-
+pub(crate) use self::driver::own_bus::OwnBus;
+#[cfg(test)]
+pub(crate) use self::driver::periodic::Beat;
+#[cfg(test)]
+pub(crate) use self::driver::{Driver, DriverInput};
+#[cfg(test)]
+pub(crate) use self::launch::start_of;
 #[cfg(feature = "cli")]
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
+#[cfg(test)]
+pub(crate) use self::state::REAP_DEADLINE;
+#[cfg(test)]
+pub(crate) use self::state::event::{Cause, Event};
 pub use self::state::event::{Exit, RunPhase};
+#[cfg(test)]
+pub(crate) use self::world::{
+    PrimaryWorld, ProcessHandle, ReadySource, SignalRequest, WorkerSource,
+};
 pub use driver::drive;
 pub use error::StartError;
 pub(crate) use launch::parameters_of;

@@ -23,20 +23,31 @@ mod driver;
 mod health;
 mod state;
 
-#[cfg(test)]
-pub(crate) mod simulated;
-
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(test)]
+pub(crate) use self::bus::grid::GridMaker;
+#[cfg(test)]
+pub(crate) use self::bus::{
+    Bus, BusEnd, BusWorld, LoopEnd, LoopOrder, LoopReport, LoopShare, Over,
+};
+#[cfg(test)]
+pub(crate) use self::control::{Control, Ending};
+#[cfg(test)]
+pub(crate) use self::counts::Counters;
+#[cfg(test)]
+pub(crate) use self::cycle::pace::{CyclePacer, Next};
+#[cfg(test)]
+pub(crate) use self::state::LastWords;
 use crate::identity::Identity;
 use crate::task::Runnable;
 
 /// Exit code of a process that cannot become the worker that its environment names.
 pub(crate) const REFUSED: i32 = 2;
 /// Exit code of a worker that failed.
-const FAILED: i32 = 1;
+pub(crate) const FAILED: i32 = 1;
 
 /// Set once a task runs in this process; never unset.
 static RUNS: AtomicBool = AtomicBool::new(false);
@@ -56,8 +67,10 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
     let control = Arc::new(control::Control::default());
     let counters = Arc::new(counts::Counters::default());
     let (orders, loop_orders) = tokio::sync::mpsc::unbounded_channel();
-    let emitter = match bus::start(identity, socket, &control, &counters, orders) {
-        Ok(emitter) => emitter,
+    let shared =
+        bus::LoopShare { control: Arc::clone(&control), counters: Arc::clone(&counters), orders };
+    let bus = match bus::start(identity, socket, shared) {
+        Ok(bus) => bus,
         Err(error) => fail(&format!("can't start the bus: {error}")),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -73,7 +86,7 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
         task,
         identity.worker,
         loop_orders,
-        emitter,
+        bus,
         control,
         counters,
     ));

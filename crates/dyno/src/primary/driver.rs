@@ -1,42 +1,44 @@
 //! The driver: turns sources into events and performs actions, nothing else.
 //!
-//! One thread and one poll serve the workers' sockets, their output, their ends, signals, and the
+//! One thread and one sleep serve the workers' sockets, their output, their ends, signals, and the
 //! caller's remote. Every source is read until it is empty, but a busy worker only for a bounded
 //! turn, so that the others are served too. A worker's messages are read to the end before its exit
 //! is judged.
+//!
+//! It is generic over its [world](PrimaryWorld), which has the time, the processes and the signals.
 
+mod finish;
 pub(super) mod own_bus;
+mod peer;
 pub(super) mod periodic;
-pub(super) mod read;
+mod read;
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::path::PathBuf;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dyno_bus::message::Start;
 use dyno_bus::{Time, clock};
+use dyno_emitter::Emitter;
 use dyno_observer::ProcessId;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token, Waker};
 use nix::sys::signal::Signal;
 
+use self::own_bus::OwnBus;
+use self::peer::Peer;
 use self::periodic::Beat;
 use super::error::StartError;
-use super::launch::{Launch, ProcessOwnership, nonce, start_of};
-use super::os::process::WorkerHandle;
-use super::os::signal::{Asked, Signals};
-use super::os::sweep::Orphans;
+use super::launch::{Launch, nonce, start_of};
+use super::os::system::{SystemWorld, WorkerProgram};
+use super::record::RunRecord;
 use super::record::fault::{FaultReport, Faults, Named};
-use super::record::{RunEnd, RunRecord};
 use super::remote::Remote;
-use super::run::{Run, Sink, Update, WorkerEnd};
+use super::run::{Run, Sink, Update};
 use super::state::Primary;
 use super::state::event::{Action, Event, Fault, RunPhase};
-use crate::identity::Identity;
-use crate::plan::{OnBacklog, Plan};
+use super::state::schedule::Schedule;
+use super::world::{PrimaryWorld, ProcessHandle, ReadySource, SignalRequest};
+use crate::plan::{OnBacklog, Plan, sampling};
 
 /// A delay of a wake beyond which this process is taken to have stood still: no worker is to blame
 /// for that time.
@@ -46,54 +48,61 @@ const STALL_MIN: Duration = Duration::from_millis(100);
 const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about the code that users \
                            run; build with --release";
 
-/// The most process ids that the warning about left processes names.
-const PIDS_NAMED: usize = 5;
-
-/// The number of sources that are watched for each worker. The token of a source is
-/// `worker * SOURCES + source`.
-const SOURCES: usize = 4;
-const LINK: usize = 0;
-const STDOUT: usize = 1;
-const STDERR: usize = 2;
-const EXIT: usize = 3;
-/// The token of the signals' pipes.
-const SIGNALS: Token = Token(usize::MAX);
-/// The token of the waker: another thread has a request, or values that no longer fit its ring.
-const WOKEN: Token = Token(usize::MAX - 1);
-
 /// Runs the plan to its end, in success and in failure.
 ///
 /// # Errors
 /// Only if nothing could be started. Every later failure is part of the [`Run`].
 pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
-    let mut driver = Driver::new(launch, sink)?;
+    let Launch { plan, worker_exe, worker_line, reach, remote } = launch;
+    let nonce = nonce();
+    let benchmark = plan.benchmark.clone();
+    let program = WorkerProgram { exe: worker_exe, line: worker_line, nonce, benchmark };
+    let (world, waker) = SystemWorld::new(program, reach)?;
+    // A thread that has recorded keeps this closure beyond the run, but not the descriptor.
+    let known = Arc::downgrade(&waker);
+    let emitter = Emitter::new(move || {
+        let _over = known.upgrade().map(|waker| waker.wake());
+    });
+    remote.listen(waker);
+    let own = OwnBus::new(emitter).install();
+    let period = sampling::period(&plan);
+    let beat = Beat::new(&plan, clock::now(), period, sink.tick_period(), own);
+    let start = start_of(&plan);
+    let mut driver = Driver::new(world, plan, DriverInput { nonce, start, beat, remote }, sink);
     if cfg!(debug_assertions) {
         driver.warn(DEBUG_BUILD.into());
     }
-    driver.step(Event::Begin);
-    while driver.state.phase() != RunPhase::Done {
-        driver.turn();
+    let mut flow = driver.begin();
+    while flow.is_continue() {
+        flow = driver.turn();
     }
     Ok(driver.finish())
 }
 
-struct Driver<'a> {
+/// The parts of a driver besides its world and its plan.
+pub(crate) struct DriverInput {
+    /// The number that tells this run's workers from those of any other.
+    pub(crate) nonce: u64,
+    /// The first command to every worker.
+    pub(crate) start: Start,
+    pub(crate) beat: Beat,
+    pub(crate) remote: Remote,
+}
+
+/// A run on its way, in this world.
+pub(crate) struct Driver<'a, W: PrimaryWorld> {
+    pub(crate) world: W,
     plan: Plan,
-    worker_exe: PathBuf,
-    worker_line: Vec<OsString>,
-    nonce: u64,
-    /// `None` in someone else's process.
-    orphans: Option<Orphans>,
     state: Primary,
-    record: RunRecord,
+    pub(crate) record: RunRecord,
     beat: Beat,
-    faults: Faults,
-    processes: Vec<Option<WorkerHandle>>,
+    pub(crate) faults: Faults,
+    /// The workers, by index; `None` before they are started, or if they could not be.
+    peers: Vec<Option<Peer<W::Process>>>,
+    /// The sources that this turn reads.
+    ready: Vec<ReadySource>,
     /// Sources that had more to read than one turn allows.
-    unread: Vec<Token>,
-    poll: Poll,
-    events: Events,
-    signals: Option<Signals>,
+    unread: Vec<ReadySource>,
     remote: Remote,
     sink: &'a mut dyn Sink,
     begun: Time,
@@ -108,72 +117,67 @@ struct Driver<'a> {
     stood_still: Duration,
 }
 
-impl<'a> Driver<'a> {
-    fn new(launch: Launch, sink: &'a mut dyn Sink) -> Result<Self, StartError> {
-        let Launch { plan, worker_exe, worker_line, reach, remote } = launch;
-        let need = |what| move |source: io::Error| StartError::Primary { what, source };
-        let poll = Poll::new().map_err(need("poll"))?;
-        let waker = Arc::new(Waker::new(poll.registry(), WOKEN).map_err(need("poll"))?);
-        let known = Arc::downgrade(&waker);
-        remote.listen(waker);
-        // A thread that has recorded keeps this closure beyond the run, but not the descriptor.
-        let poke = move || {
-            let _over = known.upgrade().map(|waker| waker.wake());
-        };
-        let nonce = nonce();
-        let (signals, orphans) = match reach {
-            ProcessOwnership::Guest => (None, None),
-            ProcessOwnership::Process => {
-                let orphans = Orphans::adopt(nonce).map_err(need("adopt orphans"))?;
-                let signals = Signals::take_over().map_err(need("take over signals"))?;
-                (Some(signals), Some(orphans))
-            }
-        };
-        for source in signals.iter().flat_map(Signals::sources) {
-            poll.registry()
-                .register(&mut SourceFd(&source.as_raw_fd()), SIGNALS, Interest::READABLE)
-                .map_err(need("poll"))?;
-        }
-        let now = clock::now();
+impl<'a, W: PrimaryWorld> Driver<'a, W> {
+    /// Creates the driver of a run that has not begun.
+    pub(crate) fn new(world: W, plan: Plan, input: DriverInput, sink: &'a mut dyn Sink) -> Self {
+        let DriverInput { nonce, start, beat, remote } = input;
         let mut record = RunRecord::new(&plan);
         // The observer knows no process yet: it can't refuse this one.
         let _first = record.observer.hello(ProcessId::Primary, std::process::id());
-        Ok(Self {
-            state: Primary::new(plan.clone(), nonce, start_of(&plan)),
+        Self {
+            state: Primary::new(plan.clone(), nonce, start),
             record,
-            beat: Beat::new(&plan, now, sink.tick_period(), poke),
+            beat,
             faults: Faults::default(),
-            processes: (0..plan.workers).map(|_| None).collect(),
+            peers: (0..plan.workers).map(|_| None).collect(),
+            ready: Vec::new(),
             unread: Vec::new(),
-            poll,
-            events: Events::with_capacity(1024),
-            signals,
             remote,
             sink,
-            begun: now,
-            cpu_begun: cpu_time(),
+            begun: world.now(),
+            cpu_begun: world.cpu_time(),
             started_at: clock::wall(),
             ended_by: None,
             cut: None,
             pauses: Vec::new(),
             stood_still: Duration::ZERO,
             plan,
-            worker_exe,
-            worker_line,
-            nonce,
-            orphans,
-        })
+            world,
+        }
     }
 
-    /// Sleeps until something happens or is due, then handles all of it.
-    fn turn(&mut self) {
-        let now = clock::now();
-        let wake_at = self.state.next_tick().min(self.beat.next());
+    /// Starts the workers. Breaks if the run is over already, since none could be started.
+    pub(crate) fn begin(&mut self) -> ControlFlow<()> {
+        self.step(Event::Begin);
+        self.flow()
+    }
+
+    /// Returns the instant at which the next turn is needed, if nothing happens before.
+    pub(crate) fn wake_at(&self) -> Time {
+        self.state.next_tick().min(self.beat.next())
+    }
+
+    /// Returns `true` if the next turn must not wait: the last one left something unread.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Sleeps until something happens or is due, then handles all of it. Breaks once the run is
+    /// over.
+    pub(crate) fn turn(&mut self) -> ControlFlow<()> {
+        let now = self.world.now();
+        let wake_at = self.wake_at();
         // A source that is not read to its end makes no new event: don't sleep on it.
-        let timeout = if self.unread.is_empty() { wake_at - now } else { Duration::ZERO };
-        // EINTR is a wake without a reason; any other error shows in the calls below.
-        let _woken = self.poll.poll(&mut self.events, Some(timeout));
-        let late = clock::now() - wake_at.max(now);
+        let timeout = if self.has_unread() { Duration::ZERO } else { wake_at - now };
+        // The lists are kept and used again, so that a turn allocates nothing. What the last turn
+        // left comes first: those workers have waited longest.
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.clear();
+        ready.append(&mut self.unread);
+        self.world.wait(timeout, &mut ready);
+        // A wake that comes far too late is noted before anything is judged by the time: neither
+        // this process nor a worker could do anything meanwhile, so all deadlines move.
+        let late = self.world.now() - wake_at.max(now);
         if late > STALL_MIN {
             if self.state.phase() == RunPhase::Measuring {
                 self.stood_still += late;
@@ -183,31 +187,28 @@ impl<'a> Driver<'a> {
         // Signals come before any worker's end: a signal from the terminal also reaches workers
         // that have not begun their own session yet.
         self.signals();
-        let mut tokens = std::mem::take(&mut self.unread);
-        tokens.extend(self.events.iter().map(mio::event::Event::token));
-        for token in tokens {
-            match token {
-                // These pipes were read above.
-                SIGNALS => {}
+        // All that has arrived is read before any deadline is judged, so that it is not late.
+        for ready in &ready {
+            match *ready {
                 // A remote's request may be another reason for this wake; it is taken below.
-                WOKEN => self.beat.publish(clock::now(), &mut self.record),
-                Token(token) => self.serve((token / SOURCES) as u32, token % SOURCES),
+                ReadySource::Woken => self.beat.publish(self.world.now(), &mut self.record),
+                ReadySource::Worker(worker, source) => self.serve(worker, source),
             }
         }
-        // This is not tied to `WOKEN`: a request may have come before the waker was set, or before
+        self.ready = ready;
+        // This is not tied to a wake: a request may have come before the waker was set, or before
         // the run could act on it.
         for event in self.remote.take(self.state.phase()) {
             self.step(event);
         }
-        let now = clock::now();
-        // Reaps orphans, but never a worker: its exit is judged in `serve`.
-        if let Some(orphans) = &mut self.orphans {
-            orphans.reap(now, self.processes.iter().flatten().map(WorkerHandle::pid));
-        }
-        // Deadlines are judged after the reading, so that what has arrived is not late.
+        let now = self.world.now();
+        // Orphans, but never a worker: its exit is judged only once its messages are read, in
+        // `serve`.
+        self.world.reap_orphans(now, self.peers.iter().flatten().map(|peer| peer.process.pid()));
         if now >= self.state.next_tick() {
             self.step(Event::Tick);
         }
+        // The beat is last: it samples the backlog that all messages of this turn have made.
         if now >= self.beat.next() {
             let phase = self.state.phase();
             let passed = self.beat.beat(now, phase, &mut self.record, self.sink);
@@ -215,44 +216,78 @@ impl<'a> Driver<'a> {
                 self.step(Event::BacklogPassed);
             }
         }
+        self.flow()
+    }
+
+    /// Returns the plan in time, once all workers are ready.
+    #[cfg(test)]
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
+        self.state.schedule()
+    }
+
+    /// Returns `true` once a worker's link has been read to its end, or is not read any more.
+    #[cfg(test)]
+    pub(crate) fn has_closed(&self, worker: u32) -> bool {
+        self.peers[worker as usize].as_ref().is_some_and(|peer| peer.closed)
+    }
+
+    /// Returns the number of bytes that wait for room in a worker's stream.
+    #[cfg(test)]
+    pub(crate) fn queued(&mut self, worker: u32) -> usize {
+        self.peer(worker).map_or(0, |peer| peer.process.link().queued())
+    }
+
+    /// Returns the exit of a worker's process, once it has been seen.
+    #[cfg(test)]
+    pub(crate) fn exit(&self, worker: u32) -> Option<super::state::event::Exit> {
+        self.peers[worker as usize].as_ref().and_then(|peer| peer.process.exit())
+    }
+
+    fn flow(&self) -> ControlFlow<()> {
+        match self.state.phase() {
+            RunPhase::Done => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn signals(&mut self) {
-        let asked = self.signals.as_mut().map(Signals::read).unwrap_or_default();
-        for asked in asked {
-            match asked {
-                Asked::End(signal) => {
+        for request in self.world.signals() {
+            match request {
+                SignalRequest::End(signal) => {
                     self.ended_by.get_or_insert(signal);
                     self.step(Event::Signal);
                 }
-                Asked::Pause => self.pause(),
+                SignalRequest::Pause => self.pause(),
             }
         }
     }
 
     /// Stops the workers, then this process, and continues the workers once it is continued.
     fn pause(&mut self) {
-        let Some(signals) = &self.signals else { return };
-        let before = clock::now();
-        self.processes.iter().flatten().for_each(|process| process.signal(Signal::SIGSTOP));
-        let paused = signals.pause();
-        self.processes.iter().flatten().for_each(|process| process.signal(Signal::SIGCONT));
-        if paused.is_ok() {
-            let span = clock::now() - before;
+        let before = self.world.now();
+        self.signal_all(Signal::SIGSTOP);
+        let has_paused = self.world.pause();
+        self.signal_all(Signal::SIGCONT);
+        if has_paused {
+            let span = self.world.now() - before;
             self.pauses.push(span);
             self.step(Event::Stalled(span));
         }
     }
 
-    fn process(&mut self, worker: u32) -> Option<&mut WorkerHandle> {
-        self.processes[worker as usize].as_mut()
+    fn signal_all(&self, signal: Signal) {
+        self.peers.iter().flatten().for_each(|peer| peer.process.signal(signal));
+    }
+
+    fn peer(&mut self, worker: u32) -> Option<&mut Peer<W::Process>> {
+        self.peers[worker as usize].as_mut()
     }
 
     /// Feeds an event to the state machine, and performs the actions that it returns.
-    fn step(&mut self, event: Event) {
+    pub(crate) fn step(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for action in self.state.step(clock::now(), event) {
+            for action in self.state.step(self.world.now(), event) {
                 events.extend(self.perform(action));
             }
         }
@@ -261,13 +296,14 @@ impl<'a> Driver<'a> {
     /// Performs an action. Returns the event that follows from it at once, if any.
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Spawn(worker) => return self.spawn(worker),
+            Action::Spawn(worker) => match self.world.spawn(worker) {
+                Ok(process) => self.peers[worker as usize] = Some(Peer::new(process)),
+                Err(error) => return Some(Event::SpawnFailed { worker, error }),
+            },
             Action::Send(worker, command) => {
-                let process = self.processes[worker as usize].as_mut();
-                let process = process.filter(|process| !process.closed)?;
-                let sent = process.link.send(&command).map_err(|error| error.to_string());
-                let registry = self.poll.registry();
-                let sent = sent.and_then(|()| read::flushed(process, registry, worker));
+                let peer = self.peers[worker as usize].as_mut().filter(|peer| !peer.closed)?;
+                let sent = peer.process.link().send(&command).map_err(|error| error.to_string());
+                let sent = sent.and_then(|()| read::flush(&mut self.world, worker, peer));
                 return sent.err().map(|error| Event::Broken { worker, error });
             }
             Action::Verify { worker, drained, issued } => {
@@ -287,8 +323,8 @@ impl<'a> Driver<'a> {
                 }
             }
             Action::Kill(worker) => {
-                if let Some(process) = self.process(worker) {
-                    process.signal(Signal::SIGKILL);
+                if let Some(peer) = self.peer(worker) {
+                    peer.process.signal(Signal::SIGKILL);
                 }
             }
             Action::Fault(fault) => self.fault(fault),
@@ -298,41 +334,10 @@ impl<'a> Driver<'a> {
         None
     }
 
-    fn spawn(&mut self, worker: u32) -> Option<Event> {
-        let identity = Identity {
-            primary: std::process::id(),
-            nonce: self.nonce,
-            worker,
-            benchmark: self.plan.benchmark.clone(),
-        };
-        let spawned = WorkerHandle::spawn(&self.worker_exe, &self.worker_line, &identity);
-        let spawned = spawned.and_then(|process| {
-            let sources: [(usize, RawFd); SOURCES] = [
-                (LINK, process.link.stream().as_raw_fd()),
-                (STDOUT, process.stdout.as_raw_fd()),
-                (STDERR, process.stderr.as_raw_fd()),
-                (EXIT, process.exit_watch.as_raw_fd()),
-            ];
-            for (source, fd) in sources {
-                let (token, registry) = (token(worker, source), self.poll.registry());
-                let watched = registry.register(&mut SourceFd(&fd), token, Interest::READABLE);
-                watched.map_err(read::unwatched)?;
-            }
-            Ok(process)
-        });
-        match spawned {
-            Ok(process) => {
-                self.processes[worker as usize] = Some(process);
-                None
-            }
-            Err(error) => Some(Event::SpawnFailed { worker, error }),
-        }
-    }
-
     fn fault(&mut self, fault: Fault) {
-        let process = self.processes[fault.worker as usize].as_ref();
-        let tail: Vec<_> = process.into_iter().flat_map(|p| p.tail().map(str::to_owned)).collect();
-        let named = Named { pid: process.map(WorkerHandle::pid), tail: &tail };
+        let peer = self.peers[fault.worker as usize].as_ref();
+        let tail: Vec<_> = peer.into_iter().flat_map(|p| p.tail().map(str::to_owned)).collect();
+        let named = Named { pid: peer.map(|peer| peer.process.pid()), tail: &tail };
         match self.faults.add(fault, named, &self.plan.deadlines) {
             Some(FaultReport::Fault(sentence)) => self.sink.update(Update::Fault(sentence)),
             Some(FaultReport::Warning(sentence)) => self.warn(sentence),
@@ -347,19 +352,16 @@ impl<'a> Driver<'a> {
     }
 
     fn enter(&mut self, phase: RunPhase) {
-        let now = clock::now();
+        let now = self.world.now();
+        let schedule = self.state.schedule();
         match phase {
             RunPhase::Measuring => {
-                let from = self
-                    .state
-                    .schedule()
-                    .map_or(now, super::state::schedule::Schedule::measured_from);
+                let from = schedule.map_or(now, Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
                 self.beat.begin_window(from);
             }
             RunPhase::Draining | RunPhase::Killing if self.cut.is_none() => {
-                let end = self.state.schedule().map_or(now, super::state::schedule::Schedule::end);
-                self.cut = Some(now.min(end));
+                self.cut = Some(now.min(schedule.map_or(now, Schedule::end)));
             }
             RunPhase::Starting
             | RunPhase::WarmingUp
@@ -370,71 +372,4 @@ impl<'a> Driver<'a> {
         }
         self.sink.update(Update::Entered(phase));
     }
-
-    /// Ends the run: sweeps orphans, closes the primary's own emitter, and makes the result.
-    fn finish(mut self) -> Run {
-        let now = clock::now();
-        let workers = self.processes.iter().flatten().map(WorkerHandle::pid);
-        let swept = self.orphans.as_ref().map(|orphans| orphans.sweep(workers)).unwrap_or_default();
-        if let Some(warning) = left_behind(&swept) {
-            self.warn(warning);
-        }
-        let mut faults = self.faults.sentences();
-        if let Err(error) = self.beat.close(now, RunPhase::Done, &mut self.record, self.sink) {
-            faults.push(format!("the primary lost measurements of its own: {error}"));
-        }
-        let window = self.state.schedule().and_then(|schedule| {
-            let from = schedule.measured_from();
-            let cut = self.cut.unwrap_or(now);
-            (cut > from).then_some((from, cut))
-        });
-        let elapsed = now - self.begun;
-        let cpu = cpu_time().saturating_sub(self.cpu_begun);
-        let end_of = |(index, process): (usize, &Option<WorkerHandle>)| WorkerEnd {
-            index: index as u32,
-            pid: process.as_ref().map(WorkerHandle::pid),
-            exit: process.as_ref().and_then(|process| process.exit),
-        };
-        let workers = self.processes.iter().enumerate().map(end_of).collect();
-        self.record.finish(RunEnd {
-            plan: self.plan,
-            started_at: self.started_at,
-            elapsed,
-            window,
-            dues: self.state.schedule().map(super::state::schedule::Schedule::dues),
-            faults,
-            signal: self.ended_by,
-            pauses: self.pauses,
-            stood_still: self.stood_still,
-            cpu_share: cpu.as_secs_f64() / elapsed.as_secs_f64().max(f64::EPSILON),
-            workers,
-        })
-    }
-}
-
-/// Returns the warning about processes that were killed at the end of the run.
-fn left_behind(pids: &[u32]) -> Option<String> {
-    match pids {
-        [] => None,
-        [pid] => Some(format!("a process that a worker left behind (pid {pid}) was killed")),
-        pids => {
-            let named = pids.iter().take(PIDS_NAMED).map(u32::to_string).collect::<Vec<_>>();
-            let more = if pids.len() > PIDS_NAMED { ", …" } else { "" };
-            Some(format!(
-                "{} processes that workers left behind were killed (pids {}{more})",
-                pids.len(),
-                named.join(", ")
-            ))
-        }
-    }
-}
-
-const fn token(worker: u32, source: usize) -> Token {
-    Token(worker as usize * SOURCES + source)
-}
-
-/// Returns the processor time of this process.
-fn cpu_time() -> Duration {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID)
-        .map_or(Duration::ZERO, Duration::from)
 }

@@ -36,7 +36,7 @@ pub enum ProcessOwnership {
 }
 
 /// Returns a number that no other run has. It tells this run's processes from all others.
-pub(super) fn nonce() -> u64 {
+pub(crate) fn nonce() -> u64 {
     use std::hash::{BuildHasher, RandomState};
 
     // The standard library's own source of randomness needs no dependency.
@@ -57,7 +57,7 @@ const FLUSH_PERIOD: Duration = Duration::from_millis(10);
 const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
 
 /// Returns the part of the plan that every worker gets at its start.
-pub(super) fn start_of(plan: &Plan) -> Start {
+pub(crate) fn start_of(plan: &Plan) -> Start {
     let flush = (FLUSH_PERIOD * plan.workers).clamp(sampling::period(plan), FLUSH_PERIOD_MAX);
     Start {
         workers: plan.workers,
@@ -80,14 +80,14 @@ pub(crate) fn parameters_of(plan: &Plan) -> String {
 
 /// Returns one worker's share of the limit at which cycles are skipped; `None` if the plan skips
 /// none.
-pub(super) fn backlog_max(plan: &Plan) -> Option<BacklogRule> {
+pub(crate) fn backlog_max(plan: &Plan) -> Option<BacklogRule> {
     let rule = plan.backlog_rule().filter(|_| plan.on_backlog == OnBacklog::Skip)?;
     Some(rule.share(plan.workers))
 }
 
 /// Returns the length of the window for the workers' timelines, in nanoseconds; 0 in a closed
 /// loop, which keeps none.
-pub(super) fn window_ns(plan: &Plan) -> u64 {
+pub(crate) fn window_ns(plan: &Plan) -> u64 {
     match plan.rate {
         Rate::PerSecond(_) => clock::nanos(plan.duration),
         Rate::Max => 0,

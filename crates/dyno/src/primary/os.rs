@@ -3,3 +3,4 @@
 pub(super) mod process;
 pub(super) mod signal;
 pub(super) mod sweep;
+pub(super) mod system;

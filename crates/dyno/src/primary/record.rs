@@ -12,7 +12,7 @@ use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::timeline::SLOTS;
 use dyno_bus::{Phase, Time};
-use dyno_observer::{AbsorbError, Observer, ProcessId, TallyError};
+use dyno_observer::{AbsorbError, Account, Observer, ProcessId, TallyError};
 use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
@@ -24,8 +24,8 @@ use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, j
 
 /// All that is known of a run so far.
 #[derive(Debug)]
-pub(super) struct RunRecord {
-    pub(super) observer: Observer,
+pub(crate) struct RunRecord {
+    pub(crate) observer: Observer,
     backlog: BacklogTracker,
     /// The backlog at each beat of the measured window.
     samples: Samples,
@@ -46,25 +46,25 @@ pub(super) struct RunRecord {
 }
 
 /// The facts that the driver adds to the record when a run is over.
-pub(super) struct RunEnd {
-    pub(super) plan: Plan,
-    pub(super) started_at: Duration,
-    pub(super) elapsed: Duration,
+pub(crate) struct RunEnd {
+    pub(crate) plan: Plan,
+    pub(crate) started_at: Duration,
+    pub(crate) elapsed: Duration,
     /// From the window's first instant to the plan's end or the early stop.
-    pub(super) window: Option<(Time, Time)>,
+    pub(crate) window: Option<(Time, Time)>,
     /// The number of cycles due in each slot; `None` if the plan never began.
-    pub(super) dues: Option<Dues>,
-    pub(super) faults: Vec<String>,
-    pub(super) signal: Option<i32>,
-    pub(super) pauses: Vec<Duration>,
+    pub(crate) dues: Option<Dues>,
+    pub(crate) faults: Vec<String>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) pauses: Vec<Duration>,
     /// The time for which the primary itself stood still while cycles were measured.
-    pub(super) stood_still: Duration,
-    pub(super) cpu_share: f64,
-    pub(super) workers: Vec<WorkerEnd>,
+    pub(crate) stood_still: Duration,
+    pub(crate) cpu_share: f64,
+    pub(crate) workers: Vec<WorkerEnd>,
 }
 
 impl RunRecord {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             observer: Observer::new(plan.pace()),
             backlog: BacklogTracker::new(plan.workers),
@@ -84,7 +84,7 @@ impl RunRecord {
 
     /// Adds a worker's batch. `due` is the number of cycles that were due to it by then; `None` in
     /// a closed loop.
-    pub(super) fn absorb(
+    pub(crate) fn absorb(
         &mut self,
         worker: u32,
         batch: Batch,
@@ -112,7 +112,7 @@ impl RunRecord {
 
     /// Verifies a worker's account against the cycles issued to it and the records received from
     /// it. In a closed loop, the cycles that it reports as begun count as issued.
-    pub(super) fn verify(
+    pub(crate) fn verify(
         &mut self,
         worker: u32,
         issued: Option<PerPhase<u64>>,
@@ -137,7 +137,7 @@ impl RunRecord {
     /// Closes the account of a worker whose account is missing or wrong. In a closed loop it owed
     /// the cycles that it had begun. In an open loop it owed at least the cycles that it reported:
     /// it may have received an early stop later than the stop was sent.
-    pub(super) fn write_off(
+    pub(crate) fn write_off(
         &mut self,
         worker: u32,
         issued: Option<PerPhase<u64>>,
@@ -156,7 +156,7 @@ impl RunRecord {
     }
 
     /// Begins the measured window, and sets the limit above the backlog at this instant.
-    pub(super) fn begin_window(&mut self, at: Time, plan: &Plan) {
+    pub(crate) fn begin_window(&mut self, at: Time, plan: &Plan) {
         self.observer.begin(at);
         let level = self.backlog.sample(at);
         let level = (level.waiting, level.running);
@@ -164,7 +164,7 @@ impl RunRecord {
     }
 
     /// Takes a sample of the backlog. Returns `true` if it passed its limit for the first time.
-    pub(super) fn sample(&mut self, at: Time) -> bool {
+    pub(crate) fn sample(&mut self, at: Time) -> bool {
         let sample = self.backlog.sample(at);
         self.samples.push(sample);
         let (Some(limit), None) = (self.limit, self.passed) else { return false };
@@ -176,17 +176,17 @@ impl RunRecord {
     }
 
     /// Returns the backlog, from the workers' latest counts.
-    pub(super) fn backlog(&self, at: Time) -> BacklogSample {
+    pub(crate) fn backlog(&self, at: Time) -> BacklogSample {
         self.backlog.sample(at)
     }
 
     /// Returns the cycles issued and ended so far.
-    pub(super) fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.backlog.totals()
     }
 
     /// Adds a point to the series, for the interval that has just been rotated out.
-    pub(super) fn point(&mut self, t: Duration, until: Time) {
+    pub(crate) fn point(&mut self, t: Duration, until: Time) {
         let totals = self.totals();
         let snapshot = self.observer.snapshots().last().filter(|snapshot| snapshot.until == until);
         let merged = snapshot.map(|snapshot| snapshot.merged.clone()).unwrap_or_default();
@@ -201,7 +201,7 @@ impl RunRecord {
     }
 
     /// Adds a warning for the user. Returns `true` if it is new.
-    pub(super) fn warn(&mut self, warning: &str) -> bool {
+    pub(crate) fn warn(&mut self, warning: &str) -> bool {
         let new = !self.warnings.iter().any(|known| known == warning);
         if new {
             self.warnings.push(warning.to_owned());
@@ -210,7 +210,7 @@ impl RunRecord {
     }
 
     /// Judges the run, and returns its result.
-    pub(super) fn finish(self, ending: RunEnd) -> Run {
+    pub(crate) fn finish(mut self, ending: RunEnd) -> Run {
         let account = self.observer.accounts();
         let troubles = self.troubles();
         // The waits of the worker that waited longest, those between cycles included.
@@ -218,19 +218,16 @@ impl RunRecord {
         // The difference of these two is the longest error of measured times, in any worker.
         let stall_between_ns_max = stall_ns_max - troubles.longest(|of| of.stall_ns);
         let HarnessCosts { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
-        let stood_still = self.stood_still(ending.stood_still);
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
-        let total_pause = ending.pauses.iter().sum();
-        let mut course = self.course;
         let dues = ending.dues.unwrap_or_default();
-        course.due_earlier = dues.earlier;
-        course.due = dues.slots;
-        course.cohort_slots = dues.cohort_slots;
-        let phases = [Phase::Warmup, Phase::Measured].map(|phase| account.fates(phase));
-        let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
-        // The ends of cycles show a peak between two samples of the backlog.
-        let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
+        let course = Course {
+            due_earlier: dues.earlier,
+            due: dues.slots,
+            cohort_slots: dues.cohort_slots,
+            ..std::mem::take(&mut self.course)
+        };
+        let backlog = self.backlog_summary(&account, &course);
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
@@ -250,8 +247,8 @@ impl RunRecord {
             bus_stall_ns: stall_ns_max,
             bus_stall_between_ns: stall_between_ns_max,
             running_max: self.running_max,
-            stood_still,
-            pauses: Pauses { count: ending.pauses.len() as u64, total: total_pause },
+            stood_still: self.stood_still(ending.stood_still),
+            pauses: Pauses { count: ending.pauses.len() as u64, total: ending.pauses.iter().sum() },
             errors: ending.faults,
             signal: ending.signal,
         });
@@ -269,11 +266,7 @@ impl RunRecord {
             account,
             delivered: self.delivered,
             late: self.late,
-            backlog: BacklogSummary {
-                start: self.samples.kept().first().map_or(0, BacklogSample::total),
-                max: self.samples.max().max(peak),
-                end: self.samples.last(),
-            },
+            backlog,
             errors,
             workers: ending.workers,
             series: self.series,
@@ -284,6 +277,19 @@ impl RunRecord {
                 pauses: ending.pauses,
             },
             observer: self.observer,
+        }
+    }
+
+    /// Returns the backlog over the measured window.
+    fn backlog_summary(&self, account: &Account, course: &Course) -> BacklogSummary {
+        let phases = [Phase::Warmup, Phase::Measured].map(|phase| account.fates(phase));
+        let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
+        // The ends of cycles show a peak between two samples of the backlog.
+        let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
+        BacklogSummary {
+            start: self.samples.kept().first().map_or(0, BacklogSample::total),
+            max: self.samples.max().max(peak),
+            end: self.samples.last(),
         }
     }
 

@@ -21,6 +21,7 @@
 //!   process that survives even that is left to the kernel. Deadlines are judged at a tick, after
 //!   the reading. The time for which this process itself stood still counts for no deadline.
 
+mod advance;
 pub(super) mod event;
 pub(super) mod member;
 pub(super) mod schedule;
@@ -40,13 +41,13 @@ use crate::plan::{Plan, Rate};
 
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
 /// a while.
-pub(super) const REAP_DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const REAP_DEADLINE: Duration = Duration::from_secs(5);
 /// The same after the second signal, which ends everything within a second.
 const REAP_DEADLINE_KILLING: Duration = Duration::from_millis(500);
 
 /// The state of a run: its phase, and the stage of each worker.
 #[derive(Debug)]
-pub(super) struct Primary {
+pub(crate) struct Primary {
     plan: Plan,
     nonce: u64,
     start: Start,
@@ -63,7 +64,7 @@ pub(super) struct Primary {
 
 impl Primary {
     /// Creates a run that has not begun. `start` is the message that every worker gets.
-    pub(super) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
+    pub(crate) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
         let members = (0..plan.workers).map(|_| Member::default()).collect();
         Self {
             plan,
@@ -78,18 +79,18 @@ impl Primary {
     }
 
     /// Returns the present phase of the run.
-    pub(super) fn phase(&self) -> RunPhase {
+    pub(crate) fn phase(&self) -> RunPhase {
         self.phase
     }
 
     /// Returns the plan in time, once all workers are ready.
-    pub(super) fn schedule(&self) -> Option<&Schedule> {
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
         self.schedule.as_ref()
     }
 
     /// Returns the number of cycles that have become due to a worker by `as_of`; `None` in a closed
     /// loop.
-    pub(super) fn due(&mut self, worker: u32, as_of: Time) -> Option<PerPhase<u64>> {
+    pub(crate) fn due(&mut self, worker: u32, as_of: Time) -> Option<PerPhase<u64>> {
         match (self.plan.rate, &mut self.schedule) {
             (Rate::Max, _) => None,
             (Rate::PerSecond(_), Some(schedule)) => Some(schedule.due(worker, as_of)),
@@ -98,7 +99,7 @@ impl Primary {
     }
 
     /// Returns the instant at which the next `Tick` is needed.
-    pub(super) fn next_tick(&self) -> Time {
+    pub(crate) fn next_tick(&self) -> Time {
         let members = self.members.iter().map(Member::next_deadline);
         let schedule = match (&self.schedule, self.phase) {
             (Some(schedule), RunPhase::WarmingUp) => {
@@ -112,7 +113,7 @@ impl Primary {
 
     /// Handles one event. Returns the actions that follow, in the order to perform them.
     #[must_use]
-    pub(super) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
+    pub(crate) fn step(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.phase == RunPhase::Done {
             return actions;
@@ -356,124 +357,6 @@ impl Primary {
             if self.member(worker).stage == Stage::Ready {
                 actions.push(Action::Send(worker, Command::Segment(segment)));
             }
-        }
-    }
-
-    /// Does what follows from the stages of all workers, and from the time.
-    fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.phase == RunPhase::Starting
-            && self.members.iter().all(|member| member.stage == Stage::Ready)
-        {
-            self.begin_plan(now, actions);
-        }
-        if matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring) {
-            self.follow_plan(now, actions);
-        }
-        if self.phase == RunPhase::Draining {
-            self.drain(now, actions);
-        }
-        if self.phase >= RunPhase::Draining
-            && self.phase < RunPhase::Done
-            && self.members.iter().all(Member::gone)
-        {
-            self.deadline = Time::NEVER;
-            self.enter(RunPhase::Done, actions);
-        }
-    }
-
-    fn begin_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
-        let schedule = self.schedule.insert(Schedule::new(&self.plan, now));
-        let segments = schedule.segments().to_vec();
-        self.deadline = Time::NEVER;
-        for segment in segments {
-            actions.push(Action::Planned(segment));
-            actions.extend(
-                (0..self.plan.workers)
-                    .map(|worker| Action::Send(worker, Command::Segment(segment))),
-            );
-        }
-        self.enter(RunPhase::WarmingUp, actions);
-    }
-
-    fn follow_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
-        let Some(schedule) = &mut self.schedule else { return };
-        if let Some(lease) = schedule.lease(now) {
-            for (worker, member) in self.members.iter().enumerate() {
-                if member.stage == Stage::Ready {
-                    actions.push(Action::Send(worker as u32, Command::Lease(lease)));
-                }
-            }
-        }
-        let (measured_from, end) = (schedule.measured_from(), schedule.end());
-        if self.phase == RunPhase::WarmingUp && now >= measured_from {
-            self.enter(RunPhase::Measuring, actions);
-        }
-        if self.phase == RunPhase::Measuring && now >= end {
-            // The deadline counts from now, not from the plan's end: if this tick is late, so was
-            // the last lease.
-            self.deadline = now + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
-            self.enter(RunPhase::Draining, actions);
-        }
-    }
-
-    /// Requests the accounts that are still missing. Once all are given, lets `after` run.
-    fn drain(&mut self, now: Time, actions: &mut Vec<Action>) {
-        for (worker, member) in self.members.iter_mut().enumerate() {
-            if member.drain_wanted && member.stage == Stage::Ready {
-                member.drain_wanted = false;
-                member.drain_sent = now;
-                actions.push(Action::Send(worker as u32, Command::Drain));
-            }
-        }
-        if !self.members.iter().all(|member| member.stage >= Stage::Drained) {
-            return;
-        }
-        self.enter(RunPhase::Finishing, actions);
-        self.deadline = now + self.plan.deadlines.after;
-        for (worker, member) in self.members.iter_mut().enumerate() {
-            // A process that is being killed runs no hook.
-            if member.stage == Stage::Drained && !member.killed {
-                member.stage = Stage::Acked;
-                actions.push(Action::Send(worker as u32, Command::Ack));
-            }
-        }
-    }
-
-    fn check_deadlines(&mut self, now: Time, actions: &mut Vec<Action>) {
-        let passed = now >= self.deadline;
-        let phase = self.phase;
-        if passed {
-            // A start that took too long becomes a drain. Its deadline counts from now.
-            self.deadline = if phase == RunPhase::Starting { now } else { Time::NEVER };
-        }
-        for worker in 0..self.plan.workers {
-            let member = self.member(worker);
-            let overdue = now >= member.next_deadline();
-            // A worker that is being killed can only be given up. Any other that is late is named
-            // and killed.
-            let cause = match (phase, member.stage) {
-                (_, Stage::Gone) => continue,
-                _ if member.killed => {
-                    if overdue {
-                        // Not even SIGKILL ends a process that the kernel holds.
-                        self.part_with(now, worker, actions);
-                    }
-                    continue;
-                }
-                (
-                    RunPhase::Starting | RunPhase::Draining,
-                    stage @ (Stage::Spawned | Stage::Greeted),
-                ) if passed => Cause::StartDeadline(stage),
-                (RunPhase::Draining, Stage::Ready | Stage::Verifying) if passed => {
-                    Cause::DrainDeadline
-                }
-                (RunPhase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
-                (_, Stage::Finished) if overdue => Cause::LateExit,
-                _ if overdue => Cause::ClosedEarly,
-                _ => continue,
-            };
-            self.fault(now, worker, cause, actions);
-            self.kill(now, worker, actions);
         }
     }
 

@@ -2,16 +2,18 @@
 
 use dyno_bus::message::Counts;
 use dyno_bus::segment::{Arrivals, PerPhase, Share};
-use dyno_bus::{Cursor, Time};
+use dyno_bus::{Cursor, Segment, Time};
+use dyno_observer::{Account, ProcessId, ProcessStatus};
 use dyno_summary::Verdict;
 
-use super::{BEGIN, World};
+use super::behaviour::{Leaves, Run};
+use super::lies::Lie;
+use super::{BEGIN, Host, Simulation};
 use crate::plan::Rate;
-use crate::primary::Exit;
-use crate::worker::simulated::{Leaves, Run};
+use crate::primary::{Cause, Exit, RunPhase, Stream};
 
 /// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
-pub(super) fn after_begins(world: &World, index: usize) {
+pub(super) fn after_begins(world: &Simulation<'_>, index: usize) {
     let own = &world.hosts[index];
     assert!(!own.was_killed && own.exit.is_none(), "`after` never runs in a killed worker");
     for host in &world.hosts {
@@ -21,12 +23,20 @@ pub(super) fn after_begins(world: &World, index: usize) {
     }
 }
 
+/// Checks a worker whose link the primary has closed, or has not: after that it reads nothing more.
+pub(super) fn reads_nothing_more(host: &mut Host, is_closed: bool) {
+    let Some(wire) = host.state.wire().filter(|_| is_closed) else { return };
+    let read = *host.read_at_close.get_or_insert(wire.read());
+    assert_eq!(wire.read(), read, "nothing is read from a link that is closed");
+}
+
 /// Checks a run that has ended.
-pub(super) fn ended(world: World) {
+pub(super) fn ended(world: Simulation<'_>) {
     blames(&world);
     let expected = Expected::new(&world);
     for index in 0..world.hosts.len() {
         worker(&world, index);
+        output(&world, index);
     }
     let mut started: Vec<_> = world
         .hosts
@@ -39,11 +49,15 @@ pub(super) fn ended(world: World) {
     started.dedup();
     assert_eq!(started.len(), count, "no index is given to two cycles");
 
-    let now = world.now;
     // A worker that exits late has sent all its data: that takes nothing from the result.
-    let faults = world.primary.faults.iter().filter(|(_, cause)| cause != "LateExit").count();
-    let (stopped, signals) = (world.primary.stopped, world.signals);
-    let (verdict, account) = world.primary.finish(now);
+    let faults =
+        world.driver.faults.all.iter().filter(|fault| fault.cause != Cause::LateExit).count();
+    let (stopped, signals, pauses) = (stopped(&world), world.signals, world.pauses);
+    let sweeps = world.driver.world.sweeps();
+    let run = world.driver.finish();
+    assert_eq!(sweeps.get(), 1, "orphans are swept once");
+    assert_eq!(run.harness.pauses.len() as u64, pauses, "each pause is in the result");
+    let (verdict, account) = (run.judgement.verdict, run.account);
     match verdict {
         Verdict::Error => assert!(faults > 0, "an error has a fault"),
         Verdict::Interrupted => assert!(faults == 0 && signals > 0),
@@ -55,6 +69,8 @@ pub(super) fn ended(world: World) {
         if let Some(issued) = expected.issued {
             assert_eq!(account.issued, issued, "the schedule's exact counts");
         }
+        let failed: u64 = run.errors.iter().map(|errors| errors.count).sum();
+        assert_eq!(failed, account.counts.measured.failed, "every failed cycle has its error");
         if expected.all_end {
             let ended = account.counts.measured.completed + account.counts.measured.failed;
             assert_eq!(ended, account.issued.measured, "every cycle has ended");
@@ -72,9 +88,9 @@ struct Expected {
 }
 
 impl Expected {
-    fn new(world: &World) -> Self {
+    fn new(world: &Simulation<'_>) -> Self {
         let plan = &world.scenario.plan;
-        let segments = &world.primary.segments;
+        let segments = segments(world);
         let planned = if plan.warmup.is_zero() { 1 } else { 2 };
         let window = segments.get(planned - 1).map(|segment| segment.t0);
         let count = |rate: f64, nanos: u64| {
@@ -87,7 +103,8 @@ impl Expected {
             }),
             _ => None,
         };
-        let still = world.primary_was_frozen || world.hosts.iter().any(|host| host.was_frozen);
+        let stood = world.primary_was_frozen || world.pauses > 0;
+        let still = stood || world.hosts.iter().any(|host| host.was_frozen);
         let hung = |host: &super::Host| host.worker.as_ref().is_some_and(|worker| worker.hung);
         Self {
             end: window.map_or(Time::NEVER, |from| from + plan.duration),
@@ -102,18 +119,54 @@ impl Expected {
     }
 }
 
+/// Returns all segments of the plan.
+fn segments<'a>(world: &'a Simulation<'_>) -> &'a [Segment] {
+    world.driver.schedule().map_or(&[], |schedule| schedule.segments())
+}
+
+/// Returns the instant of the first early stop, or of the plan's end.
+fn stopped(world: &Simulation<'_>) -> Option<Time> {
+    let told = world.told.borrow();
+    let is_stop = |phase: &RunPhase| matches!(phase, RunPhase::Draining | RunPhase::Killing);
+    told.entered.iter().find(|(phase, _)| is_stop(phase)).map(|(_, at)| *at)
+}
+
+/// Returns the primary's knowledge of a worker's cycles: its closed account, and its latest
+/// progress.
+fn account(world: &Simulation<'_>, index: usize) -> Option<(Option<Account>, ProcessStatus)> {
+    let observer = &world.driver.record.observer;
+    let progress = observer.progress(ProcessId::Worker(index as u32))?;
+    Some((observer.account(index as u32), progress))
+}
+
+/// Checks that the lines that a worker wrote have come to the caller, in order; and all of them, if
+/// its end was seen.
+fn output(world: &Simulation<'_>, index: usize) {
+    let told = world.told.borrow();
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let is_its = |line: &&(u32, Stream, String)| (line.0, line.1) == (index as u32, stream);
+        let lines: Vec<_> = told.lines.iter().filter(is_its).map(|(.., text)| text).collect();
+        let written = world.hosts[index].state.written(stream);
+        assert!(lines.len() <= written.len() && lines.iter().zip(&written).all(|(a, b)| *a == b));
+        if world.driver.exit(index as u32).is_some() {
+            assert_eq!(lines.len(), written.len(), "no line of a dead worker is lost");
+        }
+    }
+}
+
 /// Checks that each fault is named, for the worker that had it, and that no other worker is blamed.
-fn blames(world: &World) {
+fn blames(world: &Simulation<'_>) {
     for (index, host) in world.hosts.iter().enumerate() {
         let causes = causes(world, index);
-        let named: Vec<_> =
-            world.primary.faults.iter().filter(|(worker, _)| *worker as usize == index).collect();
+        let all = world.driver.faults.all.iter();
+        let named: Vec<_> = all.filter(|fault| fault.worker as usize == index).collect();
         assert!(named.len() <= 1, "a worker's fault is named once: {named:?}");
         let killed_by_signal = world.signals > 0 && host.was_killed;
         if !causes.is_empty() && !killed_by_signal {
             assert_eq!(named.len(), 1, "worker {index} had a fault of {causes:?}");
         }
-        for (_, cause) in named {
+        for fault in named {
+            let cause = format!("{:?}", fault.cause);
             let known = causes.iter().any(|known| cause.starts_with(known));
             assert!(
                 known || host.was_frozen,
@@ -121,7 +174,7 @@ fn blames(world: &World) {
             );
         }
         if let Some(worker) = &host.worker
-            && !worker.lied
+            && !worker.lied()
         {
             assert!(!worker.killed_itself, "no command is illegal for an honest worker");
             assert!(worker.afters <= 1, "`after` runs once at most");
@@ -130,7 +183,7 @@ fn blames(world: &World) {
 }
 
 /// Returns the causes that may be named for the faults of a worker, by their beginnings.
-fn causes(world: &World, index: usize) -> Vec<&'static str> {
+fn causes(world: &Simulation<'_>, index: usize) -> Vec<&'static str> {
     let host = &world.hosts[index];
     let behaviour = &world.scenario.workers[index];
     let Some(worker) = &host.worker else { return vec!["Spawn"] };
@@ -143,10 +196,15 @@ fn causes(world: &World, index: usize) -> Vec<&'static str> {
     }
     if host.closed && !worker.said_bye {
         causes.extend(["ClosedEarly", "Died(Code(0))", "StartDeadline", "DrainDeadline"]);
-        causes.extend(["AfterDeadline", "Died(Code(1))"]);
+        causes.extend(["AfterDeadline", "Died(Code(1))", "Died(Signal(9))"]);
     }
-    if worker.lied {
+    if worker.lied() {
         causes.extend(["Broken", "Accounting"]);
+        if behaviour.lie == Lie::DrainedUnasked {
+            // The account may come just after the request for it, and be right. Then nothing
+            // follows it, not even the last message.
+            causes.extend(["AfterDeadline", "Died(Code("]);
+        }
     }
     if worker.hung && behaviour.is_sync {
         causes.push("DrainDeadline");
@@ -170,9 +228,9 @@ fn causes(world: &World, index: usize) -> Vec<&'static str> {
 }
 
 /// Checks that a worker's account agrees with what it did, or counts exactly the rest as lost.
-fn worker(world: &World, index: usize) {
+fn worker(world: &Simulation<'_>, index: usize) {
     let Some(worker) = &world.hosts[index].worker else { return };
-    let Some((account, progress)) = world.primary.account(index as u32) else {
+    let Some((account, progress)) = account(world, index) else {
         assert_eq!(worker.started.len(), 0, "nothing starts before `Hello`");
         return;
     };
@@ -180,7 +238,8 @@ fn worker(world: &World, index: usize) {
         assert_eq!(worker.started.len(), 0, "who has run a cycle has an account");
         return;
     };
-    let received = world.primary.received(index as u32);
+    let received = world.driver.record.observer.received(ProcessId::Worker(index as u32));
+    let received = received.map_or_else(PerPhase::default, |received| received.cycles);
     for (issued, counts, lost, truth, received, last) in [
         (
             account.issued.warmup,
@@ -202,11 +261,11 @@ fn worker(world: &World, index: usize) {
         assert_eq!(issued, counts.ended() + lost, "the identity");
         assert_eq!(counts, last, "what was heard is what counts");
         assert!(received <= truth.completed + truth.failed, "nothing is received twice");
-        if !worker.lied {
+        if !worker.lied() {
             assert!(is_at_most(counts, truth), "{counts:?} of {truth:?}");
             assert!(counts.started + counts.skipped + counts.unstarted <= issued);
         }
-        if worker.afters > 0 && !worker.lied {
+        if worker.afters > 0 && !worker.lied() {
             assert_eq!((counts, lost), (truth, 0), "who has drained has told all");
             assert_eq!(received, truth.completed + truth.failed, "emitted = received");
         }
@@ -227,24 +286,24 @@ fn is_at_most(some: Counts, all: Counts) -> bool {
 
 /// Checks the cycles issued to a worker against those that became due to it, by another walk over
 /// the plan.
-fn issued(world: &World, index: usize, issued: PerPhase<u64>) {
+fn issued(world: &Simulation<'_>, index: usize, issued: PerPhase<u64>) {
     let worker = world.hosts[index].worker.as_ref().expect("it lived");
     let share = Share { worker: index as u32, workers: world.scenario.plan.workers };
     let due_by = |time: Time| {
         let mut cursor = Cursor::new(share);
-        world.primary.segments.iter().for_each(|segment| cursor.push(*segment));
+        segments(world).iter().for_each(|segment| cursor.push(*segment));
         cursor.pass(time)
     };
-    if world.primary.segments.is_empty() {
+    if segments(world).is_empty() {
         return assert_eq!(issued.total(), 0);
     }
     let end = Expected::new(world).end;
-    if worker.afters > 0 && !worker.lied {
+    if worker.afters > 0 && !worker.lied() {
         assert_eq!(issued, due_by(worker.cut()), "issued = due before the cut");
     } else {
         assert!(issued.total() <= due_by(world.now.min(end)).total(), "no more than was due");
         let least = world.hosts[index].ended_at.min(end);
-        let stopped = world.primary.stopped.unwrap_or(BEGIN);
+        let stopped = stopped(world).unwrap_or(BEGIN);
         assert!(issued.total() >= due_by(least.min(stopped)).total(), "no less than was due");
     }
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use super::behaviour::{Behaviour, Leaves, Run};
 use super::chance::Chance;
+use super::lies::Lie;
 use crate::plan::{Arrivals, Deadlines, OnBacklog, Plan, Rate};
 use crate::primary::Exit;
-use crate::primary::simulated::Asked;
-use crate::worker::simulated::{Behaviour, Leaves, Lie, Run};
 
 /// The most cycles that a plan makes due: enough for every rule, few enough for many runs.
 const CYCLES_MAX: f64 = 60.0;
-/// The longest freeze of a process, in milliseconds.
+/// The longest freeze of a process and the longest pause of a run, in milliseconds.
 const FREEZE_MAX_MS: u64 = 3_000;
 
 /// A run that is to be simulated.
@@ -42,8 +42,19 @@ pub(super) enum Shock {
     Freeze(u32, Duration),
     /// The primary is frozen for a time.
     FreezePrimary(Duration),
+    /// The user pauses the run for a time.
+    Pause(Duration),
     /// The primary gets a request.
     Ask(Asked),
+}
+
+/// A request that the user or the caller makes of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Asked {
+    Signal,
+    Stop,
+    Backlog,
+    Rate(f64),
 }
 
 impl Scenario {
@@ -72,6 +83,11 @@ impl Scenario {
         }
         if chance.one_in(4) {
             scenario.steer(chance);
+        }
+        if chance.one_in(8) {
+            let at = scenario.moment(chance);
+            let still = chance.micros(1_000, FREEZE_MAX_MS * 1_000);
+            scenario.shocks.push((at, Shock::Pause(still)));
         }
         for _ in 0..chance.pick(&[0, 0, 0, 1, 1, 1, 1, 2, 2, 3]) {
             scenario.trouble(chance);

@@ -1,182 +1,54 @@
-//! The worker's bus thread: the only place that reads commands, makes batches and writes.
+//! The worker's bus: the only place that reads commands, makes batches and writes.
 //!
 //! It never waits for the loop, and the loop waits for it only if a ring is full. It turns sources
 //! into events of the state machine and performs the machine's actions. It publishes by size (a
-//! ring that is half full wakes it) and by time (every flush period), and it ends the process.
+//! ring that is half full wakes it) and by time (every flush period).
+//!
+//! It is generic over its [world](BusWorld) and ends nothing by itself: a turn returns the reason
+//! why the bus is over, and [`thread`] ends the process.
 
 pub(super) mod grid;
+mod loop_end;
 pub(super) mod publisher;
+mod thread;
+mod world;
 
-use std::io::{Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::process::exit;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use dyno_bus::builtin;
-use dyno_bus::message::{Bye, Command, Drained, Hello, Report, Start, VERSION};
+use dyno_bus::message::{Bye, Command, Drained, Report};
 use dyno_bus::value::Unit;
-use dyno_bus::{Link, LinkError, Phase, Received, clock};
-use dyno_emitter::{CycleRecorder, Emitter, PhaseSwitch, Recorder};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use dyno_bus::{Link, LinkError, Received, Time};
+use dyno_emitter::Emitter;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::grid::GridMaker;
+pub(crate) use self::loop_end::{LoopEnd, LoopOrder, LoopReport, Over};
 use self::publisher::Publisher;
+pub(super) use self::thread::start;
+pub(crate) use self::world::BusWorld;
 use super::control::Control;
 use super::counts::Counters;
 use super::cycle::leases::Leases;
+use super::health::spans;
 use super::health::usage::ProcessUsage;
-use super::health::{guard, spans};
 use super::state::{LastWords, WorkerAction, WorkerEvent, WorkerState};
-use crate::identity::Identity;
 
-/// The bytes queued for the primary at which nothing more is taken from the rings. The rings then
-/// fill, and recording threads wait, which is counted. One more batch still fits the link's own
-/// limit.
-const QUEUED_MAX: usize = 4 << 20;
 /// The number of batches sent before the primary's commands are read again: where a task records
 /// without end, there is always one more batch.
 const BATCHES_PER_TURN: usize = 16;
-/// The thread's period before it knows the run's flush period, and after the drain.
+/// The bus's period before it knows the run's flush period, and after the drain.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
-/// An order of the bus to the loop.
-pub(super) enum LoopOrder {
-    /// Run `before`, then the cycles.
-    Before(Start),
-    /// Run `after`, once no cycle runs.
-    After,
-}
-
-/// A report of the loop to the bus.
-pub(super) enum LoopReport {
-    /// The result of `before`, with the error's text.
-    BeforeDone(Result<(), String>),
-    /// No cycle runs, and none will start.
-    CyclesOver(Over),
-    /// The result of `after`, with the error's text.
-    AfterDone(Result<(), String>),
-}
-
-/// The loop's facts about its cycles, once they are over.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Over {
-    /// The age of the youngest cycle that never ended; `None` if all ended.
-    pub(super) censored_age_min_ns: Option<u64>,
-    /// The highest number of cycles that ran at once.
-    pub(super) running_max: u64,
-}
-
-/// The loop's end of the bus.
-pub(super) struct LoopEnd {
-    cycles: CycleRecorder,
-    values: Recorder,
-    loop_lag: u32,
-    phase: PhaseSwitch,
-    told: Sender<LoopReport>,
-    poke: Poke,
-}
-
-impl LoopEnd {
-    /// Records a cycle that ended.
-    #[inline]
-    pub(super) fn cycle(
-        &self,
-        phase: Phase,
-        failed: bool,
-        place: u64,
-        wait_ns: u64,
-        service_ns: u64,
-    ) {
-        self.cycles.record(phase, failed, place, wait_ns, service_ns);
-    }
-
-    /// Records the delay with which the probe fired.
-    pub(super) fn loop_lag(&self, lag_ns: u64) {
-        self.values.record(self.loop_lag, lag_ns);
-    }
-
-    /// Gives all values recorded from now on this phase.
-    pub(super) fn set_phase(&self, phase: Phase) {
-        self.phase.set(phase);
-    }
-
-    /// Notes that no cycle runs and none will start.
-    pub(super) fn cycles_over(&self) {
-        self.phase.cycles_over();
-    }
-
-    /// Sends a report to the bus thread, and wakes it.
-    pub(super) fn tell(&self, told: LoopReport) {
-        // The bus thread ends only with the process.
-        let _ended = self.told.send(told);
-        self.poke.poke();
-    }
-}
-
-/// A handle that wakes the bus thread.
+/// The state that the bus shares with the loop.
 #[derive(Clone)]
-struct Poke(Arc<UnixStream>);
-
-impl Poke {
-    fn poke(&self) {
-        // A full socket means that a wake is under way already.
-        let _woken = (&*self.0).write(&[1]);
-    }
-}
-
-/// Starts the bus thread of this worker, and returns the loop's end of it.
-pub(super) fn start(
-    identity: &Identity,
-    socket: UnixStream,
-    control: &Arc<Control>,
-    counters: &Arc<Counters>,
-    orders: UnboundedSender<LoopOrder>,
-) -> Result<LoopEnd, Box<dyn std::error::Error>> {
-    let (poke, poked) = UnixStream::pair()?;
-    poke.set_nonblocking(true)?;
-    poked.set_nonblocking(true)?;
-    let poke = Poke(Arc::new(poke));
-    let waker = poke.clone();
-    let mut emitter = Emitter::new(move || waker.poke());
-    let installed = emitter.install()?;
-    let (told, from_loop) = channel();
-    let end = LoopEnd {
-        cycles: emitter.cycles(),
-        values: emitter.recorder(),
-        loop_lag: emitter.metric(builtin::LOOP_LAG, Unit::Nanoseconds),
-        phase: emitter.phase_switch(),
-        told,
-        poke,
-    };
-    let mut link = Link::over(socket)?;
-    link.send(&Report::Hello(Hello {
-        version: VERSION,
-        worker: identity.worker,
-        nonce: identity.nonce,
-        pid: std::process::id(),
-    }))?;
-    let bus = Bus {
-        link,
-        mark: identity.mark(),
-        poked,
-        from_loop,
-        orders,
-        control: Arc::clone(control),
-        counters: Arc::clone(counters),
-        state: WorkerState::new(),
-        usage: ProcessUsage::new(&mut emitter),
-        publisher: Publisher::new(emitter, installed, IDLE_PERIOD),
-        leases: Leases::new(identity.worker),
-        goal: Goal::None,
-        grid: GridMaker::default(),
-        over: Over::default(),
-    };
-    std::thread::Builder::new().name("dyno-bus".into()).spawn(move || bus.run())?;
-    Ok(end)
+pub(crate) struct LoopShare {
+    pub(crate) control: Arc<Control>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) orders: UnboundedSender<LoopOrder>,
 }
 
 /// The message to send once everything recorded has been published.
@@ -191,15 +63,23 @@ enum Goal {
     Exit(LastWords),
 }
 
-struct Bus {
-    link: Link<UnixStream, Command, Report>,
-    /// The mark in the environment of the processes that this worker starts.
-    mark: String,
-    poked: UnixStream,
+/// The reason why a bus is over. The process ends with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BusEnd {
+    /// The primary has the last message: the process exits.
+    Exit(LastWords),
+    /// The primary is gone or broke the protocol: this process is killed, and all that it started.
+    Kill,
+    /// The link can't be used any more, for this reason.
+    Broken(String),
+}
+
+/// The bus of one worker.
+pub(crate) struct Bus<W: BusWorld> {
+    pub(crate) world: W,
+    pub(crate) link: Link<W::Stream, Command, Report>,
     from_loop: Receiver<LoopReport>,
-    orders: UnboundedSender<LoopOrder>,
-    control: Arc<Control>,
-    counters: Arc<Counters>,
+    shared: LoopShare,
     state: WorkerState,
     usage: ProcessUsage,
     publisher: Publisher,
@@ -209,94 +89,126 @@ struct Bus {
     over: Over,
 }
 
-impl Bus {
-    fn run(mut self) -> ! {
-        guard::arm_continue_signal();
-        loop {
-            // Flushed first: the wait is for room in the socket only if bytes are left.
-            self.flush();
-            let poked = self.wait();
-            self.read();
-            while let Ok(told) = self.from_loop.try_recv() {
-                self.told(told);
-            }
-            match self.goal {
-                // Nothing is sent after the last message.
-                Goal::Exit(_) => {}
-                // All that is recorded goes before the account and `Bye`, without a wait for its
-                // time.
-                Goal::Drained | Goal::Bye(_) => self.publish(true),
-                Goal::None => self.publish(poked),
-            }
-            self.reach_goal();
-        }
+impl<W: BusWorld> Bus<W> {
+    /// Creates a bus over a link whose first message is sent, and the loop's end of it. The emitter
+    /// need not be installed. `wake` ends the bus's sleep, from the loop's thread.
+    pub(crate) fn new(
+        world: W,
+        link: Link<W::Stream, Command, Report>,
+        worker: u32,
+        mut emitter: Emitter,
+        shared: LoopShare,
+        wake: impl Fn() + Send + 'static,
+    ) -> (Self, LoopEnd) {
+        let (reports, from_loop) = channel();
+        let end = LoopEnd {
+            cycles: emitter.cycles(),
+            values: emitter.recorder(),
+            loop_lag: emitter.metric(builtin::LOOP_LAG, Unit::Nanoseconds),
+            phase: emitter.phase_switch(),
+            reports,
+            wake: Box::new(wake),
+        };
+        let bus = Self {
+            link,
+            from_loop,
+            shared,
+            state: WorkerState::new(),
+            usage: ProcessUsage::new(&mut emitter),
+            publisher: Publisher::new(emitter, world.now(), IDLE_PERIOD),
+            leases: Leases::new(worker),
+            goal: Goal::None,
+            grid: GridMaker::default(),
+            over: Over::default(),
+            world,
+        };
+        (bus, end)
     }
 
-    /// Sleeps until there is something to read, to write where the peer was slow, or to publish.
-    /// Returns `true` if a recording thread or the loop woke it.
-    fn wait(&mut self) -> bool {
-        let mut interest = PollFlags::POLLIN;
-        interest.set(PollFlags::POLLOUT, self.link.queued() > 0);
-        let timeout = self.timeout();
-        // Anything late from now on is late because the primary does not read.
-        self.publisher.wanted_before |= self.link.queued() >= QUEUED_MAX;
-        let mut fds = [
-            PollFd::new(self.link.stream().as_fd(), interest),
-            PollFd::new(self.poked.as_fd(), PollFlags::POLLIN),
-        ];
-        // EINTR is a wake without a reason; any other error shows in the reads and writes that
-        // follow.
-        let _woken = poll(&mut fds, timeout);
-        let poked = fds[1].any().unwrap_or(false);
-        if poked {
-            // One read takes all: the rings wake the bus once before it looks, and each report of
-            // the loop wakes it once.
-            let _taken = (&self.poked).read(&mut [0; 64]);
+    /// Sleeps until something happens or is due, then handles all of it. Breaks once the process
+    /// has to end.
+    ///
+    /// The caller has flushed the link once before the first turn.
+    pub(crate) fn turn(&mut self) -> ControlFlow<BusEnd> {
+        // Every turn ends with a flush. So room in the socket is awaited only if bytes are left,
+        // and an idle worker sleeps in this one call.
+        let woken = self.wait();
+        // Commands come first: a lease or a cut must not wait for a batch that takes a while.
+        self.read()?;
+        // The loop reports only a few times in a run: the results of its hooks, and the end of its
+        // cycles. A report that comes after this look wakes the next turn.
+        while let Ok(report) = self.from_loop.try_recv() {
+            self.loop_reported(report)?;
         }
-        poked
+        match self.goal {
+            // Nothing is sent after the last message.
+            Goal::Exit(_) => {}
+            // All that is recorded goes before the account and `Bye`, without a wait for its time.
+            Goal::Drained | Goal::Bye(_) => self.publish(true)?,
+            // A thread that woke the bus has a ring that is half full, or waits for room in it.
+            Goal::None => self.publish(woken)?,
+        }
+        // The account and `Bye` follow the last batch, in the same turn if there was room for it.
+        self.reach_goal()?;
+        self.flush()
     }
 
-    fn timeout(&self) -> PollTimeout {
+    /// Returns the instant at which the next turn is needed, if nothing happens before:
+    /// [`Time::ZERO`] for now, [`Time::NEVER`] if only an event can give it something to do.
+    pub(crate) fn wake_at(&self) -> Time {
         // The primary is behind: due batches wait until it reads. After the last message, nothing
         // is due.
-        if self.link.queued() >= QUEUED_MAX || matches!(self.goal, Goal::Exit(_)) {
-            return PollTimeout::NONE;
+        if self.is_behind() || matches!(self.goal, Goal::Exit(_)) {
+            return Time::NEVER;
         }
-        if self.publisher.wanted {
-            return PollTimeout::ZERO;
-        }
-        let left = self.publisher.next - clock::now();
-        // Rounded up: a wake before the time would find nothing to do.
-        PollTimeout::from(left.as_nanos().div_ceil(1_000_000).min(60_000) as u16)
+        if self.publisher.wanted { Time::ZERO } else { self.publisher.next }
     }
 
-    fn read(&mut self) {
+    /// Returns `true` once the account is sent.
+    #[cfg(test)]
+    pub(crate) fn has_drained(&self) -> bool {
+        self.publisher.is_settled()
+    }
+
+    /// Returns `true` if the primary reads so slowly that nothing more is taken from the rings.
+    fn is_behind(&self) -> bool {
+        self.link.queued() >= W::QUEUED_MAX
+    }
+
+    /// Sleeps. Returns `true` if a recording thread or the loop woke it.
+    fn wait(&mut self) -> bool {
+        let until = self.wake_at();
+        // Anything late from now on is late because the primary does not read.
+        self.publisher.wanted_before |= self.is_behind();
+        let writes = self.link.queued() > 0;
+        self.world.wait(self.link.stream(), writes, until)
+    }
+
+    fn read(&mut self) -> ControlFlow<BusEnd> {
         loop {
             let event = match self.link.receive() {
                 Ok(Received::Message(command)) => WorkerEvent::Command(command),
-                Ok(Received::NotYet) => return,
+                Ok(Received::NotYet) => return ControlFlow::Continue(()),
                 Err(error @ LinkError::Io { .. }) => {
-                    // Nobody reads this if the primary is gone as well.
-                    let _written = writeln!(std::io::stderr(), "dyno: {}", broken(&error));
+                    self.world.complain(&broken(&error));
                     WorkerEvent::PrimaryGone
                 }
                 Ok(Received::Closed) | Err(_) => WorkerEvent::PrimaryGone,
             };
             let gone = event == WorkerEvent::PrimaryGone;
-            self.take(event);
+            self.take(event)?;
             if gone {
                 // Only a worker that has queued its last message survives this: it exits now.
-                self.exit_if_done();
-                return;
+                return self.exit_if_done();
             }
         }
     }
 
-    fn told(&mut self, told: LoopReport) {
-        let event = match told {
+    fn loop_reported(&mut self, report: LoopReport) -> ControlFlow<BusEnd> {
+        let event = match report {
             LoopReport::BeforeDone(result) => {
                 if let Some(notice) = spans::missing().filter(|_| result.is_ok()) {
-                    self.send(&notice);
+                    self.send(&notice)?;
                 }
                 WorkerEvent::BeforeDone(result)
             }
@@ -307,41 +219,42 @@ impl Bus {
                 WorkerEvent::CyclesOver
             }
         };
-        self.take(event);
+        self.take(event)
     }
 
-    fn take(&mut self, event: WorkerEvent) {
+    fn take(&mut self, event: WorkerEvent) -> ControlFlow<BusEnd> {
         for action in self.state.step(event) {
-            self.perform(action);
+            self.perform(action)?;
         }
+        ControlFlow::Continue(())
     }
 
-    fn perform(&mut self, action: WorkerAction) {
+    fn perform(&mut self, action: WorkerAction) -> ControlFlow<BusEnd> {
         match action {
             WorkerAction::RunBefore(start) => {
                 self.publisher.period = Duration::from_nanos(start.flush_period_ns);
                 self.leases.begin(start.workers);
                 self.grid = GridMaker::new(start.window_ns);
                 if let Some(notice) = spans::watch(&start.spans) {
-                    self.send(&notice);
+                    self.send(&notice)?;
                 }
                 self.order(LoopOrder::Before(start));
             }
-            WorkerAction::Send(report) => self.send(&report),
+            WorkerAction::Send(report) => self.send(&report)?,
             WorkerAction::Follow(segment) => {
-                self.usage.begin(clock::now());
+                self.usage.begin(self.world.now(), || self.world.cpu_ns());
                 self.leases.follow(segment);
                 // Before the loop can record a cycle of this segment.
                 if let Some(grid) = self.grid.follow(&segment) {
                     self.publisher.emitter.keep_timeline(grid);
                 }
-                self.control.follow(segment);
+                self.shared.control.follow(segment);
             }
             WorkerAction::Extend(lease) => {
-                self.leases.extend(lease, clock::now());
-                self.control.extend(lease);
+                self.leases.extend(lease, self.world.now());
+                self.shared.control.extend(lease, || self.world.now());
             }
-            WorkerAction::Cut => self.control.cut_now(),
+            WorkerAction::Cut => self.shared.control.cut_now(|| self.world.now()),
             WorkerAction::RunAfter => self.order(LoopOrder::After),
             WorkerAction::SendDrained => {
                 self.publisher.cycles_over();
@@ -356,106 +269,112 @@ impl Bus {
             WorkerAction::KillGroup => {
                 // Nobody waits for the bytes that the socket does not take now.
                 let _last = self.link.flush();
-                guard::kill_all(&self.mark);
+                return ControlFlow::Break(BusEnd::Kill);
             }
         }
+        ControlFlow::Continue(())
     }
 
     fn order(&self, order: LoopOrder) {
         // The loop is gone only if the user's code unwound through it; then the process ends.
-        let _ended = self.orders.send(order);
+        let _ended = self.shared.orders.send(order);
     }
 
-    fn send(&mut self, report: &Report) {
-        if let Err(error) = self.link.send(report) {
-            super::fail(&format!("the bus can't send: {error}"));
+    fn send(&mut self, report: &Report) -> ControlFlow<BusEnd> {
+        match self.link.send(report) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                ControlFlow::Break(BusEnd::Broken(format!("the bus can't send: {error}")))
+            }
         }
     }
 
-    fn flush(&mut self) {
+    /// Writes what is queued, as far as the socket has room.
+    pub(crate) fn flush(&mut self) -> ControlFlow<BusEnd> {
         match self.link.flush() {
             // The end of the last message may have waited for room in the socket.
             Ok(_) => self.exit_if_done(),
             Err(LinkError::PeerGone) => {
-                self.take(WorkerEvent::PrimaryGone);
-                self.exit_if_done();
+                self.take(WorkerEvent::PrimaryGone)?;
+                self.exit_if_done()
             }
-            Err(error) => super::fail(&broken(&error)),
+            Err(error) => ControlFlow::Break(BusEnd::Broken(broken(&error))),
         }
     }
 
     /// Sends the recorded values if it is time or if a flush was requested, as far as the primary
     /// keeps up. A flush that finds no room stays requested.
-    fn publish(&mut self, asked: bool) {
-        let now = clock::now();
-        self.usage.sample(now);
-        self.publisher.wanted |= asked || now >= self.publisher.next;
+    fn publish(&mut self, requested: bool) -> ControlFlow<BusEnd> {
+        let now = self.world.now();
+        self.usage.sample(now, || self.world.cpu_ns(), || self.world.rss_bytes());
+        self.publisher.wanted |= requested || now >= self.publisher.next;
         for _ in 0..BATCHES_PER_TURN {
-            if !self.publisher.wanted || self.link.queued() >= QUEUED_MAX {
+            if !self.publisher.wanted || self.is_behind() {
                 break;
             }
-            self.publisher.collect(&self.counters, self.leases.unleased);
+            let unleased = self.leases.unleased;
+            self.publisher.collect(&self.shared.counters, unleased, || self.world.now());
             for declare in std::mem::take(&mut self.publisher.declares) {
-                self.send(&Report::Declare(declare));
+                self.send(&Report::Declare(declare))?;
             }
             // The batch is lent to the message and taken back, so that its buffers are used again.
             let report = Report::Batch(std::mem::take(&mut self.publisher.batch));
-            self.send(&report);
+            self.send(&report)?;
             if let Report::Batch(batch) = report {
                 self.publisher.batch = batch;
             }
-            self.flush();
+            self.flush()?;
         }
         self.publisher.wanted_before = self.publisher.wanted;
+        ControlFlow::Continue(())
     }
 
     /// Sends the goal's message once everything before it is published.
-    fn reach_goal(&mut self) {
+    fn reach_goal(&mut self) -> ControlFlow<BusEnd> {
         match self.goal {
-            Goal::None => {}
+            Goal::None => ControlFlow::Continue(()),
             Goal::Exit(_) => self.exit_if_done(),
             // First, all recorded cycles. The user's threads may record values for ever, so the
             // account does not wait for these: those that are left are sent before `Bye`.
-            Goal::Drained if !self.publisher.has_all_cycles() => {}
-            Goal::Bye(_) if self.publisher.wanted => {}
-            Goal::Drained => {
-                for notice in spans::notices() {
-                    self.send(&notice);
-                }
-                let (_, counts) = self.counters.read();
-                let harness = self.publisher.harness(self.leases.unleased);
-                self.send(&Report::Drained(Drained {
-                    cut: self.control.cut(),
-                    counts,
-                    delivered: self.counters.read_delivered(),
-                    late: self.counters.read_late(),
-                    censored_age_min_ns: self.over.censored_age_min_ns,
-                    running_max: self.over.running_max,
-                    timeline: self.publisher.emitter.timeline().cloned().map(Box::new),
-                    emitted: self.publisher.emitter.emitted(),
-                    harness,
-                }));
-                self.publisher.settle(IDLE_PERIOD);
-                self.goal = Goal::None;
-            }
+            Goal::Drained if !self.publisher.has_all_cycles() => ControlFlow::Continue(()),
+            Goal::Bye(_) if self.publisher.wanted => ControlFlow::Continue(()),
+            Goal::Drained => self.give_account(),
             Goal::Bye(exit) => {
                 let emitted = self.publisher.emitter.emitted();
-                self.send(&Report::Bye(Bye { emitted }));
+                self.send(&Report::Bye(Bye { emitted }))?;
                 self.goal = Goal::Exit(exit);
-                self.flush();
-                self.exit_if_done();
+                self.flush()
             }
         }
     }
 
-    fn exit_if_done(&self) {
-        if let Goal::Exit(code) = self.goal
-            && self.link.queued() == 0
-        {
-            exit(match code {
-                LastWords::Well => 0,
-                LastWords::HookFailed => super::FAILED,
-            });
+    fn give_account(&mut self) -> ControlFlow<BusEnd> {
+        for notice in spans::notices() {
+            self.send(&notice)?;
+        }
+        let counters = &self.shared.counters;
+        let (_, counts) = counters.read(|| self.world.now());
+        let drained = Drained {
+            cut: self.shared.control.cut(),
+            counts,
+            delivered: counters.read_delivered(),
+            late: counters.read_late(),
+            censored_age_min_ns: self.over.censored_age_min_ns,
+            running_max: self.over.running_max,
+            timeline: self.publisher.emitter.timeline().cloned().map(Box::new),
+            emitted: self.publisher.emitter.emitted(),
+            harness: self.publisher.harness(self.leases.unleased),
+        };
+        self.send(&Report::Drained(drained))?;
+        self.publisher.settle(IDLE_PERIOD);
+        self.goal = Goal::None;
+        ControlFlow::Continue(())
+    }
+
+    fn exit_if_done(&self) -> ControlFlow<BusEnd> {
+        match self.goal {
+            Goal::Exit(words) if self.link.queued() == 0 => ControlFlow::Break(BusEnd::Exit(words)),
+            _ => ControlFlow::Continue(()),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use dyno_bus::message::Lease;
-use dyno_bus::{Segment, Time, clock};
+use dyno_bus::{Segment, Time};
 
 /// The time left of a lease below which the loop may already wait for the next one. What two
 /// threads read of the clock and write for each other is seen in order after this time, on any
@@ -20,7 +20,7 @@ const IN_TIME: Duration = Duration::from_millis(1);
 /// The state of this worker's supply of due cycles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// More leases follow.
     Open,
     /// The lease is the last: its end is the cut, and cycles due before it still start.
@@ -31,7 +31,7 @@ pub(super) enum Ending {
 
 /// The state that a worker's two threads share: the bus writes, the loop reads.
 #[derive(Debug, Default)]
-pub(super) struct Control {
+pub(crate) struct Control {
     /// Nanoseconds of the lease's end: cycles due before it may start; 0 after a cut.
     until: AtomicU64,
     ending: AtomicU8,
@@ -46,21 +46,21 @@ pub(super) struct Control {
 impl Control {
     /// Returns the lease's end: cycles due before this instant may start.
     #[inline]
-    pub(super) fn until(&self) -> Time {
+    pub(crate) fn until(&self) -> Time {
         Time::from_nanos(self.until.load(Ordering::SeqCst))
     }
 
     /// Returns the instant before which due cycles are this worker's, as far as is known: the end
     /// of the lease, or the cut that took it back.
     #[inline]
-    pub(super) fn due_before(&self) -> Time {
+    pub(crate) fn due_before(&self) -> Time {
         let until = self.until();
         if until == Time::ZERO && self.ending() == Ending::Cut { self.cut() } else { until }
     }
 
     /// Returns how far the end has come.
     #[inline]
-    pub(super) fn ending(&self) -> Ending {
+    pub(crate) fn ending(&self) -> Ending {
         match self.ending.load(Ordering::SeqCst) {
             0 => Ending::Open,
             1 => Ending::Planned,
@@ -69,13 +69,13 @@ impl Control {
     }
 
     /// Returns the cut: cycles due before it were this worker's. Valid once the end has come.
-    pub(super) fn cut(&self) -> Time {
+    pub(crate) fn cut(&self) -> Time {
         Time::from_nanos(self.cut.load(Ordering::SeqCst))
     }
 
     /// Takes the segments that were appended to the plan, in order.
     #[inline]
-    pub(super) fn take_segments(&self, follow: impl FnMut(Segment)) {
+    pub(crate) fn take_segments(&self, follow: impl FnMut(Segment)) {
         // This look costs less than taking them, and few turns of the loop find any.
         if self.has_segments() {
             self.take_now(follow);
@@ -90,17 +90,17 @@ impl Control {
 
     /// Returns `true` if a segment was appended that the loop has not taken.
     #[inline]
-    pub(super) fn has_segments(&self) -> bool {
+    pub(crate) fn has_segments(&self) -> bool {
         self.changed.load(Ordering::SeqCst)
     }
 
     /// Sets the waker that [`wake`](Self::wake) wakes from now on.
-    pub(super) fn set_waker(&self, waker: &Waker) {
+    pub(crate) fn set_waker(&self, waker: &Waker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
     /// Appends a segment to the plan.
-    pub(super) fn follow(&self, segment: Segment) {
+    pub(crate) fn follow(&self, segment: Segment) {
         self.lock_segments().push(segment);
         self.changed.store(true, Ordering::SeqCst);
         self.wake();
@@ -108,16 +108,11 @@ impl Control {
 
     /// Extends the lease: cycles due before its end may start. It has no effect after a planned end
     /// or a cut.
-    pub(super) fn extend(&self, lease: Lease) {
-        self.extend_by(lease, clock::now);
-    }
-
-    /// Like [`extend`](Self::extend), with any clock.
     ///
     /// The loop waits for a lease only once the one before has ended: it first reads the clock,
     /// then the lease. Here the lease is stored first and the clock read after, so that a loop that
     /// did not see the lease is woken.
-    pub(super) fn extend_by(&self, lease: Lease, clock: impl FnOnce() -> Time) {
+    pub(crate) fn extend(&self, lease: Lease, clock: impl FnOnce() -> Time) {
         if self.ending() != Ending::Open {
             return;
         }
@@ -132,15 +127,10 @@ impl Control {
     }
 
     /// Makes the cut: nothing starts from now on. If an earlier end was planned, it stays the cut.
-    pub(super) fn cut_now(&self) {
-        self.cut_by(clock::now);
-    }
-
-    /// Like [`cut_now`](Self::cut_now), with any clock.
     ///
     /// The lease is taken back first and the clock read after: so any cycle that the loop did start
     /// was due, and started, before the cut.
-    pub(super) fn cut_by(&self, clock: impl FnOnce() -> Time) {
+    pub(crate) fn cut_now(&self, clock: impl FnOnce() -> Time) {
         let ending = self.ending();
         self.until.store(0, Ordering::SeqCst);
         let now = clock();
@@ -171,6 +161,8 @@ mod tests {
     use std::sync::Arc;
     use std::task::Wake;
 
+    use dyno_bus::clock;
+
     use super::*;
 
     fn lease(until: u64, last: bool) -> Lease {
@@ -192,7 +184,7 @@ mod tests {
         let (control, woken) = (Control::default(), Arc::new(Woken::default()));
         control.set_waker(&Waker::from(Arc::clone(&woken)));
         let extend = |until: Time, last, now| {
-            control.extend_by(Lease { until, last }, || now);
+            control.extend(Lease { until, last }, || now);
             woken.0.swap(false, Ordering::SeqCst)
         };
         assert!(extend(second(2), false, second(1)), "the first: cycles waited for it");
@@ -207,36 +199,36 @@ mod tests {
     fn nothing_may_start_without_a_lease() {
         let control = Control::default();
         assert_eq!(control.until(), Time::ZERO);
-        control.extend(lease(5, false));
+        control.extend(lease(5, false), clock::now);
         assert_eq!((control.until(), control.ending()), (Time::from_nanos(5), Ending::Open));
     }
 
     #[test]
     fn the_last_lease_is_the_cut() {
         let control = Control::default();
-        control.extend(lease(7, true));
+        control.extend(lease(7, true), clock::now);
         assert_eq!((control.cut(), control.ending()), (Time::from_nanos(7), Ending::Planned));
     }
 
     #[test]
     fn a_cut_takes_the_lease_back_for_good() {
         let control = Control::default();
-        control.extend(lease(u64::MAX, false));
+        control.extend(lease(u64::MAX, false), clock::now);
         let before = clock::now();
-        control.cut_now();
+        control.cut_now(clock::now);
         assert_eq!((control.until(), control.ending()), (Time::ZERO, Ending::Cut));
         assert!(control.cut() > before);
         let cut = control.cut();
-        control.extend(lease(u64::MAX, false));
-        control.cut_now();
+        control.extend(lease(u64::MAX, false), clock::now);
+        control.cut_now(clock::now);
         assert_eq!((control.until(), control.cut()), (Time::ZERO, cut));
     }
 
     #[test]
     fn a_cut_after_the_planned_end_keeps_that_end() {
         let control = Control::default();
-        control.extend(lease(3, true));
-        control.cut_now();
+        control.extend(lease(3, true), clock::now);
+        control.cut_now(clock::now);
         assert_eq!(control.cut(), Time::from_nanos(3));
     }
 }

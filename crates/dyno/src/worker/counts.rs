@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dyno_bus::message::{Counts, CycleError, ERRORS_MAX, MESSAGE_MAX};
 use dyno_bus::segment::PerPhase;
-use dyno_bus::{Phase, Time, clock};
+use dyno_bus::{Phase, Time};
 
 /// The message that counts all errors beyond [`ERRORS_MAX`] distinct ones.
 const OTHER_ERRORS: &str = "(other errors)";
@@ -21,7 +21,7 @@ const READINGS_MAX: usize = 5;
 
 /// The counts of one worker.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     warmup: AtomicCounts,
     measured: AtomicCounts,
     delivered: AtomicU64,
@@ -63,40 +63,40 @@ impl Counters {
 
     /// Counts a cycle that begins.
     #[inline]
-    pub(super) fn started(&self, phase: Phase) {
+    pub(crate) fn started(&self, phase: Phase) {
         add(&self.row(phase).started, 1);
     }
 
     /// Counts a cycle that ended without an error.
     #[inline]
-    pub(super) fn completed(&self, phase: Phase) {
+    pub(crate) fn completed(&self, phase: Phase) {
         add(&self.row(phase).completed, 1);
     }
 
     /// Counts a cycle that ended without an error inside the measured window.
     #[inline]
-    pub(super) fn delivered(&self) {
+    pub(crate) fn delivered(&self) {
         add(&self.delivered, 1);
     }
 
     /// Returns the number of cycles that ended without an error inside the measured window.
-    pub(super) fn read_delivered(&self) -> u64 {
+    pub(crate) fn read_delivered(&self) -> u64 {
         self.delivered.load(Ordering::Acquire)
     }
 
     /// Counts a cycle that ended without an error after the measured window's end.
     #[cold]
-    pub(super) fn late(&self) {
+    pub(crate) fn late(&self) {
         add(&self.late, 1);
     }
 
     /// Returns the number of cycles that ended without an error after the measured window's end.
-    pub(super) fn read_late(&self) -> u64 {
+    pub(crate) fn read_late(&self) -> u64 {
         self.late.load(Ordering::Acquire)
     }
 
     /// Counts a cycle that failed, with its message.
-    pub(super) fn failed(&self, phase: Phase, cycle: u64, mut message: String) {
+    pub(crate) fn failed(&self, phase: Phase, cycle: u64, mut message: String) {
         truncate(&mut message);
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = (phase, message);
@@ -116,36 +116,36 @@ impl Counters {
     }
 
     /// Counts cycles that will not begin, because of the policy `skip`.
-    pub(super) fn skipped(&self, counts: PerPhase<u64>) {
+    pub(crate) fn skipped(&self, counts: PerPhase<u64>) {
         add(&self.warmup.skipped, counts.warmup);
         add(&self.measured.skipped, counts.measured);
     }
 
     /// Counts cycles that were due before the cut and did not begin.
-    pub(super) fn unstarted(&self, counts: PerPhase<u64>) {
+    pub(crate) fn unstarted(&self, counts: PerPhase<u64>) {
         add(&self.warmup.unstarted, counts.warmup);
         add(&self.measured.unstarted, counts.measured);
     }
 
     /// Counts a running cycle that was dropped.
-    pub(super) fn abandoned(&self, phase: Phase) {
+    pub(crate) fn abandoned(&self, phase: Phase) {
         add(&self.row(phase).abandoned, 1);
     }
 
-    /// Returns the counts, and an instant at which they were true.
-    pub(super) fn read(&self) -> (Time, PerPhase<Counts>) {
-        let mut reading = self.read_once();
+    /// Returns the counts, and an instant at which they were true, by this clock.
+    pub(crate) fn read(&self, clock: impl Fn() -> Time) -> (Time, PerPhase<Counts>) {
+        let mut reading = self.read_once(&clock);
         for _ in 1..READINGS_MAX {
-            if clock::now().nanos_since(reading.0) <= READING_NS_MAX {
+            if clock().nanos_since(reading.0) <= READING_NS_MAX {
                 break;
             }
-            reading = self.read_once();
+            reading = self.read_once(&clock);
         }
         reading
     }
 
-    fn read_once(&self) -> (Time, PerPhase<Counts>) {
-        let as_of = clock::now();
+    fn read_once(&self, clock: impl Fn() -> Time) -> (Time, PerPhase<Counts>) {
+        let as_of = clock();
         let read = |row: &AtomicCounts| {
             // Ends are read before starts, so that a reading never shows more ends than starts.
             let completed = row.completed.load(Ordering::Acquire);
@@ -164,7 +164,7 @@ impl Counters {
     }
 
     /// Takes the errors since the last call. Counts that are read later include all of them.
-    pub(super) fn take_errors(&self, into: &mut Vec<CycleError>) {
+    pub(crate) fn take_errors(&self, into: &mut Vec<CycleError>) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         for ((phase, message), group) in errors.iter_mut().filter(|(_, group)| group.count > 0) {
             into.push(CycleError {
@@ -178,7 +178,7 @@ impl Counters {
 }
 
 /// Cuts a message to [`MESSAGE_MAX`] bytes, at a character's end.
-pub(super) fn truncate(message: &mut String) {
+pub(crate) fn truncate(message: &mut String) {
     if message.len() > MESSAGE_MAX {
         let mut end = MESSAGE_MAX;
         while !message.is_char_boundary(end) {
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!((errors[0].count, errors[0].first_cycle), (2, 4));
         counters.take_errors(&mut errors);
         assert_eq!(errors.len(), 1);
-        assert_eq!(counters.read().1.measured.failed, 2);
+        assert_eq!(counters.read(|| Time::ZERO).1.measured.failed, 2);
     }
 
     #[test]

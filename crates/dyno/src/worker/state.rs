@@ -25,7 +25,7 @@ use dyno_bus::message::{Command, Failed, Hook, Lease, Report, Start};
 
 /// The phase of a worker's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WorkerPhase {
+pub(crate) enum WorkerPhase {
     /// `Hello` is sent; `Start` is awaited.
     Booting,
     /// `before` runs; no cycle is due yet.
@@ -46,7 +46,7 @@ pub(super) enum WorkerPhase {
 
 /// An event that can wake a worker's bus.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum WorkerEvent {
+pub(crate) enum WorkerEvent {
     /// A command from the primary.
     Command(Command),
     /// The primary closed the bus or sent invalid data; for a worker it is gone in both cases.
@@ -62,7 +62,7 @@ pub(super) enum WorkerEvent {
 /// An action that the bus must perform.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there are a handful of them in a run")]
-pub(super) enum WorkerAction {
+pub(crate) enum WorkerAction {
     /// Let the loop run `before` with these parameters.
     RunBefore(Start),
     /// Send this report to the primary.
@@ -85,7 +85,7 @@ pub(super) enum WorkerAction {
 
 /// The reason why the process ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LastWords {
+pub(crate) enum LastWords {
     /// All hooks have succeeded.
     Well,
     /// A hook failed, and the failure was reported to the primary.
@@ -103,19 +103,19 @@ impl From<LastWords> for ExitCode {
 
 /// A worker's state: its phase.
 #[derive(Debug)]
-pub(super) struct WorkerState {
+pub(crate) struct WorkerState {
     phase: WorkerPhase,
 }
 
 impl WorkerState {
     /// Creates the state of a worker that has sent `Hello`.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { phase: WorkerPhase::Booting }
     }
 
     /// Takes one event, and returns the actions to perform, in order.
     #[must_use]
-    pub(super) fn step(&mut self, event: WorkerEvent) -> Vec<WorkerAction> {
+    pub(crate) fn step(&mut self, event: WorkerEvent) -> Vec<WorkerAction> {
         match event {
             WorkerEvent::PrimaryGone if self.phase == WorkerPhase::Gone => vec![],
             WorkerEvent::PrimaryGone => vec![WorkerAction::KillGroup],

@@ -14,7 +14,7 @@ use dyno_emitter::{Emitter, Installed, Recorder};
 /// The primary's emitter and both ends of its link.
 pub(crate) struct OwnBus {
     emitter: Emitter,
-    /// `None` if another run in this process has the user's handles.
+    /// `None` if the user's handles record elsewhere.
     _installed: Option<Installed>,
     recorder: Recorder,
     numbers: Numbers,
@@ -41,10 +41,9 @@ pub(crate) struct Gauges {
 }
 
 impl OwnBus {
-    /// Creates the emitter and the link. `poke` requests a [`publish`](Self::publish), from a
-    /// thread whose ring fills.
-    pub(crate) fn new(poke: impl Fn() + Send + Sync + 'static) -> Self {
-        let mut emitter = Emitter::new(poke);
+    /// Creates the link of this emitter, which need not be installed: a request to collect from it
+    /// is one for [`publish`](Self::publish).
+    pub(crate) fn new(mut emitter: Emitter) -> Self {
         let numbers = Numbers {
             issued: emitter.metric(builtin::ISSUED, Unit::None),
             completed: emitter.metric(builtin::COMPLETED, Unit::None),
@@ -54,7 +53,7 @@ impl OwnBus {
         };
         let (near, far) = local::pair();
         Self {
-            _installed: emitter.install().ok(),
+            _installed: None,
             recorder: emitter.recorder(),
             numbers,
             sender: Link::new(near),
@@ -62,6 +61,12 @@ impl OwnBus {
             batch: Batch::default(),
             emitter,
         }
+    }
+
+    /// Lets the user's handles in this process record here too, unless another run has them.
+    pub(crate) fn install(mut self) -> Self {
+        self._installed = self.emitter.install().ok();
+        self
     }
 
     /// Sets the phase of all values that are recorded from now on.
@@ -134,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_the_primary_records_arrives_over_its_own_link() {
-        let mut own = OwnBus::new(|| {});
+        let mut own = OwnBus::new(Emitter::new(|| {}));
         own.set_phase(Phase::Measured);
         own.gauges(Gauges { issued: 3, completed: 2, backlog: 1, uptime_ns: 9 });
         own.loop_lag(7);
@@ -151,9 +156,9 @@ mod tests {
     fn a_thread_that_records_more_than_its_ring_holds_is_heard_and_its_wait_is_told() {
         const COUNT: u64 = 100_000;
         let (poke, poked) = channel();
-        let mut own = OwnBus::new(move || {
+        let mut own = OwnBus::new(Emitter::new(move || {
             let _heard = poke.send(());
-        });
+        }));
         own.set_phase(Phase::Measured);
         let (other, lag) = (own.emitter.recorder(), own.numbers.loop_lag);
         let recording =

@@ -12,7 +12,7 @@ use dyno_observer::ProcessId;
 use super::own_bus::{Gauges, OwnBus};
 use crate::lateness::Periods;
 use crate::plan::Plan;
-use crate::plan::sampling::{period, rotation};
+use crate::plan::sampling::rotation;
 use crate::primary::record::RunRecord;
 use crate::primary::run::{Sink, Tick, Update};
 use crate::primary::state::event::RunPhase;
@@ -32,16 +32,16 @@ pub(crate) struct Beat {
 }
 
 impl Beat {
-    /// Creates the beat of a plan. `poke` requests a [`publish`](Self::publish), from any thread.
+    /// Creates the beat of a plan, with this time between two beats and between two ticks.
     pub(crate) fn new(
         plan: &Plan,
         now: Time,
+        period: Duration,
         tick: Option<Duration>,
-        poke: impl Fn() + Send + Sync + 'static,
+        own: OwnBus,
     ) -> Self {
-        let period = period(plan);
         Self {
-            own: OwnBus::new(poke),
+            own,
             refused: Vec::new(),
             beats: Periods::new(now + period, period.as_nanos() as u64),
             rotation: rotation(plan.duration, period),
@@ -189,10 +189,12 @@ fn absorb(record: &mut RunRecord, refused: &mut Vec<u32>, report: Report) {
 mod tests {
     use dyno_bus::message::{Batch, Column, Declare};
     use dyno_bus::value::Unit;
+    use dyno_emitter::Emitter;
     use dyno_observer::Interval;
 
     use super::*;
     use crate::plan::fixture::plan;
+    use crate::plan::sampling::period;
 
     struct Deaf;
 
@@ -214,7 +216,8 @@ mod tests {
         let mut record = RunRecord::new(&plan);
         record.observer.hello(ProcessId::Primary, 1).unwrap();
         let begun = Time::from_nanos(1);
-        let mut beat = Beat::new(&plan, begun, None, || {});
+        let own = OwnBus::new(Emitter::new(|| {}));
+        let mut beat = Beat::new(&plan, begun, period(&plan), None, own);
         beat.begin(begun);
         beat.begin_window(begun);
         // Twice: the values that the first beat recorded must have left the ring.

@@ -1,45 +1,39 @@
 //! The reading of workers' sources: each is read until it is empty, but a busy one only for a
 //! bounded turn, so that the others are served too.
 
-use std::io;
-use std::os::fd::AsRawFd;
-
 use dyno_bus::message::Report;
 use dyno_bus::{LinkError, Received};
 use dyno_observer::ProcessId;
-use mio::unix::SourceFd;
-use mio::{Interest, Registry};
 
-use super::{Driver, EXIT, LINK, STDERR, STDOUT, token};
-use crate::primary::os::process::WorkerHandle;
+use super::Driver;
+use super::peer::Peer;
 use crate::primary::run::{Stream, Update};
 use crate::primary::state::event::Event;
+use crate::primary::world::{PrimaryWorld, ProcessHandle, ReadySource, WorkerSource};
 
-/// The most frames of one worker that are read before the others have their turn.
-const FRAMES_PER_TURN: usize = 32;
 /// The most reads of one stream of a worker's output before the others have their turn.
 const READS_PER_TURN: usize = 8;
 
-impl Driver<'_> {
+impl<W: PrimaryWorld> Driver<'_, W> {
     /// Reads one source of one worker.
-    pub(super) fn serve(&mut self, worker: u32, source: usize) {
+    pub(super) fn serve(&mut self, worker: u32, source: WorkerSource) {
         match source {
-            LINK => self.read_link(worker, FRAMES_PER_TURN),
-            STDOUT | STDERR => self.read_output(worker, source),
-            EXIT => self.judge(worker),
-            _ => unreachable!("a token has one of four sources"),
+            WorkerSource::Link => self.read_link(worker, W::FRAMES_PER_TURN),
+            WorkerSource::Output(stream) => self.read_output(worker, stream),
+            WorkerSource::Exit => self.judge(worker),
         }
     }
 
     fn read_link(&mut self, worker: u32, frames_max: usize) {
         for _ in 0..frames_max {
-            let process = self.processes[worker as usize].as_mut();
-            let Some(process) = process.filter(|process| !process.closed) else { return };
+            // The message before may have closed the link: then this one is not read.
+            let peer = self.peers[worker as usize].as_mut();
+            let Some(peer) = peer.filter(|peer| !peer.closed) else { return };
             // The socket may by now have room for what could not be written before.
-            if let Err(error) = flushed(process, self.poll.registry(), worker) {
+            if let Err(error) = flush(&mut self.world, worker, peer) {
                 return self.break_with(worker, error);
             }
-            match process.link.receive() {
+            match peer.process.link().receive() {
                 Ok(Received::Message(report)) => self.report(worker, report),
                 Ok(Received::NotYet) => return,
                 // A dead worker's half-written message is not an error: its exit tells the cause.
@@ -49,13 +43,14 @@ impl Driver<'_> {
                 Err(error) => return self.break_with(worker, error.to_string()),
             }
         }
-        self.unread.push(token(worker, LINK));
+        // There may be more, and no event will say so.
+        self.unread.push(ReadySource::Worker(worker, WorkerSource::Link));
     }
 
     /// Ends the reading of a worker's socket, once.
     fn close(&mut self, worker: u32) {
-        if let Some(process) = self.process(worker).filter(|process| !process.closed) {
-            process.closed = true;
+        if let Some(peer) = self.peer(worker).filter(|peer| !peer.closed) {
+            peer.closed = true;
             self.step(Event::Closed { worker });
         }
     }
@@ -95,23 +90,24 @@ impl Driver<'_> {
         }
     }
 
-    fn read_output(&mut self, worker: u32, source: usize) {
-        let process = self.processes[worker as usize].as_mut();
-        let Some(process) = process.filter(|process| !process.judged) else { return };
+    fn read_output(&mut self, worker: u32, stream: Stream) {
+        let peer = self.peers[worker as usize].as_mut();
+        let Some(peer) = peer.filter(|peer| !peer.judged) else { return };
         // If the worker has ended, only what its pipe holds now is read: other processes may have
         // the pipe too, and write for ever.
-        let ended = process.exit.is_some();
-        let stream = if source == STDOUT { Stream::Stdout } else { Stream::Stderr };
-        let output = process.output(stream);
-        let reads_max = if ended { output.reads_max() } else { READS_PER_TURN };
+        let reads_max = match peer.process.exit() {
+            Some(_) => peer.process.output_reads_max(stream),
+            None => READS_PER_TURN,
+        };
         let mut lines = Vec::new();
-        let more = (0..reads_max).all(|_| output.read(|line| lines.push(line)));
+        let more =
+            (0..reads_max).all(|_| peer.process.read_output(stream, |line| lines.push(line)));
         if more {
-            self.unread.push(token(worker, source));
+            self.unread.push(ReadySource::Worker(worker, WorkerSource::Output(stream)));
         }
         for text in lines {
             if stream == Stream::Stderr {
-                process.remember(&text);
+                peer.remember(&text);
             }
             self.sink.update(Update::Line { worker, stream, text });
         }
@@ -119,45 +115,30 @@ impl Driver<'_> {
 
     /// Handles the end of a process: reads all that it sent and wrote, then has its exit judged.
     fn judge(&mut self, worker: u32) {
-        let Some(exit) = self.process(worker).and_then(WorkerHandle::reap) else { return };
+        let Some(exit) = self.peer(worker).and_then(|peer| peer.process.reap()) else { return };
         self.read_link(worker, usize::MAX);
-        self.read_output(worker, STDOUT);
-        self.read_output(worker, STDERR);
+        self.read_output(worker, Stream::Stdout);
+        self.read_output(worker, Stream::Stderr);
         // A grandchild may hold the pipes and the socket open, but nothing from the worker can
         // follow.
-        if let Some(process) = self.process(worker) {
-            process.judged = true;
+        if let Some(peer) = self.peer(worker) {
+            peer.judged = true;
         }
         self.close(worker);
         self.step(Event::Exited { worker, exit });
     }
 }
 
-/// Writes what is queued for a worker, as far as its socket has room. A worker that is gone is
-/// noticed when it is read.
-///
-/// Room in the socket is watched only while something is queued: each command that a worker reads
-/// makes some, and would wake this process without a reason.
-pub(super) fn flushed(
-    process: &mut WorkerHandle,
-    registry: &Registry,
+/// Writes what is queued for a worker, as far as its socket has room, and watches for more room if
+/// some is left. A worker that is gone is noticed when it is read.
+pub(super) fn flush<W: PrimaryWorld>(
+    world: &mut W,
     worker: u32,
+    peer: &mut Peer<W::Process>,
 ) -> Result<(), String> {
-    match process.link.flush() {
+    match peer.process.link().flush() {
         Ok(_) | Err(LinkError::PeerGone) => {}
         Err(error) => return Err(error.to_string()),
     }
-    let waits = process.link.queued() > 0;
-    if waits == process.waits {
-        return Ok(());
-    }
-    process.waits = waits;
-    let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-    let fd = process.link.stream().as_raw_fd();
-    registry.reregister(&mut SourceFd(&fd), token(worker, LINK), interest).map_err(unwatched)
-}
-
-/// Returns the reason why a worker whose source can't be watched is unusable.
-pub(super) fn unwatched(error: io::Error) -> String {
-    format!("it can't be watched: {error}")
+    world.watch_room(worker, &mut peer.process)
 }

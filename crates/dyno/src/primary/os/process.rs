@@ -5,7 +5,6 @@
 //! do not reach it, and killing its process group kills its children too. Only a process that has
 //! not been reaped is signalled.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -23,6 +22,7 @@ use nix::unistd::Pid;
 use crate::identity::{Identity, MARK_VARIABLE, VARIABLE};
 use crate::primary::run::Stream;
 use crate::primary::state::event::Exit;
+use crate::primary::world::ProcessHandle;
 
 /// The most bytes of a worker's output that one read returns.
 const READ_SIZE: usize = 16 * 1024;
@@ -31,9 +31,6 @@ const PIPE_SIZE: usize = 64 * 1024;
 /// The number of bytes from which a line without an end is passed on: a longer line becomes
 /// several.
 const LINE_MAX: usize = 8 * 1024;
-/// The number of last lines on standard error that are shown when a worker dies.
-const TAIL_LINES: usize = 5;
-
 /// A worker's process, with its socket and its output.
 pub(crate) struct WorkerHandle {
     child: Child,
@@ -44,12 +41,7 @@ pub(crate) struct WorkerHandle {
     pub(crate) stderr: OutputLines,
     /// Readable once the process has ended.
     pub(crate) exit_watch: ExitWatch,
-    pub(crate) exit: Option<Exit>,
-    /// `true` once its link has been read to the end, or must not be read any more.
-    pub(crate) closed: bool,
-    /// `true` once its end is known and its output has been read to the end.
-    pub(crate) judged: bool,
-    tail: VecDeque<String>,
+    exit: Option<Exit>,
 }
 
 impl WorkerHandle {
@@ -85,28 +77,23 @@ impl WorkerHandle {
             stderr: OutputLines::new(stderr).map_err(|error| error.to_string())?,
             exit_watch,
             exit: None,
-            closed: false,
-            judged: false,
-            tail: VecDeque::new(),
             child,
         })
     }
+}
 
-    /// Returns its process id.
-    pub(crate) fn pid(&self) -> u32 {
+impl ProcessHandle for WorkerHandle {
+    type Stream = UnixStream;
+
+    fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns one of its output streams.
-    pub(crate) fn output(&mut self, stream: Stream) -> &mut OutputLines {
-        match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-        }
+    fn link(&mut self) -> &mut Link<UnixStream, Report, Command> {
+        &mut self.link
     }
 
-    /// Signals its process group, unless it has been reaped.
-    pub(crate) fn signal(&self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         if self.exit.is_some() {
             return;
         }
@@ -118,12 +105,12 @@ impl WorkerHandle {
         }
     }
 
-    /// Reaps it if it has ended; returns `Some` once. The rest of its group is killed first: until
-    /// it is reaped, its id, which is also the group's, can't pass to another process.
-    pub(crate) fn reap(&mut self) -> Option<Exit> {
+    fn reap(&mut self) -> Option<Exit> {
         if self.exit.is_some() || !wait_for_end(self.pid(), Wait::Not) {
             return None;
         }
+        // The rest of its group is killed first: until it is reaped, its id, which is also the
+        // group's, can't pass to another process.
         self.signal(Signal::SIGKILL);
         let status = self.child.wait().ok()?;
         let exit = match status.code() {
@@ -134,20 +121,22 @@ impl WorkerHandle {
         Some(exit)
     }
 
-    /// Keeps a line of its standard error, to be shown if it dies.
-    pub(crate) fn remember(&mut self, line: &str) {
-        if is_backtrace(line) {
-            return;
-        }
-        if self.tail.len() == TAIL_LINES {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(line.to_owned());
+    fn exit(&self) -> Option<Exit> {
+        self.exit
     }
 
-    /// Returns the last lines of its standard error.
-    pub(crate) fn tail(&self) -> impl Iterator<Item = &str> {
-        self.tail.iter().map(String::as_str)
+    fn read_output(&mut self, stream: Stream, take: impl FnMut(String)) -> bool {
+        match stream {
+            Stream::Stdout => self.stdout.read(take),
+            Stream::Stderr => self.stderr.read(take),
+        }
+    }
+
+    fn output_reads_max(&self, stream: Stream) -> usize {
+        match stream {
+            Stream::Stdout => self.stdout.reads_max(),
+            Stream::Stderr => self.stderr.reads_max(),
+        }
     }
 }
 
@@ -298,33 +287,11 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned()
 }
 
-/// Returns `true` for a line that Rust prints after a panic's own lines, which it would push out.
-fn is_backtrace(line: &str) -> bool {
-    let text = line.trim_start();
-    let frame = text.split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
-    let is_indented = text.len() < line.len();
-    text.is_empty()
-        || text == "stack backtrace:"
-        || is_indented && (frame || text.starts_with("at "))
-        || text.starts_with("note: ") && text.contains("`RUST_BACKTRACE=")
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
-
-    #[test]
-    fn what_follows_a_panics_own_lines_is_a_backtrace() {
-        let printed = "\nthread 'main' (7) panicked at src/main.rs:2:5:\nno such table\nstack \
-                       backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/1/panicking.rs:689:5\n  \
-                       11: shop::main\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` \
-                       for a verbose backtrace.\n1: at the desk\nat home";
-        let kept: Vec<_> = printed.lines().filter(|line| !is_backtrace(line)).collect();
-        let own = "thread 'main' (7) panicked at src/main.rs:2:5:";
-        assert_eq!(kept, [own, "no such table", "1: at the desk", "at home"]);
-    }
 
     #[test]
     fn lines_are_whole_bounded_and_whatever_their_bytes() {

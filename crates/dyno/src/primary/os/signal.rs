@@ -16,6 +16,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::{emulate_default_handler, pipe, unregister};
 use signal_hook::{SigId, flag};
 
+use crate::primary::world::SignalRequest;
+
 /// The signals that request the end of the run.
 pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
@@ -52,15 +54,6 @@ struct SignalSource {
     writer: SigId,
     /// The handler that takes the default action, once its flag is set.
     fallback: SigId,
-}
-
-/// A request that a signal makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// The end of the run, requested by this signal.
-    End(i32),
-    /// A pause, until the process is continued.
-    Pause,
 }
 
 impl Signals {
@@ -104,16 +97,19 @@ impl Signals {
     }
 
     /// Returns the requests since the last call.
-    pub(crate) fn read(&mut self) -> Vec<Asked> {
+    pub(crate) fn read(&mut self) -> Vec<SignalRequest> {
         let mut asked = Vec::new();
         for SignalSource { number, pipe, .. } in &mut self.sources {
             let mut bytes = [0; 16];
             while let Ok(count @ 1..) = pipe.read(&mut bytes) {
-                let one = if *number == SIGTSTP { Asked::Pause } else { Asked::End(*number) };
+                let one = match *number {
+                    SIGTSTP => SignalRequest::Pause,
+                    number => SignalRequest::End(number),
+                };
                 asked.extend(std::iter::repeat_n(one, count));
             }
         }
-        self.was_asked |= asked.iter().any(|asked| *asked != Asked::Pause);
+        self.was_asked |= asked.iter().any(|asked| *asked != SignalRequest::Pause);
         asked
     }
 

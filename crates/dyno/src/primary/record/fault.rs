@@ -10,6 +10,9 @@ use crate::primary::state::stage::Stage;
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     told: Vec<ReportedFault>,
+    /// Every fault as it came.
+    #[cfg(test)]
+    pub(crate) all: Vec<Fault>,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ impl Faults {
         named: Named<'_>,
         deadlines: &Deadlines,
     ) -> Option<FaultReport> {
+        #[cfg(test)]
+        self.all.push(fault.clone());
         if fault.cause == Cause::LateExit {
             return Some(FaultReport::Warning(describe(&fault, named, deadlines)));
         }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use dyno_bus::Time;
 use dyno_bus::message::{Batch, Declare, HarnessCosts};
-use dyno_bus::{Time, clock};
-use dyno_emitter::{Emitter, Installed};
+use dyno_emitter::Emitter;
 
 use crate::worker::counts::Counters;
 
@@ -16,7 +16,6 @@ const STOOD_STILL_MIN: Duration = Duration::from_millis(100);
 /// The emitter's collecting end, and the batch that it fills.
 pub(crate) struct Publisher {
     pub(crate) emitter: Emitter,
-    _installed: Installed,
     pub(crate) batch: Batch,
     pub(crate) declares: Vec<Declare>,
     /// The longest time that a value waits.
@@ -37,14 +36,13 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Creates a publisher that has nothing to publish yet, with this period until the run's is
     /// known.
-    pub(crate) fn new(emitter: Emitter, installed: Installed, period: Duration) -> Self {
+    pub(crate) fn new(emitter: Emitter, now: Time, period: Duration) -> Self {
         Self {
             emitter,
-            _installed: installed,
             batch: Batch::default(),
             declares: Vec::new(),
             period,
-            next: clock::now() + period,
+            next: now + period,
             wanted: false,
             wanted_before: false,
             stood_still_ns: 0,
@@ -54,19 +52,19 @@ impl Publisher {
     }
 
     /// Fills the batch with recorded values, errors and counts.
-    pub(crate) fn collect(&mut self, counters: &Counters, unleased: u64) {
+    pub(crate) fn collect(&mut self, counters: &Counters, unleased: u64, clock: impl Fn() -> Time) {
         let collected = self.emitter.collect(&mut self.batch, &mut self.declares);
         // A cycle is recorded before it is counted, so the counts may be a few behind the batch.
         // Errors come before counts: a worker that is killed next has reported no more errors than
         // it counted.
         self.batch.errors.clear();
         counters.take_errors(&mut self.batch.errors);
-        (self.batch.as_of, self.batch.counts) = counters.read();
+        (self.batch.as_of, self.batch.counts) = counters.read(clock);
         // Where the primary was behind, this thread did not wait for the time.
         let late = self.batch.as_of - self.next;
         let is_due = !self.wanted_before && !self.is_settled;
         if late > STOOD_STILL_MIN && is_due && self.batch.counts.measured.started > 0 {
-            self.stood_still_ns += clock::nanos(late);
+            self.stood_still_ns += dyno_bus::clock::nanos(late);
         }
         self.batch.harness = self.harness(unleased);
         self.next = self.batch.as_of + self.period;
@@ -83,6 +81,12 @@ impl Publisher {
     pub(crate) fn settle(&mut self, period: Duration) {
         self.period = period;
         self.is_settled = true;
+    }
+
+    /// Returns `true` once the account is given.
+    #[cfg(test)]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled
     }
 
     /// Returns `true` once every cycle was collected, with its error. No more cycles are recorded

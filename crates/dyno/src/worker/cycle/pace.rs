@@ -198,7 +198,7 @@ mod tests {
 
     fn leased(until: u64, last: bool) -> Control {
         let control = Control::default();
-        control.extend(Lease { until: at(until), last });
+        control.extend(Lease { until: at(until), last }, || at(0));
         control
     }
 
@@ -240,7 +240,7 @@ mod tests {
     fn a_cut_ends_it_at_once() {
         let mut pace = pace(None);
         let control = leased(1_000_000, false);
-        control.cut_now();
+        control.cut_now(|| at(130));
         assert_eq!(pace.next(at(130), 0, &control), Next::Over);
     }
 
@@ -266,7 +266,7 @@ mod tests {
     fn what_was_beyond_the_limit_at_a_cut_was_skipped_however_late_the_loop_looks() {
         let mut pace = pace(Some(BacklogRule::Total(2)));
         let control = leased(1_000, false);
-        control.cut_by(|| at(130));
+        control.cut_now(|| at(130));
         // Due by 130: 0, 1, 2, 3, with one more running.
         assert_eq!(pace.skip(at(500), 1, control.due_before()).measured, 3);
         assert_eq!(pace.give_up(control.cut()).measured, 1);

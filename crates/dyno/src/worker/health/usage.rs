@@ -32,7 +32,7 @@ impl ProcessUsage {
     }
 
     /// Begins the first second, unless one has begun.
-    pub(crate) fn begin(&mut self, now: Time) {
+    pub(crate) fn begin(&mut self, now: Time, cpu_ns: impl FnOnce() -> u64) {
         self.last.get_or_insert_with(|| (now, cpu_ns()));
     }
 
@@ -42,7 +42,12 @@ impl ProcessUsage {
     }
 
     /// Records a sample if a second has passed.
-    pub(crate) fn sample(&mut self, now: Time) {
+    pub(crate) fn sample(
+        &mut self,
+        now: Time,
+        cpu_ns: impl FnOnce() -> u64,
+        rss_bytes: impl FnOnce() -> Option<u64>,
+    ) {
         let Some((last, cpu_before)) = self.last else { return };
         let elapsed_ns = now.nanos_since(last);
         if elapsed_ns >= PERIOD_NS {
@@ -58,7 +63,7 @@ impl ProcessUsage {
 }
 
 /// Returns the processor time that this process has used, in nanoseconds.
-fn cpu_ns() -> u64 {
+pub(crate) fn cpu_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(0, |time| {
         time.tv_sec().cast_unsigned() * 1_000_000_000 + time.tv_nsec().cast_unsigned()
     })
@@ -66,7 +71,7 @@ fn cpu_ns() -> u64 {
 
 /// Returns the memory that this process holds, in bytes; `None` where the kernel does not report
 /// it.
-fn rss_bytes() -> Option<u64> {
+pub(crate) fn rss_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use dyno_bus::Time;
 
+use super::lies::Lie;
+
 /// The behaviour of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Behaviour {
@@ -58,27 +60,4 @@ pub(crate) enum Leaves {
     Code3,
     /// It never exits.
     Never,
-}
-
-/// A false or unexpected message of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lie {
-    None,
-    OtherVersion,
-    OtherNonce,
-    SecondHello,
-    ReadyTwice,
-    EarlyBye,
-    /// Its account, before the primary has requested it.
-    DrainedUnasked,
-    BatchTwice,
-    BatchMissing,
-    CountsBack,
-    Nonsense,
-    MoreCompleted,
-    FewerCompleted,
-    HugeCounts,
-    HugeDelivered,
-    MoreBatches,
-    MoreAtBye,
 }

@@ -1,0 +1,132 @@
+//! The steps that follow from the stages of all workers and from the time: the plan begins, leases
+//! are given, phases end, deadlines pass.
+
+use dyno_bus::Time;
+use dyno_bus::message::Command;
+
+use super::Primary;
+use super::event::{Action, Cause, RunPhase};
+use super::member::Member;
+use super::schedule::Schedule;
+use super::stage::Stage;
+
+impl Primary {
+    /// Does what follows from the stages of all workers, and from the time.
+    pub(super) fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.phase == RunPhase::Starting
+            && self.members.iter().all(|member| member.stage == Stage::Ready)
+        {
+            self.begin_plan(now, actions);
+        }
+        if matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring) {
+            self.follow_plan(now, actions);
+        }
+        if self.phase == RunPhase::Draining {
+            self.drain(now, actions);
+        }
+        if self.phase >= RunPhase::Draining
+            && self.phase < RunPhase::Done
+            && self.members.iter().all(Member::gone)
+        {
+            self.deadline = Time::NEVER;
+            self.enter(RunPhase::Done, actions);
+        }
+    }
+
+    fn begin_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let schedule = self.schedule.insert(Schedule::new(&self.plan, now));
+        let segments = schedule.segments().to_vec();
+        self.deadline = Time::NEVER;
+        for segment in segments {
+            actions.push(Action::Planned(segment));
+            actions.extend(
+                (0..self.plan.workers)
+                    .map(|worker| Action::Send(worker, Command::Segment(segment))),
+            );
+        }
+        self.enter(RunPhase::WarmingUp, actions);
+    }
+
+    fn follow_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let Some(schedule) = &mut self.schedule else { return };
+        if let Some(lease) = schedule.lease(now) {
+            for (worker, member) in self.members.iter().enumerate() {
+                if member.stage == Stage::Ready {
+                    actions.push(Action::Send(worker as u32, Command::Lease(lease)));
+                }
+            }
+        }
+        let (measured_from, end) = (schedule.measured_from(), schedule.end());
+        if self.phase == RunPhase::WarmingUp && now >= measured_from {
+            self.enter(RunPhase::Measuring, actions);
+        }
+        if self.phase == RunPhase::Measuring && now >= end {
+            // The deadline counts from now, not from the plan's end: if this tick is late, so was
+            // the last lease.
+            self.deadline = now + self.plan.deadlines.drain + self.plan.deadlines.kill_grace;
+            self.enter(RunPhase::Draining, actions);
+        }
+    }
+
+    /// Requests the accounts that are still missing. Once all are given, lets `after` run.
+    fn drain(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for (worker, member) in self.members.iter_mut().enumerate() {
+            if member.drain_wanted && member.stage == Stage::Ready {
+                member.drain_wanted = false;
+                member.drain_sent = now;
+                actions.push(Action::Send(worker as u32, Command::Drain));
+            }
+        }
+        if !self.members.iter().all(|member| member.stage >= Stage::Drained) {
+            return;
+        }
+        self.enter(RunPhase::Finishing, actions);
+        self.deadline = now + self.plan.deadlines.after;
+        for (worker, member) in self.members.iter_mut().enumerate() {
+            // A process that is being killed runs no hook.
+            if member.stage == Stage::Drained && !member.killed {
+                member.stage = Stage::Acked;
+                actions.push(Action::Send(worker as u32, Command::Ack));
+            }
+        }
+    }
+
+    /// Names and kills each worker that is late.
+    pub(super) fn check_deadlines(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let passed = now >= self.deadline;
+        let phase = self.phase;
+        if passed {
+            // A start that took too long becomes a drain. Its deadline counts from now.
+            self.deadline = if phase == RunPhase::Starting { now } else { Time::NEVER };
+        }
+        for worker in 0..self.plan.workers {
+            let member = self.member(worker);
+            let overdue = now >= member.next_deadline();
+            // A worker that is being killed can only be given up. Any other that is late is named
+            // and killed.
+            let cause = match (phase, member.stage) {
+                (_, Stage::Gone) => continue,
+                _ if member.killed => {
+                    if overdue {
+                        // Not even SIGKILL ends a process that the kernel holds.
+                        self.part_with(now, worker, actions);
+                    }
+                    continue;
+                }
+                (
+                    RunPhase::Starting | RunPhase::Draining,
+                    stage @ (Stage::Spawned | Stage::Greeted),
+                ) if passed => Cause::StartDeadline(stage),
+                (RunPhase::Draining, Stage::Ready | Stage::Verifying) if passed => {
+                    Cause::DrainDeadline
+                }
+                (RunPhase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
+                (_, Stage::Finished) if overdue => Cause::LateExit,
+                _ if overdue => Cause::ClosedEarly,
+                _ => continue,
+            };
+            self.fault(now, worker, cause, actions);
+            self.kill(now, worker, actions);
+        }
+    }
+}
