@@ -14,11 +14,11 @@ use crate::name::{self, NameError, RegisteredName};
 
 /// A handle of a user's metric, to record values with: cheap, `Copy`, and usable on any thread.
 ///
-/// # Examples
 /// ```
 /// use std::time::Duration;
+/// # use dyno_emitter as dyno;
 ///
-/// let lookup = dyno_emitter::histogram("lookup");
+/// let lookup = dyno::histogram("lookup");
 /// lookup.record(Duration::from_micros(250));
 /// ```
 #[derive(Clone, Copy)]
@@ -27,6 +27,13 @@ pub struct Histogram(&'static RegisteredName);
 /// Returns the handle of the metric with this name; the same name gives the same handle.
 ///
 /// Keep it rather than call this in each cycle, because the call takes a lock.
+///
+/// ```
+/// # use dyno_emitter as dyno;
+/// # let answer = [0_u8; 10];
+/// let bytes = dyno::histogram("answer");
+/// bytes.record(answer.len());
+/// ```
 ///
 /// # Panics
 /// With the message of a [`NameError`], if no metric can have this name.
@@ -41,6 +48,14 @@ pub fn histogram(name: &str) -> Histogram {
 }
 
 /// Like [`histogram()`], for names that are not written in the code.
+///
+/// ```
+/// # use dyno_emitter as dyno;
+/// for command in ["get", "set"] {
+///     dyno::try_histogram(&format!("redis {command}"))?.record(1_u64);
+/// }
+/// # Ok::<(), dyno::NameError>(())
+/// ```
 ///
 /// # Errors
 /// If no metric can have this name: it is empty, too long, built in, holds a character that breaks
@@ -114,6 +129,16 @@ impl fmt::Debug for Histogram {
 
 /// A type of value that can be recorded: `u64`, `u32`, `usize`, `i64`, `i32`, `f64` and
 /// [`Duration`].
+///
+/// ```
+/// # use dyno_emitter as dyno;
+/// fn record(name: &str, value: impl dyno::Value) {
+///     dyno::histogram(name).record(value);
+/// }
+///
+/// record("rows", 3_usize);
+/// record("pause", std::time::Duration::from_millis(2));
+/// ```
 pub trait Value: private::Sealed {}
 
 mod private {

@@ -39,11 +39,13 @@ static NOTICES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Returns a layer that makes the spans of the benchmark's own crate metrics.
 ///
-/// # Examples
+/// It is for a program with a subscriber of its own. The layer belongs to `tracing-subscriber` 0.3.
+///
 /// ```
 /// use tracing_subscriber::prelude::*;
+/// # use dyno_emitter as dyno;
 ///
-/// tracing_subscriber::registry().with(dyno_emitter::layer()).init();
+/// tracing_subscriber::registry().with(dyno::layer()).init();
 /// ```
 pub fn layer<S>() -> impl Layer<S> + Send + Sync + 'static
 where
@@ -53,6 +55,15 @@ where
 }
 
 /// Like [`layer()`], and also for spans of the filter's targets: `my_lib,my_lib::db=info`.
+///
+/// ```
+/// use tracing_subscriber::prelude::*;
+/// # use dyno_emitter as dyno;
+///
+/// let layer = dyno::layer_for("my_lib,my_lib::db=info")?;
+/// tracing_subscriber::registry().with(layer).init();
+/// # Ok::<(), dyno::FilterError>(())
+/// ```
 ///
 /// # Errors
 /// If `filter` is not a valid list of targets.
@@ -98,16 +109,29 @@ pub fn take_notices() -> Vec<String> {
 }
 
 /// The error of a text that is not a valid list of targets.
+///
+/// ```
+/// # use dyno_emitter as dyno;
+/// # use tracing_subscriber::Registry;
+/// let error = dyno::layer_for::<Registry>("my_lib=loud").err().expect("no such level");
+/// assert_eq!(error.filter(), "my_lib=loud");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(
     "invalid span filter `{filter}`: {source}; expected targets, such as `my_lib,my_lib::db=info`"
 )]
-#[non_exhaustive]
 pub struct FilterError {
-    /// The text that was passed.
-    pub filter: String,
-    /// The error of `tracing-subscriber`.
-    pub source: ParseError,
+    filter: String,
+    /// The error of `tracing-subscriber`, whose type is not part of this API.
+    source: ParseError,
+}
+
+impl FilterError {
+    /// Returns the text that was passed.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
 }
 
 fn targets(filter: &str) -> Result<Targets, FilterError> {

@@ -37,20 +37,14 @@ mod histogram;
 
 mod measure;
 
+// In the order of reading.
 mod name;
-
 mod ring;
-
 mod ring_word;
-
 mod recorder;
-
 mod install;
-
 mod column;
-
 mod batch;
-
 #[cfg(feature = "tracing")]
 pub mod layer;
 
@@ -58,7 +52,7 @@ pub use batch::{Collected, Emitter, PhaseSwitch};
 pub use histogram::{Histogram, Value, histogram, try_histogram};
 pub use install::{AlreadyInstalled, Installed};
 #[cfg(feature = "tracing")]
-pub use layer::{layer, layer_for};
+pub use layer::{FilterError, layer, layer_for};
 pub use measure::{measure, measure_async};
 pub use name::{NAMES_MAX, NameError, RESERVED};
 pub use recorder::{CycleRecorder, RECORDER_SLOTS, Recorder};

@@ -14,6 +14,12 @@ use crate::install;
 ///
 /// If `work` panics, nothing is recorded.
 ///
+/// ```
+/// # use dyno_emitter as dyno;
+/// let sum: u64 = dyno::measure("sum", || (1..=3).sum());
+/// assert_eq!(sum, 6);
+/// ```
+///
 /// # Panics
 /// During a run, if no metric can have this name: see [`NameError`](crate::NameError).
 #[track_caller]
@@ -29,6 +35,14 @@ pub fn measure<T>(name: &str, work: impl FnOnce() -> T) -> T {
 /// metric `name`.
 ///
 /// If `work` panics, or is dropped before its end, nothing is recorded.
+///
+/// ```
+/// # use dyno_emitter as dyno;
+/// async fn fetch() -> Vec<u8> {
+///     dyno::measure_async("fetch", async { vec![1, 2, 3] }).await
+/// }
+/// # let _never_run = fetch();
+/// ```
 ///
 /// # Panics
 /// When it is called during a run, if no metric can have this name: see

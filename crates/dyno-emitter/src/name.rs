@@ -27,6 +27,12 @@ pub const NAMES_MAX: usize = METRICS_MAX - RESERVED.len();
 const CACHE_SLOTS: usize = 64;
 
 /// A name that no metric can have.
+///
+/// ```
+/// # use dyno_emitter as dyno;
+/// let error = dyno::try_histogram("service").expect_err("it is built in");
+/// assert!(matches!(error, dyno::NameError::Reserved { .. }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {

@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// The identity of a process in a run.
+///
+/// ```
+/// use dyno_observer::ProcessId;
+///
+/// assert_eq!(ProcessId::Primary.to_string(), "primary");
+/// assert_eq!(ProcessId::Worker(3).to_string(), "worker 3");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProcessId {
     /// The process that issues cycles and decides the verdict.

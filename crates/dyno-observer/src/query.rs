@@ -79,6 +79,14 @@ pub struct List {
 }
 
 /// An argument of [`List::pick`]: a [`Stat`] picks numbers, [`Stat::Snapshots`] a [`History`].
+///
+/// ```
+/// use dyno_observer::{History, List, Pick, Picked, Stat};
+///
+/// fn means(list: &List) -> (Picked, History) {
+///     (Stat::Mean.pick(list), Stat::Snapshots.pick(list))
+/// }
+/// ```
 pub trait Pick {
     /// The type of the result: [`Picked`] or [`History`].
     type Output;

@@ -75,6 +75,13 @@ impl Stats {
 }
 
 /// The name of one number in [`Stats`].
+///
+/// ```
+/// use dyno_observer::Stat;
+///
+/// assert_eq!("p99".parse(), Ok(Stat::P99));
+/// assert_eq!(Stat::P99.values_min(), 100);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stat {
     /// The name of the field [`Stats::count`].
@@ -187,11 +194,27 @@ impl fmt::Display for Stat {
 }
 
 /// The type of [`Stat::Snapshots`].
+///
+/// ```
+/// use dyno_observer::{List, Stat};
+///
+/// fn course(list: &List) -> String {
+///     list.pick(Stat::Snapshots).of(Stat::P99).to_string()
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshots;
 
 /// A text that is not the name of a [`Stat`].
+///
+/// ```
+/// use dyno_observer::Stat;
+///
+/// let error = "p95".parse::<Stat>().expect_err("no such name");
+/// assert_eq!(error.name, "p95");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 #[error(
     "no statistic is named {name:?}: the names are count, min, max, mean, stddev, last, p50, p90, \
      p99, p999 and out_of_range"
@@ -213,6 +236,14 @@ impl FromStr for Stat {
 }
 
 /// A metric's name and unit, shared by all processes that have it.
+///
+/// ```
+/// use dyno_observer::List;
+///
+/// fn names(list: &List) -> Vec<String> {
+///     list.labels().into_iter().map(|label| label.name.to_string()).collect()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// The metric's name, at most [`METRIC_NAME_MAX`](dyno_bus::message::METRIC_NAME_MAX) bytes.

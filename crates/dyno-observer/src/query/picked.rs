@@ -11,6 +11,23 @@ use crate::stats::Label;
 use crate::stats::Stat;
 
 /// The order of sorted rows. An empty cell comes last in both.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Order, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let slowest_first = list.pick(Stat::P99).sort_by("response", Order::Descending);
+/// # let _table = slowest_first.to_string();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The smallest number first.
@@ -20,6 +37,24 @@ pub enum Order {
 }
 
 /// One number of each metric of each process. It prints as a table with a row per process.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let table = list.workers().metrics(["service"]).pick(Stat::Max);
+/// assert_eq!(table.cell(ProcessId::Worker(0), "service"), Some(30_000_000.0));
+/// println!("{table}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picked {
     stat: Stat,

@@ -13,6 +13,26 @@ use crate::stats::Label;
 use crate::stats::{Stat, Stats};
 
 /// The snapshots of the metrics of a list.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let history = list.workers().metrics(["service"]).pick(Stat::Snapshots);
+/// // The mean of each interval, and the mean of the run up to its end.
+/// let (course, so_far) = (history.of(Stat::Mean), history.so_far(Stat::Mean));
+/// assert_eq!(course.lines()[0].points[1].value, 30_000_000.0);
+/// assert_eq!(so_far.lines()[0].points[1].value, 25_000_000.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct History {
     list: List,
@@ -20,6 +40,25 @@ pub struct History {
 
 /// One number of each metric of each process over time. It prints as a table with a row per
 /// snapshot.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let timeline = list.workers().pick(Stat::Snapshots).of(Stat::Count);
+/// for group in timeline.group() {
+///     println!("{}: {} lines", group.label.name, group.lines.len());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
     stat: Stat,
@@ -27,6 +66,26 @@ pub struct Timeline {
 }
 
 /// One metric of one process over time.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let history = list.workers().metrics(["service"]).pick(Stat::Snapshots);
+/// let timeline = history.of(Stat::Max);
+/// let line = &timeline.lines()[0];
+/// assert_eq!((line.process, &*line.label.name), (ProcessId::Worker(0), "service"));
+/// assert_eq!(line.points.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// The process that recorded the metric.
@@ -38,6 +97,25 @@ pub struct Line {
 }
 
 /// One number at one time.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let history = list.workers().metrics(["service"]).pick(Stat::Snapshots);
+/// let timeline = history.of(Stat::Max);
+/// let point = timeline.lines()[0].points[0];
+/// assert_eq!((point.at_ns, point.value), (100_000_000, 20_000_000.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// The end of its interval, in nanoseconds since the measured window began.
@@ -47,6 +125,24 @@ pub struct Point {
 }
 
 /// One metric over time, with a line for each process that has it. It is drawn as one plot.
+///
+/// ```
+/// # use dyno_bus::{Pace, Time, message::{Batch, CycleTimes}, segment::PerPhase};
+/// # use dyno_observer::{Observer, ProcessId, Stat};
+/// # let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
+/// # observer.hello(ProcessId::Worker(0), 1)?;
+/// # for (sequence, service) in [(0, 20_000_000), (1, 30_000_000)] {
+/// #     let measured = CycleTimes { wait: vec![0], service: vec![service] };
+/// #     let cycles = PerPhase { measured, ..PerPhase::default() };
+/// #     observer.absorb(ProcessId::Worker(0), &Batch { sequence, cycles, ..Batch::default() })?;
+/// #     observer.rotate(Time::from_nanos((sequence + 1) * 100_000_000), |_| {});
+/// # }
+/// # let list = observer.list();
+/// let history = list.workers().metrics(["service"]).pick(Stat::Snapshots);
+/// let groups = history.of(Stat::Mean).group();
+/// assert_eq!((groups.len(), groups[0].lines.len()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// The metric's name, and the unit of the points' values.

@@ -37,8 +37,11 @@ pub(crate) fn rate(text: &str) -> Reading<Rate> {
 /// Parses the targets whose spans become metrics.
 #[cfg(feature = "tracing")]
 pub(crate) fn spans(text: &str) -> Reading<String> {
+    use std::error::Error as _;
     dyno_emitter::layer::check_filter(text).map_err(|error| {
-        format!("{}; targets are written as in `my_lib,my_lib::db=info`", error.source)
+        // Not the whole message: the setting is named already.
+        let reason = error.source().map(ToString::to_string).unwrap_or_default();
+        format!("{reason}; targets are written as in `my_lib,my_lib::db=info`")
     })?;
     Ok(text.to_owned())
 }
