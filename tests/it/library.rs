@@ -119,8 +119,8 @@ fn hooks_of_the_primary_run_in_this_process() {
     let (sender, heard) = std::sync::mpsc::channel();
     let told = sender.clone();
     let summary = behaves()
-        .before(move |parameters| {
-            parameters.set("us", "7")?;
+        .before(move |run| {
+            run.set("us", 7)?;
             sender.send("before".to_owned())?;
             Ok(())
         })

@@ -175,13 +175,10 @@ fn main() -> dyno::Outcome {
     dyno::bench("meddles", dyno::task::<Meddles>())
         .parameters(Parameters { how: How::Nothing })
         .rate(200.0)
-        .before(|parameters| {
-            let how = serde_json::from_value::<How>(parameters.values()["how"].clone())?;
-            match how {
-                How::ChangeFolder => Ok(std::env::set_current_dir("/")?),
-                How::PrimaryUnprintable => Err(Unprintable.into()),
-                _ => Ok(()),
-            }
+        .before(|run| match run.parameters::<Parameters>().how {
+            How::ChangeFolder => Ok(std::env::set_current_dir("/")?),
+            How::PrimaryUnprintable => Err(Unprintable.into()),
+            _ => Ok(()),
         })
         .main()
 }

@@ -386,10 +386,7 @@ fn main() -> dyno::Outcome {
     dyno::bench("misbehaves", dyno::task::<Misbehaves>())
         .parameters(defaults)
         .rate(200.0)
-        .before(|parameters| {
-            let parameters = serde_json::from_value(parameters.values().clone().into())?;
-            in_primary(&parameters, At::PrimaryBefore, "before")
-        })
+        .before(|run| in_primary(&run.parameters(), At::PrimaryBefore, "before"))
         .after(|summary| {
             let parameters = summary.parameters.task.decode().ok_or("no parameters")?;
             in_primary(&parameters, At::PrimaryAfter, "after")

@@ -6,7 +6,7 @@
 
 use std::sync::mpsc::{Sender, channel};
 
-use dyno_bus::{Time, clock};
+use dyno_bus::clock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ struct Parameters {
 struct Records {
     wide_after: u64,
     asides: Vec<Sender<u64>>,
-    first_due: std::cell::Cell<Option<Time>>,
+    first_due: std::cell::Cell<Option<std::time::Duration>>,
 }
 
 impl dyno::Task for Records {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use dyno::cli::args::Format;
+use dyno::internal::Format;
 
 /// Does this code sustain this rate?
 #[derive(Debug, Parser)]

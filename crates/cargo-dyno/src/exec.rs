@@ -14,7 +14,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus, Stdio, Termination};
 
-use dyno::settings::{Settings, TaskParameters};
+use dyno::internal::{Settings, TaskParameters};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
@@ -202,7 +202,7 @@ fn note(text: &str) {
 
 /// Returns the benchmark's help, with the flags and the text that only `exec` has.
 fn help() -> String {
-    let command = dyno::cli::args::command(NAME, &Settings::default(), &TaskParameters::default());
+    let command = dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
     let mut command = command.about(ABOUT).override_usage(USAGE).args(line::own_flags());
     command = command.after_help(MORE);
     command.render_long_help().to_string()
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn its_own_flags_are_none_of_a_benchmarks() {
         let command =
-            dyno::cli::args::command(NAME, &Settings::default(), &TaskParameters::default());
+            dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
         let mut names = command.get_arguments().filter_map(clap::Arg::get_long);
         assert!(names.all(|name| !["output", "stdin"].contains(&name)));
         let help = help();

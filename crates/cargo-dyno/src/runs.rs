@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, bail, ensure};
-use dyno::cli::args::Format;
-use dyno::report;
+use dyno::internal::{self, Format};
 use dyno_summary::{ReadError, SUMMARY_FILE, Summary};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -86,7 +85,7 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
         Format::Json => {
             fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))
         }
-        format => Ok(report::render(&summary, format)),
+        format => Ok(internal::render(&summary, format)),
     }
 }
 
@@ -189,8 +188,8 @@ fn cells(run: &Saved) -> [String; 8] {
             summary.started_at.clone(),
             summary.benchmark.clone(),
             summary.verdict.to_string(),
-            report::asked(summary.rate.asked),
-            report::delivered(summary.rate.delivered),
+            internal::asked(summary.rate.asked),
+            internal::delivered(summary.rate.delivered),
             response_p99(&summary),
             run.id.clone(),
             command_of(&summary),
@@ -231,6 +230,6 @@ fn state_of(run: &Saved, error: &ReadError) -> &'static str {
 /// waited in the worst of a hundred cycles.
 fn response_p99(summary: &Summary) -> String {
     let p99 = summary.metric("response").and_then(|response| response.p99);
-    let span = p99.map(|p99| report::span(p99).replace(' ', ""));
+    let span = p99.map(|p99| internal::span(p99).replace(' ', ""));
     span.unwrap_or_else(|| "-".to_owned())
 }

@@ -69,10 +69,10 @@ fn main() -> dyno::Outcome {
         .parameters(Parameters { url, bytes: 64 })
         .rate(1_000.0)
         // Both hooks run in the primary only: before any worker is started, and when all are gone.
-        .before(move |parameters| {
-            if parameters.values()["url"] == "" {
+        .before(move |run| {
+            if run.parameters::<Parameters>().url.is_empty() {
                 let server = Server::start()?;
-                parameters.set("url", &server.url())?;
+                run.set("url", server.url())?;
                 private.replace(Some(server));
             }
             Ok(())

@@ -5,6 +5,7 @@
 //! it runs in the primary alone.
 
 mod declared;
+mod setup;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,13 +19,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::declared::Declaration;
+pub use self::setup::Setup;
+use crate::error::RunError;
 use crate::identity::Claim;
-use crate::outcome::Error;
-use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan, thousands};
+use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing, Plan};
 use crate::primary::run::{OnTick, Silent};
 use crate::primary::{Launch, ProcessOwnership, Remote, Run, Sink, StartError, Update, drive};
 use crate::result::{environment, fail, redacted, summary_of};
-use crate::settings::{Machine, Setting, Settings, TaskParameters};
+use crate::settings::{Machine, ParameterError, Setting, Settings, TaskParameters};
 use crate::task::{self, IntoTask};
 use crate::worker;
 
@@ -93,7 +95,7 @@ fn refuse(why: &str) -> ! {
     std::process::exit(worker::REFUSED)
 }
 
-type Before = Box<dyn FnOnce(&mut TaskParameters) -> task::Result>;
+type Before = Box<dyn FnOnce(&mut Setup) -> task::Result>;
 type After = Box<dyn FnOnce(&Summary) -> task::Result>;
 
 /// A declared benchmark: settings, hooks, and two ways to run it.
@@ -108,7 +110,7 @@ pub struct Bench {
     declaration: Declaration,
     pub(crate) settings: Settings,
     pub(crate) parameters: TaskParameters,
-    parameters_error: Option<String>,
+    parameters_error: Option<ParameterError>,
     pub(crate) plot: Vec<String>,
     before: Option<Before>,
     after: Option<After>,
@@ -135,7 +137,7 @@ impl Bench {
 
     /// Makes the run a closed loop: each worker keeps [`in_flight`](Self::in_flight) cycles
     /// running.
-    pub fn rate_max(self) -> Self {
+    pub fn closed_loop(self) -> Self {
         self.set(Setting::Rate, "max")
     }
 
@@ -222,17 +224,14 @@ impl Bench {
     pub fn parameters<P: Serialize + DeserializeOwned>(mut self, defaults: P) -> Self {
         match TaskParameters::of(&defaults) {
             Ok(parameters) => self.parameters = parameters,
-            Err(error) => self.parameters_error = Some(error.to_string()),
+            Err(error) => self.parameters_error = Some(error),
         }
         self
     }
 
     /// Sets a hook that runs in the primary before any worker is started. It may set task
     /// parameters, such as the URL of a server that it started.
-    pub fn before(
-        mut self,
-        before: impl FnOnce(&mut TaskParameters) -> task::Result + 'static,
-    ) -> Self {
+    pub fn before(mut self, before: impl FnOnce(&mut Setup) -> task::Result + 'static) -> Self {
         self.before = Some(Box::new(before));
         self
     }
@@ -279,7 +278,7 @@ impl Bench {
     /// # Errors
     /// If a setting is invalid or nothing could be started. A run that went wrong is not an
     /// error: it returns a [`Summary`] with the reasons.
-    pub fn run(mut self) -> Result<Summary, Error> {
+    pub fn run(mut self) -> Result<Summary, RunError> {
         self.begin()?;
         let plan = self.plan(&Settings::default())?;
         // The hooks may change the current folder.
@@ -306,38 +305,38 @@ impl Bench {
     ///
     /// # Errors
     /// If this process is a worker of another benchmark, which can no longer be reached.
-    pub(crate) fn begin(&self) -> Result<(), Error> {
+    pub(crate) fn begin(&self) -> Result<(), RunError> {
         crate::answer::give();
         if let Some(benchmark) = &self.worker_of {
             let (benchmark, ran) = (benchmark.clone(), self.name.clone());
-            return Err(Error::WorkerOfAnother { benchmark, ran });
+            return Err(RunError::WorkerOfAnother { benchmark, ran });
         }
         declared::runs(&self.name);
         Ok(())
     }
 
     /// Returns the plan of this benchmark's settings with another layer over them, all checked.
-    pub(crate) fn plan(&self, over: &Settings) -> Result<Plan, Error> {
+    pub(crate) fn plan(&self, over: &Settings) -> Result<Plan, RunError> {
         // Another program has its own declarations.
         if self.declaration == Declaration::Hidden && self.worker_exe.is_none() {
-            return Err(Error::NameTaken { benchmark: self.name.clone() });
+            return Err(RunError::NameTaken { benchmark: self.name.clone() });
         }
         if tokio::runtime::Handle::try_current().is_ok() {
-            return Err(Error::InsideRuntime);
+            return Err(RunError::InsideRuntime);
         }
         if let Some(error) = &self.parameters_error {
-            return Err(Error::Parameters(error.clone()));
+            return Err(RunError::Parameters(error.clone()));
         }
         self.check_program()?;
         if let Declaration::Late { ran } = &self.declaration
             && self.worker_exe.is_none()
         {
-            return Err(Error::DeclaredLate { benchmark: self.name.clone(), ran: ran.clone() });
+            return Err(RunError::DeclaredLate { benchmark: self.name.clone(), ran: ran.clone() });
         }
         let settings = self.settings.clone().layered_with(over.clone());
         let plan = settings.plan(&self.name, &Machine::here(), &self.parameters)?;
         match too_long(&plan) {
-            Some(reason) => Err(Error::Parameters(reason)),
+            Some(error) => Err(RunError::Parameters(error)),
             None => Ok(plan),
         }
     }
@@ -348,7 +347,7 @@ impl Bench {
         mut plan: Plan,
         reach: ProcessOwnership,
         sink: &mut dyn Sink,
-    ) -> Result<Run, Error> {
+    ) -> Result<Run, RunError> {
         // The arguments of this program mean nothing to another program. A relative path among them
         // starts at the folder that `before` may leave.
         let worker_line = match self.worker_exe {
@@ -358,10 +357,11 @@ impl Bench {
         // Made absolute before the hook runs, for the same reason.
         let worker_exe = self.program();
         if let Some(before) = self.before.take() {
-            let mut parameters = self.parameters.with_values(plan.task.clone());
-            let result = call(reach, || before(&mut parameters));
-            plan.task = parameters.into_map();
-            if let Some(error) = result.err().or_else(|| too_long(&plan)) {
+            let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()));
+            let result = call(reach, || before(&mut setup));
+            plan.task = setup.into_parameters().into_map();
+            let is_too_long = || too_long(&plan).map(|error| error.to_string());
+            if let Some(error) = result.err().or_else(is_too_long) {
                 let fault = redacted(&format!("the primary's `before` failed: {error}"));
                 sink.update(Update::Fault(fault.clone()));
                 return Ok(Run::never_begun(plan, fault));
@@ -370,7 +370,7 @@ impl Bench {
         let remote = self.remote.clone();
         let launch = Launch { plan, worker_exe, worker_line, reach, remote };
         drive(launch, sink).map_err(|source| match crate::harness::emulator() {
-            Some(emulator) => Error::Emulated { emulator, source },
+            Some(emulator) => RunError::Emulated { emulator, source },
             None => source.into(),
         })
     }
@@ -396,9 +396,9 @@ impl Bench {
     }
 
     /// Returns an error if the workers' program is missing, or is one that would run tests.
-    fn check_program(&self) -> Result<(), Error> {
+    fn check_program(&self) -> Result<(), RunError> {
         if self.worker_exe.is_none() && crate::harness::is_test_program() {
-            return Err(Error::WorkerExeNeeded { benchmark: self.name.clone() });
+            return Err(RunError::WorkerExeNeeded { benchmark: self.name.clone() });
         }
         let path = self.program();
         match std::fs::metadata(&path) {
@@ -412,22 +412,11 @@ impl Bench {
     }
 }
 
-/// Returns a sentence if the task's parameters do not fit the one message that brings them to a
+/// Returns an error if the task's parameters do not fit the one message that brings them to a
 /// worker.
-fn too_long(plan: &Plan) -> Option<String> {
-    let length = crate::primary::parameters_of(plan).len();
-    (length > PARAMETERS_MAX).then(|| {
-        format!(
-            "they are {} of JSON, and a worker takes {} at most; put long data into a file, and \
-             let a parameter name it",
-            bytes(length),
-            bytes(PARAMETERS_MAX)
-        )
-    })
-}
-
-fn bytes(count: usize) -> String {
-    format!("{} bytes", thousands(count as u64))
+fn too_long(plan: &Plan) -> Option<ParameterError> {
+    let (length, length_max) = (crate::primary::parameters_of(plan).len(), PARAMETERS_MAX);
+    (length > length_max).then_some(ParameterError::TooLong { length, length_max })
 }
 
 /// Calls a hook of the primary. If this is the primary's own program, a panic becomes the hook's

@@ -4,59 +4,76 @@
 //!
 //! # This crate
 //!
-//! - [`bench`](bench()): one benchmark, from its declaration to its result.
-//! - [`task`](mod@task): the code that it runs.
-//! - [`settings`]: the settings of a run, from code, environment and flags, and their checks.
-//! - `worker`: a process that runs the task. It shares only messages with the primary.
-//! - [`primary`]: the process that issues cycles, observes and decides; [`verdict`] has
-//!   the rules.
-//! - [`report`]: the output of a run; [`Summary`] is its result as data.
+//! - [`bench`](bench()) declares a benchmark. [`Bench`] has its settings, its hooks and the two ways
+//!   to run it: `main` for a program, [`run`](Bench::run) for a test or a tool.
+//! - The task is a closure, a function, or a type that implements [`Task`]. It reads its parameters
+//!   from a [`Context`] or a [`Cycle`].
+//! - [`histogram()`], [`measure()`], [`measure_async()`] and spans record metrics of your own.
+//! - [`Summary`] is the result of a run; [`mod@summary`] has its parts.
+//! - [`List`] shows the metrics while a run goes on; [`mod@list`] has what it returns.
 //!
-//! Most users need only `bench`, `task` and the items below.
+//! To read the code, start with [the architecture][start]: it has the order of reading. The modules
+//! below are listed in that order, from the task up to the command line.
+//!
+//! [start]: https://github.com/nicholaswmin/dyno/blob/main/docs/architecture.md#read-in-this-order
 
-mod answer;
+// In the order of reading: a module uses only modules above it, but `bench`, which uses them all.
 mod bench;
-#[cfg(feature = "cli")]
-pub mod cli;
-mod harness;
+mod task;
 mod identity;
-mod lateness;
-mod outcome;
-pub mod plan;
 mod processes;
-pub mod settings;
-pub mod verdict;
-
-pub mod primary;
-#[cfg(feature = "cli")]
-pub mod report;
-mod result;
-pub mod task;
+mod answer;
+mod harness;
+mod lateness;
+mod plan;
+mod settings;
+mod verdict;
 mod worker;
+mod primary;
+mod result;
+mod error;
+#[cfg(feature = "cli")]
+mod report;
+#[cfg(feature = "cli")]
+mod outcome;
+#[cfg(feature = "cli")]
+mod cli;
 
-#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
-pub mod fuzzing;
+pub mod internal;
 #[cfg(test)]
 mod simulation;
 
-pub use bench::{Bench, bench};
-pub use dyno_emitter::{
-    Histogram, NameError, Value, histogram, measure, measure_async, try_histogram,
-};
-#[cfg(feature = "tracing")]
-pub use dyno_emitter::{layer, layer_for};
-pub use dyno_observer::{Group, List, Order, Picked, ProcessId, Snapshots, Stat, Stats, Timeline};
-pub use dyno_summary::{self as summary, Summary, Unit, Verdict};
-pub use outcome::Error as RunError;
+pub use bench::{Bench, Setup, bench};
+pub use error::RunError;
 #[cfg(feature = "cli")]
 pub use outcome::Outcome;
 pub use plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
-pub use primary::Remote;
+pub use primary::{Remote, StartError};
+pub use settings::{ParameterError, SettingsError};
+pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, TypedTask, task};
+
+#[cfg(feature = "tracing")]
+#[doc(inline)]
+pub use dyno_emitter::{FilterError, layer, layer_for};
+#[doc(inline)]
+pub use dyno_emitter::{
+    Histogram, NameError, Value, histogram, measure, measure_async, try_histogram,
+};
+#[doc(inline)]
+pub use dyno_observer::{List, Order, ProcessId, Stat, Stats};
+#[doc(inline)]
+pub use dyno_summary::{self as summary, Summary, Unit, Verdict};
 #[cfg(feature = "cli")]
 pub use report::plot;
-pub use settings::TaskParameters;
-pub use task::{Context, Cycle, CycleReturn, Error, IntoTask, Result, Task, task};
+
+/// The parts of a [`List`]: picked numbers, and their course over time.
+pub mod list {
+    #[doc(inline)]
+    pub use dyno_observer::{
+        Group, History, Label, Line, Pick, Picked, Point, Snapshots, Timeline, UnknownStat,
+    };
+}
 
 // The doctests fail if a program in the documentation does not compile.
 #[cfg(doctest)]

@@ -22,7 +22,6 @@ mod live;
 mod reporter;
 
 pub use self::error::ReportError;
-#[cfg(feature = "fuzzing")]
 pub(crate) use self::files::hlog::of_observer as histogram_log;
 pub use self::formats::figures::{asked, delivered, span};
 pub use self::formats::plot::plot;

@@ -69,16 +69,16 @@ pub trait Task: Sized + 'static {
 
 /// Returns a task type as a value, for [`bench`](crate::bench()).
 #[must_use]
-pub fn task<T: Task>() -> Typed<T> {
-    Typed(PhantomData)
+pub fn task<T: Task>() -> TypedTask<T> {
+    TypedTask(PhantomData)
 }
 
 /// A task type as a value: the result of [`task`].
-pub struct Typed<T>(PhantomData<fn() -> T>);
+pub struct TypedTask<T>(PhantomData<fn() -> T>);
 
-impl<T> fmt::Debug for Typed<T> {
+impl<T> fmt::Debug for TypedTask<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Typed")
+        f.write_str("TypedTask")
     }
 }
 
@@ -156,7 +156,7 @@ impl<F: AsyncFn(&Cycle) -> R + 'static, R: CycleReturn + 'static> IntoTask<shape
     }
 }
 
-impl<T: Task> IntoTask<shape::Typed> for Typed<T> {
+impl<T: Task> IntoTask<shape::Typed> for TypedTask<T> {
     type Runnable = Stateful<T>;
 
     fn into_task(self) -> Stateful<T> {

@@ -6,9 +6,7 @@
 use std::ffi::OsString;
 
 use arbitrary::Arbitrary;
-use dyno::TaskParameters;
-use dyno::cli::args::Arguments;
-use dyno::settings::{Machine, Setting, SettingSource, Settings};
+use dyno::internal::{Arguments, Machine, Setting, SettingSource, Settings, TaskParameters};
 use libfuzzer_sys::fuzz_target;
 use serde::{Deserialize, Serialize};
 

@@ -36,7 +36,7 @@ fuzz_target!(|input: (u64, u64, u8, Vec<(String, Vec<u64>)>)| {
     if observer.absorb(worker, &batch).is_err() {
         return;
     }
-    let log = dyno::fuzzing::histogram_log(&mut observer, begun, until).expect("into memory");
+    let log = dyno::internal::histogram_log(&mut observer, begun, until).expect("into memory");
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for entry in IntervalLogIterator::new(&log) {
         let LogEntry::Interval(row) = entry.expect("it parses") else { continue };

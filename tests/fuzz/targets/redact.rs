@@ -38,8 +38,8 @@ fuzz_target!(|input: Input| {
         true => format!("{before} redis://{user}:{password}"),
         false => format!("{before} redis://{user}:{password}@host{after}"),
     };
-    let shown = dyno::fuzzing::redacted(&text);
+    let shown = dyno::internal::redacted(&text);
     assert!(!shown.contains(SECRET), "{text:?} is shown as {shown:?}");
-    assert_eq!(dyno::fuzzing::redacted(&shown), shown);
-    let _of_any_text = (dyno::fuzzing::redacted(&before), dyno::fuzzing::redacted(&after));
+    assert_eq!(dyno::internal::redacted(&shown), shown);
+    let _of_any_text = (dyno::internal::redacted(&before), dyno::internal::redacted(&after));
 });

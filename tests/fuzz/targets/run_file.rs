@@ -4,7 +4,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use dyno::cli::args::Format;
+use dyno::internal::Format;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -53,12 +53,12 @@ fuzz_target!(|input: Input| {
     };
     let Ok(summary) = cargo_dyno::fuzzing::summary(&text) else { return };
     for format in [Format::Human, Format::Json, Format::Csv, Format::Markdown] {
-        let shown = dyno::report::render(&summary, format);
+        let shown = dyno::internal::render(&summary, format);
         assert!(!shown.is_empty());
     }
-    let json = dyno::report::render(&summary, Format::Json);
+    let json = dyno::internal::render(&summary, Format::Json);
     let again = cargo_dyno::fuzzing::summary(&json).expect("what is written is read");
-    assert_eq!(dyno::report::render(&again, Format::Json), json);
+    assert_eq!(dyno::internal::render(&again, Format::Json), json);
 });
 
 /// Changes the value that is `steps` further on in the order of the file; returns `true` once it is

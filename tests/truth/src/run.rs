@@ -240,7 +240,7 @@ pub fn main() -> Result<()> {
     let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
     let arrivals = run.load().arrivals;
     let bench = match run.closed {
-        Some(in_flight) => bench.rate_max().in_flight(in_flight),
+        Some(in_flight) => bench.closed_loop().in_flight(in_flight),
         None => bench.rate(run.rate),
     };
     let summary = bench

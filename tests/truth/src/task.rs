@@ -167,7 +167,8 @@ impl dyno::Task for Truth {
             How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),
         }
         if self.is_noted() {
-            let [due, start, end] = [cycle.due(), start, end].map(dyno_bus::Time::as_nanos);
+            let due = dyno_bus::clock::nanos(cycle.due());
+            let [start, end] = [start, end].map(dyno_bus::Time::as_nanos);
             self.notes.borrow_mut().push(Note { index: cycle.index(), due, start, end });
         }
         Ok(())

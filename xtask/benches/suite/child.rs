@@ -176,7 +176,7 @@ impl Run {
         }
         bench = match self.rate {
             Some(rate) => bench.rate(rate),
-            None => bench.rate_max(),
+            None => bench.closed_loop(),
         };
         if self.spin {
             bench = bench.pacing(Pacing::Spin);

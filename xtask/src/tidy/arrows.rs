@@ -35,7 +35,7 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 15] = [
+const MODULES: [(&str, &[&str]); 16] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
@@ -48,19 +48,20 @@ const MODULES: [(&str, &[&str]); 15] = [
     ("worker", &["identity", "processes", "lateness", "task"]),
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
     ("result", &["plan", "primary"]),
-    ("outcome", &["settings", "primary", "report"]),
+    ("error", &["settings", "primary"]),
+    ("outcome", &[]),
     ("report", &["harness", "task", "plan", "verdict", "primary", "result"]),
     (
         "bench",
         &[
-            "answer", "harness", "identity", "outcome", "plan", "primary", "result", "settings",
+            "answer", "error", "harness", "identity", "plan", "primary", "result", "settings",
             "task", "worker",
         ],
     ),
 ];
 /// The modules that may name all others, and that none of those names: the command line, and what
-/// exists for tests and the fuzzer.
-const ABOVE: [&str; 3] = ["cli", "simulation", "fuzzing"];
+/// exists for tests and this workspace's own programs.
+const ABOVE: [&str; 3] = ["cli", "simulation", "internal"];
 
 /// Names that files below a folder must not use, as part of a path or as a macro, and the reason.
 /// Files of tests may use them, because they act as the caller.

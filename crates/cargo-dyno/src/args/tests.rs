@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dyno::settings::{Settings, TaskParameters};
+use dyno::internal::{Settings, TaskParameters};
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn cargos_flags_and_the_benchmarks_are_disjoint() {
     let cli = Cli::command();
     let mut cargo = spellings(cli.find_subcommand("run").expect("exists"));
     let benchmark =
-        dyno::cli::args::command("any", &Settings::default(), &TaskParameters::default());
+        dyno::internal::command("any", &Settings::default(), &TaskParameters::default());
     let benchmark = spellings(&benchmark);
     assert!(cargo.contains("--package") && cargo.contains("-p") && cargo.contains("-F"));
     assert!(benchmark.contains("--rate") && benchmark.contains("-R") && benchmark.contains("-P"));

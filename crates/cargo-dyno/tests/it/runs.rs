@@ -9,7 +9,7 @@ fn summary(benchmark: &str, started_at: &str, rate: Option<f64>) -> String {
     benchmark.clone_into(&mut summary.benchmark);
     started_at.clone_into(&mut summary.started_at);
     summary.rate.asked = rate;
-    dyno::report::render(&summary, dyno::cli::args::Format::Json)
+    dyno::internal::render(&summary, dyno::internal::Format::Json)
 }
 
 /// Returns a folder with two runs of `io`, the newer linked as `latest`, and one of `fibonacci`.
@@ -69,12 +69,12 @@ fn show_prints_a_run_in_every_form_that_a_run_has() {
     let show = |flags: &str| bench.dyno("", &format!("show io/1 {flags}")).printed().to_owned();
     let summary = serde_json::from_str(&show("--format json")).expect("a summary");
     for (word, format) in [
-        ("human", dyno::cli::args::Format::Human),
-        ("csv", dyno::cli::args::Format::Csv),
-        ("markdown", dyno::cli::args::Format::Markdown),
+        ("human", dyno::internal::Format::Human),
+        ("csv", dyno::internal::Format::Csv),
+        ("markdown", dyno::internal::Format::Markdown),
     ] {
         let text = show(&format!("--format {word}"));
-        assert_eq!(text, dyno::report::render(&summary, format));
+        assert_eq!(text, dyno::internal::render(&summary, format));
         assert!(text.contains("sustained"), "{text}");
     }
     assert_eq!(show(""), show("--format human"));

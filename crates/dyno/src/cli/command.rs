@@ -10,7 +10,8 @@ use super::args::{Arguments, OutputFlags};
 use super::prompt::{self, PromptError};
 use super::test_mode::TestMode;
 use crate::bench::Bench;
-use crate::outcome::{Error, Outcome};
+use crate::error::RunError;
+use crate::outcome::Outcome;
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
 use crate::report::{self, Format, Progress, ReportError, RunFolder};
@@ -83,7 +84,7 @@ fn with_line(mut bench: Bench, line: impl IntoIterator<Item = OsString>) -> Outc
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum Refusal {
-    Bench(#[from] Error),
+    Bench(#[from] RunError),
     Report(#[from] ReportError),
     Prompt(#[from] PromptError),
     /// An earlier run of this program wrote to this path.

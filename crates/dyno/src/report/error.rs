@@ -24,6 +24,7 @@ pub enum ReportError {
         source: io::Error,
     },
     /// dyno was built without the feature `tracing`, which writes logs.
+    #[cfg(not(feature = "tracing"))]
     #[error("--log-file {}: this program was built without the feature `tracing` of dyno-bench", path.display())]
     LogUnsupported {
         /// The path that `--log-file` names.

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::plan::thousands;
+
 /// The largest difference, in letters, between the typed name and one that is suggested.
 const NEAREST_DISTANCE_MAX: usize = 3;
 
@@ -29,20 +31,6 @@ impl Default for TaskParameters {
 
 impl TaskParameters {
     /// Creates parameters from the fields of `defaults`.
-    ///
-    /// ```
-    /// # use dyno::parameters::TaskParameters;
-    /// #[derive(serde::Serialize, serde::Deserialize)]
-    /// struct Parameters {
-    ///     n: u32,
-    /// }
-    ///
-    /// let mut parameters = TaskParameters::of(&Parameters { n: 30 })?;
-    /// parameters.set("n", "35")?;
-    /// assert_eq!(parameters.values()["n"], 35);
-    /// assert!(parameters.set("m", "1").is_err());
-    /// # Ok::<(), dyno::parameters::ParameterError>(())
-    /// ```
     ///
     /// # Errors
     /// If `P` is not a struct with named fields, or does not decode from its own encoding.
@@ -72,6 +60,15 @@ impl TaskParameters {
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
         self.values
+    }
+
+    /// Returns the values as the user's type.
+    ///
+    /// # Errors
+    /// If they do not decode as `P`, with the type's own message.
+    pub(crate) fn decoded<P: DeserializeOwned>(&self) -> Result<P, ParameterError> {
+        let decoded = serde_json::from_value(Value::Object(self.values.clone()));
+        decoded.map_err(|error| ParameterError::Decode { reason: error.to_string() })
     }
 
     /// Returns the same parameters with other values.
@@ -152,6 +149,14 @@ fn json(text: &str) -> Option<Value> {
 }
 
 /// An invalid task parameter.
+///
+/// ```
+/// # let error = dyno::ParameterError::Unknown { name: "m".into(), known: vec!["n".into()], nearest: None };
+/// if let dyno::ParameterError::Unknown { name, known, .. } = &error {
+///     eprintln!("{name} is not one of {known:?}");
+/// }
+/// # assert_eq!(error.to_string(), "the task has no parameter \"m\" (it has n)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParameterError {
@@ -187,6 +192,19 @@ pub enum ParameterError {
     NoStruct {
         /// The name of the type, with its path.
         name: &'static str,
+    },
+    /// The parameters do not fit the one message that brings them to a worker.
+    #[error(
+        "they are {} bytes of JSON, and a worker takes {} bytes at most; put long data into a \
+         file, and let a parameter name it",
+        thousands(*length as u64),
+        thousands(*length_max as u64)
+    )]
+    TooLong {
+        /// The length of all parameters as JSON, in bytes.
+        length: usize,
+        /// The most bytes that a worker accepts.
+        length_max: usize,
     },
 }
 

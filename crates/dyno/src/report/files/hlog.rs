@@ -86,7 +86,6 @@ impl<W: Write> HistogramLog<W> {
 }
 
 /// Returns a log of everything that an observer has received, as one interval.
-#[cfg(feature = "fuzzing")]
 pub(crate) fn of_observer(
     observer: &mut dyno_observer::Observer,
     begun: Time,

@@ -1,0 +1,116 @@
+//! The argument of the primary's `before`: what this hook may read and change of the run to come.
+
+use std::any::type_name;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+use crate::settings::{ParameterError, TaskParameters};
+
+/// A run before any worker is started: the argument of [`before`](crate::Bench::before).
+///
+/// ```
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Parameters {
+///     url: String,
+///     rows: u32,
+/// }
+///
+/// let _benchmark = dyno::bench("insert", |cycle: &dyno::Cycle| {
+///     let Parameters { url, rows } = cycle.parameters();
+///     format!("{rows} rows into {url}")
+/// })
+/// .parameters(Parameters { url: String::new(), rows: 10 })
+/// .before(|run| {
+///     if run.parameters::<Parameters>().url.is_empty() {
+///         run.set("url", "redis://localhost")?;
+///     }
+///     Ok(())
+/// });
+/// ```
+#[derive(Debug)]
+pub struct Setup {
+    parameters: TaskParameters,
+}
+
+impl Setup {
+    pub(super) fn new(parameters: TaskParameters) -> Self {
+        Self { parameters }
+    }
+
+    pub(super) fn into_parameters(self) -> TaskParameters {
+        self.parameters
+    }
+
+    /// Returns the task's parameters: those of the code, changed by the environment, by flags, and
+    /// by [`set`](Self::set).
+    ///
+    /// # Panics
+    /// If `P` is not the type that was given to [`parameters`](crate::Bench::parameters).
+    #[must_use]
+    #[track_caller]
+    pub fn parameters<P: DeserializeOwned>(&self) -> P {
+        match self.parameters.decoded() {
+            Ok(parameters) => parameters,
+            // Not in a closure: there the place of the panic would be this file.
+            Err(error) => panic!(
+                "the task's parameters are not a `{}` ({error}): read them as the type that is \
+                 given to `.parameters(…)`",
+                type_name::<P>(),
+            ),
+        }
+    }
+
+    /// Sets a parameter of the task for all workers, as `-P name=value` does: the value's text is
+    /// read as the type of the parameter's default.
+    ///
+    /// # Errors
+    /// If the task has no parameter of this name, or the text is not a value of its type.
+    pub fn set(&mut self, name: &str, value: impl fmt::Display) -> Result<(), ParameterError> {
+        self.parameters.set(name, &value.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Parameters {
+        url: String,
+        rows: u32,
+    }
+
+    fn setup() -> Setup {
+        let defaults = Parameters { url: String::new(), rows: 10 };
+        Setup::new(TaskParameters::of(&defaults).expect("a struct"))
+    }
+
+    #[test]
+    fn what_before_sets_it_reads_back() {
+        let mut setup = setup();
+        setup.set("rows", 20).expect("a number");
+        setup.set("url", "redis://localhost").expect("a text");
+        let read = Parameters { url: "redis://localhost".into(), rows: 20 };
+        assert_eq!(setup.parameters::<Parameters>(), read);
+        assert_eq!(setup.into_parameters().into_map()["rows"], 20);
+    }
+
+    #[test]
+    fn before_can_set_only_what_a_flag_could() {
+        let mut setup = setup();
+        let error = setup.set("row", 20).expect_err("no such field");
+        assert!(error.to_string().contains("did you mean \"rows\"?"), "{error}");
+        let error = setup.set("rows", "many").expect_err("no number");
+        assert_eq!(error.to_string(), "rows is a whole number");
+        assert_eq!(setup.parameters::<Parameters>().rows, 10);
+    }
+
+    #[test]
+    #[should_panic(expected = "the task's parameters are not a `bool`")]
+    fn parameters_of_another_type_are_named_in_before_too() {
+        let _another: bool = setup().parameters();
+    }
+}
