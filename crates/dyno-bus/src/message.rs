@@ -75,6 +75,12 @@ pub struct Start {
 }
 
 /// A worker's method of waiting for the next due time.
+///
+/// ```
+/// use dyno_bus::message::Pacing;
+///
+/// assert_eq!(Pacing::default(), Pacing::Sleep);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pacing {
     /// On a timer of the kernel.

@@ -85,6 +85,12 @@ impl PerPhase<u64> {
 }
 
 /// The distribution of due times.
+///
+/// ```
+/// use dyno_bus::segment::Arrivals;
+///
+/// assert_eq!(Arrivals::default(), Arrivals::Uniform);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrivals {
     /// Even gaps, on one grid over all workers.

@@ -10,6 +10,7 @@ use std::fmt;
 /// assert_eq!(ProcessId::Primary.to_string(), "primary");
 /// assert_eq!(ProcessId::Worker(3).to_string(), "worker 3");
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProcessId {
     /// The process that issues cycles and decides the verdict.

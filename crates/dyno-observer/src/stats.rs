@@ -15,6 +15,7 @@ use dyno_bus::value::Unit;
 ///
 /// `count`, `min`, `max`, `mean`, `stddev`, `last` and `out_of_range` are exact. Percentiles are
 /// within three digits, and exact for few values (see [`crate::series::RAW_MAX`]).
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Stats {
     /// The number of values, clamped ones included.
@@ -50,8 +51,6 @@ impl Stats {
     /// ```
     /// use dyno_observer::{Stat, Stats};
     ///
-    /// let stats = Stats { count: 2, max: 40, ..Stats::default() };
-    /// assert_eq!(stats.of(Stat::Max), Some(40.0));
     /// assert_eq!(Stats::default().of(Stat::Max), None);
     /// assert_eq!(Stats::default().of(Stat::Count), Some(0.0));
     /// ```
@@ -82,6 +81,7 @@ impl Stats {
 /// assert_eq!("p99".parse(), Ok(Stat::P99));
 /// assert_eq!(Stat::P99.values_min(), 100);
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stat {
     /// The name of the field [`Stats::count`].
@@ -244,6 +244,7 @@ impl FromStr for Stat {
 ///     list.labels().into_iter().map(|label| label.name.to_string()).collect()
 /// }
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// The metric's name, at most [`METRIC_NAME_MAX`](dyno_bus::message::METRIC_NAME_MAX) bytes.

@@ -102,6 +102,22 @@ type After = Box<dyn FnOnce(&Summary) -> task::Result>;
 ///
 /// Settings in code are the lowest layer: environment variables and flags override them if
 /// [`main`](Self::main) reads them.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use dyno::{Arrivals, MaxFailed};
+///
+/// fn main() -> dyno::Outcome {
+///     dyno::bench("sum", || (1..=1_000_u64).sum::<u64>())
+///         .rate(5_000.0)
+///         .arrivals(Arrivals::Poisson)
+///         .duration(Duration::from_secs(20))
+///         .workers(4)
+///         .max_failed(MaxFailed::Share(0.01))
+///         .main()
+/// }
+/// ```
 #[must_use = "a benchmark that is declared runs by `.main()` or `.run()`"]
 pub struct Bench {
     pub(crate) name: String,
@@ -131,12 +147,20 @@ impl fmt::Debug for Bench {
 
 impl Bench {
     /// Sets the cycles per second over all workers; fractions are allowed. Default: 50.
+    ///
+    /// [`closed_loop`](Self::closed_loop) is the alternative.
     pub fn rate(self, per_second: f64) -> Self {
         self.set(Setting::Rate, per_second)
     }
 
     /// Makes the run a closed loop: each worker keeps [`in_flight`](Self::in_flight) cycles
-    /// running.
+    /// running, and a cycle is due when another one ends. `--rate max` does the same.
+    ///
+    /// It measures the highest throughput, and no waiting.
+    ///
+    /// ```
+    /// let _benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).closed_loop();
+    /// ```
     pub fn closed_loop(self) -> Self {
         self.set(Setting::Rate, "max")
     }
@@ -221,6 +245,18 @@ impl Bench {
 
     /// Sets the task's own parameters, with their defaults. `-P name=value` sets one, and the task
     /// reads them with [`Cycle::parameters`](crate::Cycle::parameters).
+    ///
+    /// ```
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Parameters {
+    ///     n: u64,
+    /// }
+    ///
+    /// let _benchmark = dyno::bench("sum", |cycle: &dyno::Cycle| {
+    ///     (1..=cycle.parameters::<Parameters>().n).sum::<u64>()
+    /// })
+    /// .parameters(Parameters { n: 1_000 });
+    /// ```
     pub fn parameters<P: Serialize + DeserializeOwned>(mut self, defaults: P) -> Self {
         match TaskParameters::of(&defaults) {
             Ok(parameters) => self.parameters = parameters,
@@ -230,7 +266,7 @@ impl Bench {
     }
 
     /// Sets a hook that runs in the primary before any worker is started. It may set task
-    /// parameters, such as the URL of a server that it started.
+    /// parameters, such as the URL of a server that it started: [`Setup`] has an example.
     pub fn before(mut self, before: impl FnOnce(&mut Setup) -> task::Result + 'static) -> Self {
         self.before = Some(Box::new(before));
         self
@@ -238,6 +274,15 @@ impl Bench {
 
     /// Sets a hook that runs in the primary once all workers are gone. It gets the result of the
     /// run, good or bad. Its error makes the run an error.
+    ///
+    /// ```
+    /// let _benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).after(|summary| {
+    ///     match summary.metric("response").and_then(|response| response.p99) {
+    ///         Some(p99_ns) if p99_ns > 20_000_000 => Err("the p99 is over 20 ms".into()),
+    ///         _ => Ok(()),
+    ///     }
+    /// });
+    /// ```
     pub fn after(mut self, after: impl FnOnce(&Summary) -> task::Result + 'static) -> Self {
         self.after = Some(Box::new(after));
         self
@@ -245,6 +290,15 @@ impl Bench {
 
     /// Sets a function that is called about five times a second while cycles run, and once after
     /// the drain, on a separate thread. Text that it returns replaces the live view.
+    ///
+    /// ```
+    /// use dyno::{Order, Stat};
+    ///
+    /// let _benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).on_tick(|list| {
+    ///     let means = list.workers().metrics(["service"]).pick(Stat::Mean);
+    ///     Some(means.sort_by("service", Order::Descending).to_string())
+    /// });
+    /// ```
     pub fn on_tick(
         mut self,
         on_tick: impl FnMut(&List) -> Option<String> + Send + 'static,
@@ -261,6 +315,20 @@ impl Bench {
 
     /// Sets the workers' program; its `main` must declare this benchmark too. Default: this
     /// program. A test has to set it, because starting a test's program again would run the tests.
+    ///
+    /// ```no_run
+    /// fn sum() -> u64 {
+    ///     (1..=1_000).sum()
+    /// }
+    ///
+    /// #[test]
+    /// fn sum_is_fast_enough() {
+    ///     // A program of this package, whose `main` declares the same benchmark.
+    ///     let worker = concat!(env!("CARGO_MANIFEST_DIR"), "/target/release/worker");
+    ///     let summary = dyno::bench("sum", sum).rate(5_000.0).worker_exe(worker).run();
+    ///     assert!(summary.expect("it starts").sustained());
+    /// }
+    /// ```
     pub fn worker_exe(mut self, path: impl AsRef<Path>) -> Self {
         self.worker_exe = Some(path.as_ref().to_owned());
         self
@@ -278,6 +346,14 @@ impl Bench {
     /// # Errors
     /// If a setting is invalid or nothing could be started. A run that went wrong is not an
     /// error: it returns a [`Summary`] with the reasons.
+    ///
+    /// ```no_run
+    /// fn main() -> Result<(), dyno::RunError> {
+    ///     let summary = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).rate(5_000.0).run()?;
+    ///     println!("{}: {} cycles completed", summary.verdict, summary.cycles.completed);
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn run(mut self) -> Result<Summary, RunError> {
         self.begin()?;
         let plan = self.plan(&Settings::default())?;

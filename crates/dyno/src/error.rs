@@ -8,6 +8,16 @@ use crate::primary::StartError;
 use crate::settings::{ParameterError, SettingsError};
 
 /// The reason why a benchmark was not run.
+///
+/// ```no_run
+/// use dyno::RunError;
+///
+/// match dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).rate(5_000.0).run() {
+///     Ok(summary) => println!("{}", summary.verdict),
+///     Err(RunError::Settings(error)) => eprintln!("{} is not allowed", error.input),
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -81,4 +91,26 @@ pub enum RunError {
         /// The means that it lacks.
         source: StartError,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_the_error_that_caused_it() {
+        let missing = || StartError::WorkerExe {
+            path: "worker".into(),
+            source: io::Error::from(io::ErrorKind::NotFound),
+        };
+        let number = ParameterError::NoStruct { name: "u32" };
+        let emulated = RunError::Emulated { emulator: "qemu".into(), source: missing() };
+        for error in [RunError::Start(missing()), RunError::Parameters(number), emulated] {
+            let cause = error.source().expect("it has a cause");
+            assert!(error.to_string().contains(&cause.to_string()), "{error}: {cause}");
+        }
+    }
 }

@@ -5,6 +5,12 @@
 use std::process::{ExitCode, Termination};
 
 /// The verdict as an exit code, for `main` to return.
+///
+/// ```no_run
+/// fn main() -> dyno::Outcome {
+///     dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).main()
+/// }
+/// ```
 #[must_use = "return it from `main`: it is the exit code"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {

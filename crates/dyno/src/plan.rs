@@ -150,6 +150,12 @@ impl fmt::Display for Rate {
 }
 
 /// The reaction to a backlog that passes its limit.
+///
+/// ```
+/// let benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>());
+/// let _benchmark = benchmark.max_backlog(500).on_backlog(dyno::OnBacklog::Skip);
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnBacklog {
     /// The run stops and is unsustained.
@@ -183,6 +189,14 @@ impl fmt::Display for OnBacklog {
 }
 
 /// The failed and abandoned cycles that a run may have and still be sustained.
+///
+/// ```
+/// use dyno::MaxFailed;
+///
+/// assert_eq!(MaxFailed::Count(12).to_string(), "12");
+/// assert_eq!(MaxFailed::Share(0.015).to_string(), "1.5%");
+/// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailed {
     /// At most this many cycles.

@@ -298,6 +298,13 @@ impl fmt::Display for Plan {
 }
 
 /// An invalid input, and the remedy.
+///
+/// ```no_run
+/// let benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).rate(-1.0);
+/// if let Err(dyno::RunError::Settings(error)) = benchmark.run() {
+///     assert_eq!(error.input, ".rate(-1)");
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{input}: {remedy}")]
 #[non_exhaustive]

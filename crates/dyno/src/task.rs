@@ -22,9 +22,26 @@ pub(crate) use runnable::Runnable;
 use runnable::{AsyncClosure, AsyncCycleClosure, Stateful, SyncClosure, SyncCycleClosure};
 
 /// Any error: `?` turns every error type into it.
+///
+/// ```
+/// fn parse(text: &str) -> Result<u32, dyno::Error> {
+///     match text.parse()? {
+///         0 => Err("zero is not allowed".into()),
+///         number => Ok(number),
+///     }
+/// }
+/// # assert!(parse("0").is_err());
+/// ```
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The result of a hook or a cycle.
+///
+/// ```
+/// fn remove(path: &str) -> dyno::Result {
+///     Ok(std::fs::remove_file(path)?)
+/// }
+/// # assert!(remove("/nowhere/at/all").is_err());
+/// ```
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// A task with state: one value of the type in each worker.
@@ -68,12 +85,31 @@ pub trait Task: Sized + 'static {
 }
 
 /// Returns a task type as a value, for [`bench`](crate::bench()).
+///
+/// ```
+/// # struct Client;
+/// # impl dyno::Task for Client {
+/// #     async fn before(_context: &dyno::Context) -> dyno::Result<Self> { Ok(Self) }
+/// #     async fn cycle(&self, _cycle: &dyno::Cycle) -> dyno::Result { Ok(()) }
+/// # }
+/// let _benchmark = dyno::bench("client", dyno::task::<Client>());
+/// ```
 #[must_use]
 pub fn task<T: Task>() -> TypedTask<T> {
     TypedTask(PhantomData)
 }
 
 /// A task type as a value: the result of [`task`].
+///
+/// ```
+/// # struct Client;
+/// # impl dyno::Task for Client {
+/// #     async fn before(_context: &dyno::Context) -> dyno::Result<Self> { Ok(Self) }
+/// #     async fn cycle(&self, _cycle: &dyno::Cycle) -> dyno::Result { Ok(()) }
+/// # }
+/// let client: dyno::TypedTask<Client> = dyno::task();
+/// let _benchmark = dyno::bench("client", client);
+/// ```
 pub struct TypedTask<T>(PhantomData<fn() -> T>);
 
 impl<T> fmt::Debug for TypedTask<T> {
@@ -88,6 +124,14 @@ impl<T> fmt::Debug for TypedTask<T> {
 /// argument, and by the result of [`task::<T>()`](task) for a type with state. Closures and
 /// functions return a [`CycleReturn`]. A closure that takes the cycle has to write the type:
 /// `|cycle: &Cycle| …`.
+///
+/// ```
+/// use dyno::{Cycle, bench};
+///
+/// let _closure = bench("closure", || 2 + 2);
+/// let _cycle = bench("with the cycle", |cycle: &Cycle| cycle.index() % 7);
+/// let _future = bench("async", async || tokio::task::yield_now().await);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task that dyno can run",
     label = "not a task",

@@ -86,6 +86,7 @@ pub struct Timeline {
 /// assert_eq!(line.points.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// The process that recorded the metric.
@@ -143,6 +144,7 @@ pub struct Point {
 /// assert_eq!((groups.len(), groups[0].lines.len()), (1, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// The metric's name, and the unit of the points' values.

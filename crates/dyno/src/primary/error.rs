@@ -4,6 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 /// A failure before anything was started.
+///
+/// ```no_run
+/// use dyno::{RunError, StartError};
+///
+/// let benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).worker_exe("./worker");
+/// if let Err(RunError::Start(StartError::WorkerExe { path, .. })) = benchmark.run() {
+///     eprintln!("build {} first", path.display());
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

@@ -303,7 +303,7 @@ impl RunRecord {
             ProcessId::Worker(worker) => {
                 Some(StoodStill { worker: Some(worker), total: of(process) })
             }
-            ProcessId::Primary => None,
+            _ => None,
         });
         let primary = StoodStill { worker: None, total: primary };
         let mut all: Vec<_> =

@@ -7,7 +7,23 @@ use mio::Waker;
 use super::state::event::{Event, RunPhase};
 
 /// A handle that steers a run from another thread. Requests made before the run begins are handled
-/// once it has begun.
+/// once it has begun; those made after its end have no effect.
+///
+/// ```no_run
+/// let benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).rate(100.0);
+/// let remote = benchmark.remote();
+/// std::thread::spawn(move || {
+///     // Each line of the input is a new rate.
+///     for line in std::io::stdin().lines().map_while(Result::ok) {
+///         match line.parse() {
+///             Ok(rate) => remote.set_rate(rate),
+///             Err(_) => remote.stop(),
+///         }
+///     }
+/// });
+/// let summary = benchmark.run()?;
+/// # Ok::<(), dyno::RunError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Remote(Arc<Mutex<RemoteState>>);
 

@@ -113,11 +113,7 @@ fn tag(metric: &str, process: ProcessId) -> String {
             kept.push(c);
         }
     }
-    let metric = kept;
-    match process {
-        ProcessId::Primary => format!("{metric}@primary"),
-        ProcessId::Worker(index) => format!("{metric}@worker-{index}"),
-    }
+    format!("{kept}@{}", process.to_string().replace(' ', "-"))
 }
 
 #[cfg(test)]

@@ -111,8 +111,8 @@ pub(crate) fn account(summary: &Summary) -> Vec<String> {
 /// Returns the name of a process in a table of workers.
 pub(crate) fn index(process: ProcessId) -> String {
     match process {
-        ProcessId::Primary => "primary".to_owned(),
         ProcessId::Worker(index) => index.to_string(),
+        other => other.to_string(),
     }
 }
 

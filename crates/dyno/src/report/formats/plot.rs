@@ -1,7 +1,7 @@
 //! Timelines drawn in a terminal: a plot for each metric of a query's `group()`.
 
 use dyno_bus::value::Unit;
-use dyno_observer::{Group, Line, Point, ProcessId, format};
+use dyno_observer::{Group, Line, Point, format};
 use dyno_summary::{PointMetric, Summary};
 use textplots::{Chart, ColorPlot, Plot, Shape};
 
@@ -64,11 +64,7 @@ fn coloured(title: &str, groups: &[Group], width: usize, palette: Palette) -> St
 }
 
 fn named(line: &Line) -> (String, Vec<Point>) {
-    let name = match line.process {
-        ProcessId::Primary => "primary".to_owned(),
-        ProcessId::Worker(index) => format!("worker {index}"),
-    };
-    (name, line.points.clone())
+    (line.process.to_string(), line.points.clone())
 }
 
 /// Draws the course of the metrics that `--plot` names, over all workers: p50 and p99, or p50 and
