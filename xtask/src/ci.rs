@@ -8,7 +8,7 @@ use cargo_metadata::{Package, TargetKind};
 
 use crate::command::{self, cargo, metadata, root, run_quietly};
 use crate::steps::Steps;
-use crate::{deny, tidy};
+use crate::{api, deny, tidy};
 
 /// The README's command for all tests; the same command is a step here.
 const TEST: &str = "cargo xtask test";
@@ -39,6 +39,7 @@ pub(crate) fn run() -> Result<()> {
         let mut doc = cargo("doc --quiet --workspace --no-deps --document-private-items");
         command::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
+    steps.step("public names", || api::run(&api::Arguments::default()))?;
     steps.step("tests", test)?;
     for name in examples(&metadata()?.packages) {
         let line = format!("run --quiet --release --example {name} -- {EXAMPLE}");

@@ -7,6 +7,7 @@
     reason = "a tool that talks to the person who started it"
 )]
 
+mod api;
 mod bench;
 mod ci;
 mod command;
@@ -14,6 +15,7 @@ mod coverage;
 mod deny;
 mod dist;
 mod fuzz;
+mod semver;
 mod sim;
 mod soak;
 mod steps;
@@ -37,6 +39,10 @@ enum Task {
     /// Check what no compiler checks: openers, lengths, arrows, the README's examples, the
     /// changelog
     Tidy(tidy::Arguments),
+    /// Compare the public names of the libraries with docs/public-api.txt
+    Api(api::Arguments),
+    /// Compare the public types of the libraries with an earlier revision, by cargo-semver-checks
+    Semver(semver::Arguments),
     /// Measure what the tests cover, into target/coverage/
     Coverage,
     /// Simulate whole runs with injected faults, as the unit tests do, for many more seeds
@@ -55,6 +61,8 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Ci => ci::run(),
         Task::Tidy(arguments) => tidy::run(&arguments),
+        Task::Api(arguments) => api::run(&arguments),
+        Task::Semver(arguments) => semver::run(&arguments),
         Task::Coverage => coverage::run(),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

@@ -46,7 +46,7 @@ mod install;
 mod column;
 mod batch;
 #[cfg(feature = "tracing")]
-pub mod layer;
+mod layer;
 
 pub use batch::{Collected, Emitter, PhaseSwitch};
 pub use histogram::{Histogram, Value, histogram, try_histogram};
@@ -56,3 +56,10 @@ pub use layer::{FilterError, layer, layer_for};
 pub use measure::{measure, measure_async};
 pub use name::{NAMES_MAX, NameError, RESERVED};
 pub use recorder::{CycleRecorder, RECORDER_SLOTS, Recorder};
+
+/// The parts that dyno itself uses, in the process that it measures.
+#[doc(hidden)]
+pub mod harness {
+    #[cfg(feature = "tracing")]
+    pub use crate::layer::{check_filter, is_missing, take_notices, watch_spans};
+}

@@ -38,7 +38,7 @@ pub(crate) fn rate(text: &str) -> Reading<Rate> {
 #[cfg(feature = "tracing")]
 pub(crate) fn spans(text: &str) -> Reading<String> {
     use std::error::Error as _;
-    dyno_emitter::layer::check_filter(text).map_err(|error| {
+    dyno_emitter::harness::check_filter(text).map_err(|error| {
         // Not the whole message: the setting is named already.
         let reason = error.source().map(ToString::to_string).unwrap_or_default();
         format!("{reason}; targets are written as in `my_lib,my_lib::db=info`")

@@ -26,7 +26,7 @@ pub(crate) fn watch(filter: &str) -> Option<Report> {
     if filter.is_empty() {
         return None;
     }
-    let error = dyno_emitter::layer::watch_spans(filter).err()?;
+    let error = dyno_emitter::harness::watch_spans(filter).err()?;
     Some(Report::Notice(format!("--spans {filter}: {error}")))
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn watch(filter: &str) -> Option<Report> {
 /// in use is known only after `before`.
 #[cfg(feature = "tracing")]
 pub(crate) fn missing() -> Option<Report> {
-    dyno_emitter::layer::is_missing().then(|| {
+    dyno_emitter::harness::is_missing().then(|| {
         Report::Notice(
             "a tracing subscriber is in use without `dyno::layer()`: no span becomes a metric; \
              add `.with(dyno::layer())` to it"
@@ -52,7 +52,7 @@ pub(crate) fn missing() -> Option<Report> {
 /// Takes the problems with spans since the last call.
 #[cfg(feature = "tracing")]
 pub(crate) fn notices() -> Vec<Report> {
-    dyno_emitter::layer::take_notices().into_iter().map(Report::Notice).collect()
+    dyno_emitter::harness::take_notices().into_iter().map(Report::Notice).collect()
 }
 
 /// Returns an empty list: without the feature `tracing` spans do not exist.
