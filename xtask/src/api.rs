@@ -17,7 +17,7 @@ use crate::command::{self, cargo, metadata, root};
 pub(crate) const PACKAGES: [(&str, &str); 1] = [("dyno-bench", "dyno")];
 /// The list of names, from the repository's root.
 const LIST: &str = "docs/public-api.txt";
-/// The kinds of members that have an `id` of their own on an item's page: the beginning of the
+/// The kinds of members that have an `id` on an item's page: the beginning of the
 /// `id`, and the word for it in the list.
 const MEMBERS: [(&str, &str); 6] = [
     ("structfield.", "field"),
@@ -141,7 +141,7 @@ fn members(page: &str) -> impl Iterator<Item = (String, &'static str)> {
     })
 }
 
-/// Returns the names that were added and removed, a line each; `None` if there are none.
+/// Returns the names that were added and removed, a line each; `None` if both are the same.
 fn difference(listed: &str, names: &BTreeSet<String>) -> Option<String> {
     let listed: BTreeSet<&str> = listed.lines().collect();
     let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();

@@ -1,6 +1,6 @@
 //! `cargo xtask semver`: the public types, compared with those of an earlier revision.
 //!
-//! It needs cargo-semver-checks, which is large, so that it is no step of CI. `cargo xtask api` is
+//! It needs cargo-semver-checks, which is large, and is not a step of CI. `cargo xtask api` is
 //! one: it compares the names.
 
 use anyhow::{Result, ensure};

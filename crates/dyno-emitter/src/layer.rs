@@ -39,7 +39,7 @@ static NOTICES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Returns a layer that makes the spans of the benchmark's own crate metrics.
 ///
-/// It is for a program with a subscriber of its own. The layer belongs to `tracing-subscriber` 0.3.
+/// It is for a program that installs a subscriber itself. The layer belongs to `tracing-subscriber` 0.3.
 ///
 /// ```
 /// use tracing_subscriber::prelude::*;

@@ -18,7 +18,7 @@ use serde_json::Value;
 ///     folder: String,
 /// }
 ///
-/// /// Each worker writes to a file of its own.
+/// /// Each worker writes to a file named after it.
 /// struct Append(std::fs::File);
 ///
 /// impl dyno::Task for Append {
@@ -85,7 +85,7 @@ impl Context {
     /// ```
     ///
     /// # Panics
-    /// If there is no worker with this index, or the parameters are not a struct with named fields.
+    /// If the index is not below the number of workers, or the parameters are not a struct with named fields.
     #[must_use]
     #[track_caller]
     pub fn for_test<P: Serialize>(worker: u32, workers: u32, parameters: P) -> &'static Self {
