@@ -14,7 +14,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{self, cargo, metadata, root};
 
 /// The packages that users import, each with the name of its library.
-pub(crate) const PACKAGES: [(&str, &str); 1] = [("dyno-bench", "dyno")];
+pub(crate) const PACKAGES: [(&str, &str); 2] =
+    [("dyno-bench", "dyno"), ("dyno-summary", "dyno_summary")];
 /// The list of names, from the repository's root.
 const LIST: &str = "docs/public-api.txt";
 /// The kinds of members that have an `id` on an item's page: the beginning of the
@@ -94,7 +95,8 @@ fn read(
         if kind != "type" {
             names.extend(members(&text).map(|(name, kind)| format!("{item}::{name} ({kind})")));
         }
-        if !text.contains("class=\"example-wrap\"") {
+        // A constant's page shows its value.
+        if kind != "constant" && !text.contains("class=\"example-wrap\"") {
             bare.push(item);
         }
     }

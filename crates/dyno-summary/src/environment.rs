@@ -4,6 +4,14 @@ use serde::{Deserialize, Serialize};
 
 /// The machine, the compiler and the commit of a run. A fact that could not be found out is an
 /// empty text.
+///
+/// ```
+/// use dyno_summary::Environment;
+///
+/// fn is_comparable(one: &Environment, other: &Environment) -> bool {
+///     (&one.cpu, one.cores, &one.os) == (&other.cpu, other.cores, &other.os)
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Environment {

@@ -3,6 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 /// The number of cycles by their fate. `issued` is the sum of all other counts.
+///
+/// ```
+/// use dyno_summary::{Fates, Summary};
+///
+/// fn failed_share(summary: &Summary) -> f64 {
+///     let Fates { issued, failed, abandoned, .. } = summary.cycles;
+///     (failed + abandoned) as f64 / issued as f64
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Fates {
@@ -23,6 +32,14 @@ pub struct Fates {
 }
 
 /// Failed cycles with one message.
+///
+/// ```
+/// use dyno_summary::{CycleErrors, Summary};
+///
+/// fn most_frequent(summary: &Summary) -> Option<&CycleErrors> {
+///     summary.errors.first()
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CycleErrors {

@@ -8,10 +8,27 @@ use crate::number::number;
 use crate::unit::Unit;
 
 /// Metrics by their names.
+///
+/// ```
+/// use dyno_summary::Metrics;
+///
+/// fn names(metrics: &Metrics) -> Vec<&str> {
+///     metrics.keys().map(String::as_str).collect()
+/// }
+/// ```
 pub type Metrics = BTreeMap<String, Metric>;
 
 /// The statistics of a metric, in its unit. A percentile is `None` if there are fewer values than
 /// it needs: 2 for p50, 10 for p90, 100 for p99, 1,000 for p99.9.
+///
+/// ```
+/// use dyno_summary::{Metric, Summary};
+///
+/// fn p99(summary: &Summary) -> Option<u64> {
+///     let response: &Metric = summary.metric("response")?;
+///     response.p99
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Metric {
@@ -49,6 +66,14 @@ pub struct Metric {
 }
 
 /// A metric's part of a [`SeriesPoint`](crate::SeriesPoint), in its unit.
+///
+/// ```
+/// use dyno_summary::{PointMetric, SeriesPoint};
+///
+/// fn longest(point: &SeriesPoint) -> Option<u64> {
+///     point.metrics.get("response").map(|PointMetric { max, .. }| *max)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PointMetric {

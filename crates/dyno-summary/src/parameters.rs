@@ -7,6 +7,15 @@ use serde_json::{Map, Value};
 use crate::number::optional_number;
 
 /// The settings of a run, defaults included.
+///
+/// ```
+/// use dyno_summary::Parameters;
+///
+/// fn is_open(parameters: &Parameters) -> bool {
+///     // A closed loop has no rate.
+///     parameters.rate.is_some()
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parameters {

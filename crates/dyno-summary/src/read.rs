@@ -63,6 +63,13 @@ impl Summary {
 }
 
 /// The reason why a summary could not be read.
+///
+/// ```
+/// use dyno_summary::{ReadError, Summary};
+///
+/// let error: ReadError = Summary::read("/nowhere/at/all").expect_err("it is missing");
+/// assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError {

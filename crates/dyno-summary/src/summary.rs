@@ -23,6 +23,15 @@ pub const SCHEMA: u32 = 1;
 pub const ERRORS_LISTED: usize = 10;
 
 /// The summary of a run that is over.
+///
+/// ```
+/// use dyno_summary::{ReadError, Summary};
+///
+/// fn line(folder: &str) -> Result<String, ReadError> {
+///     let summary = Summary::read(folder)?;
+///     Ok(format!("{}: {}", summary.benchmark, summary.verdict))
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
@@ -124,6 +133,15 @@ impl Summary {
 }
 
 /// The requested and the delivered rate, in cycles per second.
+///
+/// ```
+/// use dyno_summary::{RateSummary, Summary};
+///
+/// fn delivered_share(summary: &Summary) -> Option<f64> {
+///     let RateSummary { asked, delivered, .. } = summary.rate;
+///     asked.map(|asked| delivered / asked)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RateSummary {
@@ -140,6 +158,15 @@ pub struct RateSummary {
 }
 
 /// The number of cycles that were due and had not ended, over the measured window.
+///
+/// ```
+/// use dyno_summary::{Backlog, Summary};
+///
+/// fn growth(summary: &Summary) -> i64 {
+///     let Backlog { start, end, .. } = summary.backlog;
+///     end.cast_signed() - start.cast_signed()
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Backlog {
@@ -156,6 +183,14 @@ pub struct Backlog {
 }
 
 /// One point of the run's time series.
+///
+/// ```
+/// use dyno_summary::{SeriesPoint, Summary};
+///
+/// fn backlogs(summary: &Summary) -> Vec<u64> {
+///     summary.series.iter().map(|point: &SeriesPoint| point.backlog).collect()
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SeriesPoint {
@@ -173,6 +208,15 @@ pub struct SeriesPoint {
 }
 
 /// The cost of dyno itself, and the times for which the run was stopped.
+///
+/// ```
+/// use dyno_summary::{Harness, Summary};
+///
+/// fn is_undisturbed(summary: &Summary) -> bool {
+///     let Harness { bus_stall_ns, pauses, .. } = &summary.harness;
+///     *bus_stall_ns == 0 && pauses.is_empty()
+/// }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Harness {

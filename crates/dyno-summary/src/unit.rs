@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// Messages between processes hold the place of a unit in this list, so that its order is part of
 /// their bytes.
+///
+/// ```
+/// use dyno_summary::Unit;
+///
+/// assert_eq!(Unit::Bytes.name(), "bytes");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Unit {

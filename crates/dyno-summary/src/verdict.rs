@@ -14,6 +14,13 @@ pub const SIGNAL_EXIT: i32 = 128;
 
 /// The result that a run proves, in order of precedence: if several hold, the greatest is the
 /// verdict. In JSON it is its [`name`](Self::name).
+///
+/// ```
+/// use dyno_summary::Verdict;
+///
+/// assert_eq!(Verdict::Unsustained.exit_code(None), 1);
+/// assert_eq!(Verdict::Unsustained.to_string(), "unsustained");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(from = "String")]
 #[non_exhaustive]

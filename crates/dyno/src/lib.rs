@@ -62,8 +62,10 @@ pub use dyno_emitter::{
 };
 #[doc(inline)]
 pub use dyno_observer::{List, Order, ProcessId, Stat, Stats};
+#[doc(no_inline)]
+pub use dyno_summary as summary;
 #[doc(inline)]
-pub use dyno_summary::{self as summary, Summary, Unit, Verdict};
+pub use dyno_summary::{Summary, Unit, Verdict};
 #[cfg(feature = "cli")]
 pub use report::plot;
 
