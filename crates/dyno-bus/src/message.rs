@@ -81,6 +81,7 @@ pub struct Start {
 ///
 /// assert_eq!(Pacing::default(), Pacing::Sleep);
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pacing {
     /// On a timer of the kernel.

@@ -91,6 +91,7 @@ impl PerPhase<u64> {
 ///
 /// assert_eq!(Arrivals::default(), Arrivals::Uniform);
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrivals {
     /// Even gaps, on one grid over all workers.

@@ -1,6 +1,6 @@
 //! A benchmark as a program: its command line, its questions, its test mode, and its exit code.
 
-pub mod args;
+pub(crate) mod args;
 pub(crate) mod command;
 mod prompt;
 mod test_mode;

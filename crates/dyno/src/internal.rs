@@ -6,7 +6,6 @@ use {dyno_bus::Time, dyno_observer::Observer, std::io};
 
 #[cfg(feature = "cli")]
 pub use crate::cli::args::{Arguments, OutputFlags, UsageError, command};
-pub use crate::plan::{BacklogLimit, Deadlines, Plan, Rate};
 #[cfg(feature = "cli")]
 pub use crate::report::{Format, asked, delivered, render, span};
 pub use crate::settings::{Machine, Setting, SettingSource, Settings, TaskParameters};

@@ -12,28 +12,28 @@ pub(crate) mod sampling;
 use std::fmt;
 use std::time::Duration;
 
-pub use dyno_bus::backlog::{BacklogLimit, BacklogRule};
+pub(crate) use dyno_bus::backlog::{BacklogLimit, BacklogRule};
 pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
 
 /// The lowest rate: a cycle in ten seconds. Below it, a window holds too few cycles to judge.
-pub const RATE_MIN: f64 = 0.1;
+pub(crate) const RATE_MIN: f64 = 0.1;
 /// The longest window, warm-up or deadline: a soak test of a month. A longer one is a mistake in
 /// the unit.
-pub const DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub(crate) const DURATION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The delay at which a backlog shows that the rate is not held: a client would have waited two
 /// seconds by then, and most clients have given up.
-pub const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
+pub(crate) const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
 /// The least limit of the backlog, in cycles: at low rates two seconds' worth is a handful of
 /// cycles, which one slow cycle piles up.
-pub const BACKLOG_LIMIT_MIN: u64 = 100;
+pub(crate) const BACKLOG_LIMIT_MIN: u64 = 100;
 /// The least limit in long windows, as a multiple of √(cycles due × workers): a queue that is held
 /// wanders as far as a random walk does, and each worker has one.
-pub const BACKLOG_LIMIT_ROOTS: f64 = 5.0;
+pub(crate) const BACKLOG_LIMIT_ROOTS: f64 = 5.0;
 /// The default number of cycles in flight per worker of a closed loop: one client that waits for
 /// each answer.
-pub const IN_FLIGHT_DEFAULT: u32 = 1;
+pub(crate) const IN_FLIGHT_DEFAULT: u32 = 1;
 
 /// All settings that decide what a run does, defaults included.
 ///

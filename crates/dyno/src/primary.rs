@@ -16,7 +16,7 @@ mod launch;
 mod os;
 mod record;
 mod remote;
-pub mod run;
+pub(crate) mod run;
 mod state;
 mod world;
 
@@ -32,16 +32,18 @@ pub(crate) use self::launch::start_of;
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
 #[cfg(test)]
 pub(crate) use self::state::REAP_DEADLINE;
+pub(crate) use self::state::event::Exit;
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::state::event::RunPhase;
 #[cfg(test)]
 pub(crate) use self::state::event::{Cause, Event};
-pub use self::state::event::{Exit, RunPhase};
 #[cfg(test)]
 pub(crate) use self::world::{
     PrimaryWorld, ProcessHandle, ReadySource, SignalRequest, WorkerSource,
 };
-pub use driver::drive;
+pub(crate) use driver::drive;
 pub use error::StartError;
 pub(crate) use launch::parameters_of;
-pub use launch::{Launch, ProcessOwnership};
+pub(crate) use launch::{Launch, ProcessOwnership};
 pub use remote::Remote;
-pub use run::{Run, Sink, Stream, Tick, Totals, Update};
+pub(crate) use run::{Run, Sink, Update};

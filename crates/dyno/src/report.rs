@@ -21,10 +21,11 @@ pub(crate) mod formats;
 mod live;
 mod reporter;
 
-pub use self::error::ReportError;
+pub(crate) use self::error::ReportError;
 pub(crate) use self::files::hlog::of_observer as histogram_log;
 pub use self::formats::figures::{asked, delivered, span};
 pub use self::formats::plot::plot;
 pub(crate) use self::live::reflows;
-pub use self::reporter::{Format, Progress, ReportOptions, Reporter, RunFolder, render, start};
+pub use self::reporter::{Format, render};
+pub(crate) use self::reporter::{Progress, ReportOptions, RunFolder, start};
 pub(crate) use self::reporter::{print_error, print_line, print_note};

@@ -20,14 +20,12 @@ use dyno_bus::clock;
 use nix::sys::resource::{Resource, getrlimit};
 
 use self::row::PlanDraft;
-pub use self::row::{DefaultText, SettingRow};
 #[cfg(feature = "cli")]
 pub(crate) use self::table::DEADLINES;
 pub use self::table::Setting;
 #[cfg(feature = "cli")]
 pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
-pub use self::value::AUTO;
 use crate::plan::{Plan, thousands};
 
 /// The descriptors that one worker needs in the primary: its socket, stdout, stderr and pidfd, and

@@ -151,7 +151,7 @@ pub trait IntoTask<Shape>: 'static {
 
 /// The shapes of tasks, so that one function accepts all: never named in user code.
 #[doc(hidden)]
-pub mod shape {
+pub(crate) mod shape {
     use std::marker::PhantomData;
 
     #[derive(Debug)]

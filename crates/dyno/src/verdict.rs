@@ -4,10 +4,10 @@
 //! process. The decision on the rate is made in [`trend`]; `docs/verdicts.md` explains it to users.
 
 mod bounds;
-pub mod course;
+pub(crate) mod course;
 mod reason;
 mod sample;
-pub mod trend;
+pub(crate) mod trend;
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ use dyno_bus::timeline::SLOTS;
 use dyno_summary::{Fates, Verdict};
 
 use self::course::Course;
-pub use self::sample::BacklogSample;
+pub(crate) use self::sample::BacklogSample;
 use self::trend::{Assessment, Trend};
 use crate::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
 /// The largest share of cycles that may come due without a lease. Above it the harness itself was
 /// measured: one in a thousand moves no percentile below p99.9.
-pub const UNLEASED_SHARE_MAX: f64 = 0.001;
+pub(crate) const UNLEASED_SHARE_MAX: f64 = 0.001;
 /// The largest share of the window for which the bus may hold up recording threads: above it, the
 /// task's own times are wrong by this much.
-pub const STALL_SHARE_MAX: f64 = 0.01;
+pub(crate) const STALL_SHARE_MAX: f64 = 0.01;
 /// The largest share of the window for which the run may have been stopped by a signal.
-pub const PAUSE_SHARE_MAX: f64 = 0.01;
+pub(crate) const PAUSE_SHARE_MAX: f64 = 0.01;
 
 /// The facts that a verdict rests on. Counts and samples are of the measured window only.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// The requested rate; [`Rate::Max`] is the closed loop, which has no backlog to judge.
     pub rate: Rate,
     /// The time for which cycles had been issued when the window began.
@@ -81,7 +81,7 @@ pub struct Evidence {
 
 /// A backlog beyond its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LimitPassed {
+pub(crate) struct LimitPassed {
     /// The first sample beyond it.
     pub sample: BacklogSample,
     /// The limit at that time.
@@ -90,7 +90,7 @@ pub struct LimitPassed {
 
 /// A process that got no processor time for a while: it was stopped, or the machine was busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoodStill {
+pub(crate) struct StoodStill {
     /// The worker's index; `None` for the primary.
     pub worker: Option<u32>,
     /// The sum of all times that it stood still.
@@ -99,7 +99,7 @@ pub struct StoodStill {
 
 /// The stops of a run by a signal, each followed by a resumption.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pauses {
+pub(crate) struct Pauses {
     /// The number of stops.
     pub count: u64,
     /// The length of all stops together.
@@ -108,7 +108,7 @@ pub struct Pauses {
 
 /// A verdict with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// The result that the run proves.
     pub verdict: Verdict,
     /// The exit code of the primary: that of the verdict, and of the signal that ended the run.
@@ -124,7 +124,7 @@ pub struct Judgement {
 
 /// Returns the verdict on the evidence, with its reasons.
 #[must_use]
-pub fn judge(evidence: &Evidence) -> Judgement {
+pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     let mut findings = Vec::new();
     let mut warnings = Vec::new();
     // Each check adds its findings; the greatest verdict among them wins.

@@ -47,7 +47,7 @@ impl Load {
             }
             first = match self.arrivals {
                 Arrivals::Uniform => count,
-                Arrivals::Poisson => highest,
+                _ => highest,
             };
         }
         let measured = Segment { first, t0: from, phase: Phase::Measured, ..warmup };

@@ -20,12 +20,12 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use self::environment::Variables;
 use self::filter::Selection;
 pub use self::help::command;
-pub use crate::report::Format;
+pub(crate) use crate::report::Format;
 use crate::result::redacted;
 use crate::settings::{Setting, SettingSource, Settings, TaskParameters};
 
 /// The exit code of what was refused before anything was started.
-pub const USAGE_EXIT: i32 = dyno_summary::REFUSED_EXIT;
+pub(crate) const USAGE_EXIT: i32 = dyno_summary::REFUSED_EXIT;
 
 /// The contents of a benchmark's command line.
 #[derive(Debug, Clone, PartialEq)]

@@ -52,7 +52,7 @@ const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about 
 ///
 /// # Errors
 /// Only if nothing could be started. Every later failure is part of the [`Run`].
-pub fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
+pub(crate) fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
     let Launch { plan, worker_exe, worker_line, reach, remote } = launch;
     let nonce = nonce();
     let benchmark = plan.benchmark.clone();

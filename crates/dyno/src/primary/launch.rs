@@ -12,7 +12,7 @@ use super::remote::Remote;
 use crate::plan::{OnBacklog, Plan, Rate, sampling};
 
 /// All that a run needs in addition to its plan.
-pub struct Launch {
+pub(crate) struct Launch {
     /// The plan to follow.
     pub plan: Plan,
     /// The workers' program.
@@ -28,7 +28,8 @@ pub struct Launch {
 
 /// The extent to which a run may change the process that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcessOwnership {
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a program has a command line"))]
+pub(crate) enum ProcessOwnership {
     /// The process is ours: signals are taken over and orphans adopted.
     Process,
     /// The process is someone else's: nothing in it is changed.

@@ -14,7 +14,7 @@ use crate::verdict::{BacklogSample, Judgement};
 /// A receiver of a run's updates.
 ///
 /// All methods are called on the thread that drives the run: they must hand over and return.
-pub trait Sink {
+pub(crate) trait Sink {
     /// Returns the time between two [`Tick`]s; `None` for no ticks.
     fn tick_period(&self) -> Option<Duration>;
 
@@ -31,7 +31,7 @@ pub trait Sink {
 
 /// A sink that ignores everything and reports nothing: for a run in a test.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
+pub(crate) struct Silent;
 
 impl Sink for Silent {
     fn tick_period(&self) -> Option<Duration> {
@@ -47,11 +47,12 @@ impl Sink for Silent {
 
 /// The user's callback, called about five times a second and once after the drain. A text that it
 /// returns takes the live view's place, its rows cut to the terminal's width.
-pub type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
+pub(crate) type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
-pub enum Update {
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only reports read it"))]
+pub(crate) enum Update {
     /// The run has come to this phase.
     Entered(RunPhase),
     /// The state of the run, in the period that the sink requested.
@@ -73,7 +74,7 @@ pub enum Update {
 
 /// A worker's output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// The worker's standard output.
     Stdout,
     /// The worker's standard error.
@@ -82,7 +83,8 @@ pub enum Stream {
 
 /// The state of a run at one instant.
 #[derive(Debug, Clone)]
-pub struct Tick {
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only reports read it"))]
+pub(crate) struct Tick {
     /// The phase of the run.
     pub phase: RunPhase,
     /// Time since the run's first due time; zero before that.
@@ -97,7 +99,7 @@ pub struct Tick {
 
 /// The cycles of all workers together, issued and ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Cycles due so far.
     pub issued: PerPhase<u64>,
     /// Cycles that completed so far.
@@ -108,7 +110,7 @@ pub struct Totals {
 
 /// One point of the run's time series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunSample {
+pub(crate) struct RunSample {
     /// Time since the run's first due time.
     pub t: Duration,
     /// Cycles issued since the point before, warm-up included.
@@ -124,7 +126,7 @@ pub struct RunSample {
 
 /// All that a primary knows of a run that is over.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// The plan that the run followed.
     pub plan: Plan,
     /// Wall time of the run's begin, since the Unix epoch.
@@ -160,7 +162,7 @@ pub struct Run {
 
 /// The backlog over the measured window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BacklogSummary {
+pub(crate) struct BacklogSummary {
     /// At the window's begin: inherited from the warm-up.
     pub start: u64,
     /// The largest backlog of all samples.
@@ -171,7 +173,7 @@ pub struct BacklogSummary {
 
 /// A worker at the run's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WorkerEnd {
+pub(crate) struct WorkerEnd {
     /// The worker's index, from 0.
     pub index: u32,
     /// Its process id; `None` if it never started.
@@ -182,7 +184,7 @@ pub struct WorkerEnd {
 
 /// The cost of the harness itself.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct HarnessSummary {
+pub(crate) struct HarnessSummary {
     /// Measured cycles that came due while no lease covered them.
     pub unleased: u64,
     /// The time for which recording threads waited for the bus, over all processes.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The reason why a report that the user requested can't be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ReportError {
+pub(crate) enum ReportError {
     /// The folder of `--out` can't be written to.
     #[error("--out {}: {source}; name a folder that can be written", path.display())]
     Out {

@@ -38,7 +38,7 @@ const SLOW_TICK: Duration = Duration::from_secs(1);
 
 /// The settings of a run's reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportOptions {
+pub(crate) struct ReportOptions {
     /// The format of the result on stdout; `None` writes no result.
     pub format: Option<Format>,
     /// The output on stderr while the run goes on.
@@ -71,7 +71,7 @@ pub enum Format {
 
 /// The output on stderr while the run goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// The live view on a terminal, lines elsewhere.
     #[default]
     Shown,
@@ -81,7 +81,7 @@ pub enum Progress {
 
 /// The folder for a run's files: its summary, its histograms, its log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum RunFolder {
+pub(crate) enum RunFolder {
     /// A new folder in cargo's target folder, or in `./dyno-runs` outside of cargo.
     #[default]
     Default,
@@ -91,7 +91,7 @@ pub enum RunFolder {
 
 /// The reporter of one run.
 #[derive(Debug)]
-pub struct Reporter {
+pub(crate) struct Reporter {
     settings: ReportOptions,
     tick_period: Option<Duration>,
     screen: Screen,
@@ -124,7 +124,7 @@ type LogLock = Option<Flock<File>>;
 /// # Errors
 /// Fails if a file or folder that the user named can't be written. If the default folder can't be
 /// written, the summary has a warning.
-pub fn start(
+pub(crate) fn start(
     settings: ReportOptions,
     plan: &Plan,
     on_tick: Option<OnTick>,
@@ -318,7 +318,7 @@ impl Reporter {
     /// disk are waited for, but for no longer than some seconds. Only a result that goes to the
     /// view's own terminal waits for as long as that is stopped. A reader of stdout that has gone
     /// away is not an error; any other failure to write the result is.
-    pub fn finish(mut self, run: &mut Run, after: impl FnOnce(&mut Summary)) -> Summary {
+    pub(crate) fn finish(mut self, run: &mut Run, after: impl FnOnce(&mut Summary)) -> Summary {
         // The gathered rows are written even if `after` panics or never returns.
         self.files.hand_over();
         self.screen.finish(run.observer.list());

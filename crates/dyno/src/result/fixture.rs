@@ -10,8 +10,9 @@ use dyno_summary::{CycleErrors, Environment, Summary, Unit, Verdict};
 
 use super::summary_of;
 use crate::plan::Plan;
+use crate::primary::run::Totals;
 use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
-use crate::primary::{self, Exit, Totals};
+use crate::primary::{self, Exit};
 use crate::verdict::{BacklogSample, Judgement};
 
 const MS: u64 = 1_000_000;

@@ -215,7 +215,7 @@ fn a_refusal_names_the_layer_that_the_input_came_from() {
     let mut code = Settings::default();
     code.set(Setting::MaxBacklog, 0);
     assert!(refusal(&code).starts_with(".max_backlog(0): "), "{}", refusal(&code));
-    code.set(Setting::MaxBacklog, AUTO);
+    code.set(Setting::MaxBacklog, value::AUTO);
     code.set(Setting::Rate, f64::NAN);
     assert!(refusal(&code).starts_with(".rate(NaN): "), "{}", refusal(&code));
     let environment =

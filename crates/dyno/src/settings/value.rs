@@ -15,7 +15,7 @@ type Reading<T> = Result<T, String>;
 
 /// The text of a setting that follows from the machine (the number of workers) or from the plan
 /// (the limit of the backlog).
-pub const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// The most cycles in flight per worker: each takes some memory in the worker.
 const IN_FLIGHT_MAX: u32 = 1_000_000;

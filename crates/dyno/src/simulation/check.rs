@@ -10,7 +10,8 @@ use super::behaviour::{Leaves, Run};
 use super::lies::Lie;
 use super::{BEGIN, Host, Simulation};
 use crate::plan::Rate;
-use crate::primary::{Cause, Exit, RunPhase, Stream};
+use crate::primary::run::Stream;
+use crate::primary::{Cause, Exit, RunPhase};
 
 /// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
 pub(super) fn after_begins(world: &Simulation<'_>, index: usize) {

@@ -8,7 +8,7 @@ use dyno_bus::segment::{Due, Share};
 
 use super::chance::Chance;
 use super::worker::SimulatedWorker;
-use crate::primary::Stream;
+use crate::primary::run::Stream;
 use crate::worker::{CyclePacer, Ending, GridMaker, LoopOrder, LoopReport, Next, Over};
 
 /// One in this number of cycles writes a line.

@@ -17,8 +17,9 @@ use nix::sys::signal::Signal;
 use super::chance::Chance;
 use super::process::ProcessState;
 use super::wire::Wire;
+use crate::primary::run::Stream;
 use crate::primary::{
-    Exit, PrimaryWorld, ProcessHandle, ReadySource, RunPhase, SignalRequest, Sink, Stream, Update,
+    Exit, PrimaryWorld, ProcessHandle, ReadySource, RunPhase, SignalRequest, Sink, Update,
 };
 
 /// The surroundings of a simulated primary.

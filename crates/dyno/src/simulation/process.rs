@@ -10,7 +10,8 @@ use nix::sys::signal::Signal;
 use super::chance::Chance;
 use super::lies::{Liar, Lie};
 use super::wire::WireState;
-use crate::primary::{Exit, Stream, WorkerSource};
+use crate::primary::run::Stream;
+use crate::primary::{Exit, WorkerSource};
 
 /// The most lines that one read of an output stream returns.
 const LINES_PER_READ: usize = 2;

@@ -18,7 +18,8 @@ use super::cycles::{Loop, Running};
 use super::lies::Lie;
 use super::process::ProcessState;
 use super::wire::{Wire, WireState};
-use crate::primary::{Exit, Stream};
+use crate::primary::Exit;
+use crate::primary::run::Stream;
 use crate::worker::{
     Bus, BusEnd, BusWorld, Control, Counters, CyclePacer, FAILED, GridMaker, LastWords, LoopEnd,
     LoopOrder, LoopShare,

@@ -22,7 +22,7 @@ const LONG_SHARE: f64 = 0.25;
 
 /// The cycles that were due and that had ended over the course of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Course {
+pub(crate) struct Course {
     /// Cycles due before the slots of `due`.
     pub due_earlier: u64,
     /// Cycles due in each slot: first those of one window's length before the window, then those of
@@ -38,7 +38,7 @@ pub struct Course {
 
 /// The service of one worker: how busy it was with the cycles due in the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Busy {
+pub(crate) struct Busy {
     /// The number of cycles that ended.
     pub cycles: u64,
     /// The moments of their service, in windows.
@@ -62,7 +62,7 @@ impl Default for Course {
 impl Course {
     /// Adds one worker's timeline, with the most cycles that it ran at once. The timeline must be
     /// [whole](CycleTimeline::is_whole).
-    pub fn add(&mut self, timeline: &CycleTimeline, running_max: u64) {
+    pub(crate) fn add(&mut self, timeline: &CycleTimeline, running_max: u64) {
         let mut service = Moments::default();
         timeline.part_service.iter().for_each(|part| service += *part);
         let cycles = timeline.part_cycles.iter().sum();
@@ -72,13 +72,13 @@ impl Course {
 
     /// Returns `true` if no worker ever ran two cycles at once.
     #[must_use]
-    pub fn is_serial(&self) -> bool {
+    pub(crate) fn is_serial(&self) -> bool {
         self.workers.iter().all(|worker| worker.running_max <= 1)
     }
 
     /// Returns the backlog at the end of each of the first `slots` slots of the window.
     #[must_use]
-    pub fn backlog(&self, slots: usize) -> Vec<f64> {
+    pub(crate) fn backlog(&self, slots: usize) -> Vec<f64> {
         let (before, window) = self.due.split_at(SLOTS);
         let due_before = self.due_earlier + before.iter().sum::<u64>();
         let mut backlog = due_before as f64 - self.timeline.ended_before as f64;
@@ -96,7 +96,7 @@ impl Course {
     ///
     /// It is known between samples of the backlog too, for as long as a spike lasts two slots.
     #[must_use]
-    pub fn peak(&self, slots: usize) -> (u64, u64) {
+    pub(crate) fn peak(&self, slots: usize) -> (u64, u64) {
         let (before, window) = self.due.split_at(SLOTS);
         let due_before = self.due_earlier + before.iter().sum::<u64>();
         let mut backlog = due_before as i128 - i128::from(self.timeline.ended_before);

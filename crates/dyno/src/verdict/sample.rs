@@ -4,7 +4,7 @@ use dyno_bus::Time;
 
 /// The backlog at one instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BacklogSample {
+pub(crate) struct BacklogSample {
     /// The instant of this sample.
     pub at: Time,
     /// Cycles due that have not begun.
@@ -16,7 +16,7 @@ pub struct BacklogSample {
 impl BacklogSample {
     /// Returns the waiting and the running cycles together.
     #[must_use]
-    pub const fn total(&self) -> u64 {
+    pub(crate) const fn total(&self) -> u64 {
         self.waiting + self.running
     }
 }

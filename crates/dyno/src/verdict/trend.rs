@@ -62,7 +62,7 @@ const ROOM: f64 = 0.8;
 
 /// The answer on the rate, from the load and the backlog over the window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Trend {
+pub(crate) enum Trend {
     /// The rate was held.
     Held,
     /// The rate was not held.
@@ -73,7 +73,7 @@ pub enum Trend {
 
 /// The reason why a window gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Doubt {
+pub(crate) struct Doubt {
     /// The obstacle to an answer.
     pub kind: DoubtKind,
     /// The length of a window that would give one, as a multiple of this one, by the errors of this
@@ -83,7 +83,7 @@ pub struct Doubt {
 
 /// An obstacle to an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum DoubtKind {
+pub(crate) enum DoubtKind {
     /// The window was cut, or has too few cycles.
     FewCycles,
     /// Cycles take so long that the window shows few of them end.
@@ -99,7 +99,7 @@ pub enum DoubtKind {
 
 /// The evidence on the load and the backlog, with the answer that follows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Assessment {
+pub(crate) struct Assessment {
     /// The answer on the rate.
     pub trend: Trend,
     /// Bounds of the load, as a share of capacity; `None` if cycles overlap, which leaves it
@@ -115,7 +115,7 @@ pub struct Assessment {
 
 /// The sure bounds of a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// The least that the figure may be.
     pub low: f64,
     /// The most that the figure may be.
@@ -125,7 +125,7 @@ pub struct Bounds {
 impl Assessment {
     /// Assesses the window of a run at a rate.
     #[must_use]
-    pub fn of(evidence: &Evidence) -> Self {
+    pub(crate) fn of(evidence: &Evidence) -> Self {
         let course = &evidence.course;
         let Some(extent) = Extent::of(evidence.window, evidence.planned) else {
             return Self::of_too_little(course);
@@ -162,7 +162,7 @@ impl Assessment {
 
     /// Returns the number of cycles that the backlog grew by; negative if it shrank.
     #[must_use]
-    pub fn growth(&self) -> f64 {
+    pub(crate) fn growth(&self) -> f64 {
         self.last - self.first
     }
 }

@@ -75,7 +75,7 @@ pub(crate) enum Action {
 
 /// A phase of a run; phases follow each other in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RunPhase {
+pub(crate) enum RunPhase {
     /// Workers are started and get ready.
     Starting,
     /// Cycles run and do not count.
@@ -121,7 +121,7 @@ impl std::fmt::Display for RunPhase {
 
 /// The end of a process, as the kernel reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// It exited with this code.
     Code(i32),
     /// It was killed by this signal.

@@ -218,7 +218,8 @@ impl Schedule {
         // loop each worker counts on from its own last index.
         segment.first = match segment.pace {
             Pace::Open { arrivals: Arrivals::Uniform, .. } => counted,
-            Pace::Open { arrivals: Arrivals::Poisson, .. } => highest,
+            // The highest index is right for any arrivals that are not dealt out without gaps.
+            Pace::Open { .. } => highest,
             Pace::Closed { .. } => 0,
         };
         for walk in &mut self.walks {

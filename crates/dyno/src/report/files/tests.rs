@@ -102,7 +102,7 @@ fn what_a_slow_disk_can_not_take_is_dropped_and_counted_and_faults_are_kept() {
     let (mut files, incoming) = without_a_thread();
     files.waiting.store(WAITING_MAX + 1, Ordering::Relaxed);
     row(&mut files);
-    let stream = crate::primary::Stream::Stdout;
+    let stream = crate::primary::run::Stream::Stdout;
     files.entry(LogEntry::Line { worker: 0, stream, text: "x".into() });
     files.entry(LogEntry::Fault("worker 0 died".into()));
     assert!(matches!(incoming.try_recv(), Ok(FileRecord::Entry(LogEntry::Fault(_)))));
