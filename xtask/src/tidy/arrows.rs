@@ -47,9 +47,9 @@ const MODULES: [(&str, &[&str]); 15] = [
     ("verdict", &["plan"]),
     ("worker", &["identity", "processes", "lateness", "task"]),
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
-    ("result", &["plan", "primary"]),
+    ("result", &["plan", "settings", "primary"]),
     ("outcome", &["settings", "primary", "report"]),
-    ("report", &["harness", "task", "plan", "verdict", "primary", "result"]),
+    ("report", &["harness", "task", "plan", "settings", "verdict", "primary", "result"]),
     (
         "bench",
         &[
