@@ -17,6 +17,7 @@ use std::fmt;
 use std::time::Duration;
 
 use dyno_bus::clock;
+use dyno_summary::Parameters;
 use nix::sys::resource::{Resource, getrlimit};
 
 use self::row::PlanDraft;
@@ -270,19 +271,38 @@ impl Settings {
     }
 }
 
-impl Plan {
-    /// Returns the settings that the run depends on as rows of a name and a value, in the order of
-    /// the documentation.
-    #[must_use]
-    pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let shown = |setting: Setting| Some((setting.flag(), (setting.row().shown)(self)?));
-        Setting::ALL.into_iter().filter_map(shown).collect()
+/// Returns the settings of a plan as the result records them, without the task's parameters.
+pub(crate) fn recorded(plan: &Plan) -> Parameters {
+    let mut parameters = Parameters::default();
+    for setting in Setting::ALL {
+        (setting.row().record)(plan, &mut parameters);
     }
+    parameters
+}
 
-    /// Returns each row as one text, followed by each parameter of the task.
+/// Returns the settings that a run depends on as rows of a name and a value, in the order of the
+/// documentation.
+pub(crate) fn rows(parameters: &Parameters) -> impl Iterator<Item = (Setting, String)> {
+    let shown = |setting: Setting| Some((setting, (setting.row().shown)(parameters)?));
+    Setting::ALL.into_iter().filter_map(shown)
+}
+
+/// Returns the settings that a report lists: the main ones, and those that differ from their
+/// defaults.
+#[cfg(feature = "cli")]
+pub(crate) fn reported(parameters: &Parameters) -> impl Iterator<Item = String> {
+    let is_listed = |(setting, text): &(Setting, String)| {
+        setting.row().is_always_reported || setting.default_text() != Some(text)
+    };
+    rows(parameters).filter(is_listed).map(|(setting, text)| format!("{} {text}", setting.flag()))
+}
+
+impl Plan {
+    /// Returns each setting and its value as one text, followed by each parameter of the task.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let rows = self.rows().into_iter().map(|(name, value)| format!("{name} {value}"));
+        let parameters = recorded(self);
+        let rows = rows(&parameters).map(|(setting, text)| format!("{} {text}", setting.flag()));
         let task = self.task.iter().map(|(name, value)| format!("{name}={value}"));
         rows.chain(task).collect()
     }

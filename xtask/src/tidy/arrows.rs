@@ -47,10 +47,10 @@ const MODULES: [(&str, &[&str]); 16] = [
     ("verdict", &["plan"]),
     ("worker", &["identity", "processes", "lateness", "task"]),
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
-    ("result", &["plan", "primary"]),
+    ("result", &["plan", "settings", "primary"]),
     ("error", &["settings", "primary"]),
     ("outcome", &[]),
-    ("report", &["harness", "task", "plan", "verdict", "primary", "result"]),
+    ("report", &["harness", "task", "plan", "settings", "verdict", "primary", "result"]),
     (
         "bench",
         &[

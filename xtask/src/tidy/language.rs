@@ -22,9 +22,9 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["said", "told", "hears", "heard"],
         better: "message, report, output, setting",
-        max: 2,
+        max: 0,
     },
-    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 1 },
+    Phrase { words: &["stands", "stand"], better: "is, waits, is stored", max: 0 },
     Phrase {
         words: &["of ours", "of its own", "of their own", "of one's own"],
         better: "our, its, their",
@@ -33,9 +33,9 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["whoever", "whatever", "however few", "however many"],
         better: "name the case",
-        max: 2,
+        max: 0,
     },
-    Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 3 },
+    Phrase { words: &["by which", "of which", "in which"], better: "two sentences", max: 2 },
     Phrase {
         words: &["so many", "so long as", "so much"],
         better: "this many, or the parameter's name",
@@ -44,11 +44,11 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["anew", "mend", "mended", "belongs into", "takes in", "in the end", "asked for"],
         better: "again, fix, belongs in, reads, finally, requested",
-        max: 3,
+        max: 1,
     },
 ];
 /// Doc comments that begin with a question word in place of a noun or a verb.
-const OPENERS_MAX: usize = 16;
+const OPENERS_MAX: usize = 4;
 const OPENERS: [&str; 7] = ["What", "Whether", "Which", "Whose", "Who", "How", "When"];
 /// Doc comments of one or two words, which say no more than the name below them.
 const SHORT_MAX: usize = 4;

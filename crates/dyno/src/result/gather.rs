@@ -24,6 +24,7 @@ use crate::plan::{Plan, thousands};
 use crate::primary::run::{RunSample, WorkerEnd};
 use crate::primary::{Exit, Run};
 use crate::result::redact;
+use crate::settings;
 
 /// Creates the summary of a run that is over.
 ///
@@ -105,23 +106,7 @@ fn warnings(run: &Run, merged: &[MetricStats]) -> Vec<String> {
 
 /// Returns the settings of a run, without the passwords of their URLs.
 fn parameters(plan: &Plan) -> Parameters {
-    let mut parameters = Parameters::default();
-    parameters.rate = plan.rate.per_second();
-    parameters.duration_ns = nanos(plan.duration);
-    parameters.warmup_ns = nanos(plan.warmup);
-    parameters.workers = plan.workers;
-    parameters.max_backlog = plan.max_backlog;
-    parameters.on_backlog = plan.on_backlog.to_string();
-    parameters.max_failed = plan.max_failed.to_string();
-    parameters.in_flight = plan.in_flight;
-    parameters.arrivals = plan.arrivals.to_string();
-    parameters.seed = plan.seed;
-    parameters.pacing = plan.pacing.to_string();
-    parameters.spans.clone_from(&plan.spans);
-    parameters.start_deadline_ns = nanos(plan.deadlines.start);
-    parameters.drain_deadline_ns = nanos(plan.deadlines.drain);
-    parameters.after_deadline_ns = nanos(plan.deadlines.after);
-    parameters.kill_grace_ns = nanos(plan.deadlines.kill_grace);
+    let mut parameters = settings::recorded(plan);
     let task = Value::Object(redact::map(&plan.task));
     parameters.task = TaskValues::deserialize(task).expect("any object is valid");
     parameters

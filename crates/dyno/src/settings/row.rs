@@ -1,6 +1,8 @@
 //! A row of the table of settings: all that dyno knows of one setting, and the macro that makes
 //! the table's rows an enum.
 
+use dyno_summary::Parameters;
+
 use super::task::TaskParameters;
 use crate::plan::Plan;
 
@@ -34,8 +36,12 @@ pub struct SettingRow {
     pub repeats: bool,
     /// Reads a text into the draft, or returns a description of the allowed values.
     pub(super) read: fn(&str, &mut PlanDraft) -> Result<(), String>,
-    /// Returns the value in a plan as people read it; `None` if the plan does not depend on it.
-    pub(super) shown: fn(&Plan) -> Option<String>,
+    /// Copies the value from the plan to the result, whose fields are a contract.
+    pub(super) record: fn(&Plan, &mut Parameters),
+    /// Returns the value as people read it; `None` if the run does not depend on it.
+    pub(super) shown: fn(&Parameters) -> Option<String>,
+    /// `true` if a report lists the value in any case; otherwise only if it is not the default.
+    pub is_always_reported: bool,
 }
 
 /// The value of a setting that is missing.
@@ -71,7 +77,9 @@ impl SettingRow {
         is_asked: false,
         repeats: false,
         read: |_, _| Ok(()),
+        record: |_, _| {},
         shown: |_| None,
+        is_always_reported: false,
     };
 }
 

@@ -1,15 +1,19 @@
 //! The table of settings: one row for each, the only place that lists them.
 //!
-//! The environment and the command line are read by it, `--help`, `--prompt` and the list of a
-//! run's parameters are made from it, and `docs/parameters.md` is tested against it. A new setting
-//! is a row here, a field of the [`Plan`], and the code that acts on it. Code that sets it needs a
-//! method of [`Bench`](crate::Bench) besides.
+//! The environment and the command line are read by it, `--help`, `--prompt`, the settings in a
+//! result and their list for people are made from it, and `docs/parameters.md` is written from it.
+//! A new setting is a row here, a field of the [`Plan`](crate::plan::Plan), and the code that acts
+//! on it. If the result records it, it is a field of the contract too; if code may set it, a method
+//! of [`Bench`](crate::Bench).
 
 use std::time::Duration;
 
+use dyno_bus::clock::nanos;
+use dyno_summary::Parameters;
+
 use super::row::{DefaultText::*, SettingRow, settings};
 use super::value;
-use crate::plan::{Arrivals, IN_FLIGHT_DEFAULT, OnBacklog, Pacing, Plan, Rate, thousands};
+use crate::plan::{Arrivals, IN_FLIGHT_DEFAULT, OnBacklog, Pacing, Rate, thousands};
 
 /// The headings of the help.
 const LOAD: &str = "Load";
@@ -29,8 +33,10 @@ settings! {
         // default window.
         default: Text("50"),
         is_asked: true,
+        is_always_reported: true,
         read: |text, draft| value::rate(text).map(|rate| draft.plan.rate = rate),
-        shown: |plan| Some(plan.rate.to_string()),
+        record: |plan, set| set.rate = plan.rate.per_second(),
+        shown: |set| Some(set.rate.map_or(Rate::Max, Rate::PerSecond).to_string()),
     }
     Duration "Length of the measured window, which begins after the warm-up" {
         name: "duration",
@@ -41,8 +47,10 @@ settings! {
         // Long enough to tell 5 % over capacity from none, short enough to wait for.
         default: Text("5s"),
         is_asked: true,
+        is_always_reported: true,
         read: |text, draft| value::span(text).map(|time| draft.plan.duration = time),
-        shown: |plan| time(plan.duration),
+        record: |plan, set| set.duration_ns = nanos(plan.duration),
+        shown: |set| time(set.duration_ns),
     }
     Warmup "Warm-up before the measured window, at the same rate; excluded from all results" {
         name: "warmup",
@@ -52,8 +60,10 @@ settings! {
         // Connections, caches and allocators settle well within it.
         default: Text("1s"),
         is_asked: true,
+        is_always_reported: true,
         read: |text, draft| value::span_or_none(text).map(|time| draft.plan.warmup = time),
-        shown: |plan| time(plan.warmup),
+        record: |plan, set| set.warmup_ns = nanos(plan.warmup),
+        shown: |set| time(set.warmup_ns),
     }
     Workers "Worker processes; \"auto\" is one for each processor" {
         name: "workers",
@@ -64,11 +74,13 @@ settings! {
         default: Text(value::AUTO),
         is_asked: true,
         // `auto` leaves the number that the draft has from the machine.
+        is_always_reported: true,
         read: |text, draft| {
             draft.plan.workers = value::workers(text)?.unwrap_or(draft.plan.workers);
             Ok(())
         },
-        shown: |plan| Some(plan.workers.to_string()),
+        record: |plan, set| set.workers = plan.workers,
+        shown: |set| Some(set.workers.to_string()),
     }
     Arrivals "How due times are spread" {
         name: "arrivals",
@@ -78,10 +90,12 @@ settings! {
         default: Text(Arrivals::ALL[0].name()),
         choices: || Arrivals::ALL.map(Arrivals::name).into(),
         is_asked: true,
+        is_always_reported: true,
         read: |text, draft| {
             value::choice(text, &Arrivals::ALL).map(|spread| draft.plan.arrivals = spread)
         },
-        shown: |plan| if_open(plan, plan.arrivals),
+        record: |plan, set| set.arrivals = plan.arrivals.to_string(),
+        shown: |set| if_open(set, &set.arrivals),
     }
     Seed "Seed of random arrivals, which repeats those of an earlier run; random unless given" {
         name: "seed",
@@ -90,8 +104,10 @@ settings! {
         details: "the seed of random arrivals: the same seed repeats the arrivals of an earlier run",
         // The draft has a seed from the machine.
         default: Described("random"),
+        is_always_reported: true,
         read: |text, draft| value::seed(text).map(|seed| draft.plan.seed = seed),
-        shown: |plan| if_open(plan, plan.seed),
+        record: |plan, set| set.seed = plan.seed,
+        shown: |set| if_open(set, set.seed),
     }
     Pacing "How workers wait for due times: \"spin\" takes a core each" {
         name: "pacing",
@@ -103,7 +119,8 @@ settings! {
         read: |text, draft| {
             value::choice(text, &Pacing::ALL).map(|method| draft.plan.pacing = method)
         },
-        shown: |plan| if_open(plan, plan.pacing),
+        record: |plan, set| set.pacing = plan.pacing.to_string(),
+        shown: |set| if_open(set, &set.pacing),
     }
     InFlight "Most cycles in flight per worker: 1 in a closed loop, unlimited in an open one" {
         name: "in-flight",
@@ -112,9 +129,10 @@ settings! {
         details: "the most cycles in flight per worker: 1 in a closed loop, unlimited in an open one",
         default: Described("1, or unlimited"),
         read: |text, draft| value::in_flight(text).map(|most| draft.plan.in_flight = Some(most)),
-        shown: |plan| match plan.rate {
-            Rate::PerSecond(_) => plan.in_flight.map(|most| most.to_string()),
-            Rate::Max => Some(plan.in_flight.unwrap_or(IN_FLIGHT_DEFAULT).to_string()),
+        record: |plan, set| set.in_flight = plan.in_flight,
+        shown: |set| {
+            let in_closed_loop = || set.rate.is_none().then_some(IN_FLIGHT_DEFAULT);
+            set.in_flight.or_else(in_closed_loop).map(|most| most.to_string())
         },
     }
     MaxBacklog "Most cycles due and not ended; \"auto\" is two seconds' worth above the level at \
@@ -128,9 +146,8 @@ settings! {
         default: Text(value::AUTO),
         is_asked: true,
         read: |text, draft| value::count_or_auto(text).map(|most| draft.plan.max_backlog = most),
-        shown: |plan| {
-            if_open(plan, plan.max_backlog.map_or(value::AUTO.to_owned(), thousands))
-        },
+        record: |plan, set| set.max_backlog = plan.max_backlog,
+        shown: |set| if_open(set, set.max_backlog.map_or(value::AUTO.to_owned(), thousands)),
     }
     OnBacklog "What to do when the backlog exceeds --max-backlog" {
         name: "on-backlog",
@@ -144,7 +161,8 @@ settings! {
         read: |text, draft| {
             value::choice(text, &OnBacklog::ALL).map(|policy| draft.plan.on_backlog = policy)
         },
-        shown: |plan| if_open(plan, plan.on_backlog),
+        record: |plan, set| set.on_backlog = plan.on_backlog.to_string(),
+        shown: |set| if_open(set, &set.on_backlog),
     }
     MaxFailed "Most cycles that may fail, as a number or a share (1%)" {
         name: "max-failed",
@@ -156,7 +174,8 @@ settings! {
         default: Text("0"),
         is_asked: true,
         read: |text, draft| value::max_failed(text).map(|most| draft.plan.max_failed = most),
-        shown: |plan| Some(plan.max_failed.to_string()),
+        record: |plan, set| set.max_failed = plan.max_failed.to_string(),
+        shown: |set| Some(set.max_failed.clone()),
     }
     Param "Sets a parameter of the task; may be repeated" {
         name: "param",
@@ -178,6 +197,7 @@ settings! {
                   `my_lib,my_lib::db=info`",
         may_be_negative: false,
         read: |text, draft| value::spans(text).map(|filter| draft.plan.spans = filter),
+        record: |plan, set| set.spans = plan.spans.clone(),
     }
     StartDeadline "Time for all workers to become ready" {
         name: "start-deadline",
@@ -187,6 +207,7 @@ settings! {
         // A cold start of a large program, with a database to connect to.
         default: Text("10s"),
         read: |text, draft| value::span(text).map(|time| draft.plan.deadlines.start = time),
+        record: |plan, set| set.start_deadline_ns = nanos(plan.deadlines.start),
     }
     DrainDeadline "Time for running cycles to end, once no more are issued" {
         name: "drain-deadline",
@@ -196,6 +217,7 @@ settings! {
         // Longer than the timeouts that most clients set.
         default: Text("5s"),
         read: |text, draft| value::span(text).map(|time| draft.plan.deadlines.drain = time),
+        record: |plan, set| set.drain_deadline_ns = nanos(plan.deadlines.drain),
     }
     AfterDeadline "Time for the workers' `after` to end" {
         name: "after-deadline",
@@ -205,6 +227,7 @@ settings! {
         // The same as for the drain, since it closes what the cycles used.
         default: Text("5s"),
         read: |text, draft| value::span(text).map(|time| draft.plan.deadlines.after = time),
+        record: |plan, set| set.after_deadline_ns = nanos(plan.deadlines.after),
     }
     KillGrace "Time for a worker to exit after its last message, before it is killed" {
         name: "kill-grace",
@@ -215,6 +238,7 @@ settings! {
         // Short enough for a second signal to end a run within a second.
         default: Text("500ms"),
         read: |text, draft| value::span(text).map(|time| draft.plan.deadlines.kill_grace = time),
+        record: |plan, set| set.kill_grace_ns = nanos(plan.deadlines.kill_grace),
     }
 }
 
@@ -259,11 +283,11 @@ impl Setting {
     }
 }
 
-/// Returns a value of an open loop; `None` if the plan is a closed loop, which does not use it.
-fn if_open(plan: &Plan, value: impl ToString) -> Option<String> {
-    plan.rate.per_second().map(|_| value.to_string())
+/// Returns a value of an open loop; `None` in a closed loop, which does not use it.
+fn if_open(set: &Parameters, value: impl ToString) -> Option<String> {
+    set.rate.map(|_| value.to_string())
 }
 
-fn time(duration: Duration) -> Option<String> {
-    Some(humantime::format_duration(duration).to_string())
+fn time(nanos: u64) -> Option<String> {
+    Some(humantime::format_duration(Duration::from_nanos(nanos)).to_string())
 }

@@ -104,9 +104,32 @@ fn every_name_that_can_be_chosen_is_read_in_any_case_and_shown_as_it_is_written(
         assert_eq!(setting.default_text(), setting.choices().first().copied());
         for name in setting.choices() {
             let plan = plan(&flags(&[(setting, &name.to_uppercase())])).unwrap();
-            assert!(plan.rows().contains(&(setting.flag(), name.to_owned())), "{plan}");
+            assert!(plan.words().contains(&format!("{} {name}", setting.flag())), "{plan}");
         }
     }
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn a_report_lists_the_main_settings_and_the_others_if_they_differ_from_their_defaults() {
+    let list = |settings: &[(Setting, &str)]| {
+        reported(&recorded(&plan(&flags(settings)).unwrap())).collect::<Vec<_>>().join(" · ")
+    };
+    let usual = "rate 50/s · duration 5s · warmup 1s · workers 4 · arrivals uniform · seed 7";
+    assert_eq!(list(&[]), usual);
+    assert_eq!(list(&[(Setting::Pacing, "sleep"), (Setting::MaxFailed, "0")]), usual);
+    let others = [
+        (Setting::Pacing, "spin"),
+        (Setting::MaxBacklog, "2k"),
+        (Setting::OnBacklog, "skip"),
+        (Setting::MaxFailed, "1%"),
+    ];
+    let expected = "pacing spin · max-backlog 2,000 · on-backlog skip · max-failed 1%";
+    assert_eq!(list(&others), format!("{usual} · {expected}"));
+    assert_eq!(
+        list(&[(Setting::Rate, "max")]),
+        "rate max · duration 5s · warmup 1s · workers 4 · in-flight 1"
+    );
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! The numbers of a summary as text for people: rates, counts, spans of time, and the order of
 //! metrics. All formats for people share them.
 
-use std::time::Duration;
-
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use dyno_observer::{ProcessId, format};
 use dyno_summary::{Metric, Metrics, Summary, Unit, WorkerExit};
 
 use crate::plan::{Rate, thousands};
+use crate::settings;
 
 /// The text in place of a missing number.
 pub(crate) const NONE: &str = "–";
@@ -67,24 +66,11 @@ pub fn delivered(rate: f64) -> String {
     }
 }
 
-/// Returns the settings of a run, in a few words each.
+/// Returns the settings of a run, in a few words each, and the task's parameters.
 pub(crate) fn parameters(summary: &Summary) -> Vec<String> {
     let parameters = &summary.parameters;
-    let time = |nanos| humantime::format_duration(Duration::from_nanos(nanos)).to_string();
-    let mut words = vec![
-        format!("rate {}", asked(parameters.rate)),
-        format!("duration {}", time(parameters.duration_ns)),
-        format!("warmup {}", time(parameters.warmup_ns)),
-        format!("workers {}", parameters.workers),
-    ];
-    if parameters.rate.is_some() {
-        words.push(format!("arrivals {}", parameters.arrivals));
-        words.push(format!("seed {}", parameters.seed));
-    }
-    words.extend(parameters.in_flight.map(|most| format!("in-flight {most}")));
-    words.extend(parameters.max_backlog.map(|most| format!("max-backlog {}", thousands(most))));
-    words.extend(parameters.task.texts().map(|(name, text)| format!("{name}={text}")));
-    words
+    let task = parameters.task.texts().map(|(name, text)| format!("{name}={text}"));
+    settings::reported(parameters).chain(task).collect()
 }
 
 /// Returns the account of the cycles: each outcome that occurred, and `completed` in any case.
