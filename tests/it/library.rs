@@ -11,11 +11,12 @@ use crate::support::{BEHAVES, LIBRARY, State, assert_says, benchmark, state_of};
 struct Parameters {
     how: String,
     us: u64,
+    at: u64,
 }
 
 fn behaves() -> dyno::Bench {
     dyno::bench("behaves", || ())
-        .parameters(Parameters { how: "nothing".into(), us: 0 })
+        .parameters(Parameters { how: "nothing".into(), us: 0, at: 0 })
         .worker_exe(BEHAVES)
         .rate(200.0)
         .warmup(Duration::ZERO)

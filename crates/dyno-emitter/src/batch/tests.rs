@@ -216,6 +216,24 @@ fn a_batch_holds_no_more_than_its_limit_and_says_that_more_waits() {
 }
 
 #[test]
+fn emitters_that_are_not_installed_keep_their_values_apart() {
+    let [one, two] = [1, 2].map(|value| {
+        let mut emitter = Emitter::with_limits(64, 2, || {});
+        let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
+        let recorder = emitter.recorder();
+        (0..5).for_each(|_| recorder.record(lag, value));
+        emitter
+    });
+    for (mut emitter, value) in [(one, 1), (two, 2)] {
+        let mut received = Received::default();
+        received.collect(&mut emitter, &mut Batch::default());
+        received.verify(&emitter);
+        assert_eq!(received.of("loop_lag", Phase::Warmup), [value; 5]);
+        assert_eq!(received.batches, 3, "two values fit a batch");
+    }
+}
+
+#[test]
 fn a_value_is_of_the_phase_in_which_it_is_recorded() {
     let mut emitter = Emitter::with_ring_slots(64, || {});
     let (recorder, cycles) = (emitter.recorder(), emitter.cycles());

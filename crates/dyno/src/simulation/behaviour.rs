@@ -11,8 +11,8 @@ use super::lies::Lie;
 pub(crate) struct Behaviour {
     /// The time from its start to its `Hello`.
     pub(crate) boot: Duration,
-    pub(crate) before: Run,
-    pub(crate) after: Run,
+    pub(crate) before: HookRun,
+    pub(crate) after: HookRun,
     /// Set if cycles run one after the other, as those of a sync task.
     pub(crate) is_sync: bool,
     /// The shortest and the longest time that a cycle takes.
@@ -27,13 +27,13 @@ pub(crate) struct Behaviour {
 
 /// The behaviour of a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Run {
+pub(crate) enum HookRun {
     Takes(Duration),
     Fails(Duration),
     Hangs,
 }
 
-impl Run {
+impl HookRun {
     /// Returns the time at which it ends, if it begins now.
     pub(super) fn end(self, now: Time) -> Time {
         match self {

@@ -6,11 +6,12 @@ use dyno_bus::{Cursor, Segment, Time};
 use dyno_observer::{Account, ProcessId, ProcessStatus};
 use dyno_summary::Verdict;
 
-use super::behaviour::{Leaves, Run};
+use super::behaviour::{HookRun, Leaves};
 use super::lies::Lie;
+use super::primary::Told;
 use super::{BEGIN, Host, Simulation};
 use crate::plan::Rate;
-use crate::primary::run::Stream;
+use crate::primary::run::{Run, Stream};
 use crate::primary::{Cause, Exit, RunPhase};
 
 /// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
@@ -54,10 +55,12 @@ pub(super) fn ended(world: Simulation<'_>) {
     let faults =
         world.driver.faults.all.iter().filter(|fault| fault.cause != Cause::LateExit).count();
     let (stopped, signals, pauses) = (stopped(&world), world.signals, world.pauses);
-    let sweeps = world.driver.world.sweeps();
+    let (sweeps, told, hosts) = (world.driver.world.sweeps(), world.told, world.hosts);
     let run = world.driver.finish();
     assert_eq!(sweeps.get(), 1, "orphans are swept once");
     assert_eq!(run.harness.pauses.len() as u64, pauses, "each pause is in the result");
+    processes(&run, &hosts);
+    phases(&told.borrow());
     let (verdict, account) = (run.judgement.verdict, run.account);
     match verdict {
         Verdict::Error => assert!(faults > 0, "an error has a fault"),
@@ -77,6 +80,21 @@ pub(super) fn ended(world: Simulation<'_>) {
             assert_eq!(ended, account.issued.measured, "every cycle has ended");
         }
     }
+}
+
+/// Checks that the result has the processes that there were.
+fn processes(run: &Run, hosts: &[Host]) {
+    for (worker, host) in run.workers.iter().zip(hosts) {
+        assert!(worker.exit.is_none() || worker.exit == host.exit, "an exit is as it was");
+        assert_eq!(worker.pid.is_some(), host.worker.is_some(), "who was started has an id");
+    }
+}
+
+/// Checks the phases that the caller was shown.
+fn phases(told: &Told) {
+    let phases: Vec<_> = told.entered.iter().map(|(phase, _)| *phase).collect();
+    assert!(phases.is_sorted_by(|one, next| one < next), "phases only go forward: {phases:?}");
+    assert_eq!(phases.last(), Some(&RunPhase::Done), "every run ends");
 }
 
 /// The facts that follow from the plan alone.
@@ -211,13 +229,13 @@ fn causes(world: &Simulation<'_>, index: usize) -> Vec<&'static str> {
         causes.push("DrainDeadline");
     }
     match behaviour.before {
-        Run::Hangs if worker.prepares() => causes.push("StartDeadline"),
-        Run::Fails(_) if worker.before_failed => causes.push("Hook(Before"),
+        HookRun::Hangs if worker.prepares() => causes.push("StartDeadline"),
+        HookRun::Fails(_) if worker.before_failed => causes.push("Hook(Before"),
         _ => {}
     }
     match behaviour.after {
-        Run::Hangs if worker.afters > 0 => causes.push("AfterDeadline"),
-        Run::Fails(_) if worker.after_failed => causes.push("Hook(After"),
+        HookRun::Hangs if worker.afters > 0 => causes.push("AfterDeadline"),
+        HookRun::Fails(_) if worker.after_failed => causes.push("Hook(After"),
         _ => {}
     }
     match behaviour.leaves {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::behaviour::{Behaviour, Leaves, Run};
+use super::behaviour::{Behaviour, HookRun, Leaves};
 use super::chance::Chance;
 use super::lies::Lie;
 use crate::plan::{Arrivals, Deadlines, OnBacklog, Plan, Rate};
@@ -78,8 +78,8 @@ impl Scenario {
         };
         for worker in &mut scenario.workers {
             worker.boot = chance.micros(100, 30_000);
-            worker.before = Run::Takes(chance.micros(1, 100_000));
-            worker.after = Run::Takes(chance.micros(1, 100_000));
+            worker.before = HookRun::Takes(chance.micros(1, 100_000));
+            worker.after = HookRun::Takes(chance.micros(1, 100_000));
         }
         if chance.one_in(4) {
             scenario.steer(chance);
@@ -138,8 +138,8 @@ impl Scenario {
                 self.shocks.push((at, Shock::Ask(Asked::Signal)));
                 self.shocks.push((again, Shock::Ask(Asked::Signal)));
             }
-            7 => worker.before = chance.pick(&[Run::Hangs, Run::Fails(soon)]),
-            8 => worker.after = chance.pick(&[Run::Hangs, Run::Fails(soon)]),
+            7 => worker.before = chance.pick(&[HookRun::Hangs, HookRun::Fails(soon)]),
+            8 => worker.after = chance.pick(&[HookRun::Hangs, HookRun::Fails(soon)]),
             9 => worker.hangs_at = Some(chance.between(0, 20)),
             10 => worker.leaves = chance.pick(&[Leaves::Code3, Leaves::Never]),
             11 if chance.one_in(2) => self.spawn_fails = Some(index),
@@ -180,8 +180,8 @@ fn behaviour(chance: &mut Chance, plan: &Plan, is_light: bool) -> Behaviour {
     let service = service.min(Duration::from_millis(if is_light { 50 } else { 300 }));
     Behaviour {
         boot: Duration::ZERO,
-        before: Run::Takes(Duration::ZERO),
-        after: Run::Takes(Duration::ZERO),
+        before: HookRun::Takes(Duration::ZERO),
+        after: HookRun::Takes(Duration::ZERO),
         is_sync: chance.one_in(2),
         service: (service / 4, service),
         fails_each: chance.pick(&[u64::MAX, u64::MAX, u64::MAX, 7]),
