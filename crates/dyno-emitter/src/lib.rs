@@ -43,6 +43,8 @@ mod ring;
 
 mod ring_word;
 
+mod reentry;
+
 mod recorder;
 
 mod install;
