@@ -176,3 +176,17 @@ fn several_mains_of_one_program_run_in_turn_and_leave_whole_files() {
         &["error: --out out: an earlier run of this program", "leave --out"],
     );
 }
+
+#[test]
+fn a_worker_that_other_code_of_the_primary_reaps_is_noticed_and_its_end_is_unknown() {
+    let summary = meddling("reap-all").run().verdict(0, "sustained");
+    assert_eq!(summary.cycles.completed, 60);
+    let warnings = summary.warnings.join("\n");
+    assert_says(&warnings, &["the exit codes of workers are unknown", "(`waitpid(-1)`)"]);
+    assert_eq!(warnings.matches("are unknown").count(), 1, "{warnings}");
+
+    let ended = meddling("reap-all-and-exit").args("--duration 20s").run();
+    let parts = ["worker 0 (pid ", "ended, with an unknown exit code", "reaped it"];
+    assert_says(&ended.error(), &parts);
+    assert!(ended.elapsed < Duration::from_secs(10), "{ended:#?}");
+}

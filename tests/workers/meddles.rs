@@ -61,6 +61,10 @@ enum How {
     ChangeFolder,
     /// The primary's `before` returns an error whose text panics.
     PrimaryUnprintable,
+    /// The primary's `before` starts a thread that reaps every child of the process.
+    ReapAll,
+    /// The same, and the first cycle ends its worker with exit code 3.
+    ReapAllAndExit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +117,7 @@ impl dyno::Task for Meddles {
             }
             How::Unnamed => dyno::measure_async("", async {}).await,
             How::CloseDescriptors => close_descriptors(),
+            How::ReapAllAndExit if cycle.index() == 0 => std::process::exit(3),
             _ => {}
         }
         Ok(())
@@ -155,6 +160,17 @@ fn record_for_ever() {
     }
 }
 
+fn reap_all() {
+    std::thread::spawn(|| {
+        loop {
+            // Without a child the call returns at once.
+            if nix::sys::wait::wait().is_err() {
+                std::thread::park_timeout(std::time::Duration::from_millis(1));
+            }
+        }
+    });
+}
+
 fn close_descriptors() {
     for descriptor in 3..1024 {
         // Other code loses its descriptors too: that is what is tested.
@@ -180,6 +196,10 @@ fn main() -> dyno::Outcome {
             match how {
                 How::ChangeFolder => Ok(std::env::set_current_dir("/")?),
                 How::PrimaryUnprintable => Err(Unprintable.into()),
+                How::ReapAll | How::ReapAllAndExit => {
+                    reap_all();
+                    Ok(())
+                }
                 _ => Ok(()),
             }
         })
