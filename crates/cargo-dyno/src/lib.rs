@@ -33,7 +33,7 @@ use clap::Parser;
 
 use crate::args::{Cli, DynoCommand};
 
-/// The exit code of clap, cargo and dyno's benchmarks for a command line that they refuse.
+/// The exit code of clap and of dyno's benchmarks for a command line that they refuse.
 const EXIT_USAGE: u8 = dyno_summary::REFUSED_EXIT as u8;
 /// The exit code of cargo for all that it refuses, a compile error among them.
 const EXIT_CARGO: u8 = 101;
