@@ -9,7 +9,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -22,7 +21,7 @@ use tokio::process::{Child, Command};
 
 use self::line::CommandLine;
 use crate::launch::TARGET_VARIABLE;
-use crate::{EXIT_USAGE, print, targets};
+use crate::{EXIT_USAGE, note, print, targets};
 
 mod line;
 mod program;
@@ -219,12 +218,6 @@ fn command_line() -> Vec<OsString> {
 fn refuse(error: &anyhow::Error) -> ExitCode {
     note(&format!("error: {error:#}"));
     EXIT_USAGE.into()
-}
-
-/// Writes a line to stderr for the user. Where stderr is closed, the exit code still reports the
-/// result.
-fn note(text: &str) {
-    let _unread = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Returns the benchmark's help, with the flags and the text that only `exec` has.

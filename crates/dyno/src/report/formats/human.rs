@@ -75,7 +75,7 @@ pub(crate) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
     }
     text.push_str(&wrapped("harness", &harness(summary), look));
     if let Some(kept) = kept {
-        text.push_str(&wrapped("files", &[kept.display().to_string()], look));
+        text.push_str(&wrapped("files", &[printable::plain(&kept.display().to_string())], look));
     }
     if summary.metrics.values().any(|metric| metric.count > 0) {
         text.push('\n');
