@@ -215,7 +215,10 @@ fn a_process_without_environment_in_a_session_of_its_own_is_not_left_behind() {
 fn without_a_path_a_command_is_found_where_the_system_has_it() {
     let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
     dyno.arg("exec").args(SHORT.split(' ')).args(["--rate", "10", "--", "true"]);
-    let ended = Workbench::new().end("", { dyno.env_remove("PATH"); dyno });
+    let ended = Workbench::new().end("", {
+        dyno.env_remove("PATH");
+        dyno
+    });
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
