@@ -124,14 +124,14 @@ pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
 #[inline(never)]
 fn record_rarely(index: u32, value: u64) {
     if reentry::is_busy() {
-        return reentry::keep(index, value);
+        return reentry::keep(index, value, record_kept);
     }
     let _busy = BusyGuard::enter();
     let _in_run = with_feed(|feed| feed.record(index, value));
 }
 
 /// Records the values that this thread has kept while it was busy.
-pub(crate) fn record_kept() {
+fn record_kept() {
     while reentry::has_kept() {
         if !with_feed(|feed| reentry::take_kept(|index, value| feed.record(index, value))) {
             // Outside a run nothing is recorded.

@@ -2,15 +2,13 @@
 //!
 //! A thread is *busy* while it gets its ring, waits for room, or holds one of this crate's locks. A
 //! value that it records then would need the same lock or ring again, so it is kept, and recorded
-//! as soon as the thread is no longer busy. Nothing here allocates, and no thread-local here has a
+//! as soon as that work is done. Nothing here allocates, and no thread-local here has a
 //! destructor: both would call the allocator.
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crate::install;
 
 /// The most values that a busy thread keeps. A thread that gets its ring allocates about ten times,
 /// and an allocator may record several values each time.
@@ -20,7 +18,7 @@ thread_local! {
     /// The number of [`BusyGuard`] values of this thread.
     static BUSY: Cell<u32> = const { Cell::new(0) };
     static KEPT: RefCell<KeptValues> =
-        const { RefCell::new(KeptValues { count: 0, values: [(0, 0); KEPT_MAX] }) };
+        const { RefCell::new(KeptValues { count: 0, values: [(0, 0); KEPT_MAX], record: || {} }) };
 }
 
 /// The values that a busy thread has recorded, each with the index of its name.
@@ -28,6 +26,8 @@ thread_local! {
 struct KeptValues {
     count: usize,
     values: [(u32, u64); KEPT_MAX],
+    /// Records all of them.
+    record: fn(),
 }
 
 /// A guard: while it lives, this thread is busy.
@@ -44,9 +44,9 @@ impl BusyGuard {
 impl Drop for BusyGuard {
     /// Records the values that were kept, if this guard is the outermost.
     fn drop(&mut self) {
-        if BUSY.get() == 1 {
+        if BUSY.get() == 1 && has_kept() {
             // Still busy: what this records by itself is kept in turn.
-            install::record_kept();
+            KEPT.with_borrow(|kept| kept.record)();
         }
         BUSY.set(BUSY.get() - 1);
     }
@@ -57,17 +57,18 @@ pub(crate) fn is_busy() -> bool {
     BUSY.get() > 0
 }
 
-/// Keeps a value of a busy thread.
+/// Keeps a value of a busy thread; `record` is called when the thread stops being busy.
 ///
 /// # Aborts
 /// If the thread keeps too many values already: none is lost in silence, and an allocator must not
 /// panic.
 #[expect(clippy::print_stderr, reason = "an allocator can't panic, and its values can't be lost")]
-pub(crate) fn keep(index: u32, value: u64) {
+pub(crate) fn keep(index: u32, value: u64, record: fn()) {
     KEPT.with_borrow_mut(|kept| match kept.values.get_mut(kept.count) {
         Some(place) => {
             *place = (index, value);
             kept.count += 1;
+            kept.record = record;
         }
         None => {
             eprintln!(

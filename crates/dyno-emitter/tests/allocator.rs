@@ -82,7 +82,7 @@ fn allocate() {
 /// Returns the number of values received and recorded, in a run whose threads come and go.
 fn run() -> (u64, u64) {
     let mut emitter = Emitter::new(|| {});
-    let _installed = emitter.install().expect("there is no other");
+    let _installed = emitter.install().expect("the only one");
     SIZES.set(histogram("sizes")).expect("set once");
     RECORDS.store(true, Ordering::SeqCst);
     IS_OURS.set(true);
