@@ -63,8 +63,10 @@ enum How {
     PrimaryUnprintable,
     /// The primary's `before` starts a thread that reaps every child of the process.
     ReapAll,
+    /// A thread of the primary ignores SIGCHLD once there are workers: the kernel reaps them.
+    IgnoreChildren,
     /// The same, and the first cycle ends its worker with exit code 3.
-    ReapAllAndExit,
+    IgnoreChildrenAndExit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,7 +119,7 @@ impl dyno::Task for Meddles {
             }
             How::Unnamed => dyno::measure_async("", async {}).await,
             How::CloseDescriptors => close_descriptors(),
-            How::ReapAllAndExit if cycle.index() == 0 => std::process::exit(3),
+            How::IgnoreChildrenAndExit if cycle.index() == 0 => std::process::exit(3),
             _ => {}
         }
         Ok(())
@@ -171,6 +173,19 @@ fn reap_all() {
     });
 }
 
+#[expect(unsafe_code, reason = "nothing safe sets a signal's disposition")]
+fn ignore_children() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    // Dyno resets the disposition before it starts the first worker.
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while waitid(Id::All, flags).is_err() {
+        std::thread::park_timeout(std::time::Duration::from_millis(1));
+    }
+    // SAFETY: a signal that is ignored runs no code of this program.
+    let _before = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
+}
+
 fn close_descriptors() {
     for descriptor in 3..1024 {
         // Other code loses its descriptors too: that is what is tested.
@@ -196,8 +211,12 @@ fn main() -> dyno::Outcome {
             match how {
                 How::ChangeFolder => Ok(std::env::set_current_dir("/")?),
                 How::PrimaryUnprintable => Err(Unprintable.into()),
-                How::ReapAll | How::ReapAllAndExit => {
+                How::ReapAll => {
                     reap_all();
+                    Ok(())
+                }
+                How::IgnoreChildren | How::IgnoreChildrenAndExit => {
+                    std::thread::spawn(ignore_children);
                     Ok(())
                 }
                 _ => Ok(()),
