@@ -176,3 +176,20 @@ fn several_mains_of_one_program_run_in_turn_and_leave_whole_files() {
         &["error: --out out: an earlier run of this program", "leave --out"],
     );
 }
+
+#[test]
+fn a_worker_that_other_code_of_the_primary_reaps_is_noticed_and_its_end_is_unknown() {
+    // Here either of the two may be first.
+    assert_eq!(meddling("reap-all").run().verdict(0, "sustained").cycles.completed, 60);
+
+    let summary = meddling("ignore-children").run().verdict(0, "sustained");
+    assert_eq!(summary.cycles.completed, 60);
+    let warnings = summary.warnings.join("\n");
+    assert_says(&warnings, &["the exit codes of workers are unknown", "(`waitpid(-1)`)"]);
+    assert_eq!(warnings.matches("are unknown").count(), 1, "{warnings}");
+
+    let ended = meddling("ignore-children-and-exit --workers 1").args("--duration 20s").run();
+    let parts = ["worker 0 (pid ", "ended, with an unknown exit code", "reaped it"];
+    assert_says(&ended.error(), &parts);
+    assert!(ended.elapsed < Duration::from_secs(10), "{ended:#?}");
+}

@@ -173,3 +173,23 @@ fn a_copy_of_a_worker_that_is_killed_does_not_hide_its_death() {
     assert_says(&ended.error(), &["was killed by SIGKILL"]);
     assert!(ended.elapsed < Duration::from_secs(10), "{ended:#?}");
 }
+
+#[test]
+fn a_copy_of_a_worker_that_returns_from_its_cycle_is_ended_and_runs_no_other() {
+    let line = "-P how=fork-and-return -P at=first-cycle";
+    let ended = benchmark(MISBEHAVES).args(line).logged().run();
+    let summary = ended.verdict(0, "sustained");
+    assert_eq!((summary.cycles.completed, ended.logged("worker")), (60, 2 + 60 + 2));
+    let warnings = summary.warnings.join("\n");
+    assert_says(&warnings, &["called `fork`", "returned from the task: it was ended"]);
+}
+
+#[test]
+fn a_copy_of_a_worker_that_returns_from_a_hook_is_ended() {
+    for hook in ["before", "after"] {
+        let line = format!("-P how=fork-and-return -P at={hook} -P worker=0");
+        let summary = benchmark(MISBEHAVES).args(&line).run().verdict(0, "sustained");
+        assert_eq!(summary.cycles.completed, 60);
+        assert_says(&summary.warnings.join("\n"), &["called `fork`", "it was ended"]);
+    }
+}

@@ -61,6 +61,12 @@ enum How {
     ChangeFolder,
     /// The primary's `before` returns an error whose text panics.
     PrimaryUnprintable,
+    /// The primary's `before` starts a thread that reaps every child of the process.
+    ReapAll,
+    /// A thread of the primary ignores SIGCHLD once there are workers: the kernel reaps them.
+    IgnoreChildren,
+    /// The same, and the first cycle ends its worker with exit code 3.
+    IgnoreChildrenAndExit,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +119,7 @@ impl dyno::Task for Meddles {
             }
             How::Unnamed => dyno::measure_async("", async {}).await,
             How::CloseDescriptors => close_descriptors(),
+            How::IgnoreChildrenAndExit if cycle.index() == 0 => std::process::exit(3),
             _ => {}
         }
         Ok(())
@@ -155,6 +162,30 @@ fn record_for_ever() {
     }
 }
 
+fn reap_all() {
+    std::thread::spawn(|| {
+        loop {
+            // Without a child the call returns at once.
+            if nix::sys::wait::wait().is_err() {
+                std::thread::park_timeout(std::time::Duration::from_millis(1));
+            }
+        }
+    });
+}
+
+#[expect(unsafe_code, reason = "nothing safe sets a signal's disposition")]
+fn ignore_children() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    // Dyno resets the disposition before it starts the first worker.
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while waitid(Id::All, flags).is_err() {
+        std::thread::park_timeout(std::time::Duration::from_millis(1));
+    }
+    // SAFETY: a signal that is ignored runs no code of this program.
+    let _before = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
+}
+
 fn close_descriptors() {
     for descriptor in 3..1024 {
         // Other code loses its descriptors too: that is what is tested.
@@ -178,6 +209,14 @@ fn main() -> dyno::Outcome {
         .before(|run| match run.parameters::<Parameters>().how {
             How::ChangeFolder => Ok(std::env::set_current_dir("/")?),
             How::PrimaryUnprintable => Err(Unprintable.into()),
+            How::ReapAll => {
+                reap_all();
+                Ok(())
+            }
+            How::IgnoreChildren | How::IgnoreChildrenAndExit => {
+                std::thread::spawn(ignore_children);
+                Ok(())
+            }
             _ => Ok(()),
         })
         .main()

@@ -65,6 +65,8 @@ enum How {
     LeaveLoudDaemon,
     /// It forks. The copy lives on, and keeps all descriptors open.
     Fork,
+    /// It forks, and the copy returns too.
+    ForkAndReturn,
     /// It ignores every signal that can be ignored, and hangs.
     IgnoreAndHang,
     /// It deletes the executable file of its program.
@@ -220,6 +222,7 @@ async fn misbehave(how: How, index: u64) -> dyno::Result {
         }
         How::LeaveLoudDaemon => leave_loud_daemon()?,
         How::Fork => fork()?,
+        How::ForkAndReturn => fork_and_return()?,
         How::IgnoreAndHang => {
             ignore_signals();
             hang();
@@ -314,6 +317,13 @@ fn fork() -> dyno::Result {
             nix::unistd::pause();
         },
     }
+}
+
+#[expect(unsafe_code, reason = "nothing safe forks without exec")]
+fn fork_and_return() -> dyno::Result {
+    // SAFETY: the copy returns to the worker's loop, which ends it and allocates nothing before.
+    unsafe { nix::unistd::fork() }?;
+    Ok(())
 }
 
 #[expect(unsafe_code, reason = "nothing safe sets a signal's disposition")]

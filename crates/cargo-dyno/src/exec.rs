@@ -5,11 +5,11 @@
 //! behind it are the command. No shell comes between: a user who wants one starts it.
 //!
 //! Each worker is this executable again, with the same command line. So the benchmark is declared
-//! before anything of that line is read: in a worker, the declaration never returns.
+//! before anything but its name is read from that line: in a worker, the declaration never returns.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus, Stdio, Termination};
@@ -21,12 +21,12 @@ use tokio::process::{Child, Command};
 
 use self::line::CommandLine;
 use crate::launch::TARGET_VARIABLE;
-use crate::{EXIT_USAGE, print, targets};
+use crate::{EXIT_USAGE, note, print, targets};
 
 mod line;
 mod program;
 
-/// The name of the subcommand, and of its benchmark.
+/// The name of the subcommand, and of its benchmark unless `--name` gives another.
 pub(crate) const NAME: &str = "exec";
 /// The variable that marks a process as a worker of dyno. A command is not one, though its parent
 /// is.
@@ -135,6 +135,13 @@ fn substituted(word: &str, cycle: &dyno::Cycle) -> String {
     word.replace("{worker}", &cycle.worker().to_string())
 }
 
+/// Returns the command of a saved run; empty if the run is not one of `exec`.
+pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
+    let has = |name| summary.parameter::<String>(name).is_some();
+    let argv = summary.parameter("argv").filter(|_| has("output") && has("stdin"));
+    argv.unwrap_or_default()
+}
+
 /// Returns the reason why a cycle failed. Equal endings give equal texts, so that they are counted
 /// together.
 fn failure(status: ExitStatus) -> String {
@@ -147,8 +154,8 @@ fn failure(status: ExitStatus) -> String {
 /// Runs `args`, whose first two words are this program and `exec`; in a worker of such a run, runs
 /// the task and never returns.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
-    let benchmark = dyno::bench(NAME, dyno::task::<CommandTask>());
     let line = CommandLine::of(args);
+    let benchmark = dyno::bench(line.name(), dyno::task::<CommandTask>());
     if line.flags.iter().any(|flag| flag == "--help" || flag == "-h") {
         return match print(&help()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -178,26 +185,39 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
 /// fails; `None` if the folder is set already or cargo does not know it.
 fn know_target_folder() -> Option<anyhow::Error> {
     let here = targets::current_folder().ok()?;
-    if std::env::var_os(TARGET_VARIABLE).is_some() || targets::manifest_above(&here).is_none() {
+    let known = std::env::var_os(TARGET_VARIABLE);
+    let is_known = known.is_some_and(|folder| !folder.to_string_lossy().trim().is_empty());
+    if is_known || targets::manifest_above(&here).is_none() {
         return None;
     }
     // A command can be run in a package that cargo can't read.
     let metadata = targets::metadata(None).ok()?;
     let program = std::env::current_exe().ok()?;
     let mut again = std::process::Command::new(program);
-    again.args(std::env::args_os().skip(1)).env(TARGET_VARIABLE, metadata.target_directory);
+    if let Some((name, arguments)) = command_line().split_first() {
+        again.arg0(name).args(arguments);
+    }
+    again.env(TARGET_VARIABLE, metadata.target_directory);
     Some(anyhow::Error::new(again.exec()).context("can't start this program again"))
+}
+
+/// Returns the command line of this process as the kernel knows it. If a dynamic loader started this
+/// program, the executable of the process is the loader, which needs its own arguments again.
+fn command_line() -> Vec<OsString> {
+    let own: Vec<OsString> = std::env::args_os().collect();
+    let whole = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    let words = whole.strip_suffix(b"\0").unwrap_or_default().split(|byte| *byte == 0);
+    let words: Vec<OsString> = words.map(|word| OsStr::from_bytes(word).to_owned()).collect();
+    if words.ends_with(own.get(1..).unwrap_or_default()) && words.len() >= own.len() {
+        words
+    } else {
+        own
+    }
 }
 
 fn refuse(error: &anyhow::Error) -> ExitCode {
     note(&format!("error: {error:#}"));
     EXIT_USAGE.into()
-}
-
-/// Writes a line to stderr for the user. Where stderr is closed, the exit code still reports the
-/// result.
-fn note(text: &str) {
-    let _unread = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Returns the benchmark's help, with the flags and the text that only `exec` has.
@@ -225,9 +245,9 @@ mod tests {
         let command =
             dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
         let mut names = command.get_arguments().filter_map(clap::Arg::get_long);
-        assert!(names.all(|name| !["output", "stdin"].contains(&name)));
+        assert!(names.all(|name| !["name", "output", "stdin"].contains(&name)));
         let help = help();
-        for flag in ["--output", "--stdin", "--rate"] {
+        for flag in ["--name", "--output", "--stdin", "--rate"] {
             assert!(help.contains(flag), "{flag}: {help}");
         }
     }

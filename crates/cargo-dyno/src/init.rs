@@ -15,7 +15,8 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 
 use self::needs::{CRATE, REDIS_CLIENT, SERDE, Use, additions, crate_name};
-use self::place::{Place, State, check_name, place};
+pub(crate) use self::place::check_name;
+use self::place::{Place, State, place};
 use crate::args::{Init, Template};
 use crate::launch::has_own_main;
 

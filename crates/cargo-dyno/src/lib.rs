@@ -33,7 +33,7 @@ use clap::Parser;
 
 use crate::args::{Cli, DynoCommand};
 
-/// The exit code of clap, cargo and dyno's benchmarks for a command line that they refuse.
+/// The exit code of clap and of dyno's benchmarks for a command line that they refuse.
 const EXIT_USAGE: u8 = dyno_summary::REFUSED_EXIT as u8;
 /// The exit code of cargo for all that it refuses, a compile error among them.
 const EXIT_CARGO: u8 = 101;
@@ -59,8 +59,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<targets::CargoRefused>() => EXIT_CARGO.into(),
         Err(error) => {
-            // Where stderr is closed, the exit code still reports the refusal.
-            let _unread = writeln!(std::io::stderr(), "error: {error:#}");
+            note(&format!("error: {error:#}"));
             EXIT_USAGE.into()
         }
     }
@@ -77,6 +76,14 @@ fn perform(command: DynoCommand) -> anyhow::Result<()> {
         DynoCommand::Completions { shell } => completions::script(shell),
     };
     print(&text)
+}
+
+/// Writes a line to stderr for the user. Where stderr is closed, the exit code still reports the
+/// result. The text may quote words of the command line and names of files, so control characters,
+/// which a terminal would obey, are replaced.
+fn note(text: &str) {
+    let is_obeyed = |c: char| c.is_control() && c != '\n';
+    let _unread = writeln!(std::io::stderr(), "{}", text.replace(is_obeyed, "?"));
 }
 
 /// Writes to stdout. A reader that closes it early, as in `cargo dyno runs | head`, is not an

@@ -207,8 +207,7 @@ fn cells(run: &Saved) -> [String; 8] {
 
 /// Returns the command of a run of `exec`, on one line; an empty text for other runs.
 fn command_of(summary: &Summary) -> String {
-    let words = summary.parameter::<Vec<String>>("argv");
-    let words = words.filter(|_| summary.benchmark == exec::NAME).unwrap_or_default();
+    let words = exec::command_of(summary);
     let line = words.join(" ").replace(char::is_control, "?");
     console::truncate_str(&line, COMMAND_MAX, "…").into_owned()
 }

@@ -15,7 +15,8 @@ use dyno_bus::value::Unit;
 use crate::column::Columns;
 use crate::install::{self, AlreadyInstalled, Installed};
 use crate::name::{self, RESERVED};
-use crate::recorder::{CycleRecorder, Joining, RecordSource, Recorder, Shared, lock};
+use crate::recorder::{CycleRecorder, Joining, RecordSource, Recorder, Shared};
+use crate::reentry::lock;
 use crate::ring::{Consumer, words};
 use crate::ring_word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
 

@@ -72,6 +72,9 @@ impl Histogram {
     /// number is clamped by the observer, and counted as out of range.
     ///
     /// If the ring of this thread is full, this waits until the bus has caught up.
+    ///
+    /// A global allocator may record too, with a handle that `main` made before: [`histogram()`]
+    /// itself allocates, so an allocator must not call it.
     #[inline]
     pub fn record(self, value: impl Value) {
         install::record(self.0.index, || value.measurement(self));

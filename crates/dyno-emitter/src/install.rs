@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex};
 use dyno_bus::Phase;
 use dyno_bus::value::VALUE_MAX;
 
-use crate::recorder::{Feed, MEASURED, RecordSource, STATE_BITS, Shared, lock};
+use crate::recorder::{Feed, MEASURED, RecordSource, STATE_BITS, Shared};
+use crate::reentry::{self, BusyGuard, lock};
 use crate::ring::Ring;
 use crate::ring_word::{pack_key, pack_value};
 
@@ -122,23 +123,49 @@ pub(crate) fn record(index: u32, value: impl FnOnce() -> u64) {
 #[cold]
 #[inline(never)]
 fn record_rarely(index: u32, value: u64) {
-    let recorded = LOCAL.try_with(|local| {
+    if reentry::is_busy() {
+        return reentry::keep(index, value, record_kept);
+    }
+    let _busy = BusyGuard::enter();
+    let _in_run = with_feed(|feed| feed.record(index, value));
+}
+
+/// Records the values that this thread has kept while it was busy.
+fn record_kept() {
+    while reentry::has_kept() {
+        if !with_feed(|feed| reentry::take_kept(|index, value| feed.record(index, value))) {
+            // Outside a run nothing is recorded.
+            reentry::take_kept(|_, _| {});
+        }
+    }
+}
+
+/// Calls `record` with this thread's end of a ring of the present run; outside a run, returns
+/// `false` instead.
+fn with_feed(record: impl FnOnce(&Feed<1>)) -> bool {
+    let mut record = Some(record);
+    let found = LOCAL.try_with(|local| {
         let active = ACTIVE.load(Ordering::Relaxed);
         if RING.get().0 != active >> STATE_BITS << STATE_BITS && !local.join() {
             return;
         }
-        if let Some(feed) = &*local.0.borrow() {
-            feed.record(index, value);
+        if let Some(feed) = &*local.0.borrow()
+            && let Some(record) = record.take()
+        {
+            record(feed);
         }
     });
-    if recorded.is_err() {
+    if found.is_err() {
         // Called from the destructor of another thread-local, after this thread's ring has gone.
-        // Each value that is left gets a new ring, which is not kept.
-        if let Some((shared, _)) = current() {
+        // The values that are left get a new ring, which is not kept.
+        if let Some((shared, _)) = current()
+            && let Some(record) = record.take()
+        {
             let ring = Arc::new(Ring::new(shared.ring_slots));
-            Feed::new(&shared, RecordSource::Handles, &ring).record(index, value);
+            record(&Feed::new(&shared, RecordSource::Handles, &ring));
         }
     }
+    record.is_none()
 }
 
 impl ThreadRing {
@@ -189,7 +216,7 @@ fn feed(shared: &Arc<Shared>) -> (Feed<1>, &'static Ring<1>) {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::MutexGuard;
+    use std::sync::{MutexGuard, PoisonError};
     use std::thread;
 
     use dyno_bus::message::Batch;
@@ -201,7 +228,8 @@ pub(crate) mod tests {
     /// not be installed, take turns.
     pub(crate) fn alone() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
-        lock(&TURN)
+        // Not by `lock`: then the thread would be busy for the whole test.
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[test]

@@ -26,7 +26,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::histogram::Histogram;
 use crate::install;
 use crate::measure::Open;
-use crate::recorder::lock;
+use crate::reentry::lock;
 
 /// The most notices kept: more names than anyone reads.
 const NOTICES_MAX: usize = 32;

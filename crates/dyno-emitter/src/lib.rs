@@ -32,15 +32,13 @@
 //! This crate refuses to aggregate (the only histograms are the observer's), to encode, to send,
 //! and to decide when to collect.
 
-// In the order of reading: the blank lines keep rustfmt from sorting them.
-mod histogram;
-
-mod measure;
-
 // In the order of reading.
+mod histogram;
+mod measure;
 mod name;
 mod ring;
 mod ring_word;
+mod reentry;
 mod recorder;
 mod install;
 mod column;

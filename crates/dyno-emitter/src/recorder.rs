@@ -9,11 +9,12 @@
 use std::fmt;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
 use dyno_bus::{Phase, clock};
 
+use crate::reentry::{BusyGuard, lock};
 use crate::ring::{Consumer, Producer, Ring, RingRoom, RingSlot};
 use crate::ring_word::{pack_key, pack_service, pack_value, pack_wait};
 
@@ -160,7 +161,8 @@ impl<const N: usize> Feed<N> {
         let (start, state) = (clock::now(), shared.state());
         let is_over = shared.cycles_over.load(Ordering::Relaxed);
         shared.poke();
-        let mut collector = lock(&shared.collector);
+        let _busy = BusyGuard::enter();
+        let mut collector = shared.collector.lock().unwrap_or_else(PoisonError::into_inner);
         assert_ne!(
             *collector,
             Some(thread::current().id()),
@@ -330,12 +332,6 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
     }
-}
-
-/// Locks a mutex, even a poisoned one: the data behind these locks is consistent at any moment, so
-/// a panic under one of them spoils nothing.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub struct WorkerProcess {
     pub index: u32,
     /// Its process id; `None` if it never started.
     pub pid: Option<u32>,
-    /// The end of the worker's process; `None` if it never started.
+    /// The end of the worker's process; `None` if it never started, or if its end is unknown.
     pub exit: Option<WorkerExit>,
     /// The metrics of this worker alone.
     pub metrics: Metrics,

@@ -234,7 +234,8 @@ impl Bench {
         self.set_duration(Setting::AfterDeadline, deadline)
     }
 
-    /// Sets the time that a process gets to end on request before it is killed. Default: 500 ms.
+    /// Sets the longest time from a worker's last message, or the end of its socket, until its process
+    /// has exited; then it is killed. Default: 500 ms.
     pub fn kill_grace(self, grace: Duration) -> Self {
         self.set_duration(Setting::KillGrace, grace)
     }

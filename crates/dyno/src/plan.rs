@@ -243,7 +243,7 @@ pub struct Deadlines {
     pub drain: Duration,
     /// From the acknowledgement of all accounts until the workers' `after` has ended.
     pub after: Duration,
-    /// From the request to end until the kill.
+    /// From a worker's last message, or the end of its socket, until it has exited: then it is killed.
     pub kill_grace: Duration,
 }
 

@@ -60,7 +60,8 @@ pub(crate) fn runs_here() -> bool {
 /// Runs the task as this worker, to the end of the process.
 pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
     RUNS.store(true, Ordering::Relaxed);
-    let socket = match health::guard::arm(identity) {
+    let armed = health::fork::watch().and_then(|()| health::guard::arm(identity));
+    let socket = match armed {
         Ok(socket) => socket,
         Err(error) => fail(&format!("can't become a worker: {error}")),
     };

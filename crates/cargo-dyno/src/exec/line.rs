@@ -1,4 +1,4 @@
-//! The command line of `exec`: a benchmark's flags, the two flags of `exec` itself, and the
+//! The command line of `exec`: a benchmark's flags, the three flags of `exec` itself, and the
 //! command.
 
 use std::ffi::OsString;
@@ -9,7 +9,9 @@ use anyhow::{Context, bail, ensure};
 use clap::{Arg, ValueEnum};
 
 use super::{CommandOutput, CommandParameters, NAME, program};
+use crate::init::check_name;
 
+const RUN_NAME: &str = "--name";
 const OUTPUT: &str = "--output";
 const STDIN: &str = "--stdin";
 /// The file that a command reads unless `--stdin` names another.
@@ -23,6 +25,8 @@ const SHELL_WORDS: [&str; 12] =
 pub(super) struct CommandLine {
     /// A program's name, and the benchmark's flags.
     pub(super) flags: Vec<OsString>,
+    /// The value of the last `--name`.
+    name: Option<OsString>,
     /// The value of the last `--output`; empty for the flag without a value.
     output: Option<OsString>,
     /// The value of the last `--stdin`, which is a path.
@@ -49,8 +53,13 @@ pub(super) fn kind_of_stdin() -> Stdin {
     }
 }
 
-/// Returns the two flags that only `exec` has, for its help.
-pub(super) fn own_flags() -> [Arg; 2] {
+/// Returns the three flags that only `exec` has, for its help.
+pub(super) fn own_flags() -> [Arg; 3] {
+    let name = Arg::new("name")
+        .long("name")
+        .value_name("NAME")
+        .help_heading("Task")
+        .help("The name that `runs` lists and `show` takes; exec unless given.");
     let output = Arg::new("output")
         .long("output")
         .value_name("WHERE")
@@ -63,7 +72,7 @@ pub(super) fn own_flags() -> [Arg; 2] {
         .value_name("FILE")
         .help_heading("Task")
         .help("The file that each command reads on its standard input, from the beginning.");
-    [output, stdin]
+    [name, output, stdin]
 }
 
 impl CommandLine {
@@ -71,8 +80,13 @@ impl CommandLine {
         let mut words = args.into_iter().skip(2);
         let mut before: Vec<OsString> = words.by_ref().take_while(|word| word != "--").collect();
         before.reverse();
-        let mut line =
-            Self { flags: vec![NAME.into()], output: None, stdin: None, command: words.collect() };
+        let mut line = Self {
+            flags: vec![NAME.into()],
+            name: None,
+            output: None,
+            stdin: None,
+            command: words.collect(),
+        };
         while let Some(word) = before.pop() {
             let (name, value) = halves(&word);
             match name {
@@ -81,7 +95,10 @@ impl CommandLine {
                     line.output = Some(value.or_else(follows).unwrap_or_default());
                 }
                 Some(STDIN) => {
-                    line.stdin = Some(value.or_else(|| before.pop()).unwrap_or_default())
+                    line.stdin = Some(value.or_else(|| before.pop()).unwrap_or_default());
+                }
+                Some(RUN_NAME) => {
+                    line.name = Some(value.or_else(|| before.pop()).unwrap_or_default());
                 }
                 _ => line.flags.push(word),
             }
@@ -89,11 +106,20 @@ impl CommandLine {
         line
     }
 
+    /// Returns the benchmark's name, which need not be a valid one.
+    pub(super) fn name(&self) -> String {
+        let name = self.name.as_ref().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| NAME.to_owned())
+    }
+
     /// Returns the task's parameters.
     ///
     /// # Errors
-    /// If the command, or the file that it is to read, can't be used.
+    /// If the name, the command, or the file that it is to read can't be used.
     pub(super) fn parameters(&self) -> anyhow::Result<CommandParameters> {
+        if self.name.is_some() {
+            check_name(&self.name()).context("invalid --name")?;
+        }
         let argv = self.command.iter().map(|word| {
             let text = word.to_str().map(str::to_owned);
             text.with_context(|| format!("`{}` is not UTF-8", word.display()))
@@ -208,6 +234,20 @@ mod tests {
         }
         let line = line("cargo-dyno exec --stdin /dev/zero --stdin=/dev/null -- true");
         assert_eq!(line.parameters().expect("fine").stdin, "/dev/null");
+    }
+
+    #[test]
+    fn a_run_has_the_name_that_is_given_last() {
+        let line = |words: &str| line(&format!("cargo-dyno exec {words}-- true"));
+        assert_eq!(line("").name(), "exec");
+        assert_eq!(line("--name a --name=b -w 4 ").name(), "b");
+        assert_eq!(line("--name a -w 4 ").flags, ["exec", "-w", "4"]);
+        for name in ["", "-x", "a/b", "..", "tab\there", "größe", &"x".repeat(300)] {
+            let error = line(&format!("--name={name} ")).parameters().unwrap_err();
+            let error = format!("{error:#}");
+            let expected = format!("invalid --name: `{name}` can't be a benchmark's name: ");
+            assert!(error.starts_with(&expected), "{error}");
+        }
     }
 
     #[test]

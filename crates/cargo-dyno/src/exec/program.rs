@@ -9,6 +9,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use nix::unistd::{AccessFlags, access};
 
+/// The folders that are searched if the variable is not set, as in the C library.
+const PATH_DEFAULT: &str = "/bin:/usr/bin";
+
 /// Finds the executable that a command's name means, as a shell would.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub(super) fn find(name: &str) -> anyhow::Result<PathBuf> {
         );
         return Ok(path.to_owned());
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_else(|| PATH_DEFAULT.into());
     let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(name));
     candidates
         .find(|path| path.is_file() && is_executable(path))

@@ -117,7 +117,7 @@ fn package_name(folder: &str) -> String {
 }
 
 /// Accepts a name that cargo allows for a target, and every file system for a file.
-pub(super) fn check_name(name: &str) -> anyhow::Result<()> {
+pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let goes_on_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     ensure!(

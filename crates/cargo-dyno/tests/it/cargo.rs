@@ -83,6 +83,15 @@ fn a_scaffolded_benchmark_is_one_of_cargo_bench() {
 }
 
 #[test]
+fn cargo_bench_and_cargo_dyno_run_build_the_same() {
+    let bench = scaffolded();
+    cargo(&bench, "bench --profile dev --no-run").printed();
+    let ended = bench.dyno("", "run --profile dev -d 100ms --warmup 0s -w 1 --out left");
+    assert!(ended.stdout.contains("cycles "), "{ended:?}");
+    assert!(!ended.stderr.contains("Compiling"), "{ended:?}");
+}
+
+#[test]
 fn each_call_that_nextest_makes_is_answered() {
     let bench = scaffolded();
     let executable = executable(&bench);

@@ -46,6 +46,46 @@ fn in_a_package_a_run_is_saved_where_runs_looks() {
 }
 
 #[test]
+fn a_run_has_the_name_that_is_given_and_is_found_by_it() {
+    let bench = Workbench::new();
+    let ended = exec(&bench, "--rate 20 --name health-check --format json", &["true"]);
+    assert_eq!((ended.code, &*summary(&ended).benchmark), (Some(0), "health-check"), "{ended:?}");
+    exec(&bench, "--rate 20", &["true"]);
+    let listed = bench.dyno("", "runs health-check").printed().to_owned();
+    assert!(listed.contains("health-check/") && listed.contains("  true\n"), "{listed}");
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    let shown = bench.dyno("", "show health-check --format json").printed().to_owned();
+    assert_eq!(shown, ended.stdout);
+    let ended = exec(&bench, "--name a/b", &["true"]);
+    let expected = "invalid --name: `a/b` can't be a benchmark's name: a letter, then letters";
+    assert!(ended.refusal().starts_with(expected), "{ended:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn in_a_package_a_run_that_the_dynamic_loader_started_is_saved_where_runs_looks() {
+    let bench = Workbench::new();
+    bench.write("Cargo.toml", &package("a"));
+    bench.write("src/lib.rs", "");
+    let Some(loader) = loader_of(env!("CARGO_BIN_EXE_cargo-dyno")) else { return };
+    let mut dyno = Command::new(loader);
+    dyno.args([env!("CARGO_BIN_EXE_cargo-dyno"), "exec"]).args(SHORT.split(' '));
+    // An empty variable counts as not set.
+    dyno.args(["--rate", "20", "--", "true"]).env("DYNO_TARGET_DIR", "");
+    let ended = bench.end("", dyno);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(bench.path("target/dyno/exec").is_dir(), "{ended:?}");
+}
+
+/// The loader that a program names for itself; a static one names none.
+#[cfg(target_os = "linux")]
+fn loader_of(program: &str) -> Option<String> {
+    let bytes = std::fs::read(program).expect("it is built");
+    let texts = bytes.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    texts.map(String::from).find(|text| text.starts_with("/lib") && text.contains("/ld-"))
+}
+
+#[test]
 fn a_closed_loop_runs_one_command_after_the_other() {
     let ended = exec(&Workbench::new(), "--rate max --format json", &["true"]);
     let summary = summary(&ended);
@@ -169,6 +209,17 @@ fn a_process_without_environment_in_a_session_of_its_own_is_not_left_behind() {
     assert!(!runs_somewhere(&mark), "{ended:?}");
     let warnings = summary(&ended).warnings.join("\n");
     assert!(warnings.contains("left behind"), "{warnings}");
+}
+
+#[test]
+fn without_a_path_a_command_is_found_where_the_system_has_it() {
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.arg("exec").args(SHORT.split(' ')).args(["--rate", "10", "--", "true"]);
+    let ended = Workbench::new().end("", {
+        dyno.env_remove("PATH");
+        dyno
+    });
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[test]

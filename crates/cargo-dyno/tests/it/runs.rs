@@ -175,3 +175,12 @@ fn outside_of_cargo_runs_are_saved_here() {
     bench.write("dyno-runs/curl/1/run.json", &text);
     assert_eq!(bench.dyno("", "show --format json").printed(), text);
 }
+
+#[test]
+fn an_error_that_quotes_a_word_holds_nothing_that_a_terminal_obeys() {
+    let bench = with_runs();
+    for line in ["show x\u{1b}[2J", "runs x\u{1b}[2J", "exec -- x\u{1b}[2J"] {
+        let ended = bench.dyno("", line);
+        assert!(ended.refusal().contains("`x?[2J`"), "{ended:?}");
+    }
+}

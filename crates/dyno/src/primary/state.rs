@@ -282,8 +282,10 @@ impl Primary {
             member.close_deadline(grace);
             return;
         };
-        // A worker ends well only by exit code 0 after its `Bye`. Every other end is a fault.
-        if !(member.stage == Stage::Finished && matches!(exit, Exit::Code(0))) {
+        // A worker ends well only by exit code 0 after its `Bye`. Every other end is a fault. If the
+        // exit code is unknown, the worker is believed: its data is whole.
+        let is_well = matches!(exit, Exit::Code(0) | Exit::Unknown);
+        if !(member.stage == Stage::Finished && is_well) {
             self.fault(now, worker, Cause::Died(exit), actions);
         }
         self.part_with(now, worker, actions);

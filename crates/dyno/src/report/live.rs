@@ -74,7 +74,7 @@ impl Live {
             // The last column stays free: some terminals break a line that is as wide as they are.
             let room = Room { columns: room.columns.saturating_sub(1), ..room };
             *text = match own {
-                Some(own) => frame::fitted(&printable(own.trim_end()), room.columns),
+                Some(own) => frame::fitted(&own, room.columns),
                 None => frame::render(&self.course, tick, room, self.palette),
             };
         }
@@ -106,7 +106,7 @@ impl Live {
     pub(super) fn close(self, own: Option<String>) {
         self.bar.finish_and_clear();
         if let Some(own) = own {
-            let _written = self.term.write_line(own.trim_end());
+            let _written = self.term.write_line(&own);
         }
     }
 }

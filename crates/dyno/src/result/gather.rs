@@ -177,20 +177,21 @@ fn workers(run: &mut Run) -> Vec<WorkerProcess> {
         let mut worker = WorkerProcess::default();
         worker.index = end.index;
         worker.pid = end.pid;
-        worker.exit = end.exit.map(exit);
+        worker.exit = end.exit.and_then(exit);
         worker.metrics = metrics(&observer.metrics(ProcessId::Worker(end.index)));
         worker
     };
     run.workers.iter().map(of_end).collect()
 }
 
-fn exit(exit: Exit) -> WorkerExit {
+fn exit(exit: Exit) -> Option<WorkerExit> {
     match exit {
-        Exit::Code(code) => WorkerExit::Code(code),
-        Exit::Signal(number) => WorkerExit::Signal(
+        Exit::Code(code) => Some(WorkerExit::Code(code)),
+        Exit::Signal(number) => Some(WorkerExit::Signal(
             Signal::try_from(number)
                 .map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned()),
-        ),
+        )),
+        Exit::Unknown => None,
     }
 }
 

@@ -133,6 +133,11 @@ impl<W: BusWorld> Bus<W> {
         // Every turn ends with a flush. So room in the socket is awaited only if bytes are left,
         // and an idle worker sleeps in this one call.
         let woken = self.wait();
+        if let Some(notice) = self.world.notice()
+            && !matches!(self.goal, Goal::Exit(_))
+        {
+            self.send(&Report::Notice(notice.into()))?;
+        }
         // Commands come first: a lease or a cut must not wait for a batch that takes a while.
         self.read()?;
         // The loop reports only a few times in a run: the results of its hooks, and the end of its

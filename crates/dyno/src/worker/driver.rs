@@ -48,7 +48,9 @@ pub(super) async fn run<T: Runnable>(
     // A worker has one context, which lives as long as the worker.
     let context: &'static Context =
         Box::leak(Box::new(Context::new(worker, start.workers, start.parameters.clone())));
-    let state = match hook(task.before(context)).await {
+    let prepared = hook(task.before(context)).await;
+    end.end_copy();
+    let state = match prepared {
         Ok(state) => state,
         Err(message) => return end.tell(LoopReport::BeforeDone(Err(message))),
     };
@@ -65,7 +67,9 @@ pub(super) async fn run<T: Runnable>(
     }
 
     let Some(LoopOrder::After) = orders.recv().await else { return };
-    end.tell(LoopReport::AfterDone(hook(T::after(state)).await));
+    let ended = hook(T::after(state)).await;
+    end.end_copy();
+    end.tell(LoopReport::AfterDone(ended));
 }
 
 /// Runs a hook. Its error or its panic becomes a message of bounded length.
@@ -164,6 +168,8 @@ where
     B: Fn(Cycle) -> F,
 {
     fn poll(&mut self, waker: &mut TaskContext<'_>) -> Poll<io::Result<Turn>> {
+        // Another task of this runtime may have forked.
+        self.end.end_copy();
         // Registered before anything is looked at, so that any later change wakes the loop.
         let is_another = self.register(waker.waker());
         // Cycles that can go on go first: the end of a cycle is then the only reading of the clock.
@@ -251,6 +257,7 @@ where
     fn resume(&mut self) -> Option<Time> {
         self.follow();
         let ended = self.slots.resume()?;
+        self.end.end_copy();
         let now = clock::now();
         if let Some((begun, outcome)) = ended {
             self.ended(begun, now, outcome);
@@ -283,6 +290,8 @@ where
         self.pace.begun();
         self.counters.started(phase);
         let outcome = self.slots.begin(begun, (self.begin)(cycle));
+        // A sync cycle runs in the call above, so that a copy returns from there.
+        self.end.end_copy();
         let now = clock::now();
         if let Some(outcome) = outcome {
             self.ended(begun, now, outcome);

@@ -7,6 +7,8 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use super::OutputFlags;
 
 /// A place that can't be written to.
@@ -45,8 +47,13 @@ fn try_folder(folder: &Path) -> io::Result<()> {
 /// Opens the log file if it exists, or else tries its folder. That may be the run's folder, which
 /// need not exist yet.
 fn try_log(file: &Path, out: Option<&Path>) -> io::Result<()> {
-    if file.exists() {
-        return OpenOptions::new().append(true).open(file).map(drop);
+    match fs::metadata(file).map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_file() || kind.is_dir() => {
+            return OpenOptions::new().append(true).open(file).map(drop);
+        }
+        // A pipe's reader would take the end of this attempt for the end of the log.
+        Ok(_) => return Ok(access(file, AccessFlags::W_OK)?),
+        Err(_) => {}
     }
     let file = std::path::absolute(file)?;
     let Some(folder) = file.parent() else { return Err(io::ErrorKind::IsADirectory.into()) };

@@ -319,6 +319,15 @@ fn a_place_that_can_be_written_to_is_left_as_it_was() {
 }
 
 #[test]
+fn a_pipe_is_not_opened_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // Without a reader, opening it would wait for ever.
+    read(&format!("--log-file {}", pipe.display())).unwrap();
+}
+
+#[test]
 fn a_place_that_can_not_be_written_to_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");

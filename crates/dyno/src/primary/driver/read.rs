@@ -8,11 +8,15 @@ use dyno_observer::ProcessId;
 use super::Driver;
 use super::peer::Peer;
 use crate::primary::run::{Stream, Update};
-use crate::primary::state::event::Event;
+use crate::primary::state::event::{Event, Exit};
 use crate::primary::world::{PrimaryWorld, ProcessHandle, ReadySource, WorkerSource};
 
 /// The most reads of one stream of a worker's output before the others have their turn.
 const READS_PER_TURN: usize = 8;
+/// The warning about workers that other code of this process has reaped.
+const REAPED: &str = "the exit codes of workers are unknown, since other code in this process reaped \
+                      them: let it wait for its own children by their ids, not for any child \
+                      (`waitpid(-1)`), and not ignore SIGCHLD";
 
 impl<W: PrimaryWorld> Driver<'_, W> {
     /// Reads one source of one worker.
@@ -125,6 +129,9 @@ impl<W: PrimaryWorld> Driver<'_, W> {
             peer.judged = true;
         }
         self.close(worker);
+        if exit == Exit::Unknown {
+            self.warn(REAPED.into());
+        }
         self.step(Event::Exited { worker, exit });
     }
 }

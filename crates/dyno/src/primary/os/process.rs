@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command as Program, Stdio};
+use std::process::{Child, Command as Program, ExitStatus, Stdio};
 
 use dyno_bus::message::{Command, Report};
 use dyno_bus::{Link, link};
@@ -28,8 +28,7 @@ use crate::primary::world::ProcessHandle;
 const READ_SIZE: usize = 16 * 1024;
 /// The size of a pipe, in bytes, where the system does not report it.
 const PIPE_SIZE: usize = 64 * 1024;
-/// The number of bytes from which a line without an end is passed on: a longer line becomes
-/// several.
+/// The most bytes of a line, with its end: a longer line becomes several.
 const LINE_MAX: usize = 8 * 1024;
 /// A worker's process, with its socket and its output.
 pub(crate) struct WorkerHandle {
@@ -106,16 +105,23 @@ impl ProcessHandle for WorkerHandle {
     }
 
     fn reap(&mut self) -> Option<Exit> {
-        if self.exit.is_some() || !wait_for_end(self.pid(), Wait::Not) {
+        if self.exit.is_some() {
             return None;
         }
-        // The rest of its group is killed first: until it is reaped, its id, which is also the
-        // group's, can't pass to another process.
-        self.signal(Signal::SIGKILL);
-        let status = self.child.wait().ok()?;
-        let exit = match status.code() {
-            Some(code) => Exit::Code(code),
-            None => Exit::Signal(status.signal().unwrap_or_default()),
+        let exit = match wait_for_end(self.pid(), Wait::Not) {
+            Ok(false) => return None,
+            Ok(true) => {
+                // The rest of its group is killed first: until it is reaped, its id, which is also
+                // the group's, can't pass to another process.
+                self.signal(Signal::SIGKILL);
+                self.child.wait().map_or(Exit::Unknown, exit_of)
+            }
+            // Other code of this process has reaped it. Its id is free if its group is empty, and
+            // this follows its end at once.
+            Err(_) => {
+                let _gone = killpg(Pid::from_raw(self.pid().cast_signed()), Signal::SIGKILL);
+                Exit::Unknown
+            }
         };
         self.exit = Some(exit);
         Some(exit)
@@ -137,6 +143,13 @@ impl ProcessHandle for WorkerHandle {
             Stream::Stdout => self.stdout.reads_max(),
             Stream::Stderr => self.stderr.reads_max(),
         }
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match status.code() {
+        Some(code) => Exit::Code(code),
+        None => Exit::Signal(status.signal().unwrap_or_default()),
     }
 }
 
@@ -197,17 +210,20 @@ enum Wait {
 }
 
 /// Returns `true` if a child has ended, with or without waiting for it. It is not reaped here.
-fn wait_for_end(pid: u32, wait: Wait) -> bool {
+///
+/// # Errors
+/// If this process has no such child any more: it has ended, and other code has reaped it.
+fn wait_for_end(pid: u32, wait: Wait) -> nix::Result<bool> {
     use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
     let mut flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     flags.set(WaitPidFlag::WNOHANG, wait == Wait::Not);
     loop {
         match waitid(Id::Pid(Pid::from_raw(pid.cast_signed())), flags) {
-            Ok(WaitStatus::StillAlive) => return false,
+            Ok(WaitStatus::StillAlive) => return Ok(false),
             Err(nix::errno::Errno::EINTR) => {}
-            // An error means that another thread has reaped it: it has ended all the same.
-            Ok(_) | Err(_) => return true,
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error),
         }
     }
 }
@@ -262,15 +278,29 @@ impl OutputLines {
                 false
             }
             Ok(count) => {
-                for piece in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
-                    self.partial.extend(piece);
-                    if self.partial.ends_with(b"\n") || self.partial.len() >= LINE_MAX {
-                        take(text(&std::mem::take(&mut self.partial)));
-                    }
+                for line in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
+                    self.extend(line, &mut take);
                 }
                 true
             }
             Err(error) => error.kind() == ErrorKind::Interrupted,
+        }
+    }
+
+    /// Adds the next bytes of a line, and passes on the line where it ends or becomes too long.
+    fn extend(&mut self, mut bytes: &[u8], take: &mut impl FnMut(String)) {
+        while !bytes.is_empty() {
+            let room = LINE_MAX - self.partial.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.partial.extend(now);
+            bytes = later;
+            let end = match self.partial.as_slice() {
+                [.., b'\n'] => self.partial.len(),
+                line if line.len() == LINE_MAX => whole_characters(line),
+                _ => return,
+            };
+            let rest = self.partial.split_off(end);
+            take(text(&std::mem::replace(&mut self.partial, rest)));
         }
     }
 }
@@ -278,6 +308,14 @@ impl OutputLines {
 impl AsRawFd for OutputLines {
     fn as_raw_fd(&self) -> RawFd {
         self.source.as_raw_fd()
+    }
+}
+
+/// Returns the number of bytes before a character that is not complete at the end of a line.
+fn whole_characters(line: &[u8]) -> usize {
+    match std::str::from_utf8(line) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Ok(_) | Err(_) => line.len(),
     }
 }
 
@@ -308,5 +346,20 @@ mod tests {
         assert_eq!(found[2].chars().next(), Some('t'));
         let length: usize = found[2..].iter().map(|line| line.chars().count()).sum();
         assert_eq!(length, "three".len() + 1 + LINE_MAX);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_becomes_several_within_the_limit_and_breaks_no_character() {
+        let (far, mut near) = io::pipe().expect("a pipe");
+        let mut lines = OutputLines::new(far).expect("a pipe");
+        // The limit is in the middle of a character of three bytes.
+        let long = "中".repeat(LINE_MAX);
+        near.write_all(format!("{long}\nnext\n").as_bytes()).expect("room");
+        drop(near);
+        let mut found = Vec::new();
+        while lines.read(|line| found.push(line)) {}
+        assert!(found.iter().all(|line| line.len() <= LINE_MAX), "{found:?}");
+        assert_eq!(found.pop().as_deref(), Some("next"));
+        assert_eq!(found.concat(), long);
     }
 }

@@ -126,6 +126,9 @@ pub(crate) enum Exit {
     Code(i32),
     /// It was killed by this signal.
     Signal(i32),
+    /// It has ended, but other code in the primary's process has reaped it, and with it the exit
+    /// code.
+    Unknown,
 }
 
 impl std::fmt::Display for Exit {
@@ -136,6 +139,9 @@ impl std::fmt::Display for Exit {
                 Ok(signal) => write!(f, "was killed by {signal}"),
                 Err(_) => write!(f, "was killed by signal {number}"),
             },
+            Self::Unknown => f.write_str(
+                "ended, with an unknown exit code, since other code in this process reaped it",
+            ),
         }
     }
 }

@@ -141,6 +141,18 @@ fn an_exit_is_judged_only_after_the_socket_is_read_to_its_end() {
 }
 
 #[test]
+fn an_unknown_exit_code_is_an_error_before_the_last_message_alone() {
+    let mut primary = measuring();
+    let actions = gone(&mut primary, at(2_000), 0, Exit::Unknown);
+    assert_eq!(faults(&actions), [&Cause::Died(Exit::Unknown)]);
+    let _acked = settle(&mut primary, at(2_010), 1);
+    let bye = Event::Bye { worker: 1, bye: Bye::default() };
+    assert!(faults(&primary.step(at(2_020), bye)).is_empty());
+    assert!(faults(&gone(&mut primary, at(2_030), 1, Exit::Unknown)).is_empty());
+    assert_eq!(primary.phase(), RunPhase::Done);
+}
+
+#[test]
 fn exit_code_0_in_the_middle_of_a_run_is_an_error() {
     let mut primary = measuring();
     let actions = gone(&mut primary, at(2_000), 0, Exit::Code(0));

@@ -15,7 +15,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -32,6 +32,9 @@ const LATEST: &str = "latest";
 /// The number of runs of a benchmark that are kept: enough to look back a day, at some hundred
 /// kilobytes each.
 const KEPT: usize = 20;
+/// The time after which a run whose files don't change has ended, where there are no locks: longer
+/// than any pause of a run that goes on, which writes about once a second.
+const SILENCE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// The mode of new folders: only their owner may read them, because a run's files hold the user's
 /// parameters and messages, which may be private.
 const MODE: u32 = 0o700;
@@ -248,11 +251,32 @@ fn prune(benchmark: &Path, newest: &Path, now: &str) {
     for runs in [whole, unfinished] {
         let excess = runs.len().saturating_sub(KEPT - 1);
         for run in &runs[..excess] {
-            if let Ok(_ended) = lock(run) {
+            let lock = lock(run);
+            if has_ended(run, &lock) {
                 let _removed = fs::remove_dir_all(run);
             }
         }
     }
+}
+
+/// Returns `true` if a run does not go on, by the attempt to lock its folder. On a file system
+/// without locks, a run that has no summary counts as ended once its files have not changed for a
+/// day.
+fn has_ended<L>(run: &Path, lock: &io::Result<Option<L>>) -> bool {
+    match lock {
+        Ok(Some(_)) => true,
+        Ok(None) => run.join(SUMMARY).is_file() || age(run).is_some_and(|age| age > SILENCE_MIN),
+        Err(_) => false,
+    }
+}
+
+/// Returns the time since the newest file of a run was changed; `None` if it has no files, or if it
+/// was changed in the future.
+#[expect(clippy::disallowed_methods, reason = "it is compared with the times of files alone")]
+fn age(run: &Path) -> Option<Duration> {
+    let files = fs::read_dir(run).ok()?.flatten();
+    let changed = files.filter_map(|file| file.metadata().ok()?.modified().ok()).max()?;
+    SystemTime::now().duration_since(changed).ok()
 }
 
 /// Returns `true` if a name has the form that [`stamp`] gives: nothing else is ever removed.

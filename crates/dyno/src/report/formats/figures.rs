@@ -3,7 +3,7 @@
 
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use dyno_observer::{ProcessId, format};
-use dyno_summary::{Metric, Metrics, Summary, Unit, WorkerExit};
+use dyno_summary::{Metric, Metrics, Summary, Unit, WorkerExit, WorkerProcess};
 
 use crate::plan::{Rate, thousands};
 use crate::settings;
@@ -103,14 +103,15 @@ pub(crate) fn index(process: ProcessId) -> String {
 }
 
 /// Returns how a worker ended; `None` if it ended as it should have.
-pub(crate) fn exit(exit: Option<&WorkerExit>) -> Option<String> {
-    match exit {
+pub(crate) fn exit(worker: &WorkerProcess) -> Option<String> {
+    match &worker.exit {
         Some(WorkerExit::Code(0)) => None,
         Some(WorkerExit::Code(code)) => Some(format!("exit {code}")),
         Some(WorkerExit::Signal(signal)) => Some(signal.clone()),
         // A later version may know more ends than these.
         Some(other) => Some(format!("{other:?}")),
-        None => Some("not started".to_owned()),
+        None if worker.pid.is_none() => Some("not started".to_owned()),
+        None => Some("unknown".to_owned()),
     }
 }
 
@@ -131,5 +132,18 @@ mod tests {
         }
         assert_eq!(asked(None), "max");
         assert_eq!(asked(Some(2_500.0)), "2,500/s");
+    }
+
+    #[test]
+    fn a_worker_that_started_and_whose_end_is_unknown_is_not_one_that_never_started() {
+        let end = |pid, end| {
+            let mut worker = WorkerProcess::default();
+            (worker.pid, worker.exit) = (pid, end);
+            exit(&worker)
+        };
+        assert_eq!(end(Some(7), Some(WorkerExit::Code(0))), None);
+        assert_eq!(end(Some(7), Some(WorkerExit::Code(3))).as_deref(), Some("exit 3"));
+        assert_eq!(end(Some(7), None).as_deref(), Some("unknown"));
+        assert_eq!(end(None, None).as_deref(), Some("not started"));
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
     }
     text.push_str(&wrapped("harness", &harness(summary), look));
     if let Some(kept) = kept {
-        text.push_str(&wrapped("files", &[kept.display().to_string()], look));
+        text.push_str(&wrapped("files", &[printable::plain(&kept.display().to_string())], look));
     }
     if summary.metrics.values().any(|metric| metric.count > 0) {
         text.push('\n');
@@ -227,12 +227,12 @@ fn workers(summary: &Summary, palette: Palette) -> String {
         };
         // Workers that did not end well come first, regardless of their response.
         shown.sort_by_key(|worker| {
-            let well = figures::exit(worker.exit.as_ref()).is_none();
+            let well = figures::exit(worker).is_none();
             (well, std::cmp::Reverse(response(worker)), worker.index)
         });
         shown.truncate(WORKERS_SHOWN);
     }
-    let exits = shown.iter().any(|worker| figures::exit(worker.exit.as_ref()).is_some());
+    let exits = shown.iter().any(|worker| figures::exit(worker).is_some());
     let mut head = vec!["worker", "service", "response p99", "loop lag p99", "cpu", "rss"];
     if exits {
         head.push("end");
@@ -248,7 +248,7 @@ fn workers(summary: &Summary, palette: Palette) -> String {
             figures::of(metrics, RSS, |metric| Some(metric.max as f64)),
         ];
         if exits {
-            cells.push(figures::exit(worker.exit.as_ref()).unwrap_or_else(|| NONE.to_owned()));
+            cells.push(figures::exit(worker).unwrap_or_else(|| NONE.to_owned()));
         }
         cells
     };

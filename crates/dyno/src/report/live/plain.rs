@@ -9,7 +9,8 @@ use dyno_observer::{List, Stat, format};
 
 use super::notices;
 use crate::primary::run::{Tick, Update};
-use crate::report::formats::palette::Palette;
+use crate::report::formats::palette::{self, Palette};
+use crate::report::formats::printable;
 
 /// The time between two lines about the run's state.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ impl<W: Write> Plain<W> {
         let lines = updates.iter().filter(said);
         let mut text: String = lines
             .filter_map(|update| notices::update(update, Palette::Plain))
-            .flat_map(|line| [line, "\n".to_owned()])
+            .flat_map(|line| [cleaned(&line), "\n".to_owned()])
             .collect();
         if let Some(tick) = tick
             && self.chatter == Chatter::All
@@ -65,7 +66,7 @@ impl<W: Write> Plain<W> {
     /// Writes the text of the user's `on_tick` for the run's end, in the place of a live view.
     pub(crate) fn close(&mut self, own: Option<String>) {
         if let Some(own) = own.filter(|_| self.chatter == Chatter::All) {
-            self.write(&format!("{}\n", own.trim_end()));
+            self.write(&format!("{}\n", cleaned(&own)));
         }
     }
 
@@ -73,6 +74,12 @@ impl<W: Write> Plain<W> {
         // One write for all of them, so that updates that come together stay together.
         let _written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
+}
+
+/// Returns a text of others without characters that a terminal obeys: the stream may be a terminal
+/// that has no live view. Colours stay, unless the terminal has none.
+fn cleaned(text: &str) -> String {
+    if palette::draws() { printable::printable(text) } else { printable::plain(text) }
 }
 
 /// Returns the state of a run as one line.
@@ -140,6 +147,17 @@ mod tests {
                  1.0 s  {standing}\n   3.0 s  {standing}\nall sold\n"
             )
         );
+    }
+
+    #[test]
+    fn texts_of_others_hold_nothing_that_a_terminal_obeys() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out, Chatter::All);
+        let text = "a\u{1b}[2Jb\u{7}c".to_owned();
+        let line = Update::Line { worker: 0, stream: Stream::Stderr, text: text.clone() };
+        plain.show(&[line, Update::Fault(text.clone())], None);
+        plain.close(Some(text));
+        assert_eq!(String::from_utf8(out).unwrap(), "[0] abc\nerror: abc\nabc\n");
     }
 
     #[test]

@@ -22,6 +22,8 @@ use super::queue::{ShowEnd, TakenUpdates, UpdateQueue};
 use super::{Live, notices};
 use crate::primary::run::{OnTick, Tick, Update};
 use crate::report::error::ReportError;
+use crate::report::formats::printable::printable;
+use crate::result::redact;
 use crate::task;
 
 /// The longest time that lines wait if no tick comes: before the first cycle, and while the run
@@ -150,11 +152,12 @@ impl ScreenThread {
         }
     }
 
-    /// Calls the user's `on_tick`. If it panics, it is not called again.
+    /// Calls the user's `on_tick`, and cleans its text like any other text of the user's. If it
+    /// panics, it is not called again.
     fn ask(&mut self, list: &List, updates: &mut Vec<Update>) -> Option<String> {
         let on_tick = self.on_tick.as_mut()?;
         match catch_unwind(AssertUnwindSafe(|| on_tick(list))) {
-            Ok(own) => own,
+            Ok(own) => own.map(|own| printable(&redact::text(own.trim_end()))),
             Err(panic) => {
                 self.on_tick = None;
                 // The panic's own message was printed below the view.

@@ -6,6 +6,8 @@ use dyno_bus::Phase;
 use dyno_bus::message::Start;
 use dyno_emitter::{CycleRecorder, PhaseSwitch, Recorder};
 
+use crate::worker::health::fork;
+
 /// An order of the bus to the loop.
 pub(crate) enum LoopOrder {
     /// Run `before`, then the cycles.
@@ -71,6 +73,16 @@ impl LoopEnd {
     /// Notes that no cycle runs and none will start.
     pub(crate) fn cycles_over(&self) {
         self.phase.cycles_over();
+    }
+
+    /// Ends this process if it is a copy of the worker, which the task made by `fork`. The worker
+    /// reports it.
+    #[inline]
+    pub(crate) fn end_copy(&self) {
+        if fork::is_copy() {
+            (self.wake)();
+            fork::end();
+        }
     }
 
     /// Sends a report to the bus, and wakes it.

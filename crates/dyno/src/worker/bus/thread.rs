@@ -14,8 +14,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::world::BusWorld;
 use super::{Bus, BusEnd, LoopEnd, LoopShare};
 use crate::identity::Identity;
-use crate::worker::health::{guard, usage};
+use crate::worker::health::{fork, guard, usage};
 use crate::worker::state::LastWords;
+
+/// The byte that wakes the bus.
+const WAKE: u8 = 1;
+/// The byte that wakes it from a copy of the worker, which is about to end.
+const COPY: u8 = 2;
 
 /// Starts the bus thread of this worker, and returns the loop's end of it.
 pub(in crate::worker) fn start(
@@ -47,6 +52,8 @@ pub(in crate::worker) fn start(
 struct ThreadWorld {
     /// Readable once another thread of this process has woken the bus.
     woken: UnixStream,
+    /// A message for the user that came while the bus slept.
+    notice: Option<&'static str>,
 }
 
 impl ThreadWorld {
@@ -58,9 +65,10 @@ impl ThreadWorld {
         let waker = Arc::new(waker);
         let wake = move || {
             // A full socket means that a wake is under way already.
-            let _woken = (&*waker).write(&[1]);
+            let byte = if fork::is_copy() { COPY } else { WAKE };
+            let _woken = (&*waker).write(&[byte]);
         };
-        Ok((Self { woken }, wake))
+        Ok((Self { woken, notice: None }, wake))
     }
 }
 
@@ -97,9 +105,15 @@ impl BusWorld for ThreadWorld {
         if woken {
             // One read takes all: the rings wake the bus once before it looks, and each report of
             // the loop wakes it once.
-            let _taken = (&self.woken).read(&mut [0; 64]);
+            let mut bytes = [0; 64];
+            let count = (&self.woken).read(&mut bytes).unwrap_or(0);
+            self.notice = bytes[..count].contains(&COPY).then_some(fork::RETURNED);
         }
         woken
+    }
+
+    fn notice(&mut self) -> Option<&'static str> {
+        self.notice.take()
     }
 
     fn cpu_ns(&self) -> u64 {

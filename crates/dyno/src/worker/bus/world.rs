@@ -25,6 +25,11 @@ pub(crate) trait BusWorld {
     /// never comes. Returns `true` if a thread of this process woke it.
     fn wait(&mut self, stream: &Self::Stream, writes: bool, until: Time) -> bool;
 
+    /// Returns the message for the user that came while the bus slept, if there is one.
+    fn notice(&mut self) -> Option<&'static str> {
+        None
+    }
+
     /// Returns the processor time that this process has used, in nanoseconds.
     fn cpu_ns(&self) -> u64;
 

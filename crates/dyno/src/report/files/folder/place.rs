@@ -2,12 +2,15 @@
 //! looks, and the current folder elsewhere.
 //!
 //! `cargo dyno` passes the target folder on. Without it, the folder comes from variables of cargo,
-//! then from cargo itself if it started this program, then from the place of this program.
+//! then from cargo itself if it started this program, then from the place of this program. Neither
+//! variables nor cargo know a folder that only `--target-dir` named: then the place decides.
 
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+
+use crate::harness::{self, CargoFolders};
 
 /// The variable with the target folder that `cargo dyno` passes on.
 const PASSED: &str = "DYNO_TARGET_DIR";
@@ -24,7 +27,8 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 /// Returns the folder of all benchmarks' runs for this process.
 pub(crate) fn root() -> io::Result<PathBuf> {
     if let Some(target) = variable(PASSED) {
-        return Ok(Path::new(&target).join("dyno"));
+        let target = target.to_str().map_or(Path::new(&target), |text| Path::new(text.trim()));
+        return Ok(target.join("dyno"));
     }
     let here = std::env::current_dir()?;
     let program = std::env::current_exe().ok();
@@ -32,13 +36,35 @@ pub(crate) fn root() -> io::Result<PathBuf> {
         let target = program.and_then(|program| of_started_package(&program));
         return Ok(target.map_or_else(|| here.join("dyno-runs"), |target| target.join("dyno")));
     };
-    let said = OF_CARGO.into_iter().find_map(variable).map(PathBuf::from);
-    let said = said.map(|target| resolved(&target, &here, program.as_deref()));
-    let target = said
-        .or_else(|| crate::harness::target_of_cargo(&here))
-        .or_else(|| of_program(program.as_deref()?))
-        .unwrap_or_else(|| workspace.join("target"));
-    Ok(target.join("dyno"))
+    let named = OF_CARGO.into_iter().find_map(variable).map(PathBuf::from);
+    let named = named.map(|target| resolved(&target, &here, program.as_deref()));
+    let target = target(named, program.as_deref(), || harness::folders_of_cargo(&here));
+    Ok(target.unwrap_or_else(|| workspace.join("target")).join("dyno"))
+}
+
+/// Returns the target folder: the one that a variable has `named`, or else cargo's. But a program
+/// that lies in neither was built with `--target-dir`, whose folder holds the program.
+fn target(
+    named: Option<PathBuf>,
+    program: Option<&Path>,
+    of_cargo: impl FnOnce() -> Option<CargoFolders>,
+) -> Option<PathBuf> {
+    let is_in = |folder: &Path| {
+        // The system names this program by its real path, cargo perhaps by a link.
+        let real = folder.canonicalize();
+        let is_below = |program: &Path| {
+            program.starts_with(folder) || real.is_ok_and(|real| program.starts_with(real))
+        };
+        program.is_some_and(is_below)
+    };
+    if named.as_deref().is_some_and(is_in) {
+        return named;
+    }
+    let Some(CargoFolders { target, build }) = of_cargo() else {
+        return named.or_else(|| of_program(program?));
+    };
+    let of_flag = || program.filter(|_| !is_in(&target) && !is_in(&build)).and_then(of_program);
+    of_flag().or(named).or(Some(target))
 }
 
 /// Returns the target folder of the package whose program cargo started in a folder outside of it,
@@ -46,7 +72,7 @@ pub(crate) fn root() -> io::Result<PathBuf> {
 /// programs, so the program must lie in that target folder.
 fn of_started_package(program: &Path) -> Option<PathBuf> {
     let package = variable("CARGO_MANIFEST_DIR")?;
-    let target = crate::harness::target_of_cargo(Path::new(&package))?;
+    let target = harness::folders_of_cargo(Path::new(&package))?.target;
     program.starts_with(&target).then_some(target)
 }
 
@@ -108,6 +134,34 @@ mod tests {
         assert_eq!(workspace(&member.join("src")), Some(member.clone()));
         fs::write(top.join("Cargo.toml"), "[workspace]\nmembers = [\"crates/*\"]\n").unwrap();
         assert_eq!(workspace(&member.join("src")), Some(top.to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_was_built_into_another_folder_is_kept_there() {
+        let flag = tempfile::tempdir().unwrap();
+        let flag = flag.path();
+        fs::write(flag.join("CACHEDIR.TAG"), "").unwrap();
+        let of_cargo =
+            || Some(CargoFolders { target: "/w/target".into(), build: "/w/between".into() });
+        let found = |named: Option<&str>, program: &Path| {
+            target(named.map(PathBuf::from), Some(program), of_cargo).unwrap()
+        };
+        let program = flag.join("release/deps/shop-1");
+        assert_eq!(found(None, &program), flag);
+        assert_eq!(found(Some("/v"), &program), flag);
+        for (program, named, expected) in [
+            ("/w/target/release/deps/shop-1", None, "/w/target"),
+            ("/w/between/release/deps/shop-1", None, "/w/target"),
+            ("/w/between/release/deps/shop-1", Some("/v"), "/v"),
+            ("/v/release/deps/shop-1", Some("/v"), "/v"),
+            // A program that is in no target folder at all.
+            ("/usr/bin/shop", None, "/w/target"),
+            ("/usr/bin/shop", Some("/v"), "/v"),
+        ] {
+            assert_eq!(found(named, Path::new(program)), Path::new(expected), "{program}");
+        }
+        let alone = target(None, Some(&program), || None);
+        assert_eq!(alone.as_deref(), Some(flag));
     }
 
     #[test]

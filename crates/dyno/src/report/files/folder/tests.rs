@@ -185,3 +185,22 @@ fn a_named_folder_loses_the_summary_of_an_earlier_run_at_the_start() {
     let _begun = Folder::named(root.path()).unwrap();
     assert_eq!(names(root.path()), Vec::<String>::new());
 }
+
+#[test]
+fn without_locks_a_run_goes_on_until_its_files_are_a_day_old() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path();
+    let without_locks = || Ok::<_, io::Error>(None::<()>);
+    assert!(!has_ended(run, &without_locks()), "it may be about to write its first file");
+    let file = File::create(run.join(HISTOGRAMS)).unwrap();
+    assert!(!has_ended(run, &without_locks()));
+    let written = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(written - SILENCE_MIN - Duration::from_secs(60)).unwrap();
+    assert!(has_ended(run, &without_locks()));
+    fs::write(run.join(SUMMARY), "{}").unwrap();
+    assert!(has_ended(run, &without_locks()), "it has its summary");
+    assert!(
+        has_ended(run, &Ok(Some(())))
+            && !has_ended(run, &Err::<Option<()>, _>(ErrorKind::WouldBlock.into()))
+    );
+}

@@ -164,6 +164,8 @@ fn sentences_break_between_words_on_a_terminal_and_nowhere_else() {
     let text = render(&summary, Some(Path::new("target/dyno/shop/1")), plain);
     assert!(text.contains("\nunsustained: one two three four\n"), "{text}");
     assert!(text.contains("\nfiles      target/dyno/shop/1\n"), "{text}");
+    let text = render(&summary, Some(Path::new("a\u{1b}[2Jb")), plain);
+    assert!(text.contains("\nfiles      ab\n"), "{text}");
 }
 
 #[test]

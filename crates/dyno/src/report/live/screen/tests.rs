@@ -31,6 +31,16 @@ fn on_tick_is_asked_for_a_tick_and_once_at_the_end() {
 }
 
 #[test]
+fn a_text_of_on_tick_is_cleaned_and_keeps_no_password() {
+    let text = "a\u{1b}[2Jb \u{1b}[31mredis://u:secret@h\u{1b}[0m\n\n";
+    let on_tick: OnTick = Box::new(move |_: &List| Some(text.into()));
+    let mut drawing =
+        ScreenThread { view: silent(), on_tick: Some(on_tick), writing: Arc::default() };
+    let own = drawing.ask(&fixture::observer().list(), &mut Vec::new());
+    assert_eq!(own.as_deref(), Some("ab \u{1b}[31mredis://u:***@h\u{1b}[0m"));
+}
+
+#[test]
 fn an_on_tick_that_panics_is_asked_no_more() {
     let (asked, heard) = channel();
     let on_tick: OnTick = Box::new(move |_: &List| {
