@@ -41,7 +41,8 @@ struct Parameters {
     how: How,
     /// The time that a cycle spends, in microseconds.
     us: u64,
-    /// The index of the busy cycle.
+    /// The index of the busy cycle; programs that name another worker leave it out.
+    #[serde(default)]
     at: u64,
 }
 
