@@ -17,7 +17,7 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["is none", "are none", "is no", "are no"],
         better: "is not a valid …, is empty, is missing",
-        max: 4,
+        max: 3,
     },
     Phrase {
         words: &["said", "told", "hears", "heard"],
