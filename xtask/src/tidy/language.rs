@@ -17,7 +17,7 @@ const PHRASES: [Phrase; 8] = [
     Phrase {
         words: &["is none", "are none", "is no", "are no"],
         better: "is not a valid …, is empty, is missing",
-        max: 3,
+        max: 4,
     },
     Phrase {
         words: &["said", "told", "hears", "heard"],
