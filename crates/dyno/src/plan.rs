@@ -208,7 +208,7 @@ pub enum MaxFailed {
 impl MaxFailed {
     /// Returns `true` if this many failed cycles, of this many issued, are more than allowed.
     #[must_use]
-    pub fn is_passed_by(self, failed: u64, issued: u64) -> bool {
+    pub(crate) fn is_passed_by(self, failed: u64, issued: u64) -> bool {
         match self {
             Self::Count(most) => failed > most,
             Self::Share(most) => failed as f64 > most * issued as f64,

@@ -140,7 +140,7 @@ pub enum UsageError {
 }
 
 impl UsageError {
-    /// Returns 0 for help and the version, and [`USAGE_EXIT`] for all else.
+    /// Returns 0 for help and the version, and the code of a refusal for all else.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match self {

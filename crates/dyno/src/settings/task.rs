@@ -56,7 +56,7 @@ impl TaskParameters {
         &self.values
     }
 
-    /// Returns the names and their current values, for a [`Plan`](crate::plan::Plan).
+    /// Returns the names and their current values, for a plan.
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
         self.values
