@@ -63,7 +63,7 @@ pub(super) async fn run<T: Runnable>(
     end.cycles_over();
     match over {
         Ok(over) => end.tell(LoopReport::CyclesOver(over)),
-        Err(error) => super::fail(&format!("a timer of the worker's loop failed: {error}")),
+        Err(error) => super::fail(&format!("can't make a timer for the worker's loop: {error}")),
     }
 
     let Some(LoopOrder::After) = orders.recv().await else { return };
@@ -115,7 +115,16 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         counters,
     };
     loop {
-        match poll_fn(|waker| cycles.poll(waker)).await? {
+        let turn = match poll_fn(|waker| cycles.poll(waker)).await {
+            Ok(turn) => turn,
+            // Here, because the drop of a timer whose descriptor is closed aborts a debug build
+            // before this message.
+            Err(error) => super::fail(&format!(
+                "a timer of the worker's loop failed: {error}; does the task close descriptors \
+                 that it did not open?"
+            )),
+        };
+        match turn {
             Turn::Yield => {
                 cycles.look.taken().await;
                 cycles.turn_end = clock::now() + TURN_MAX;
