@@ -15,5 +15,6 @@
 //! tested over model systems, thousands of times in seconds.
 
 mod repeat;
+mod search;
 mod sweep;
 mod trial;
