@@ -28,6 +28,8 @@ mod lateness;
 mod plan;
 mod settings;
 mod verdict;
+#[cfg_attr(not(test), expect(dead_code, reason = "no command runs a study yet"))]
+mod study;
 mod worker;
 mod primary;
 mod result;

@@ -317,6 +317,6 @@ fn success(evidence: &Evidence, assessment: &Assessment) -> Finding {
 }
 
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! ```text
 //!            ┌─ emitter ←┐
 //! summary ← bus            ├ dyno ← cargo-dyno   inside dyno, from the lowest to the highest:
-//!            └─ observer ←┘                      task · plan · settings · verdict
+//!            └─ observer ←┘                      task · plan · settings · verdict · study
 //!                                                worker · primary · result · report · bench · cli
 //! ```
 //!
@@ -35,7 +35,7 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 17] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
@@ -45,6 +45,7 @@ const MODULES: [(&str, &[&str]); 16] = [
     ("plan", &[]),
     ("settings", &["plan"]),
     ("verdict", &["plan"]),
+    ("study", &["plan", "verdict"]),
     ("worker", &["identity", "processes", "lateness", "task"]),
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
     ("result", &["plan", "settings", "primary"]),

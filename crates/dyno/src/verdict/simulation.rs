@@ -6,7 +6,7 @@
 
 mod matrix;
 mod queue;
-mod random;
+pub(crate) mod random;
 
 use std::time::Duration;
 
