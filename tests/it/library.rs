@@ -43,6 +43,40 @@ fn a_test_runs_a_benchmark_whose_workers_are_another_program() {
 }
 
 #[test]
+fn a_repetition_in_code_is_a_run_for_each_trial_and_its_hooks_run_once() {
+    let hooks = std::rc::Rc::new(std::cell::Cell::new((0, 0)));
+    let (before, after) = (std::rc::Rc::clone(&hooks), std::rc::Rc::clone(&hooks));
+    let study = behaves()
+        .before(move |_| {
+            before.update(|(before, after)| (before + 1, after));
+            Ok(())
+        })
+        .after(move |last| {
+            assert_eq!(last.parameters.rate, Some(200.0));
+            after.update(|(before, after)| (before, after + 1));
+            Ok(())
+        })
+        .repeat(2)
+        .expect("it starts");
+    let delivered: Vec<_> = study.trials.iter().map(|trial| trial.completed).collect();
+    assert_eq!(delivered, [60, 60], "{study:#?}");
+    assert_eq!(hooks.get(), (1, 1));
+    assert_eq!((study.study.as_str(), study.end.as_deref()), ("repeat", Some("done")));
+}
+
+#[test]
+fn a_study_in_code_that_is_wrong_names_its_call() {
+    let refused =
+        |study: Result<dyno::Study, dyno::RunError>| study.expect_err("wrong").to_string();
+    assert_says(&refused(behaves().repeat(1)), &[".repeat(1): ", "2 to 1000"]);
+    assert_says(&refused(behaves().sweep([50.0])), &[".sweep([50]): ", "at least two"]);
+    assert_says(&refused(behaves().sweep([])), &[".sweep([]): ", "at least two"]);
+    let upside_down = behaves().search_from(200.0).search_to(100.0).search();
+    assert_says(&refused(upside_down), &[".search_from(200) .search_to(100): "]);
+    assert_says(&refused(behaves().search_precision(0.0).search()), &[".search_precision(0%): "]);
+}
+
+#[test]
 fn a_test_that_names_no_worker_program_is_told_to() {
     let error = dyno::bench("alone", || ()).run().expect_err("it would run the tests");
     assert_says(&error.to_string(), &["would run its tests", "`alone`", ".worker_exe(path)"]);

@@ -30,5 +30,6 @@ mod redis;
 mod security;
 mod signal;
 mod steady;
+mod studies;
 mod verdicts;
 mod workspace;

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail, ensure};
 use dyno::internal::{self, Format};
-use dyno_summary::{ReadError, SUMMARY_FILE, Summary};
+use dyno_summary::{ReadError, STUDY_FILE, SUMMARY_FILE, Study, Summary};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -66,8 +66,11 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
                 .and_then(|root| find(&root, Some(run)));
             match saved {
                 Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
-                // It may be a folder of `--out`. Another folder of that name holds no summary.
-                Err(error) => Some(summary_at(run).filter(|file| file.is_file()).ok_or(error)?),
+                // It may be a folder of `--out`. Another folder of that name holds no result.
+                Err(error) => {
+                    let is_there = |file: &PathBuf| file.is_file() || study_at(file).is_some();
+                    Some(summary_at(run).filter(is_there).ok_or(error)?)
+                }
             }
         }
         None => {
@@ -79,6 +82,13 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
         let run = show.run.as_deref().unwrap_or_default();
         format!("there is no run at {run}: name a folder that holds {SUMMARY_FILE}, or that file")
     })?;
+    if let Some(study) = study_at(&file) {
+        return match show.format {
+            Format::Json => fs::read_to_string(&study)
+                .with_context(|| format!("can't read {}", study.display())),
+            format => Ok(internal::render_study(&Study::read(&study)?, format)),
+        };
+    }
     let summary = Summary::read(&file)?;
     match show.format {
         // The text as it was written: a later version may have stored more than this one knows.
@@ -87,6 +97,13 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
         }
         format => Ok(internal::render(&summary, format)),
     }
+}
+
+/// Returns the study's file, if the path names it, or a summary that is missing next to it.
+fn study_at(file: &Path) -> Option<PathBuf> {
+    let study = file.with_file_name(STUDY_FILE);
+    let is_named = file.file_name() == study.file_name();
+    (study.is_file() && (is_named || !file.exists())).then_some(study)
 }
 
 /// Returns the summary's file at a path, which is the file or the run's folder.
@@ -113,8 +130,10 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     // wrong. But each of them is found by its own name.
     let now = now();
     let newest = saved.into_iter().max_by_key(|run| {
-        let summary = Summary::read(&run.folder).ok();
-        summary.map(|summary| (summary.started_at <= now, summary.started_at))
+        let summary = Summary::read(&run.folder).map(|summary| summary.started_at);
+        let study = || Study::read(&run.folder).map(|study| study.started_at);
+        let started_at = summary.or_else(|_| study()).ok();
+        started_at.map(|started_at| (started_at <= now, started_at))
     });
     newest.with_context(|| {
         let word = word.unwrap_or_default();
@@ -170,7 +189,8 @@ fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
 /// Returns `true` if the run is of this benchmark, by its folder's name or by its own.
 fn is_of(run: &Saved, benchmark: &str) -> bool {
     let own = || Summary::read(&run.folder).is_ok_and(|run| run.benchmark == benchmark);
-    benchmark_of(run) == benchmark || own()
+    let study = || Study::read(&run.folder).is_ok_and(|study| study.benchmark == benchmark);
+    benchmark_of(run) == benchmark || own() || study()
 }
 
 fn benchmark_of(run: &Saved) -> &str {
@@ -194,15 +214,39 @@ fn cells(run: &Saved) -> [String; 8] {
             run.id.clone(),
             command_of(&summary),
         ],
-        Err(error) => {
-            let [unknown, benchmark] = ["-", benchmark_of(run)].map(str::to_owned);
-            let mut row: [String; 8] = std::array::from_fn(|_| unknown.clone());
-            (row[1], row[2], row[6]) =
-                (benchmark, state_of(run, &error).to_owned(), run.id.clone());
-            row[7].clear();
-            row
+        Err(missing @ ReadError::Missing { .. }) if run.folder.join(STUDY_FILE).is_file() => {
+            study_cells(run, &missing)
         }
+        Err(error) => unreadable(run, state_of(run, &error)),
     }
+}
+
+/// Returns the cells of a study: its question in place of a verdict, and the highest rate that was
+/// sustained.
+fn study_cells(run: &Saved, missing: &ReadError) -> [String; 8] {
+    let Ok(study) = Study::read(&run.folder) else { return unreadable(run, "damaged") };
+    let lower = study.search.as_ref().and_then(|search| search.lower.as_ref()).map(|end| end.rate);
+    let sustained = lower.or(study.sweep.as_ref().and_then(|sweep| sweep.sustained));
+    let repeated = study.trials.first().filter(|_| study.repeat.is_some());
+    let rate = match (sustained, repeated) {
+        (Some(rate), _) => internal::asked(Some(rate)),
+        (None, Some(trial)) => internal::asked(trial.rate),
+        (None, None) => "-".to_owned(),
+    };
+    // A study that goes on, or was killed, has a file too.
+    let state = if study.end.is_some() { study.study.as_str() } else { state_of(run, missing) };
+    let [delivered, p99] = ["-", "-"].map(str::to_owned);
+    let state = state.to_owned();
+    [study.started_at, study.benchmark, state, rate, delivered, p99, run.id.clone(), String::new()]
+}
+
+/// Returns the cells of a run whose result can't be read.
+fn unreadable(run: &Saved, state: &str) -> [String; 8] {
+    let [unknown, benchmark] = ["-", benchmark_of(run)].map(str::to_owned);
+    let mut row: [String; 8] = std::array::from_fn(|_| unknown.clone());
+    (row[1], row[2], row[6]) = (benchmark, state.to_owned(), run.id.clone());
+    row[7].clear();
+    row
 }
 
 /// Returns the command of a run of `exec`, on one line; an empty text for other runs.

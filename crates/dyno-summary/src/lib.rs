@@ -4,9 +4,10 @@
 //!
 //! # This crate
 //!
-//! It holds the contract: the [`Summary`] of a run with all its parts, and the reader of saved
-//! runs. Its field names, words and exit codes are read by other people's programs. Fields may be
-//! added within a version; any other change that a reader could notice raises [`SCHEMA`].
+//! It holds the contract: the [`Summary`] of a run with all its parts, the [`Study`] of several
+//! runs, and the reader of both. Its field names, words and exit codes are read by other people's
+//! programs. Fields may be added within a version; any other change that a reader could notice
+//! raises [`SCHEMA`] or [`STUDY_SCHEMA`].
 //!
 //! It is the lowest crate of dyno and depends on none of the others. It decides no verdict, makes
 //! no summary of a run, and prints nothing. Types can grow: structs are made with `Default` and
@@ -22,6 +23,7 @@ mod number;
 mod parameters;
 mod process;
 mod read;
+mod study;
 mod summary;
 mod unit;
 mod verdict;
@@ -32,6 +34,10 @@ pub use metric::{Metric, Metrics, PointMetric};
 pub use parameters::{Parameters, TaskValues};
 pub use process::{PrimaryProcess, WorkerExit, WorkerProcess};
 pub use read::{ReadError, SUMMARY_FILE};
+pub use study::{
+    FigureSpread, RepeatFinding, STUDY_FILE, STUDY_SCHEMA, SearchBound, SearchFinding, Study,
+    StudyTrial, SweepFinding,
+};
 pub use summary::{Backlog, ERRORS_LISTED, Harness, RateSummary, SCHEMA, SeriesPoint, Summary};
 pub use unit::Unit;
 pub use verdict::{REFUSED_EXIT, SIGNAL_EXIT, Verdict};

@@ -1,13 +1,14 @@
-//! The reader of summaries that are stored. Other versions of dyno may have written them, so the
-//! schema is checked before anything else.
+//! The reader of summaries and studies that are stored. Other versions of dyno may have written
+//! them, so the schema is checked before anything else.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::study::{STUDY_FILE, STUDY_SCHEMA, Study};
 use crate::summary::{SCHEMA, Summary};
 
 /// The summary's file in the folder of a run.
@@ -30,15 +31,7 @@ impl Summary {
     /// # Errors
     /// If the file can't be read, or is not a summary that this version reads.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
-        let path = path.as_ref();
-        let path = if path.is_dir() { path.join(SUMMARY_FILE) } else { path.to_owned() };
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(ReadError::Missing { path })
-            }
-            Err(source) => Err(ReadError::Unreadable { path, source }),
-        }
+        file(path.as_ref())
     }
 
     /// Parses the text of a summary. `path` names the text in errors.
@@ -46,23 +39,91 @@ impl Summary {
     /// # Errors
     /// If the text is not a summary that this version reads.
     pub fn parse(text: &str, path: impl Into<PathBuf>) -> Result<Self, ReadError> {
-        let path = path.into();
-        let json: Value = match serde_json::from_str(text) {
-            Ok(json) => json,
-            Err(source) => return Err(ReadError::NotJson { path, source: source.into() }),
-        };
-        match json.get("schema").and_then(Value::as_u64) {
-            Some(schema) if schema == u64::from(SCHEMA) => {}
-            Some(schema) if schema > u64::from(SCHEMA) => {
-                return Err(ReadError::NewerSchema { path, schema });
-            }
-            Some(_) | None => return Err(ReadError::NotSummary { path }),
-        }
-        Self::deserialize(json).map_err(|source| ReadError::Damaged { path, source: source.into() })
+        parse(text, path.into())
     }
 }
 
-/// The reason why a summary could not be read.
+impl Study {
+    /// Reads a study that was saved. `path` is the file, or the folder of the study, which holds it
+    /// as [`STUDY_FILE`]. A study that goes on, or was killed, has no [`end`](Self::end).
+    ///
+    /// ```
+    /// use dyno_summary::{ReadError, Study};
+    ///
+    /// match Study::read("target/dyno/shop/latest") {
+    ///     Ok(study) => println!("{}: {}", study.benchmark, study.answer),
+    ///     Err(ReadError::Missing { path }) => println!("no study at {}", path.display()),
+    ///     Err(error) => println!("error: {error}"),
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If the file can't be read, or is not a study that this version reads.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        file(path.as_ref())
+    }
+}
+
+/// A kind of stored result.
+trait Contract: DeserializeOwned {
+    /// The name of its file in its folder.
+    const FILE: &str;
+    /// The version of its contract.
+    const SCHEMA: u32;
+    /// A field that tells it from other results.
+    const MARK: &str;
+
+    /// Returns the error of a text that is another kind of result, or none at all.
+    fn refused(path: PathBuf) -> ReadError;
+}
+
+impl Contract for Summary {
+    const FILE: &str = SUMMARY_FILE;
+    const SCHEMA: u32 = SCHEMA;
+    const MARK: &str = "schema";
+
+    fn refused(path: PathBuf) -> ReadError {
+        ReadError::NotSummary { path }
+    }
+}
+
+impl Contract for Study {
+    const FILE: &str = STUDY_FILE;
+    const SCHEMA: u32 = STUDY_SCHEMA;
+    /// A summary has a `schema` too, and no `trials`.
+    const MARK: &str = "trials";
+
+    fn refused(path: PathBuf) -> ReadError {
+        ReadError::NotStudy { path }
+    }
+}
+
+/// Reads a result from its file, or from the folder that holds the file.
+fn file<T: Contract>(path: &Path) -> Result<T, ReadError> {
+    let path = if path.is_dir() { path.join(T::FILE) } else { path.to_owned() };
+    match fs::read_to_string(&path) {
+        Ok(text) => parse(&text, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::Missing { path }),
+        Err(source) => Err(ReadError::Unreadable { path, source }),
+    }
+}
+
+fn parse<T: Contract>(text: &str, path: PathBuf) -> Result<T, ReadError> {
+    let json: Value = match serde_json::from_str(text) {
+        Ok(json) => json,
+        Err(source) => return Err(ReadError::NotJson { path, source: source.into() }),
+    };
+    match json.get("schema").and_then(Value::as_u64) {
+        Some(schema) if schema == u64::from(T::SCHEMA) && json.get(T::MARK).is_some() => {}
+        Some(schema) if schema > u64::from(T::SCHEMA) => {
+            return Err(ReadError::NewerSchema { path, schema });
+        }
+        Some(_) | None => return Err(T::refused(path)),
+    }
+    T::deserialize(json).map_err(|source| ReadError::Damaged { path, source: source.into() })
+}
+
+/// The reason why a summary or a study could not be read.
 ///
 /// ```
 /// use dyno_summary::{ReadError, Summary};
@@ -97,14 +158,19 @@ pub enum ReadError {
         /// The path of the file.
         path: PathBuf,
     },
-    /// A later version of dyno wrote the summary, in a form that this one does not know.
+    /// The text is JSON, and not a study.
+    NotStudy {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// A later version of dyno wrote the file, in a form that this one does not know.
     NewerSchema {
         /// The path of the file.
         path: PathBuf,
-        /// The version of the contract that it has; this one reads [`SCHEMA`].
+        /// The version of the contract that it has; this one reads an earlier one.
         schema: u64,
     },
-    /// The summary lacks a field, or a field has a value of another type.
+    /// The result lacks a field, or a field has a value of another type.
     Damaged {
         /// The path of the file.
         path: PathBuf,
@@ -132,6 +198,12 @@ impl fmt::Display for ReadError {
                  {SUMMARY_FILE} of a run, or its folder",
                 path.display()
             ),
+            Self::NotStudy { path } => write!(
+                f,
+                "{} is not a study: it has no valid `schema` or no `trials`; name the {STUDY_FILE} \
+                 of a study, or its folder",
+                path.display()
+            ),
             Self::NewerSchema { path, schema } => write!(
                 f,
                 "{} has schema {schema}, and this version of dyno reads {SCHEMA}: read it with the \
@@ -148,7 +220,10 @@ impl Error for ReadError {
         match self {
             Self::Unreadable { source, .. } => Some(source),
             Self::NotJson { source, .. } | Self::Damaged { source, .. } => Some(&**source),
-            Self::Missing { .. } | Self::NotSummary { .. } | Self::NewerSchema { .. } => None,
+            Self::Missing { .. }
+            | Self::NotSummary { .. }
+            | Self::NotStudy { .. }
+            | Self::NewerSchema { .. } => None,
         }
     }
 }

@@ -38,6 +38,39 @@ fn a_run_is_read_from_its_file_or_its_folder() {
     assert_eq!(Summary::read(folder.path()).unwrap(), summary());
 }
 
+/// A study as it is stored.
+fn study() -> Study {
+    Study { schema: STUDY_SCHEMA, benchmark: "shop".to_owned(), ..Study::default() }
+}
+
+#[test]
+fn a_study_is_read_from_its_file_or_its_folder_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(STUDY_FILE);
+    std::fs::write(&file, serde_json::to_string(&study()).unwrap()).unwrap();
+    assert_eq!(Study::read(&file).unwrap(), study());
+    assert_eq!(Study::read(folder.path()).unwrap(), study());
+}
+
+#[test]
+fn a_summary_is_not_a_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(SUMMARY_FILE);
+    std::fs::write(&file, RUN).unwrap();
+    let error = Study::read(&file).expect_err("it is the summary of a run");
+    assert!(matches!(error, ReadError::NotStudy { .. }), "{error:?}");
+    assert!(error.to_string().contains("name the study.json of a study"), "{error}");
+}
+
+#[test]
+fn a_study_of_a_later_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = serde_json::to_string(&Study { schema: 2, ..study() }).unwrap();
+    std::fs::write(folder.path().join(STUDY_FILE), text).unwrap();
+    let error = Study::read(folder.path()).expect_err("it is of a later version");
+    assert!(matches!(error, ReadError::NewerSchema { schema: 2, .. }), "{error:?}");
+}
+
 #[test]
 fn a_missing_file_is_named_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::declared::Declaration;
+pub(crate) use self::run::WorkerCommand;
 pub use self::setup::Setup;
 use crate::error::RunError;
 use crate::identity::Claim;
@@ -25,7 +26,9 @@ use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
 use crate::primary::run::{OnTick, Silent};
 use crate::primary::{ProcessOwnership, Remote};
 use crate::result::{environment, summary_of};
-use crate::settings::{ParameterError, Setting, Settings, TaskParameters};
+use crate::settings::{
+    ParameterError, Setting, SettingSource, Settings, StudySetting, StudySettings, TaskParameters,
+};
 use crate::task::{self, IntoTask};
 use crate::worker;
 
@@ -73,6 +76,7 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
         worker_of: taken,
         declaration,
         settings: Settings::default(),
+        study: StudySettings::default(),
         parameters: TaskParameters::default(),
         parameters_error: None,
         plot: Vec::new(),
@@ -121,6 +125,7 @@ pub struct Bench {
     worker_of: Option<String>,
     declaration: Declaration,
     pub(crate) settings: Settings,
+    pub(crate) study: StudySettings,
     pub(crate) parameters: TaskParameters,
     parameters_error: Option<ParameterError>,
     pub(crate) plot: Vec<String>,
@@ -238,6 +243,34 @@ impl Bench {
     /// has exited; then it is killed. Default: 500 ms.
     pub fn kill_grace(self, grace: Duration) -> Self {
         self.set_duration(Setting::KillGrace, grace)
+    }
+
+    /// Sets the first rate of a [`search`](Self::search), in place of a closed loop. The search goes
+    /// up or down from it.
+    pub fn search_from(self, per_second: f64) -> Self {
+        self.set_study(StudySetting::From, per_second)
+    }
+
+    /// Sets the highest rate that a [`search`](Self::search) tries.
+    pub fn search_to(self, per_second: f64) -> Self {
+        self.set_study(StudySetting::To, per_second)
+    }
+
+    /// Sets the distance between the two rates of a [`search`](Self::search)'s answer, as a share of
+    /// the lower one. Default: 0.05.
+    pub fn search_precision(self, share: f64) -> Self {
+        self.set_study(StudySetting::Precision, format_args!("{}%", share * 100.0))
+    }
+
+    /// Sets the longest time of a [`search`](Self::search), over all its trials. Default: 3 min.
+    pub fn search_time(self, time: Duration) -> Self {
+        self.set_study(StudySetting::Time, humantime::format_duration(time))
+    }
+
+    /// Lets a [`sweep`](Self::sweep) run all its rates, also those above the first one that is not
+    /// sustained.
+    pub fn keep_going(self) -> Self {
+        self.set_study(StudySetting::KeepGoing, "")
     }
 
     /// Sets the task's own parameters, with their defaults. `-P name=value` sets one, and the task
@@ -371,6 +404,11 @@ impl Bench {
 
     fn set_duration(mut self, setting: Setting, duration: Duration) -> Self {
         self.settings.set_duration(setting, duration);
+        self
+    }
+
+    fn set_study(mut self, setting: StudySetting, value: impl fmt::Display) -> Self {
+        self.study.say(setting, value.to_string(), SettingSource::Code);
         self
     }
 }

@@ -3,4 +3,5 @@
 pub(crate) mod args;
 pub(crate) mod command;
 mod prompt;
+mod study;
 mod test_mode;

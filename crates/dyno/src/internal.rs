@@ -7,8 +7,10 @@ use {dyno_bus::Time, dyno_observer::Observer, std::io};
 #[cfg(feature = "cli")]
 pub use crate::cli::args::{Arguments, OutputFlags, UsageError, command};
 #[cfg(feature = "cli")]
-pub use crate::report::{Format, asked, delivered, render, span};
-pub use crate::settings::{Machine, Setting, SettingSource, Settings, TaskParameters};
+pub use crate::report::{Format, asked, delivered, render, render_study, span};
+pub use crate::settings::{
+    Machine, Setting, SettingSource, Settings, StudySetting, StudySettings, TaskParameters,
+};
 
 /// Returns a text as reports show and store it.
 #[must_use]

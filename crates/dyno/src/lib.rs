@@ -9,6 +9,7 @@
 //! - The task is a closure, a function, or a type that implements [`Task`]. It reads its parameters
 //!   from a [`Context`] or a [`Cycle`].
 //! - [`histogram()`], [`measure()`], [`measure_async()`] and spans record metrics of your own.
+//! - [`Study`] is the result of several runs under one question, such as [`search`](Bench::search).
 //! - [`Summary`] is the result of a run; [`mod@summary`] has its parts.
 //! - [`List`] shows the metrics while a run goes on; [`mod@list`] has what it returns.
 //!
@@ -28,12 +29,12 @@ mod lateness;
 mod plan;
 mod settings;
 mod verdict;
-#[cfg_attr(not(test), expect(dead_code, reason = "no command runs a study yet"))]
 mod study;
 mod worker;
 mod primary;
 mod result;
 mod error;
+mod trials;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
@@ -67,7 +68,7 @@ pub use dyno_observer::{List, Order, ProcessId, Stat, Stats};
 #[doc(no_inline)]
 pub use dyno_summary as summary;
 #[doc(inline)]
-pub use dyno_summary::{Summary, Unit, Verdict};
+pub use dyno_summary::{Study, Summary, Unit, Verdict};
 #[cfg(feature = "cli")]
 pub use report::plot;
 

@@ -30,6 +30,7 @@ pub(crate) use self::driver::{Driver, DriverInput};
 pub(crate) use self::launch::start_of;
 #[cfg(feature = "cli")]
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
+pub(crate) use self::os::watch::SignalWatch;
 #[cfg(test)]
 pub(crate) use self::state::REAP_DEADLINE;
 pub(crate) use self::state::event::Exit;

@@ -20,6 +20,7 @@ mod files;
 pub(crate) mod formats;
 mod live;
 mod reporter;
+mod study;
 
 pub(crate) use self::error::ReportError;
 pub(crate) use self::files::hlog::of_observer as histogram_log;
@@ -29,3 +30,5 @@ pub(crate) use self::live::reflows;
 pub use self::reporter::{Format, render};
 pub(crate) use self::reporter::{Progress, ReportOptions, RunFolder, start};
 pub(crate) use self::reporter::{print_error, print_line, print_note};
+pub(crate) use self::study::StudyReporter;
+pub use self::study::render_study;

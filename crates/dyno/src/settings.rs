@@ -8,9 +8,10 @@
 //! Nothing here starts a process or reads a command line: [`Settings::plan`] is pure.
 
 mod row;
+mod study;
 mod table;
 mod task;
-mod value;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use dyno_summary::Parameters;
 use nix::sys::resource::{Resource, getrlimit};
 
 use self::row::PlanDraft;
+pub use self::study::{StudySetting, StudySettings};
 #[cfg(feature = "cli")]
 pub(crate) use self::table::DEADLINES;
 pub use self::table::Setting;
@@ -199,7 +201,7 @@ impl Settings {
     }
 
     /// Returns the input as it was given; if it is missing, the flag that would give the default.
-    fn input(&self, setting: Setting) -> String {
+    pub(crate) fn input(&self, setting: Setting) -> String {
         let default = || SettingText {
             text: setting.default_text().unwrap_or_default().to_owned(),
             source: SettingSource::Flag,

@@ -14,7 +14,7 @@
 //! nothing: its caller runs the trials, one at a time, and makes the sentences. So each study is
 //! tested over model systems, thousands of times in seconds.
 
-mod repeat;
-mod search;
-mod sweep;
-mod trial;
+pub(crate) mod repeat;
+pub(crate) mod search;
+pub(crate) mod sweep;
+pub(crate) mod trial;

@@ -17,7 +17,7 @@ use dyno_summary::{Fates, Verdict};
 
 use self::course::Course;
 pub(crate) use self::sample::BacklogSample;
-use self::trend::{Assessment, Trend};
+use self::trend::{Assessment, Bounds, Trend};
 use crate::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
 /// The largest share of cycles that may come due without a lease. Above it the harness itself was
@@ -107,7 +107,7 @@ pub(crate) struct Pauses {
 }
 
 /// A verdict with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Judgement {
     /// The result that the run proves.
     pub verdict: Verdict,
@@ -120,6 +120,11 @@ pub(crate) struct Judgement {
     pub warnings: Vec<String>,
     /// The next step to try.
     pub hint: String,
+    /// Bounds of the load of workers that run one cycle at a time, as a share of capacity; `None`
+    /// if cycles overlap, or in a closed loop.
+    pub load: Option<Bounds>,
+    /// The window that is expected to show whether the rate is held, if this one does not.
+    pub enough: Option<Duration>,
 }
 
 /// Returns the verdict on the evidence, with its reasons.
@@ -143,7 +148,13 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     let verdict = findings[0].verdict.clone();
     let exit_code = verdict.exit_code(evidence.signal);
     let reasons = findings.into_iter().map(|finding| finding.reason).collect();
-    Judgement { verdict, exit_code, reasons, warnings, hint }
+    let is_open = evidence.rate != Rate::Max;
+    let load = assessment.load.filter(|_| is_open);
+    let enough = match assessment.trend {
+        Trend::Unclear(doubt) if is_open => Some(reason::enough(evidence, doubt)),
+        _ => None,
+    };
+    Judgement { verdict, exit_code, reasons, warnings, hint, load, enough }
 }
 
 /// Returns `true` if an error or a signal ended the run.

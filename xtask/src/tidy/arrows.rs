@@ -35,7 +35,7 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 17] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
@@ -59,6 +59,7 @@ const MODULES: [(&str, &[&str]); 17] = [
             "task", "worker",
         ],
     ),
+    ("trials", &["bench", "error", "plan", "primary", "result", "settings", "study", "verdict"]),
 ];
 /// The modules that may name all others, and that none of those names: the command line, and what
 /// exists for tests and this workspace's own programs.

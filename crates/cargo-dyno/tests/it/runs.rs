@@ -80,6 +80,41 @@ fn show_prints_a_run_in_every_form_that_a_run_has() {
     assert_eq!(show(""), show("--format human"));
 }
 
+/// Returns a study as a search leaves it.
+fn study(end: Option<&str>) -> String {
+    let mut study = dyno::Study::default();
+    study.schema = 1;
+    study.benchmark = "io".to_owned();
+    study.study = "search".to_owned();
+    study.started_at = "2026-01-04T10:00:00Z".to_owned();
+    study.end = end.map(str::to_owned);
+    let mut lower = dyno::summary::SearchBound::default();
+    lower.rate = 8_200.0;
+    let mut finding = dyno::summary::SearchFinding::default();
+    finding.lower = Some(lower);
+    study.search = Some(finding);
+    dyno::internal::render_study(&study, dyno::internal::Format::Json)
+}
+
+#[test]
+fn a_study_is_one_run_in_the_list_and_is_shown_by_its_name() {
+    let bench = with_runs();
+    let text = study(Some("found"));
+    bench.write("target/dyno/io/3/study.json", &text);
+    bench.write("target/dyno/io/3/01/run.json", &summary("io", "2026-01-04T10:00:01Z", Some(1.0)));
+    let ended = bench.dyno("", "runs");
+    let lines: Vec<_> = ended.printed().lines().collect();
+    assert_eq!(lines.len(), 5, "{ended:?}");
+    let row = "2026-01-04T10:00:00Z  io         search     8,200/s  -          -       io/3";
+    assert_eq!(lines[1], row);
+    for run in ["", "io", "io/3", "target/dyno/io/3", "target/dyno/io/3/study.json"] {
+        assert_eq!(bench.dyno("", &format!("show {run} --format json")).printed(), text, "{run}");
+    }
+    assert!(bench.dyno("", "show target/dyno/io/3/01").printed().contains("sustained"));
+    bench.write("target/dyno/io/3/study.json", &study(None));
+    assert!(bench.dyno("", "runs").printed().contains("unfinished"), "it was killed");
+}
+
 #[test]
 fn a_damaged_run_is_named_and_hides_no_other() {
     let bench = with_runs();

@@ -1,5 +1,6 @@
 //! The run of a declared benchmark: its checks, its plan, and the hooks around the primary.
 
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -66,25 +67,53 @@ impl Bench {
         reach: ProcessOwnership,
         sink: &mut dyn Sink,
     ) -> Result<Run, RunError> {
+        let command = self.worker_command();
+        if let Err(fault) = self.run_before(reach, &mut plan) {
+            sink.update(Update::Fault(fault.clone()));
+            return Ok(Run::never_begun(plan, fault));
+        }
+        self.launch(command, plan, reach, sink)
+    }
+
+    /// Returns the command that starts a worker. The primary's `before` may leave the current
+    /// folder, so this is called before that hook runs.
+    pub(crate) fn worker_command(&self) -> WorkerCommand {
         // The arguments of this program mean nothing to another program. A relative path among them
         // starts at the folder that `before` may leave.
-        let worker_line = match self.worker_exe {
+        let line = match self.worker_exe {
             None => crate::harness::command_line(),
             Some(_) => Vec::new(),
         };
-        // Made absolute before the hook runs, for the same reason.
-        let worker_exe = self.program();
-        if let Some(before) = self.before.take() {
-            let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()));
-            let result = call(reach, || before(&mut setup));
-            plan.task = setup.into_parameters().into_map();
-            let is_too_long = || too_long(&plan).map(|error| error.to_string());
-            if let Some(error) = result.err().or_else(is_too_long) {
-                let fault = redacted(&format!("the primary's `before` failed: {error}"));
-                sink.update(Update::Fault(fault.clone()));
-                return Ok(Run::never_begun(plan, fault));
-            }
+        WorkerCommand { exe: self.program(), line }
+    }
+
+    /// Runs the primary's `before`, which may set the task's parameters; returns its fault, if it
+    /// fails.
+    pub(crate) fn run_before(
+        &mut self,
+        reach: ProcessOwnership,
+        plan: &mut Plan,
+    ) -> Result<(), String> {
+        let Some(before) = self.before.take() else { return Ok(()) };
+        let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()));
+        let result = call(reach, || before(&mut setup));
+        plan.task = setup.into_parameters().into_map();
+        let is_too_long = || too_long(plan).map(|error| error.to_string());
+        match result.err().or_else(is_too_long) {
+            Some(error) => Err(redacted(&format!("the primary's `before` failed: {error}"))),
+            None => Ok(()),
         }
+    }
+
+    /// Runs the plan in new workers.
+    pub(crate) fn launch(
+        &self,
+        command: WorkerCommand,
+        plan: Plan,
+        reach: ProcessOwnership,
+        sink: &mut dyn Sink,
+    ) -> Result<Run, RunError> {
+        let WorkerCommand { exe: worker_exe, line: worker_line } = command;
         let remote = self.remote.clone();
         let launch = Launch { plan, worker_exe, worker_line, reach, remote };
         drive(launch, sink).map_err(|source| match crate::harness::emulator() {
@@ -95,11 +124,20 @@ impl Bench {
 
     /// Runs the primary's `after`, whose error makes the run an error.
     pub(crate) fn run_after(&mut self, reach: ProcessOwnership, summary: &mut Summary) {
-        if let Some(after) = self.after.take()
-            && let Err(error) = call(reach, || after(summary))
-        {
-            fail(summary, &format!("the primary's `after` failed: {error}"));
+        if let Err(fault) = self.after_of(reach, summary) {
+            fail(summary, &fault);
         }
+    }
+
+    /// Runs the primary's `after`; returns its fault, if it fails.
+    pub(crate) fn after_of(
+        &mut self,
+        reach: ProcessOwnership,
+        summary: &Summary,
+    ) -> Result<(), String> {
+        let Some(after) = self.after.take() else { return Ok(()) };
+        call(reach, || after(summary))
+            .map_err(|error| format!("the primary's `after` failed: {error}"))
     }
 
     /// Returns the workers' program: this one, unless another was set. The path is absolute,
@@ -128,6 +166,13 @@ impl Bench {
             }
         }
     }
+}
+
+/// The command that starts a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerCommand {
+    exe: PathBuf,
+    line: Vec<OsString>,
 }
 
 /// Returns an error if the task's parameters do not fit the one message that brings them to a

@@ -9,6 +9,7 @@ mod environment;
 mod filter;
 mod help;
 mod place;
+mod study;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,9 +21,10 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use self::environment::Variables;
 use self::filter::Selection;
 pub use self::help::command;
+use self::study::StudyFlags;
 pub(crate) use crate::report::Format;
 use crate::result::redacted;
-use crate::settings::{Setting, SettingSource, Settings, TaskParameters};
+use crate::settings::{Setting, SettingSource, Settings, StudySettings, TaskParameters};
 
 /// The exit code of what was refused before anything was started.
 pub(crate) const USAGE_EXIT: i32 = dyno_summary::REFUSED_EXIT;
@@ -32,6 +34,8 @@ pub(crate) const USAGE_EXIT: i32 = dyno_summary::REFUSED_EXIT;
 pub struct Arguments {
     /// The settings of the environment and of flags, to be layered over those of the code.
     pub settings: Settings,
+    /// The settings that steer a study, to be layered over those of the code.
+    pub study: StudySettings,
     /// The places and the form of the results.
     pub output: OutputFlags,
     /// The filter of `cargo bench FILTER` that leaves this benchmark out, if one does.
@@ -80,12 +84,13 @@ impl Arguments {
         let mut output = OutputFlags::from_arg_matches(&matches).map_err(UsageError::Clap)?;
         environment.complete(&mut output, &matches).map_err(UsageError::Refused)?;
         let said = environment.settings().map_err(UsageError::Refused)?;
+        let study = StudyFlags::settings(&matches, environment).map_err(UsageError::Refused)?;
         let left_out_by = selection.left_out_by(name);
         if left_out_by.is_none() {
             place::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
         }
         let settings = said.layered_with(settings(&matches));
-        Ok(Self { settings, output, left_out_by, warnings: environment.unknown() })
+        Ok(Self { settings, study, output, left_out_by, warnings: environment.unknown() })
     }
 }
 
@@ -112,7 +117,7 @@ pub struct OutputFlags {
     #[arg(long, value_name = "FORMAT", default_value = "human", ignore_case = true)]
     #[arg(env = "DYNO_FORMAT", hide_env_values = true)]
     pub format: Format,
-    /// Folder for the run's files; target/dyno/NAME/RUN unless given.
+    /// Folder for the files of a run or a study; target/dyno/NAME/RUN unless given.
     #[arg(long, value_name = "DIR", env = "DYNO_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
     /// Also write the log as JSON lines to FILE.

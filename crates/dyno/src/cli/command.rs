@@ -8,6 +8,7 @@ use dyno_summary::Verdict;
 
 use super::args::{Arguments, OutputFlags};
 use super::prompt::{self, PromptError};
+use super::study::{self, NotOfStudies, StudyRefusal};
 use super::test_mode::TestMode;
 use crate::bench::Bench;
 use crate::error::RunError;
@@ -17,6 +18,7 @@ use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
 use crate::report::{self, Format, Progress, ReportError, RunFolder};
 use crate::result::{environment, summary_of};
 use crate::settings::{Setting, Settings};
+use crate::trials::StudyPlan;
 
 /// The exit code of a benchmark that was refused before anything was started.
 const REFUSED: i32 = super::args::USAGE_EXIT;
@@ -87,6 +89,8 @@ enum Refusal {
     Bench(#[from] RunError),
     Report(#[from] ReportError),
     Prompt(#[from] PromptError),
+    Study(#[from] StudyRefusal),
+    StudyFlag(#[from] NotOfStudies),
     /// An earlier run of this program wrote to this path.
     #[error(
         "{flag} {}: an earlier run of this program left its files there; leave {flag} out, and \
@@ -100,6 +104,11 @@ enum Refusal {
 }
 
 fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
+    if let Some(study) = StudyPlan::requested(bench, &arguments.settings, &arguments.study)? {
+        study::check(&arguments.output)?;
+        claim(&arguments.output)?;
+        return Ok(study::run(bench, study, &arguments.output)?);
+    }
     let mut over = arguments.settings.clone();
     if arguments.output.prompt {
         let said = bench.settings.clone().layered_with(over.clone());

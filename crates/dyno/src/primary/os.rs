@@ -4,3 +4,4 @@ pub(super) mod process;
 pub(super) mod signal;
 pub(super) mod sweep;
 pub(super) mod system;
+pub(super) mod watch;

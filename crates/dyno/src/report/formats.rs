@@ -9,4 +9,5 @@ pub(super) mod palette;
 pub(super) mod plot;
 pub(super) mod printable;
 pub(super) mod sparkline;
+pub(super) mod study;
 pub(super) mod table;

@@ -87,6 +87,8 @@ pub(crate) enum RunFolder {
     Default,
     /// This folder, which belongs to this run alone.
     In(PathBuf),
+    /// No folder: the run leaves no files.
+    Nowhere,
 }
 
 /// The reporter of one run.
@@ -157,7 +159,7 @@ pub(crate) fn start(
     };
     if settings.progress == Progress::Shown {
         // If the user closed stderr, this text is not needed.
-        let _written = print(io::stderr(), &announcement(plan));
+        let _written = print(io::stderr(), &announcement(&plan.benchmark, &plan.words()));
     }
     let screen = Screen::start(view(settings.progress, plan), on_tick)?;
     Ok(Reporter {
@@ -175,13 +177,13 @@ pub(crate) fn start(
     })
 }
 
-/// Returns the settings of the run: in one line, or in as many as a terminal needs.
-fn announcement(plan: &Plan) -> String {
-    let parameters: Vec<_> = plan.words().iter().map(|word| redact::text(word)).collect();
+/// Returns the settings of a run: in one line, or in as many as a terminal needs.
+pub(super) fn announcement(benchmark: &str, words: &[String]) -> String {
+    let parameters: Vec<_> = words.iter().map(|word| redact::text(word)).collect();
     let look = look(&Term::stderr());
     match look.width {
-        Some(_) => human::wrapped(&plan.benchmark, &parameters, look),
-        None => format!("{}{SEPARATOR}{}\n", plan.benchmark, parameters.join(SEPARATOR)),
+        Some(_) => human::wrapped(benchmark, &parameters, look),
+        None => format!("{benchmark}{SEPARATOR}{}\n", parameters.join(SEPARATOR)),
     }
 }
 
@@ -198,13 +200,14 @@ fn view(progress: Progress, plan: &Plan) -> View {
     }
 }
 
-fn open_folder(
+pub(super) fn open_folder(
     files: &RunFolder,
     plan: &Plan,
     started_at: Duration,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Folder>, ReportError> {
     match files {
+        RunFolder::Nowhere => Ok(None),
         RunFolder::In(path) => Folder::named(path)
             .map(Some)
             .map_err(|source| ReportError::Out { path: path.clone(), source }),
@@ -456,12 +459,12 @@ pub(crate) fn print_note(note: &str) {
     let _written = print(io::stderr(), &format!("{}\n", printable::plain(&redact::text(note))));
 }
 
-fn print(mut out: impl Write, text: &str) -> io::Result<()> {
+pub(super) fn print(mut out: impl Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-fn look(term: &Term) -> Look {
+pub(super) fn look(term: &Term) -> Look {
     let width = term.size_checked().map(|(_, columns)| usize::from(columns));
     Look { palette: Palette::of(term), width }
 }

@@ -118,6 +118,8 @@ pub(crate) fn run() -> Run {
             ],
             warnings: Vec::new(),
             hint: "try `--rate 35`".into(),
+            load: None,
+            enough: None,
         },
         warnings: vec!["this is a debug build: add --release".into()],
         account: Account {

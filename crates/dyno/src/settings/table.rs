@@ -22,13 +22,15 @@ const TASK: &str = "Task";
 pub(crate) const DEADLINES: &str = "Deadlines";
 
 settings! {
-    Rate "Cycles per second over all workers (5k, 1.5M), or \"max\" for a closed loop" {
+    Rate "Cycles per second over all workers (5k, 1.5M), \"max\" for a closed loop, several for a sweep \
+          (1k,2k or 1k..64k), or \"search\" for the highest" {
         name: "rate",
         short: Some('R'),
         heading: LOAD,
         value_name: "RATE",
         details: "cycles per second over all workers, from 0.1 to 1,000,000; `5k`, `1.5M`; `max` \
-                  for a closed loop",
+                  for a closed loop; a list or a range for a sweep; `search` for the highest rate \
+                  that is sustained",
         // Low enough for a first run of most tasks to pass, high enough for 250 cycles in the
         // default window.
         default: Text("50"),

@@ -34,6 +34,26 @@ pub(crate) fn rate(text: &str) -> Reading<Rate> {
     }
 }
 
+/// Parses a rate of a list or of a bound, which can't be `max`.
+pub(crate) fn cycles_per_second(text: &str) -> Reading<f64> {
+    rate(text)?.per_second().ok_or_else(|| "expected a rate in numbers, such as `500`".to_owned())
+}
+
+/// Parses a share such as `5%`.
+pub(crate) fn share(text: &str) -> Reading<f64> {
+    let percent = text.strip_suffix('%').and_then(|digits| number(digits.trim_end()));
+    percent
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| "expected a share from 0.5% to 100%, such as `5%`".to_owned())
+}
+
+/// Parses a number of trials.
+#[cfg(feature = "cli")]
+pub(crate) fn trials(text: &str) -> Reading<usize> {
+    let trials = ungrouped(text).and_then(|digits| digits.parse().ok());
+    trials.ok_or_else(|| "expected a number of trials, such as `5`".to_owned())
+}
+
 /// Parses the targets whose spans become metrics.
 #[cfg(feature = "tracing")]
 pub(crate) fn spans(text: &str) -> Reading<String> {
@@ -120,7 +140,7 @@ pub(crate) fn max_failed(text: &str) -> Reading<MaxFailed> {
 }
 
 /// The highest seed: many readers of JSON have only floats, which are not exact above it.
-const SEED_MAX: u64 = (1 << 53) - 1;
+pub(crate) const SEED_MAX: u64 = (1 << 53) - 1;
 
 pub(crate) fn seed(text: &str) -> Reading<u64> {
     let seed = ungrouped(text).and_then(|digits| digits.parse().ok());

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use dyno_bus::segment::RATE_MAX;
 
-pub(crate) use self::end::{Answer, SearchEnd};
+pub(crate) use self::end::{Answer, End, SearchEnd};
 use self::posterior::{Clue, Posterior, SURE};
 use super::trial::{Trial, TrialVerdict};
 use crate::plan::{Arrivals, RATE_MIN, Rate};
@@ -83,6 +83,7 @@ pub(crate) enum Thresholds {
     /// No limits: the capacity is what an overload delivers.
     Absent,
     /// Limits, which need this many cycles in each trial: ten beyond the highest percentile.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no run has thresholds yet"))]
     Present {
         /// The fewest cycles of a trial.
         cycles: u64,

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::trend::{Assessment, Bounds, Doubt, DoubtKind};
 use super::{BacklogSample, Evidence, LimitPassed, StoodStill};
-use crate::plan::{OnBacklog, RATE_MIN, Rate, thousands};
+use crate::plan::{DURATION_MAX, OnBacklog, RATE_MIN, Rate, thousands};
 
 pub(crate) const AFTER_ERROR: &str =
     "fix the error first: these numbers are from a run that went wrong";
@@ -201,7 +201,7 @@ pub(crate) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt
 /// Returns the hint after an unclear run: a duration that is expected to make it clear or, if that
 /// is too long, the message that the rate is at capacity.
 pub(crate) fn longer(evidence: &Evidence, assessment: &Assessment, doubt: Doubt) -> String {
-    let duration = evidence.window.as_secs_f64() * doubt.factor;
+    let duration = enough(evidence, doubt).as_secs_f64();
     if duration > LONGEST_TRY.as_secs_f64() {
         let near = assessment.load.map(|load| (load.high - 1.0).max(1.0 - load.low) * 100.0);
         let near = near.filter(|near| *near < 10.0);
@@ -212,6 +212,13 @@ pub(crate) fn longer(evidence: &Evidence, assessment: &Assessment, doubt: Doubt)
         );
     }
     format!("try --duration {}", round_duration(duration))
+}
+
+/// Returns the window that is expected to make an unclear run clear, at most [`DURATION_MAX`].
+pub(crate) fn enough(evidence: &Evidence, doubt: Doubt) -> Duration {
+    let seconds = evidence.window.as_secs_f64() * doubt.factor;
+    // `min` also leaves out a factor that is not a number.
+    Duration::from_secs_f64(seconds.min(DURATION_MAX.as_secs_f64()).max(0.0))
 }
 
 /// Returns this number of seconds, rounded up to about two digits.
@@ -342,7 +349,7 @@ pub(crate) fn higher_rate(rate: f64) -> String {
         return "this is the highest rate that dyno issues".to_owned();
     }
     let next = two_digits((rate * NEXT_RATE_FACTOR).min(RATE_MAX));
-    format!("try --rate {next} to find where it ends")
+    format!("try --rate {next}, or --rate search to find the highest rate that is sustained")
 }
 
 pub(crate) fn some_rate(evidence: &Evidence) -> String {

@@ -76,7 +76,7 @@ fn a_run_in_which_all_went_well_is_sustained() {
         Verdict::Sustained,
         "250 cycles came due at 50/s over 5s, all completed, and the backlog stayed bounded: \
          3.1 at first, 3.1 at last on average, 3 at most",
-        "try --rate 100 to find where it ends",
+        "try --rate 100, or --rate search to find the highest rate that is sustained",
     );
 }
 

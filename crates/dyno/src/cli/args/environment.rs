@@ -13,7 +13,7 @@ use clap::{ArgMatches, ValueEnum};
 use super::{Format, OutputFlags};
 use crate::answer::PROCESS_VARIABLE;
 use crate::identity::MARK_VARIABLE;
-use crate::settings::{Setting, Settings, nearest};
+use crate::settings::{Setting, Settings, StudySetting, nearest};
 
 /// The folder of all runs of a build, set by `cargo dyno run`, which knows it from cargo.
 pub(crate) const TARGET_VARIABLE: &str = "DYNO_TARGET_DIR";
@@ -88,10 +88,27 @@ impl Variables {
         Ok(())
     }
 
+    /// Returns the settings of a study. A switch that is off is not set.
+    pub(crate) fn study(&self) -> Result<Vec<(StudySetting, String)>, String> {
+        let mut set = Vec::new();
+        for setting in StudySetting::ALL {
+            let name = setting.variable();
+            match (setting, self.text(name)?) {
+                (StudySetting::KeepGoing, Some(text)) if self.switch(name)? => {
+                    set.push((setting, text));
+                }
+                (StudySetting::KeepGoing, _) | (_, None) => {}
+                (_, Some(text)) => set.push((setting, text)),
+            }
+        }
+        Ok(set)
+    }
+
     /// Returns a warning for each unknown variable that has dyno's prefix and resembles a known one.
     pub(crate) fn unknown(&self) -> Vec<String> {
         let settings = Setting::ALL.map(Setting::variable);
-        let known = OTHERS.into_iter().chain(settings.iter().map(String::as_str));
+        let study = StudySetting::ALL.map(StudySetting::variable);
+        let known = OTHERS.into_iter().chain(study).chain(settings.iter().map(String::as_str));
         // Names are compared without the prefix: it would make all of them look alike.
         let known: Vec<&str> = known.filter_map(|name| name.strip_prefix(PREFIX)).collect();
         let names = self.0.keys().filter_map(|name| name.strip_prefix(PREFIX));

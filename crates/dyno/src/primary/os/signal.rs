@@ -145,7 +145,7 @@ fn left() -> MutexGuard<'static, Vec<SigId>> {
 
 /// Returns the signals that this process ignores, one bit each; 0 where the system does not report
 /// them.
-fn ignored_signals() -> u64 {
+pub(super) fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

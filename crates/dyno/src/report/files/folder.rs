@@ -17,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use dyno_summary::STUDY_FILE;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
@@ -84,10 +85,13 @@ impl Folder {
         let probe = path.join(format!(".{SUMMARY}.probe"));
         File::create(&probe)?;
         fs::remove_file(&probe)?;
-        // An earlier run's summary must not lie next to this run's histograms.
-        match fs::remove_file(path.join(SUMMARY)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+        // An earlier run's summary must not lie next to this run's histograms, nor an earlier study
+        // next to this one's trials.
+        for result in [SUMMARY, STUDY_FILE] {
+            match fs::remove_file(path.join(result)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
         }
         Ok(Self { path: path.to_owned(), owner: Owner::User, _lock: lock })
     }
@@ -246,8 +250,11 @@ fn prune(benchmark: &Path, newest: &Path, now: &str) {
     // A stamp in the future comes from a clock that was wrong: such runs are removed first.
     let time = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
     runs.sort_by_key(|name| (time(name) <= time(now), name.clone()));
+    // A study is a run among the others, with all its trials.
+    let is_whole =
+        |run: &PathBuf| [SUMMARY, STUDY_FILE].iter().any(|name| run.join(name).is_file());
     let (whole, unfinished): (Vec<_>, Vec<_>) =
-        runs.iter().map(|run| benchmark.join(run)).partition(|run| run.join(SUMMARY).is_file());
+        runs.iter().map(|run| benchmark.join(run)).partition(is_whole);
     for runs in [whole, unfinished] {
         let excess = runs.len().saturating_sub(KEPT - 1);
         for run in &runs[..excess] {

@@ -56,7 +56,7 @@ fn cell(summary: &Summary, name: &str, number: fn(&Metric) -> Option<u64>) -> St
     metric.and_then(number).map_or_else(String::new, |number| number.to_string())
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

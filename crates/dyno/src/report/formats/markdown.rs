@@ -66,7 +66,7 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Escapes characters that would end a cell, begin a tag, or format a text that is only a name.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -130,13 +130,30 @@ fn draw(
     if points().next().is_none() {
         return String::new();
     }
-    let width = width.saturating_sub(LABEL_WIDTH).clamp(WIDTH.0, WIDTH.1);
+    let width = columns(width);
     let end = points().map(|point| point.at_ns).max().unwrap_or(0).max(1);
     let top = points().map(|point| point.value).fold(0.0, f64::max);
     // A line of zeros needs an axis above it too, and is drawn at its bottom.
     let top = if top > 0.0 { top } else { 1.0 };
 
     let paths: Vec<_> = lines.iter().map(|(_, points)| path(points, end, top)).collect();
+    let names: Vec<_> = lines.iter().map(|(name, _)| name.as_str()).collect();
+    let labels = [top, top / 2.0, 0.0].map(|value| format::value(value, unit));
+    let mut text = framed(title, &names, &labels, &paths, width, palette);
+    let last = format::value(end as f64, Unit::Nanoseconds);
+    let room = width.saturating_sub(1);
+    text.push_str(&palette.dim(&format!("0{last:>room$}")));
+    text.push('\n');
+    text
+}
+
+/// Returns the width of a plot in a terminal of this width, in characters.
+pub(super) fn columns(width: usize) -> usize {
+    width.saturating_sub(LABEL_WIDTH).clamp(WIDTH.0, WIDTH.1)
+}
+
+/// Draws lines whose points are shares of the axes.
+fn drawn(paths: &[Vec<(f32, f32)>], width: usize, palette: Palette) -> String {
     let shapes: Vec<_> = paths.iter().map(|path| Shape::Lines(path)).collect();
     // One dot less than there is room for: a point at the very edge would be drawn beyond it.
     let dots = (width as u32 * DOTS.0 - 1, ROWS * DOTS.1 - 1);
@@ -149,7 +166,7 @@ fn draw(
         };
     }
     drawing.figures();
-    frame(title, unit, lines, (width, end, top), &drawing.frame(), palette)
+    drawing.frame()
 }
 
 /// Returns the places of the points, as shares of the axes. A single point becomes a line to
@@ -163,37 +180,33 @@ fn path(points: &[Point], end: u64, top: f64) -> Vec<(f32, f32)> {
     path
 }
 
-/// Puts title, legend and both axes around a drawing. They are written here, since textplots knows
-/// neither units nor a legend.
-fn frame(
+/// Draws lines with their title, legend and value axis, whose labels are from the top, the middle
+/// and the bottom. They are written here, since textplots knows neither units nor a legend.
+pub(super) fn framed(
     title: &str,
-    unit: Unit,
-    lines: &[(String, Vec<Point>)],
-    (width, end, top): (usize, u64, f64),
-    drawn: &str,
+    names: &[&str],
+    labels: &[String; 3],
+    paths: &[Vec<(f32, f32)>],
+    width: usize,
     palette: Palette,
 ) -> String {
-    let names = lines.iter().enumerate().map(|(index, (name, _))| legend(index, name, palette));
+    let names = names.iter().enumerate().map(|(index, name)| legend(index, name, palette));
     let names: Vec<_> = names.collect();
     let mut text = format!("\n{}  {}\n", palette.bold(title), names.join("  "));
-    for (row, line) in drawn.lines().enumerate() {
+    for (row, line) in drawn(paths, width, palette).lines().enumerate() {
         let label = match row as u32 {
-            0 => format::value(top, unit),
-            row if row == ROWS / 2 => format::value(top / 2.0, unit),
-            row if row + 1 == ROWS => format::value(0.0, unit),
-            _ => String::new(),
+            0 => &*labels[0],
+            row if row == ROWS / 2 => &labels[1],
+            row if row + 1 == ROWS => &labels[2],
+            _ => "",
         };
         // The canvas leaves out the blanks at a line's end, so they are added here.
         let drawn = console::measure_text_width(line);
         let blank = " ".repeat(width.saturating_sub(drawn));
-        let line = format!("{line}{blank}{} {}", palette.dim("│"), palette.dim(&label));
+        let line = format!("{line}{blank}{} {}", palette.dim("│"), palette.dim(label));
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    let last = format::value(end as f64, Unit::Nanoseconds);
-    let room = width.saturating_sub(1);
-    text.push_str(&palette.dim(&format!("0{last:>room$}")));
-    text.push('\n');
     text
 }
 

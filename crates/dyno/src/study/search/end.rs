@@ -94,7 +94,7 @@ impl Answer {
 
 impl Search {
     /// Returns the answer so far, with the reason of its end.
-    pub(super) fn answer(&self, end: SearchEnd) -> Answer {
+    pub(crate) fn answer(&self, end: SearchEnd) -> Answer {
         let (lower, upper) = match end {
             SearchEnd::NotRecovered => (self.first_held(), self.first_not_held()),
             _ => (self.lower(), self.upper()),

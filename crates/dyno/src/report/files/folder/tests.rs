@@ -42,6 +42,36 @@ fn the_last_twenty_are_kept_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn a_study_is_a_whole_run_among_the_last_twenty_with_all_its_trials() {
+    let root = tempfile::tempdir().unwrap();
+    let benchmark = root.path().join("shop");
+    let study = Folder::in_folder(&benchmark, "20260102T030405Z-7").unwrap();
+    let trial = Folder::named(&study.path.join("01")).unwrap();
+    trial.complete(SUMMARY, "{}").unwrap();
+    study.complete(STUDY_FILE, "{}").unwrap();
+    assert_eq!(fs::read_link(benchmark.join(LATEST)).unwrap(), Path::new("20260102T030405Z-7"));
+    let path = study.path.clone();
+    drop((study, trial));
+    for second in 0..KEPT {
+        assert!(path.join("01").join(SUMMARY).is_file(), "{second} newer runs");
+        let stamp = format!("20260102T0404{second:02}Z-8");
+        let run = Folder::in_folder(&benchmark, &stamp).unwrap();
+        fs::write(run.path.join(SUMMARY), "{}").unwrap();
+    }
+    assert!(!path.exists(), "it is the oldest of twenty-one");
+}
+
+#[test]
+fn a_folder_that_is_named_keeps_no_result_of_an_earlier_run_or_study() {
+    let root = tempfile::tempdir().unwrap();
+    for result in [SUMMARY, STUDY_FILE] {
+        fs::write(root.path().join(result), "{}").unwrap();
+    }
+    let _run = Folder::named(root.path()).unwrap();
+    assert_eq!(names(root.path()), Vec::<String>::new());
+}
+
+#[test]
 fn a_complete_run_is_the_latest() {
     let root = tempfile::tempdir().unwrap();
     for (stamp, text) in [("20260102T030405Z-7", "one"), ("20260102T030406Z-7", "two")] {

@@ -1,0 +1,101 @@
+//! Tests of the formats of a study, over a sweep of three rates.
+
+use dyno_summary::SweepFinding;
+
+use super::*;
+
+const LOOK: Look = Look { palette: Palette::Plain, width: None };
+
+fn trial(folder: &str, rate: f64, verdict: Verdict, p99_ns: u64) -> StudyTrial {
+    let mut trial = StudyTrial::default();
+    trial.folder = folder.to_owned();
+    trial.rate = Some(rate);
+    trial.verdict = verdict;
+    trial.delivered = rate;
+    trial.response_p50_ns = Some(1_000_000);
+    trial.response_p99_ns = Some(p99_ns);
+    trial
+}
+
+fn study() -> Study {
+    let mut study = Study::default();
+    study.schema = 1;
+    study.benchmark = "shop".to_owned();
+    study.study = "sweep".to_owned();
+    study.answer = "sustained up to 200/s; 400/s is not sustained".to_owned();
+    study.trials = vec![
+        trial("01", 100.0, Verdict::Sustained, 2_000_000),
+        trial("02", 200.0, Verdict::Sustained, 4_000_000),
+        trial("03", 400.0, Verdict::Unsustained, 900_000_000),
+    ];
+    let mut finding = SweepFinding::default();
+    finding.rates = vec![100.0, 200.0, 400.0];
+    (finding.sustained, finding.not_sustained) = (Some(200.0), Some(400.0));
+    study.sweep = Some(finding);
+    study
+}
+
+#[test]
+fn a_page_has_a_row_for_each_trial_the_curve_and_the_answer_last() {
+    let page = human(&study(), Some(Path::new("target/dyno/shop/1")), LOOK);
+    let rows = "trial   rate      verdict  delivered      p50      p99\n\
+                01     100/s    sustained      100/s  1.00 ms  2.00 ms\n\
+                02     200/s    sustained      200/s  1.00 ms  4.00 ms\n\
+                03     400/s  unsustained      400/s  1.00 ms   900 ms\n";
+    assert!(page.starts_with(&format!("shop\n{rows}")), "{page}");
+    let end =
+        "\nsweep: sustained up to 200/s; 400/s is not sustained\ntrials: target/dyno/shop/1\n";
+    assert!(page.ends_with(end), "{page}");
+}
+
+#[test]
+fn a_curve_is_logarithmic_on_both_axes_and_marks_the_first_rate_that_is_not_sustained() {
+    let curve = curve(&study(), LOOK);
+    // The geometric middle of 1 ms and 900 ms.
+    assert!(curve.contains("900 ms") && curve.contains("30.0 ms"), "{curve}");
+    let lines: Vec<_> = curve.lines().collect();
+    let [axis, mark] = lines[lines.len() - 2..] else { panic!("{curve}") };
+    assert!(axis.starts_with("100/s ") && axis.ends_with(" 400/s"), "{curve}");
+    assert!(mark.ends_with("400/s is not sustained ▲"), "{curve}");
+    let mut alone = study();
+    alone.trials.truncate(1);
+    assert_eq!(self::curve(&alone, LOOK), "", "one rate has no curve");
+}
+
+#[test]
+fn csv_has_a_row_for_each_trial_and_a_cell_for_each_name() {
+    let text = csv(&study());
+    let cells: Vec<_> = text.lines().map(|line| line.split(',').count()).collect();
+    assert_eq!(cells, [13, 13, 13, 13]);
+    let row = "shop,sweep,03,,400,400.000,unsustained,false,0,0,0,1000000,900000000";
+    assert_eq!(text.lines().last(), Some(row));
+}
+
+#[test]
+fn markdown_is_the_answer_and_a_table() {
+    let text = markdown(&study());
+    assert!(
+        text.starts_with("### shop: sustained up to 200/s; 400/s is not sustained\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("| 03 | 400/s | unsustained | 400/s | 1.00 ms | 900 ms |\n"), "{text}");
+}
+
+#[test]
+fn json_is_read_back_as_it_was() {
+    let study = study();
+    assert_eq!(serde_json::from_str::<Study>(&json(&study)).unwrap(), study);
+}
+
+#[test]
+fn a_trial_that_went_wrong_says_why_as_it_ends() {
+    let mut study = study();
+    assert_eq!(
+        progress(&study).as_deref(),
+        Some("trial 03: 400/s unsustained, 400/s delivered, response p50 1.00 ms, p99 900 ms")
+    );
+    let last = study.trials.last_mut().unwrap();
+    last.verdict = Verdict::Error;
+    last.reason = "worker 0 was killed".to_owned();
+    assert!(progress(&study).unwrap().ends_with("; worker 0 was killed"));
+}

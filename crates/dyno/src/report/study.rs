@@ -1,0 +1,135 @@
+//! The reports of a study: a line on stderr as each trial ends, `study.json` in the study's folder,
+//! and the result on stdout. The trials themselves report their faults alone.
+
+use std::path::PathBuf;
+
+use console::Term;
+use dyno_bus::clock;
+use dyno_summary::{STUDY_FILE, Study};
+
+use super::error::ReportError;
+use super::files::folder::Folder;
+use super::formats::human::Look;
+use super::formats::palette::Palette;
+use super::formats::study;
+use super::reporter::{
+    Format, Progress, RunFolder, announcement, look, open_folder, print, print_error, print_note,
+};
+use crate::plan::Plan;
+
+/// The reporter of one study.
+#[derive(Debug)]
+pub(crate) struct StudyReporter {
+    format: Format,
+    progress: Progress,
+    /// `None` if the default folder can't be made.
+    folder: Option<Folder>,
+    /// The current folder at the start.
+    here: PathBuf,
+    warnings: Vec<String>,
+}
+
+impl StudyReporter {
+    /// Makes the folder, and prints the question with the settings that all trials share.
+    ///
+    /// # Errors
+    /// If the folder that the user named can't be written.
+    pub(crate) fn start(
+        format: Format,
+        progress: Progress,
+        files: &RunFolder,
+        plan: &Plan,
+        title: &str,
+    ) -> Result<Self, ReportError> {
+        let mut warnings = Vec::new();
+        let here = std::env::current_dir().unwrap_or_default();
+        let mut folder = open_folder(files, plan, clock::wall(), &mut warnings)?;
+        if let Some(folder) = &mut folder {
+            // A hook may change the current folder, so the path is made absolute.
+            folder.path = here.join(&folder.path);
+        }
+        let reporter = Self { format, progress, folder, here, warnings };
+        // The title has the rates.
+        let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
+        let words: Vec<_> = std::iter::once(title.to_owned()).chain(words).collect();
+        reporter.note(announcement(&plan.benchmark, &words).trim_end());
+        Ok(reporter)
+    }
+
+    /// Returns the place of a trial's files.
+    pub(crate) fn trial_folder(&self, name: &str) -> RunFolder {
+        match &self.folder {
+            Some(folder) => RunFolder::In(folder.path.join(name)),
+            None => RunFolder::Nowhere,
+        }
+    }
+
+    /// Writes the study after a trial, so that a study that is killed keeps what it knows.
+    pub(crate) fn ended(&mut self, study: &Study) {
+        self.store(study);
+        if let Some(line) = study::progress(study) {
+            self.note(&line);
+        }
+    }
+
+    /// Removes the folder of a study whose first trial could not be started.
+    pub(crate) fn discard(self) {
+        if let Some(folder) = self.folder {
+            folder.discard();
+        }
+    }
+
+    /// Writes the result. Returns the exit code: a result that can't be written is an error.
+    pub(crate) fn finish(mut self, mut study: Study) -> i32 {
+        self.store(&study);
+        study.warnings.append(&mut self.warnings);
+        let kept = self.folder.as_ref().map(|folder| &*folder.path);
+        let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));
+        let text = match self.format {
+            Format::Human => study::human(&study, kept, look(&Term::stdout())),
+            format => render_study(&study, format),
+        };
+        if self.format == Format::Csv && self.progress == Progress::Shown {
+            for warning in &study.warnings {
+                print_note(&format!("warning: {warning}"));
+            }
+        }
+        match print(std::io::stdout(), &text) {
+            // A reader that has gone away (`| head -1`) has read all that it needs.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                print_error(&format!(
+                    "the result could not be written to standard output: {error}"
+                ));
+                dyno_summary::Verdict::Error.exit_code(None)
+            }
+            Ok(()) | Err(_) => study.exit_code,
+        }
+    }
+
+    fn store(&mut self, study: &Study) {
+        let Some(folder) = &self.folder else { return };
+        if let Err(error) = folder.complete(STUDY_FILE, &study::json(study)) {
+            let warning = format!("this study is not kept: {}: {error}", folder.path.display());
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    fn note(&self, line: &str) {
+        if self.progress == Progress::Shown {
+            print_note(line);
+        }
+    }
+}
+
+/// Returns the result of a study in a format, as it is written without a terminal.
+#[must_use]
+pub fn render_study(of: &Study, format: Format) -> String {
+    match format {
+        Format::Human => study::human(of, None, Look { palette: Palette::Plain, width: None }),
+        Format::Json => study::json(of),
+        Format::Csv => study::csv(of),
+        Format::Markdown => study::markdown(of),
+    }
+}

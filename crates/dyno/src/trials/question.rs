@@ -1,0 +1,172 @@
+//! The question of a study, read from its settings: a sweep, a repetition or a search.
+//!
+//! The rate says which one: `1k,2k,4k`, `1k..64k` or `search`. Everything that is wrong with it is
+//! refused here, in one line, before anything is started.
+
+use std::time::Duration;
+
+use crate::plan::Rate;
+use crate::settings::{SettingsError, StudySetting, StudySettings, value};
+use crate::study::repeat::Repeat;
+use crate::study::search::{
+    PRECISION_DEFAULT, SearchError, SearchSettings, TIME_DEFAULT, Thresholds,
+};
+use crate::study::sweep::{OnLimit, Rates};
+
+/// The rate that requests a search.
+#[cfg(feature = "cli")]
+const SEARCH: &str = "search";
+
+/// The question of a study.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum StudyQuestion {
+    /// A run at each of these rates.
+    Sweep(Rates, OnLimit),
+    /// This number of runs at one rate.
+    Repeat(usize),
+    /// The highest rate that is sustained.
+    Search,
+}
+
+impl StudyQuestion {
+    /// Reads the question from the rate, as text and as the user wrote it; `None` if it requests a
+    /// single run.
+    ///
+    /// # Errors
+    /// If the rates or the settings of the study are invalid, or do not belong to this study.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of(
+        rate: Option<&str>,
+        input: impl FnOnce() -> String,
+        settings: &StudySettings,
+    ) -> Result<Option<Self>, SettingsError> {
+        let rate = rate.unwrap_or_default().trim();
+        if rate.eq_ignore_ascii_case(SEARCH) {
+            refuse(settings, &[StudySetting::Repeat, StudySetting::KeepGoing], "a search")?;
+            return Ok(Some(Self::Search));
+        }
+        // A comma may also group the digits of one rate.
+        if rate.contains("..") || rate.contains(',') && value::rate(rate).is_err() {
+            let others = [
+                StudySetting::Repeat,
+                StudySetting::From,
+                StudySetting::To,
+                StudySetting::Precision,
+                StudySetting::Time,
+            ];
+            refuse(settings, &others, "a sweep")?;
+            return Self::sweep(rate, input, settings).map(Some);
+        }
+        let count = settings.read(StudySetting::Repeat, value::trials)?;
+        let others: Vec<_> =
+            StudySetting::ALL.into_iter().filter(|one| *one != StudySetting::Repeat).collect();
+        let study = if count.is_some() { "a repetition" } else { "a single run" };
+        refuse(settings, &others, study)?;
+        match count {
+            Some(count) => Self::repeat(count, || settings.input(StudySetting::Repeat)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the rates of a sweep.
+    pub(crate) fn sweep(
+        rates: &str,
+        input: impl FnOnce() -> String,
+        settings: &StudySettings,
+    ) -> Result<Self, SettingsError> {
+        let keeps_going = settings.has(StudySetting::KeepGoing);
+        let on_limit = if keeps_going { OnLimit::KeepGoing } else { OnLimit::Stop };
+        let rates = Rates::parse(rates, |text| value::cycles_per_second(text).ok());
+        rates
+            .map(|rates| Self::Sweep(rates, on_limit))
+            .map_err(|error| SettingsError { input: input(), remedy: error.to_string() })
+    }
+
+    /// Checks the number of trials of a repetition.
+    pub(crate) fn repeat(
+        count: usize,
+        input: impl FnOnce() -> String,
+    ) -> Result<Self, SettingsError> {
+        match Repeat::new(count) {
+            Ok(_) => Ok(Self::Repeat(count)),
+            Err(error) => Err(SettingsError { input: input(), remedy: error.to_string() }),
+        }
+    }
+}
+
+/// Refuses settings of another study. Those in code may be meant for another call.
+#[cfg(feature = "cli")]
+fn refuse(
+    settings: &StudySettings,
+    others: &[StudySetting],
+    study: &str,
+) -> Result<(), SettingsError> {
+    let Some(setting) = settings.requested(others) else { return Ok(()) };
+    let owner = match setting {
+        StudySetting::Repeat => "a run at one rate, such as `--rate 500 --repeat 5`",
+        StudySetting::KeepGoing => "a sweep, such as `--rate 1k,2k,4k`",
+        StudySetting::From | StudySetting::To | StudySetting::Precision | StudySetting::Time => {
+            "a search, `--rate search`"
+        }
+    };
+    let remedy = format!("it has no meaning for {study}: expected {owner}; or leave it out");
+    Err(SettingsError { input: settings.input(setting), remedy })
+}
+
+/// Reads the settings of a search; `plan` has the warm-up and the full-length window.
+///
+/// # Errors
+/// If one of them is invalid.
+pub(crate) fn search_settings(
+    settings: &StudySettings,
+    plan: &crate::plan::Plan,
+) -> Result<SearchSettings, SettingsError> {
+    let precision = settings.read(StudySetting::Precision, value::share)?;
+    let time: Option<Duration> = settings.read(StudySetting::Time, value::span)?;
+    Ok(SearchSettings {
+        from: settings.read(StudySetting::From, value::cycles_per_second)?,
+        to: settings.read(StudySetting::To, value::cycles_per_second)?,
+        precision: precision.unwrap_or(PRECISION_DEFAULT),
+        time: time.unwrap_or(TIME_DEFAULT),
+        warmup: plan.warmup,
+        window: plan.duration,
+        arrivals: plan.arrivals,
+        thresholds: Thresholds::Absent,
+    })
+}
+
+/// Returns the error of a search's settings, with the input that it is about.
+pub(crate) fn refused(settings: &StudySettings, error: &SearchError) -> SettingsError {
+    let input = match error {
+        SearchError::Precision(_) => settings.input(StudySetting::Precision),
+        SearchError::Time(_) => settings.input(StudySetting::Time),
+        SearchError::Rate(_) | SearchError::Empty { .. } => {
+            let bounds = [StudySetting::From, StudySetting::To];
+            let set = bounds.into_iter().filter(|bound| settings.has(*bound));
+            set.map(|bound| settings.input(bound)).collect::<Vec<_>>().join(" ")
+        }
+    };
+    SettingsError { input, remedy: error.to_string() }
+}
+
+/// Returns the seed of a trial: a different one for each, so that no chance of the arrivals is
+/// repeated, and the same ones whenever the seed of the study is the same.
+pub(crate) fn seed_of(seed: u64, trial: usize) -> u64 {
+    (seed + trial as u64) & value::SEED_MAX
+}
+
+/// Returns the rates whose plans are checked before the first trial, as texts of the setting; `None`
+/// for the rate that is set.
+pub(crate) fn base_rates(question: &StudyQuestion) -> Option<Vec<String>> {
+    match question {
+        StudyQuestion::Sweep(rates, _) => {
+            Some(rates.as_slice().iter().map(f64::to_string).collect())
+        }
+        StudyQuestion::Repeat(_) => None,
+        // A search chooses its rates and windows by itself.
+        StudyQuestion::Search => Some(vec![Rate::Max.to_string()]),
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests;
