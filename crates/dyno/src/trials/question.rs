@@ -45,8 +45,13 @@ impl StudyQuestion {
             refuse(settings, &[StudySetting::Repeat, StudySetting::KeepGoing], "a search")?;
             return Ok(Some(Self::Search));
         }
-        // A comma may also group the digits of one rate.
-        if rate.contains("..") || rate.contains(',') && value::rate(rate).is_err() {
+        // A comma may also group the digits of one rate. A text that is both is refused: taken for
+        // the other, it would ask for a thousand times as much.
+        let is_one_rate = value::rate(rate).is_ok();
+        if rate.contains(',') && is_one_rate && Self::sweep(rate, String::new, settings).is_ok() {
+            return Err(SettingsError { input: input(), remedy: both_ways(rate) });
+        }
+        if rate.contains("..") || rate.contains(',') && !is_one_rate {
             let others = [
                 StudySetting::Repeat,
                 StudySetting::From,
@@ -92,6 +97,17 @@ impl StudyQuestion {
             Err(error) => Err(SettingsError { input: input(), remedy: error.to_string() }),
         }
     }
+}
+
+/// Returns how to write a text that is both one rate and several.
+#[cfg(feature = "cli")]
+fn both_ways(rate: &str) -> String {
+    let one = rate.replace(',', "");
+    let several: Vec<_> = rate.split(',').map(|part| format!("{}/s", part.trim())).collect();
+    format!(
+        "it may be one rate or several: write `{one}` for one rate, or `{}` for a sweep",
+        several.join(",")
+    )
 }
 
 /// Refuses settings of another study. Those in code may be meant for another call.

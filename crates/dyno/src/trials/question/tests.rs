@@ -37,6 +37,16 @@ fn the_rate_says_which_study_it_is() {
 }
 
 #[test]
+fn a_comma_that_groups_digits_or_separates_rates_is_refused() {
+    let refused = question("100,400", &[]).unwrap_err();
+    let ways = "write `100400` for one rate, or `100/s,400/s` for a sweep";
+    assert!(refused.starts_with("--rate 100,400") && refused.ends_with(ways), "{refused}");
+    // Several rates must rise, and none is 0.
+    assert_eq!(question("1,000", &[]), Ok(None));
+    assert_eq!(question("400,100", &[]), Ok(None));
+}
+
+#[test]
 fn a_sweep_keeps_going_if_it_is_requested() {
     let going = question("1k,2k", &[(StudySetting::KeepGoing, "")]);
     assert!(matches!(going, Ok(Some(StudyQuestion::Sweep(_, OnLimit::KeepGoing)))), "{going:?}");
