@@ -198,7 +198,7 @@ pub(crate) struct Init {
     /// The benchmark's name [default: the task's]
     pub(crate) name: Option<String>,
 
-    /// Which kind of task to generate
+    /// The kind of task to generate
     #[arg(long, value_enum, default_value_t = Template::Blank)]
     pub(crate) task: Template,
 

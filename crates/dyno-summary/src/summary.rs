@@ -101,7 +101,7 @@ impl Summary {
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
         let signal = self.exit_code.checked_sub(SIGNAL_EXIT)?;
-        (self.verdict == Verdict::Interrupted).then_some(signal)
+        (self.verdict == Verdict::Interrupted && signal > 0).then_some(signal)
     }
 
     /// Returns a metric over all workers, such as `response`.

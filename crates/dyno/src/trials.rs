@@ -16,7 +16,7 @@ pub(crate) mod question;
 mod record;
 
 use dyno_bus::clock;
-use dyno_summary::{SIGNAL_EXIT, STUDY_SCHEMA, Study, Summary, Verdict};
+use dyno_summary::{STUDY_SCHEMA, Study, Summary};
 
 use self::course::{NextTrial, StudyCourse};
 use self::question::StudyQuestion;
@@ -212,12 +212,6 @@ fn new_study(benchmark: &str, command: &[String]) -> Study {
     study.command = command.iter().map(|word| redacted(word)).collect();
     study.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
     study
-}
-
-/// Returns the signal that ended a run.
-fn signal_of(summary: &Summary) -> Option<i32> {
-    let is_interrupted = summary.verdict == Verdict::Interrupted;
-    (is_interrupted && summary.exit_code > SIGNAL_EXIT).then(|| summary.exit_code - SIGNAL_EXIT)
 }
 
 /// A host in someone else's process: it prints nothing and writes nothing.

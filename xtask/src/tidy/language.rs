@@ -48,7 +48,7 @@ const PHRASES: [Phrase; 8] = [
     },
 ];
 /// Doc comments that begin with a question word in place of a noun or a verb.
-const OPENERS_MAX: usize = 4;
+const OPENERS_MAX: usize = 3;
 const OPENERS: [&str; 7] = ["What", "Whether", "Which", "Whose", "Who", "How", "When"];
 /// Doc comments of one or two words, which say no more than the name below them.
 const SHORT_MAX: usize = 4;

@@ -134,11 +134,7 @@ pub(crate) fn start(
     let begun = (clock::now(), clock::wall());
     let mut warnings = Vec::new();
     let here = std::env::current_dir().unwrap_or_default();
-    let mut folder = open_folder(&settings.files, plan, begun.1, &mut warnings)?;
-    if let Some(folder) = &mut folder {
-        // A hook may change the current folder, so the path is made absolute.
-        folder.path = here.join(&folder.path);
-    }
+    let folder = open_folder(&settings.files, &here, plan, begun.1, &mut warnings)?;
     let Opened { histograms, log, lock } = match open_files(&settings, folder.as_ref()) {
         Ok(files) => files,
         Err(error) => {
@@ -202,26 +198,30 @@ fn view(progress: Progress, plan: &Plan) -> View {
 
 pub(super) fn open_folder(
     files: &RunFolder,
+    here: &Path,
     plan: &Plan,
     started_at: Duration,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Folder>, ReportError> {
-    match files {
-        RunFolder::Nowhere => Ok(None),
-        RunFolder::In(path) => Folder::named(path)
-            .map(Some)
-            .map_err(|source| ReportError::Out { path: path.clone(), source }),
+    let mut folder = match files {
+        RunFolder::Nowhere => return Ok(None),
+        RunFolder::In(path) => {
+            Folder::named(path).map_err(|source| ReportError::Out { path: path.clone(), source })?
+        }
         RunFolder::Default => match Folder::default_of(&plan.benchmark, started_at) {
-            Ok(folder) => Ok(Some(folder)),
+            Ok(folder) => folder,
             Err(error) => {
                 warnings.push(format!(
                     "this run is not kept, since its folder can't be made: {error}; name one \
                      with --out"
                 ));
-                Ok(None)
+                return Ok(None);
             }
         },
-    }
+    };
+    // A hook may change the current folder, so the path is made absolute.
+    folder.path = here.join(&folder.path);
+    Ok(Some(folder))
 }
 
 fn open_files(settings: &ReportOptions, folder: Option<&Folder>) -> Result<Opened, ReportError> {
@@ -349,8 +349,7 @@ impl Reporter {
             // A quiet run writes nothing but faults to stderr, where these plots would go.
             let is_quiet = self.settings.progress != Progress::Shown && format != Format::Human;
             let plots: &[String] = if is_quiet { &[] } else { &self.settings.plot };
-            if let Err(error) = write(&summary, format, kept, plots) {
-                let fault = format!("the result could not be written to standard output: {error}");
+            if let Err(fault) = write(&summary, format, kept, plots) {
                 print_error(&fault);
                 fail(&mut summary, &fault);
             }
@@ -413,7 +412,7 @@ fn write(
     format: Format,
     kept: Option<&Path>,
     plots: &[String],
-) -> io::Result<()> {
+) -> Result<(), String> {
     let plots_to = match format {
         Format::Human => Term::stdout(),
         Format::Json | Format::Csv | Format::Markdown => Term::stderr(),
@@ -436,10 +435,17 @@ fn write(
         // If the user closed stderr, the plots are not needed.
         let _written = print(io::stderr(), &plots);
     }
+    unless_unread(written)
+}
+
+/// Returns an error of writing a result, unless its reader has gone away (`| head -1`): it has read
+/// all that it needs. The error is a message for people.
+pub(super) fn unless_unread(written: io::Result<()>) -> Result<(), String> {
     match written {
-        // A reader that has gone away (`| head -1`) has read all that it needs.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("the result could not be written to standard output: {error}"))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ use super::formats::palette::Palette;
 use super::formats::study;
 use super::reporter::{
     Format, Progress, RunFolder, announcement, look, open_folder, print, print_error, print_note,
+    unless_unread,
 };
 use crate::plan::Plan;
 
@@ -43,11 +44,7 @@ impl StudyReporter {
     ) -> Result<Self, ReportError> {
         let mut warnings = Vec::new();
         let here = std::env::current_dir().unwrap_or_default();
-        let mut folder = open_folder(files, plan, clock::wall(), &mut warnings)?;
-        if let Some(folder) = &mut folder {
-            // A hook may change the current folder, so the path is made absolute.
-            folder.path = here.join(&folder.path);
-        }
+        let folder = open_folder(files, &here, plan, clock::wall(), &mut warnings)?;
         let reporter = Self { format, progress, folder, here, warnings };
         // The title has the rates.
         let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
@@ -94,15 +91,12 @@ impl StudyReporter {
                 print_note(&format!("warning: {warning}"));
             }
         }
-        match print(std::io::stdout(), &text) {
-            // A reader that has gone away (`| head -1`) has read all that it needs.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                print_error(&format!(
-                    "the result could not be written to standard output: {error}"
-                ));
+        match unless_unread(print(std::io::stdout(), &text)) {
+            Ok(()) => study.exit_code,
+            Err(fault) => {
+                print_error(&fault);
                 dyno_summary::Verdict::Error.exit_code(None)
             }
-            Ok(()) | Err(_) => study.exit_code,
         }
     }
 

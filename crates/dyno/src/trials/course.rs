@@ -92,21 +92,17 @@ impl StudyCourse {
 
     /// Takes the answer of the trial that was requested last.
     pub(super) fn take(&mut self, trial: Trial, summary: &Summary) {
-        match self {
-            Self::Sweep { sweep, .. } => sweep.take(trial),
-            Self::Repeat { repeat, figures, .. } => {
-                repeat.take(trial);
-                for (name, figure) in record::figures(summary) {
-                    figures.entry(name).or_default().push(figure);
-                }
+        self.answer(trial);
+        if let Self::Repeat { figures, .. } = self {
+            for (name, figure) in record::figures(summary) {
+                figures.entry(name).or_default().push(figure);
             }
-            Self::Search(search) => search.take(trial),
         }
     }
 
     /// Ends the study before the trial that was requested last, because a signal came.
     pub(super) fn interrupt(&mut self, wanted: &NextTrial, signal: i32) {
-        let trial = Trial {
+        self.answer(Trial {
             rate: wanted.rate,
             window: Duration::ZERO,
             took: Duration::ZERO,
@@ -116,7 +112,10 @@ impl StudyCourse {
             error: None,
             load: None,
             enough: None,
-        };
+        });
+    }
+
+    fn answer(&mut self, trial: Trial) {
         match self {
             Self::Sweep { sweep, .. } => sweep.take(trial),
             Self::Repeat { repeat, .. } => repeat.take(trial),

@@ -7,7 +7,6 @@ use dyno_bus::clock::nanos;
 use dyno_observer::{Observer, ProcessId};
 use dyno_summary::{Metric, PointMetric, SeriesPoint, Study, StudyTrial, Summary};
 
-use super::signal_of;
 use crate::primary::Run;
 use crate::study::repeat::Figure;
 use crate::study::search::Purpose;
@@ -26,7 +25,7 @@ pub(super) fn trial(run: &mut Run, summary: &Summary) -> Trial {
         rate: run.plan.rate,
         window: run.window,
         took: run.elapsed,
-        verdict: TrialVerdict::of(&summary.verdict, signal_of(summary)),
+        verdict: TrialVerdict::of(&summary.verdict, summary.signal()),
         completed: run.delivered,
         delivered: summary.rate.delivered * uneven,
         error: completion_error(summary),

@@ -1,4 +1,4 @@
-//! What a worker watches besides its cycles: its loop, its process, panics, and its primary.
+//! The health of a worker besides its cycles: its loop, its process, its copies, and its primary.
 
 pub(super) mod fork;
 pub(super) mod guard;
