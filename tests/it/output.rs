@@ -199,6 +199,31 @@ fn a_run_leaves_its_summary_its_histograms_and_its_log() {
 }
 
 #[test]
+fn a_run_leaves_its_intervals_by_their_schema_with_every_value_of_its_summary() {
+    let schema = include_str!("../../docs/intervals.schema.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let ended = benchmark(RECORDS).args("--duration 500ms").run();
+    let text = ended.read("out/intervals.json");
+    let value = serde_json::from_str(&text).expect("JSON");
+    let wrong: Vec<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}: {text}");
+
+    let intervals = dyno::summary::Intervals::read(ended.path("out")).expect("whole");
+    assert!(intervals.ends_ns.is_sorted() && intervals.ends_ns[0] > intervals.start_ns);
+    let summary = dyno::Summary::read(ended.path("out")).expect("whole");
+    let timed = summary.metrics.iter().filter(|(_, metric)| metric.unit.name() == "ns");
+    for (name, metric) in timed.filter(|(_, metric)| metric.count > 0) {
+        let columns = &intervals.metrics[name].columns;
+        assert_eq!(columns.len(), intervals.ends_ns.len(), "{name}");
+        assert_eq!(columns.iter().map(|column| column.count).sum::<u64>(), metric.count, "{name}");
+        // The mean in nanoseconds is a whole number.
+        let sum = columns.iter().map(|column| column.sum).sum::<u64>() as f64;
+        assert!((sum / metric.count as f64 - metric.mean).abs() <= 0.5, "{name}");
+    }
+}
+
+#[test]
 fn the_log_is_lines_of_json() {
     let ended = benchmark(BEHAVES).args("--log-file log").run();
     ended.verdict(0, "sustained");
@@ -240,7 +265,7 @@ fn a_log_file_may_stand_in_the_runs_own_folder_and_overwrites_none_of_its_files(
     let ended = benchmark(BEHAVES).args("--log-file out/more.jsonl").run();
     ended.verdict(0, "sustained");
     assert_eq!(ended.read("out/more.jsonl"), ended.read("out/log.jsonl"));
-    for name in ["metrics.hlog", "log.jsonl"] {
+    for name in ["metrics.hlog", "log.jsonl", "intervals.json"] {
         let ended = benchmark(BEHAVES).args(&format!("--log-file ./out/{name}")).run();
         assert_says(ended.refusal(), &["--log-file", name, "another of its files"]);
     }

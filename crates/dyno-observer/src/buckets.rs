@@ -48,6 +48,11 @@ impl Buckets {
         self.counts.fill(0);
     }
 
+    /// Returns the number of values in each bucket, up to that of the largest value or further.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
     /// Returns the memory of the counts, in bytes.
     pub(crate) const fn size(&self) -> usize {
         self.counts.len() * size_of::<u64>()
@@ -92,6 +97,11 @@ pub(crate) const fn index(value: u64) -> usize {
 /// Returns the number of a value's low bits that its bucket ignores.
 const fn shift(value: u64) -> u32 {
     (u64::BITS - HALF_BITS - 1).saturating_sub(value.leading_zeros())
+}
+
+/// Returns the smallest value of a bucket.
+pub(crate) const fn lowest(index: usize) -> u64 {
+    if index == 0 { 0 } else { highest(index - 1) + 1 }
 }
 
 /// Returns the largest value of a bucket.

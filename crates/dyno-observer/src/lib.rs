@@ -13,6 +13,7 @@
 //! - [`series`]: values of one metric: exact sums, and buckets once there are many values.
 //! - [`metric`]: a series for the current interval and one for all intervals before it.
 //! - [`snapshot`]: the statistics of each interval; at most 50 are kept.
+//! - [`intervals`]: the interval table: finer intervals, coarser values, all workers merged.
 //! - [`id`]: the identity of a process.
 //! - [`counts`]: the check that cumulative counts only grow.
 //! - [`tally`]: the accounting identity: every lost cycle or value is named.
@@ -31,6 +32,7 @@ pub mod counts;
 pub mod error;
 pub mod format;
 pub mod id;
+pub mod intervals;
 pub mod metric;
 pub mod observer;
 pub mod process;
@@ -43,6 +45,7 @@ pub mod tally;
 pub use counts::CountsError;
 pub use error::{AbsorbError, DeclareError, HelloError};
 pub use id::ProcessId;
+pub use intervals::{IntervalRows, IntervalTable};
 pub use observer::{Interval, Observer};
 pub use process::ProcessStatus;
 pub use query::{Group, History, Line, List, Order, Pick, Picked, Point, Timeline};

@@ -15,6 +15,7 @@ use dyno_bus::{Pace, Time};
 
 use crate::error::{AbsorbError, DeclareError, HelloError};
 use crate::id::ProcessId;
+use crate::intervals::IntervalTable;
 use crate::metric::{MetricRecord, OF_COMPLETED, RESPONSE};
 use crate::process::{OfCycles, ProcessRecord, ProcessStatus};
 use crate::query::{List, Row};
@@ -57,6 +58,7 @@ pub struct Observer {
     /// The start of the current interval.
     rotated: Time,
     kept: KeptSnapshots,
+    intervals: IntervalTable,
     /// The responses of one batch, kept so that not each batch allocates memory.
     responses: Vec<u64>,
 }
@@ -92,6 +94,7 @@ impl Observer {
             begun: Time::ZERO,
             rotated: Time::ZERO,
             kept: KeptSnapshots::new(),
+            intervals: IntervalTable::new(),
             responses: Vec::new(),
         }
     }
@@ -139,6 +142,7 @@ impl Observer {
     pub const fn begin(&mut self, at: Time) {
         self.begun = at;
         self.rotated = at;
+        self.intervals.begin(at);
     }
 
     /// Records a batch: its measured values go into the current interval, its counts replace
@@ -158,6 +162,8 @@ impl Observer {
     pub fn rotate(&mut self, at: Time, mut visit: impl FnMut(Interval<'_>)) {
         let (from, until) = (self.rotated, at.max(self.rotated));
         self.rotated = until;
+        self.count_rows();
+        self.intervals.rotate();
         // The visit and the merge come first, because the rotation of a metric clears its interval.
         for (process, state) in &self.processes {
             for metric in state.metrics.iter().filter(|metric| !metric.interval().is_empty()) {
@@ -180,6 +186,24 @@ impl Observer {
             processes: processes.into(),
             merged: merged.into(),
         });
+    }
+
+    /// Ends a column of the [`intervals`](Self::intervals) at `at`.
+    pub fn cut(&mut self, at: Time) {
+        self.count_rows();
+        self.intervals.cut(at);
+    }
+
+    /// Ends the last column of the [`intervals`](Self::intervals), once no value follows.
+    pub fn end(&mut self, at: Time) {
+        self.count_rows();
+        self.intervals.end(at);
+    }
+
+    /// Returns the table of intervals: the workers' metrics with a unit of time, merged.
+    #[must_use]
+    pub const fn intervals(&self) -> &IntervalTable {
+        &self.intervals
     }
 
     /// Returns the snapshots that are kept, in order of time.
@@ -330,6 +354,16 @@ impl Observer {
         let mut total = Account::default();
         self.processes.values().filter_map(|state| state.account).for_each(|one| total += one);
         total
+    }
+
+    /// Counts the workers' current intervals in the rows of the table.
+    fn count_rows(&mut self) {
+        let workers = self.processes.iter().filter(|(process, _)| **process != ProcessId::Primary);
+        let metrics = workers.flat_map(|(_, state)| &state.metrics);
+        let timed = metrics.filter(|metric| {
+            metric.label.unit == Unit::Nanoseconds && !metric.interval().is_empty()
+        });
+        self.intervals.count(timed.map(|metric| (&metric.label, metric.interval())));
     }
 
     /// Merges a part of each metric over all workers. The metrics are in the workers' order.

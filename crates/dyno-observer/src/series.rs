@@ -15,6 +15,7 @@ use dyno_bus::value::{BELOW, VALUE_MAX};
 use hdrhistogram::Histogram;
 
 use crate::buckets::{self, Buckets};
+use crate::intervals::IntervalRows;
 use crate::stats::{Stat, Stats};
 
 /// The most values that a series keeps raw: 8 KiB, much less than the buckets take, and sorted in
@@ -181,6 +182,17 @@ impl Series {
         let mut places = Vec::from_iter(raw.iter().copied().map(buckets::index));
         places.sort_unstable();
         Some(places)
+    }
+
+    /// Adds the values to the rows of a column.
+    pub(crate) fn add_rows(&self, rows: &mut IntervalRows) {
+        rows.sum += self.exact.sum;
+        match &self.values {
+            Values::Raw(raw) => {
+                raw.iter().for_each(|value| rows.count_in(buckets::index(*value)));
+            }
+            Values::Counted(buckets) => rows.add_buckets(buckets.counts()),
+        }
     }
 
     /// Returns the statistics; all percentiles come from one walk.

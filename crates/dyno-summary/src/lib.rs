@@ -4,10 +4,10 @@
 //!
 //! # This crate
 //!
-//! It holds the contract: the [`Summary`] of a run with all its parts, the [`Study`] of several
-//! runs, and the reader of both. Its field names, words and exit codes are read by other people's
-//! programs. Fields may be added within a version; any other change that a reader could notice
-//! raises [`SCHEMA`] or [`STUDY_SCHEMA`].
+//! It holds the contract: the [`Summary`] of a run with all its parts, the [`Intervals`] of a run,
+//! the [`Study`] of several runs, and the reader of all three. Its field names, words and exit codes
+//! are read by other people's programs. Fields may be added within a version; any other change that
+//! a reader could notice raises [`SCHEMA`], [`INTERVALS_SCHEMA`] or [`STUDY_SCHEMA`].
 //!
 //! It is the lowest crate of dyno and depends on none of the others. It decides no verdict, makes
 //! no summary of a run, and prints nothing. Types can grow: structs are made with `Default` and
@@ -18,6 +18,7 @@
 
 mod environment;
 mod fates;
+mod intervals;
 mod metric;
 mod number;
 mod parameters;
@@ -30,6 +31,7 @@ mod verdict;
 
 pub use environment::Environment;
 pub use fates::{CycleErrors, Fates};
+pub use intervals::{INTERVALS_FILE, INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals};
 pub use metric::{Metric, Metrics, PointMetric};
 pub use parameters::{Parameters, TaskValues};
 pub use process::{PrimaryProcess, WorkerExit, WorkerProcess};

@@ -1,4 +1,4 @@
-//! The reader of summaries and studies that are stored. Other versions of dyno may have written
+//! The reader of summaries, studies and intervals that are stored. Other versions of dyno may have written
 //! them, so the schema is checked before anything else.
 
 use std::error::Error;
@@ -8,6 +8,7 @@ use std::{fmt, fs, io};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::intervals::{INTERVALS_FILE, INTERVALS_SCHEMA, Intervals};
 use crate::study::{STUDY_FILE, STUDY_SCHEMA, Study};
 use crate::summary::{SCHEMA, Summary};
 
@@ -64,6 +65,27 @@ impl Study {
     }
 }
 
+impl Intervals {
+    /// Reads the intervals of a run that was saved. `path` is the file, or the folder of the run,
+    /// which holds it as [`INTERVALS_FILE`].
+    ///
+    /// ```
+    /// use dyno_summary::{Intervals, ReadError};
+    ///
+    /// match Intervals::read("target/dyno/shop/latest") {
+    ///     Ok(intervals) => println!("{} metrics", intervals.metrics.len()),
+    ///     Err(ReadError::Missing { path }) => println!("no intervals at {}", path.display()),
+    ///     Err(error) => println!("error: {error}"),
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If the file can't be read, or does not hold intervals that this version reads.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        file(path.as_ref())
+    }
+}
+
 /// A kind of stored result.
 trait Contract: DeserializeOwned {
     /// The name of its file in its folder.
@@ -98,6 +120,17 @@ impl Contract for Study {
     }
 }
 
+impl Contract for Intervals {
+    const FILE: &str = INTERVALS_FILE;
+    const SCHEMA: u32 = INTERVALS_SCHEMA;
+    /// Other results have no rows.
+    const MARK: &str = "rows";
+
+    fn refused(path: PathBuf) -> ReadError {
+        ReadError::NotIntervals { path }
+    }
+}
+
 /// Reads a result from its file, or from the folder that holds the file.
 fn file<T: Contract>(path: &Path) -> Result<T, ReadError> {
     let path = if path.is_dir() { path.join(T::FILE) } else { path.to_owned() };
@@ -123,7 +156,7 @@ fn parse<T: Contract>(text: &str, path: PathBuf) -> Result<T, ReadError> {
     T::deserialize(json).map_err(|source| ReadError::Damaged { path, source: source.into() })
 }
 
-/// The reason why a summary or a study could not be read.
+/// The reason why a summary, a study or the intervals of a run could not be read.
 ///
 /// ```
 /// use dyno_summary::{ReadError, Summary};
@@ -160,6 +193,11 @@ pub enum ReadError {
     },
     /// The text is JSON, and not a study.
     NotStudy {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// The text is JSON, and not the intervals of a run.
+    NotIntervals {
         /// The path of the file.
         path: PathBuf,
     },
@@ -204,6 +242,12 @@ impl fmt::Display for ReadError {
                  of a study, or its folder",
                 path.display()
             ),
+            Self::NotIntervals { path } => write!(
+                f,
+                "{} does not hold the intervals of a run: it has no valid `schema` or no `rows`; \
+                 name the {INTERVALS_FILE} of a run, or its folder",
+                path.display()
+            ),
             Self::NewerSchema { path, schema } => write!(
                 f,
                 "{} has schema {schema}, and this version of dyno reads {SCHEMA}: read it with the \
@@ -223,6 +267,7 @@ impl Error for ReadError {
             Self::Missing { .. }
             | Self::NotSummary { .. }
             | Self::NotStudy { .. }
+            | Self::NotIntervals { .. }
             | Self::NewerSchema { .. } => None,
         }
     }

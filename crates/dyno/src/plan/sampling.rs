@@ -1,9 +1,11 @@
-//! The periods at which a run is sampled: the primary's beat, and the intervals of the statistics.
+//! The periods at which a run is sampled: the primary's beat, the intervals of the statistics, and
+//! the columns of the interval table.
 
 use std::time::Duration;
 
 use dyno_bus::clock;
 use dyno_observer::SNAPSHOTS_MAX;
+use dyno_observer::intervals::COLUMNS_MAX;
 
 use super::{Plan, Rate};
 
@@ -36,9 +38,20 @@ pub(crate) fn interval(window: Duration) -> Duration {
 
 /// Returns the length of an interval, rounded up to whole beats.
 pub(crate) fn rotation(window: Duration, beat: Duration) -> Duration {
+    beats(interval(window), beat)
+}
+
+/// Returns the length of a column of the interval table, rounded up to whole beats: a window has no
+/// more columns than are kept, and the primary does not wake for them.
+pub(crate) fn column(window: Duration, beat: Duration) -> Duration {
+    beats((window / COLUMNS_MAX as u32).max(ROTATION_MIN), beat)
+}
+
+/// Returns the least whole number of beats that are at least this long.
+fn beats(length: Duration, beat: Duration) -> Duration {
     // The quotient is small: beats are at least 5 ms, and an interval of a window of 24 hours is 7
     // thousand of the longest beats.
-    beat * interval(window).as_nanos().div_ceil(beat.as_nanos()) as u32
+    beat * length.as_nanos().div_ceil(beat.as_nanos()) as u32
 }
 
 #[cfg(test)]
@@ -57,6 +70,9 @@ mod tests {
                 assert!(rotation >= ROTATION_MIN && beats == 0, "{ms} {beat:?}");
                 assert!(rotation * SNAPSHOTS_MAX as u32 >= window, "{ms} {beat:?}");
                 assert_eq!((rotation - interval(window)).as_micros(), 0, "{ms} {beat:?}");
+                let column = column(window, beat);
+                assert!(column >= ROTATION_MIN && column <= rotation, "{ms} {beat:?}");
+                assert!(column * COLUMNS_MAX as u32 >= window, "{ms} {beat:?}");
             }
         }
     }

@@ -7,6 +7,7 @@
 
 pub(super) mod folder;
 pub(super) mod hlog;
+pub(super) mod intervals;
 pub(super) mod log;
 
 use std::fs::File;

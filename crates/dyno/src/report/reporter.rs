@@ -268,7 +268,7 @@ fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogL
         let other = std::fs::metadata(other);
         other.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
     };
-    let own = [folder::SUMMARY, folder::HISTOGRAMS, folder::LOG];
+    let own = [folder::SUMMARY, folder::HISTOGRAMS, folder::INTERVALS, folder::LOG];
     if folder.is_some_and(|folder| own.iter().any(|name| is_same(folder.path.join(name)))) {
         return Err(io::Error::other("the run writes another of its files there"));
     }
@@ -333,6 +333,11 @@ impl Reporter {
         // `after` may change the verdict, so the log receives it only now.
         self.files.entry(LogEntry::verdict(&summary));
         summary.warnings.extend(self.files.finish());
+        if let Some(folder) = &self.folder
+            && let Err(error) = folder.write(folder::INTERVALS, &files::intervals::render(run))
+        {
+            summary.warnings.push(format!("{} is not kept: {error}", folder::INTERVALS));
+        }
         let no_plot = plot::missing(&summary, &self.settings.plot);
         summary.warnings.extend(no_plot.clone());
         // The summary is written after the other files: a run that has it is whole.

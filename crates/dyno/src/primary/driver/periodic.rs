@@ -1,7 +1,8 @@
 //! The beat of the primary: the work that it repeats while cycles run.
 //!
 //! At each beat it records its own gauges and how late the beat is, and samples the backlog. In
-//! longer periods it rotates the observer's interval and sends the sink the state of the run.
+//! longer periods it rotates the observer's interval, ends a column of its interval table, and sends
+//! the sink the state of the run.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use dyno_observer::ProcessId;
 use super::own_bus::{Gauges, OwnBus};
 use crate::lateness::Periods;
 use crate::plan::Plan;
-use crate::plan::sampling::rotation;
+use crate::plan::sampling::{column, rotation};
 use crate::primary::record::RunRecord;
 use crate::primary::run::{Sink, Tick, Update};
 use crate::primary::state::event::RunPhase;
@@ -25,6 +26,8 @@ pub(crate) struct Beat {
     beats: Periods,
     rotation: Duration,
     next_rotation: Time,
+    column: Duration,
+    next_column: Time,
     tick: Option<Duration>,
     next_tick: Time,
     /// The run's first due time, once it is known.
@@ -46,6 +49,8 @@ impl Beat {
             beats: Periods::new(now + period, period.as_nanos() as u64),
             rotation: rotation(plan.duration, period),
             next_rotation: Time::NEVER,
+            column: column(plan.duration, period),
+            next_column: Time::NEVER,
             tick,
             next_tick: now,
             t0: None,
@@ -68,6 +73,7 @@ impl Beat {
         // Beats do not begin with the window: the first interval ends with the first beat that is
         // at least a whole rotation after the window's start.
         self.next_rotation = at + self.rotation;
+        self.next_column = at + self.column;
     }
 
     /// Does the work that is due at `now`. Returns `true` if the backlog passed its limit.
@@ -81,6 +87,10 @@ impl Beat {
         self.beats.late(now).for_each(|lag_ns| self.own.loop_lag(lag_ns));
         self.gauges(now, record);
         let passed = phase == RunPhase::Measuring && record.sample(now);
+        if now >= self.next_column && phase < RunPhase::Finishing {
+            self.next_column = self.after(now, self.column);
+            record.observer.cut(now);
+        }
         if now >= self.next_rotation && phase < RunPhase::Finishing {
             self.rotate(now, record, sink);
         }
@@ -115,6 +125,7 @@ impl Beat {
             emitted.values[*refused as usize] = 0;
         }
         let verified = record.observer.verify(ProcessId::Primary, &emitted);
+        record.observer.end(now);
         self.rotate(now, record, sink);
         self.tick(now, phase, record, sink);
         verified.map_err(|error| error.to_string())

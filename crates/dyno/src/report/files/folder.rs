@@ -17,6 +17,8 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+/// The name of the interval table's file in a run's folder.
+pub(crate) use dyno_summary::INTERVALS_FILE as INTERVALS;
 use dyno_summary::STUDY_FILE;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -76,7 +78,7 @@ impl Folder {
         Ok(run)
     }
 
-    /// Makes the folder that the user named, and removes an earlier run's summary from it.
+    /// Makes the folder that the user named, and removes an earlier run's results from it.
     pub(crate) fn named(path: &Path) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(MODE).create(path)?;
@@ -87,7 +89,7 @@ impl Folder {
         fs::remove_file(&probe)?;
         // An earlier run's summary must not lie next to this run's histograms, nor an earlier study
         // next to this one's trials.
-        for result in [SUMMARY, STUDY_FILE] {
+        for result in [SUMMARY, INTERVALS, STUDY_FILE] {
             match fs::remove_file(path.join(result)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
@@ -125,9 +127,17 @@ impl Folder {
         File::create(self.path.join(name))
     }
 
-    /// Writes a whole file, so that a reader never sees a part of it, and links the run as the
-    /// newest.
+    /// Writes a whole file, and links the run as the newest.
     pub(crate) fn complete(&self, name: &str, text: &str) -> io::Result<()> {
+        self.write(name, text)?;
+        match self.owner {
+            Owner::Dyno => self.link(),
+            Owner::User => Ok(()),
+        }
+    }
+
+    /// Writes a whole file, so that a reader never sees a part of it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let unfinished = self.path.join(format!(".{name}.tmp"));
         let written = File::create(&unfinished)
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
@@ -137,10 +147,7 @@ impl Folder {
             let _removed = fs::remove_file(&unfinished);
             return Err(error);
         }
-        match self.owner {
-            Owner::Dyno => self.link(),
-            Owner::User => Ok(()),
-        }
+        Ok(())
     }
 
     /// Removes the folder of a run that does not begin, with all files in it, unless the user named
