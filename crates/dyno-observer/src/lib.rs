@@ -10,6 +10,7 @@
 //! ```
 //!
 //! - [`stats`]: the statistics of a metric, and their names.
+//! - [`rows`]: values counted in few ranges of equal ratio.
 //! - [`series`]: values of one metric: exact sums, and buckets once there are many values.
 //! - [`metric`]: a series for the current interval and one for all intervals before it.
 //! - [`snapshot`]: the statistics of each interval; at most 50 are kept.
@@ -37,6 +38,7 @@ pub mod metric;
 pub mod observer;
 pub mod process;
 pub mod query;
+pub mod rows;
 pub mod series;
 pub mod snapshot;
 pub mod stats;
@@ -45,10 +47,11 @@ pub mod tally;
 pub use counts::CountsError;
 pub use error::{AbsorbError, DeclareError, HelloError};
 pub use id::ProcessId;
-pub use intervals::{IntervalRows, IntervalTable};
+pub use intervals::IntervalTable;
 pub use observer::{Interval, Observer};
 pub use process::ProcessStatus;
 pub use query::{Group, History, Line, List, Order, Pick, Picked, Point, Timeline};
+pub use rows::IntervalRows;
 pub use series::Series;
 pub use snapshot::{SNAPSHOTS_MAX, Snapshot};
 pub use stats::{Censored, Label, MetricStats, Snapshots, Stat, Stats, UnknownStat};

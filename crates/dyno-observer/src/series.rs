@@ -15,7 +15,7 @@ use dyno_bus::value::{BELOW, VALUE_MAX};
 use hdrhistogram::Histogram;
 
 use crate::buckets::{self, Buckets};
-use crate::intervals::IntervalRows;
+use crate::rows::IntervalRows;
 use crate::stats::{Stat, Stats};
 
 /// The most values that a series keeps raw: 8 KiB, much less than the buckets take, and sorted in

@@ -4,6 +4,7 @@ use dyno_bus::value::{Unit, VALUE_MAX};
 use proptest::prelude::*;
 
 use super::*;
+use crate::rows::{ROWS, row_starts};
 use crate::series::RAW_MAX;
 
 fn label(name: &str) -> Label {

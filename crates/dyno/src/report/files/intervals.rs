@@ -1,12 +1,12 @@
 //! The interval table as a file: `intervals.json`, by the contract of [`Intervals`].
 //!
-//! It is JSON rather than a form of its own, so that any tool reads it: a column has values in few
-//! rows, so that the file of a run has some tens of kilobytes. It is written once, at the end.
+//! It is JSON, so that any tool reads it. A column has values in few rows, so that the file of a run
+//! has some tens of kilobytes. It is written once, at the end.
 
 use dyno_bus::Time;
 use dyno_bus::clock::nanos;
 use dyno_observer::IntervalRows;
-use dyno_observer::intervals::row_starts;
+use dyno_observer::rows::row_starts;
 use dyno_summary::{INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals};
 
 use crate::primary::run::Run;
