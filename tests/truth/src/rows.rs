@@ -3,6 +3,7 @@
 pub mod lag;
 pub mod omission;
 pub mod queues;
+pub mod searches;
 pub mod verdicts;
 
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use anyhow::{Context, Result};
 #[derive(Debug, clap::Parser)]
 #[command(bin_name = "cargo xtask bench truth", about = "What dyno measures, against theory")]
 pub struct Options {
-    /// `queues`, `omission`, `verdicts`, `pools`, `redis`, `lag`: all unless named
+    /// `queues`, `omission`, `verdicts`, `pools`, `redis`, `lag`, `searches` (or one of its parts:
+    /// `searches-spin`, `searches-pool`, `searches-redis`, `searches-cost`): all unless named
     rows: Vec<String>,
     /// Less of everything: a minute, to check that it works
     #[arg(long)]
@@ -21,6 +23,9 @@ pub struct Options {
     /// Number of runs for each verdict; 20 unless quick
     #[arg(long)]
     pub runs: Option<usize>,
+    /// Number of searches of each system; 20 unless quick, 10 of Redis
+    #[arg(long)]
+    pub searches: Option<usize>,
 }
 
 const RUNS: usize = 20;
@@ -33,10 +38,18 @@ impl Options {
         self.runs.unwrap_or(if self.quick { RUNS_QUICK } else { RUNS }).max(1)
     }
 
-    /// Returns `true` if a row is to be measured.
+    /// Returns the number of searches of a system that is searched this often by default.
+    #[must_use]
+    pub fn searches(&self, unless_set: usize) -> usize {
+        self.searches.unwrap_or(if self.quick { RUNS_QUICK } else { unless_set }).max(1)
+    }
+
+    /// Returns `true` if a row is to be measured: by its name, or by that of its group, which is
+    /// the part before `-`.
     #[must_use]
     pub fn asks_for(&self, name: &str) -> bool {
-        self.rows.is_empty() || self.rows.iter().any(|row| row == name)
+        let group = name.split('-').next();
+        self.rows.is_empty() || self.rows.iter().any(|row| row == name || Some(&**row) == group)
     }
 }
 
@@ -60,7 +73,7 @@ pub struct Told {
 }
 
 /// All rows, in the order of their measurement.
-pub const ALL: [Row; 6] = [
+pub const ALL: [Row; 10] = [
     Row { name: "queues", title: "Queues", measure: queues::measure },
     Row { name: "omission", title: "Coordinated omission", measure: omission::measure },
     Row { name: "verdicts", title: "Verdicts", measure: verdicts::measure },
@@ -75,6 +88,14 @@ pub const ALL: [Row; 6] = [
         measure: verdicts::capacity::redis,
     },
     Row { name: "lag", title: "Loop lag", measure: lag::measure },
+    Row { name: "searches-spin", title: "Searches: a known capacity", measure: searches::spin },
+    Row { name: "searches-pool", title: "Searches: a pool", measure: searches::pool },
+    Row { name: "searches-redis", title: "Searches: Redis", measure: searches::redis },
+    Row {
+        name: "searches-cost",
+        title: "Searches: their cost, next to a script that doubles the rate",
+        measure: searches::cost::measure,
+    },
 ];
 
 /// Returns the path of this program, which also runs the runs.

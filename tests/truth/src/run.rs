@@ -6,12 +6,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use dyno::summary::Metric;
+use dyno::summary::{Metric, Study};
 use dyno::{OnBacklog, Summary};
 use dyno_bus::segment::{Arrivals, Due};
 use dyno_bus::{Time, clock};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -25,15 +26,32 @@ const POLL_PERIOD: Duration = Duration::from_millis(2);
 /// The longest wait for a run's first cycle, even on a busy machine.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The question that a run answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// The verdict on a rate.
+    AtRate,
+    /// The cycles that a closed loop completes.
+    Closed,
+    /// The highest rate that is sustained.
+    Search {
+        /// The time for all trials.
+        time: Duration,
+    },
+}
+
 /// The settings of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     /// The work of its cycles.
     pub work: Work,
-    /// Cycles a second over all workers; unused by a closed loop.
+    /// The question that it answers.
+    pub kind: RunKind,
+    /// Cycles a second over all workers; used by a run at a rate alone.
     pub rate: f64,
-    /// Cycles in flight in each worker, in a closed loop.
-    pub closed: Option<u32>,
+    /// The most cycles in flight in each worker; `None` for the default of dyno.
+    pub in_flight: Option<u32>,
     /// `true` for Poisson arrivals, as from independent clients; `false` for uniform ones.
     pub poisson: bool,
     /// The number of workers.
@@ -52,8 +70,9 @@ impl Run {
     pub fn new(how: How, each: Duration, rate: f64) -> Self {
         Self {
             work: Work::new(how, each),
+            kind: RunKind::AtRate,
             rate,
-            closed: None,
+            in_flight: None,
             poisson: false,
             workers: 1,
             warmup: Duration::from_secs(1),
@@ -82,7 +101,10 @@ impl Run {
     pub fn start(&self, program: &Path) -> Result<Running> {
         let folder = tempfile::tempdir()?;
         let mut run = self.clone();
-        run.work.folder = folder.path().to_owned();
+        // The trials of a search would overwrite each other's notes.
+        if !matches!(run.kind, RunKind::Search { .. }) {
+            run.work.folder = folder.path().to_owned();
+        }
         let process = Command::new(program)
             .env(VARIABLE, serde_json::to_string(&run)?)
             .stdin(Stdio::null())
@@ -99,6 +121,15 @@ impl Run {
     /// If the run ended without a summary. A run with any verdict is not an error.
     pub fn run(&self, program: &Path) -> Result<Ran> {
         self.start(program)?.end()
+    }
+
+    /// Searches the highest rate that is sustained, within this time, and waits for the answer.
+    ///
+    /// # Errors
+    /// If the search ended without a result.
+    pub fn search(&self, time: Duration, program: &Path) -> Result<Study> {
+        let search = Self { kind: RunKind::Search { time }, ..self.clone() };
+        Ok(search.start(program)?.finish()?.1)
     }
 }
 
@@ -130,17 +161,23 @@ impl Running {
     /// # Errors
     /// If the run ended without a summary, or a worker left no notes.
     pub fn end(self) -> Result<Ran> {
-        let output = self.process.wait_with_output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "a run failed ({}): {}", output.status, said.trim());
-        let summary = serde_json::from_slice(&output.stdout).context("a summary can't be read")?;
+        let (running, summary) = self.finish()?;
         let mut notes = Vec::new();
-        for worker in 0..self.run.workers {
-            let path = notes_path(self.folder.path(), worker);
+        for worker in 0..running.run.workers {
+            let path = notes_path(running.folder.path(), worker);
             let noted = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
             notes.push(serde_json::from_slice(&noted)?);
         }
-        Ok(Ran { run: self.run, summary, notes })
+        Ok(Ran { run: running.run, summary, notes })
+    }
+
+    /// Waits for the end of the process, and reads the result that it printed.
+    fn finish<R: DeserializeOwned>(self) -> Result<(Finished, R)> {
+        let output = self.process.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "a run failed ({}): {}", output.status, said.trim());
+        let result = serde_json::from_slice(&output.stdout).context("a result can't be read")?;
+        Ok((Finished { run: self.run, folder: self.folder }, result))
     }
 
     /// Stops the run's primary for `span`, after the first cycle has begun; the workers go on.
@@ -156,6 +193,12 @@ impl Running {
         wait_until(clock::now() + span, || false);
         Ok(kill(primary, Signal::SIGCONT)?)
     }
+}
+
+/// A run whose process has ended, with the folder of its notes.
+struct Finished {
+    run: Run,
+    folder: TempDir,
 }
 
 /// Waits for a condition, or until an instant.
@@ -239,11 +282,16 @@ pub fn main() -> Result<()> {
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
     let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
     let arrivals = run.load().arrivals;
-    let bench = match run.closed {
-        Some(in_flight) => bench.closed_loop().in_flight(in_flight),
-        None => bench.rate(run.rate),
+    let bench = match run.kind {
+        RunKind::AtRate => bench.rate(run.rate),
+        RunKind::Closed => bench.closed_loop(),
+        RunKind::Search { time } => bench.search_time(time),
     };
-    let summary = bench
+    let bench = match run.in_flight {
+        Some(in_flight) => bench.in_flight(in_flight),
+        None => bench,
+    };
+    let bench = bench
         .parameters(run.work)
         .arrivals(arrivals)
         .workers(run.workers)
@@ -253,10 +301,16 @@ pub fn main() -> Result<()> {
         // Without a limit to the backlog, growth alone decides the verdict, and cycles that wait
         // still run.
         .on_backlog(OnBacklog::Queue)
-        .drain_deadline(DRAIN_DEADLINE)
-        .run()?;
-    serde_json::to_writer(std::io::stdout(), &summary)?;
+        .drain_deadline(DRAIN_DEADLINE);
+    match run.kind {
+        RunKind::AtRate | RunKind::Closed => print(&bench.run()?)?,
+        RunKind::Search { .. } => print(&bench.search()?)?,
+    }
     std::process::exit(0)
+}
+
+fn print(result: &impl Serialize) -> Result<()> {
+    Ok(serde_json::to_writer(std::io::stdout(), result)?)
 }
 
 /// The drain deadline of each run: enough for the backlog of 30 s at 1.5 times the capacity.

@@ -32,8 +32,11 @@ pub enum How {
     Flood,
     /// It sleeps while it holds one of a few permits.
     Pool(Service),
-    /// It waits for a command of Redis, over one of a few connections.
+    /// It waits for a command of Redis that keeps the server's thread, over one of a few
+    /// connections.
     Redis,
+    /// It writes a value to Redis, over one of a few connections.
+    RedisWrite,
 }
 
 impl From<theory::Service> for How {
@@ -82,7 +85,7 @@ impl Work {
             _ if index == self.stalls => self.stall_ns,
             How::Constant => self.ns,
             How::Exponential => (Random::new(index).exponential() * self.ns as f64) as u64,
-            How::Sleep | How::Flood | How::Pool(_) | How::Redis => 0,
+            How::Sleep | How::Flood | How::Pool(_) | How::Redis | How::RedisWrite => 0,
         }
     }
 }
@@ -127,7 +130,7 @@ impl dyno::Task for Truth {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
         let work = context.parameters::<Work>().clone();
         let clients = match work.how {
-            How::Redis => Some(Clients::connect(&work.url).await?),
+            How::Redis | How::RedisWrite => Some(Clients::connect(&work.url).await?),
             _ => None,
         };
         Ok(Self {
@@ -162,6 +165,10 @@ impl dyno::Task for Truth {
             How::Redis => {
                 let clients = self.clients.as_ref().ok_or("not connected")?;
                 clients.keep(Duration::from_nanos(self.work.ns)).await?;
+            }
+            How::RedisWrite => {
+                let clients = self.clients.as_ref().ok_or("not connected")?;
+                clients.write(cycle.index()).await?;
             }
             // Large values take more bytes, and the bus limits waiting data in bytes.
             How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),

@@ -13,7 +13,7 @@ use anyhow::Result;
 use super::super::{Options, Told, program};
 use crate::pool::{PERMITS, Service};
 use crate::redis::{CONNECTIONS, Server};
-use crate::run::{Ran, Run};
+use crate::run::{Ran, Run, RunKind};
 use crate::table::Table;
 use crate::task::How;
 
@@ -73,7 +73,8 @@ impl System {
 
     /// Measures the capacity, in cycles a second.
     fn capacity(&self, program: &Path) -> Result<f64> {
-        let run = Run { closed: Some(self.in_flight), window: LOOP_WINDOW, ..self.run.clone() };
+        let (kind, in_flight) = (RunKind::Closed, Some(self.in_flight));
+        let run = Run { kind, in_flight, window: LOOP_WINDOW, ..self.run.clone() };
         Ok(run.run(program)?.summary.rate.delivered)
     }
 
