@@ -31,5 +31,6 @@ mod security;
 mod signal;
 mod steady;
 mod studies;
+mod thresholds;
 mod verdicts;
 mod workspace;

@@ -101,6 +101,12 @@ impl Benchmark {
         self
     }
 
+    /// Adds one word, which may have spaces.
+    pub(crate) fn word(mut self, word: &str) -> Self {
+        self.words.push(word.to_owned());
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self

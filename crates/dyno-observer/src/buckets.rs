@@ -33,6 +33,12 @@ impl Buckets {
         values.for_each(|value| self.counts[index(value)] += 1);
     }
 
+    /// Counts a value this many times.
+    pub(crate) fn count_again(&mut self, value: u64, count: u64) {
+        self.count(std::iter::empty(), value);
+        self.counts[index(value)] += count;
+    }
+
     /// Adds the counts of another.
     pub(crate) fn add(&mut self, other: &Self) {
         if self.counts.len() < other.counts.len() {

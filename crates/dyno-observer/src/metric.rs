@@ -25,17 +25,21 @@ pub(crate) struct MetricRecord {
     whole: Series,
     /// The statistics of all values so far; `None` once more are recorded.
     so_far: Option<Stats>,
+    /// The taps that have its values too.
+    pub(crate) taps: Box<[usize]>,
 }
 
 impl MetricRecord {
     pub(crate) fn new(label: Label) -> Self {
-        Self { label, interval: Series::default(), whole: Series::default(), so_far: None }
+        let (interval, whole) = (Series::default(), Series::default());
+        Self { label, interval, whole, so_far: None, taps: Box::default() }
     }
 
-    /// Records a column in the current interval.
-    pub(crate) fn record(&mut self, values: &[u64], as_of: Time) {
+    /// Records a column in the current interval, and in the metric's taps.
+    pub(crate) fn record(&mut self, values: &[u64], as_of: Time, taps: &mut [Series]) {
         self.so_far = None;
         self.interval.record(values, as_of);
+        self.taps.iter().for_each(|tap| taps[*tap].record(values, as_of));
     }
 
     pub(crate) const fn interval(&self) -> &Series {

@@ -5,6 +5,8 @@
 //! merged, and the list of everything. Only this file merges processes, and it leaves the primary
 //! out.
 
+mod taps;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use dyno_bus::segment::PerPhase;
 use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Time};
 
+use self::taps::Taps;
 use crate::error::{AbsorbError, DeclareError, HelloError};
 use crate::id::ProcessId;
 use crate::intervals::IntervalTable;
@@ -59,6 +62,7 @@ pub struct Observer {
     rotated: Time,
     kept: KeptSnapshots,
     intervals: IntervalTable,
+    taps: Taps,
     /// The responses of one batch, kept so that not each batch allocates memory.
     responses: Vec<u64>,
 }
@@ -95,6 +99,7 @@ impl Observer {
             rotated: Time::ZERO,
             kept: KeptSnapshots::new(),
             intervals: IntervalTable::new(),
+            taps: Taps::new(),
             responses: Vec::new(),
         }
     }
@@ -111,7 +116,9 @@ impl Observer {
             ProcessId::Primary => OfCycles::Nothing,
             ProcessId::Worker(_) => self.of_cycles,
         };
-        self.processes.insert(process, ProcessRecord::new(process, pid, of_cycles));
+        let mut record = ProcessRecord::new(process, pid, of_cycles);
+        self.taps.connect(process, &mut record);
+        self.processes.insert(process, record);
         Ok(())
     }
 
@@ -135,6 +142,7 @@ impl Observer {
         };
         self.names.insert(Arc::clone(&name), *unit);
         declaring.declare(*metric, Label { name, unit: *unit });
+        self.taps.connect(process, declaring);
         Ok(())
     }
 
@@ -152,7 +160,7 @@ impl Observer {
     /// If the process is unknown, or the batch can't be true. A refused batch changes nothing.
     pub fn absorb(&mut self, process: ProcessId, batch: &Batch) -> Result<(), AbsorbError> {
         let known = self.processes.get_mut(&process).ok_or(AbsorbError::Unknown { process })?;
-        known.absorb(batch, &mut self.responses)
+        known.absorb(batch, &mut self.responses, &mut self.taps.values)
     }
 
     /// Ends the current interval: passes its values to `visit`, by process in ascending order,

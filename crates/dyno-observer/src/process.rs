@@ -134,6 +134,7 @@ impl ProcessRecord {
         &mut self,
         batch: &Batch,
         responses: &mut Vec<u64>,
+        taps: &mut [Series],
     ) -> Result<(), AbsorbError> {
         self.check(batch)?;
         self.received.batches += 1;
@@ -151,10 +152,10 @@ impl ProcessRecord {
         if self.completed.is_none() && !failed.service.is_empty() {
             self.completed = Some(Box::new(OF_COMPLETED.map(|name| self.series(name))));
         }
-        self.record_cycles(&batch.cycles[Phase::Measured], true, batch.as_of, responses);
-        self.record_cycles(failed, false, batch.as_of, responses);
+        self.record_cycles(&batch.cycles[Phase::Measured], true, batch.as_of, responses, taps);
+        self.record_cycles(failed, false, batch.as_of, responses, taps);
         for column in &batch.columns {
-            self.record_column(column, batch.as_of);
+            self.record_column(column, batch.as_of, taps);
         }
         Ok(())
     }
@@ -217,26 +218,27 @@ impl ProcessRecord {
         completed: bool,
         as_of: Time,
         responses: &mut Vec<u64>,
+        taps: &mut [Series],
     ) {
         let CycleTimes { wait: waits, service: services } = cycles;
         let alone = self.completed.as_deref_mut().filter(|_| completed);
         match (self.of_cycles, &mut self.metrics[..]) {
             (OfCycles::All, [wait, service, response, ..]) => {
-                wait.record(waits, as_of);
-                service.record(services, as_of);
+                wait.record(waits, as_of, taps);
+                service.record(services, as_of, taps);
                 // Each part is clamped. The clamped values were counted as the part was recorded.
                 let pairs = waits.iter().zip(services);
                 responses.clear();
                 responses.extend(pairs.map(|(wait, service)| within(*wait) + within(*service)));
-                response.record(responses, as_of);
+                response.record(responses, as_of, taps);
                 if let Some(alone) = alone {
                     alone[0].record(services, as_of);
                     alone[1].record(responses, as_of);
                 }
             }
             (OfCycles::ServiceAndResponse, [service, response, ..]) => {
-                service.record(services, as_of);
-                response.record(services, as_of);
+                service.record(services, as_of, taps);
+                response.record(services, as_of, taps);
                 if let Some(alone) = alone {
                     alone.iter_mut().for_each(|series| series.record(services, as_of));
                 }
@@ -246,12 +248,12 @@ impl ProcessRecord {
         }
     }
 
-    fn record_column(&mut self, column: &Column, as_of: Time) {
+    fn record_column(&mut self, column: &Column, as_of: Time, taps: &mut [Series]) {
         let number = column.metric as usize;
         self.received.values[number] += column.values.len() as u64;
         if column.phase == Phase::Measured {
             let position = self.position(column.metric).expect("the batch was checked");
-            self.metrics[position].record(&column.values, as_of);
+            self.metrics[position].record(&column.values, as_of, taps);
         }
     }
 }

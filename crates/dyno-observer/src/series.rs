@@ -195,6 +195,62 @@ impl Series {
         }
     }
 
+    /// Adds a value this many times, as of an instant.
+    pub fn add(&mut self, value: u64, count: u64, as_of: Time) {
+        if count == 0 {
+            return;
+        }
+        let value = within(value);
+        let (wide, times) = (u128::from(value), u128::from(count));
+        self.exact.merge(&Exact {
+            count,
+            min: value,
+            max: value,
+            sum: wide * times,
+            squares: (wide * wide).saturating_mul(times),
+            last: value,
+            last_at: as_of,
+            out_of_range: 0,
+        });
+        let times = usize::try_from(count).unwrap_or(usize::MAX);
+        match self.values.with_room_for(times) {
+            Values::Raw(raw) => raw.extend(std::iter::repeat_n(value, times)),
+            Values::Counted(buckets) => buckets.count_again(value, count),
+        }
+    }
+
+    /// Returns the value at a percentile, which is a part of `whole`; `None` if the series is empty.
+    #[must_use]
+    pub fn at(&self, part: u32, whole: u32) -> Option<u64> {
+        let Exact { count, min, max, .. } = self.exact;
+        let rank = (u128::from(count) * u128::from(part)).div_ceil(u128::from(whole));
+        let rank = (rank as u64).clamp(1, count.max(1));
+        let value = match &self.values {
+            _ if count == 0 => return None,
+            Values::Raw(raw) => {
+                let mut sorted = raw.clone();
+                sort(&mut sorted);
+                sorted[rank as usize - 1]
+            }
+            Values::Counted(buckets) => buckets.at_ranks([rank])[0],
+        };
+        Some(value.clamp(min, max))
+    }
+
+    /// Returns the number of values for which this is true. Once the values are in buckets, each
+    /// counts as the smallest value of its bucket.
+    #[must_use]
+    pub fn count_of(&self, is_counted: impl Fn(u64) -> bool) -> u64 {
+        match &self.values {
+            Values::Raw(raw) => raw.iter().filter(|value| is_counted(**value)).count() as u64,
+            Values::Counted(buckets) => {
+                let counts = buckets.counts().iter().enumerate();
+                let counts = counts.filter(|(index, _)| is_counted(buckets::lowest(*index)));
+                counts.map(|(_, count)| count).sum()
+            }
+        }
+    }
+
     /// Returns the statistics; all percentiles come from one walk.
     #[must_use]
     pub fn stats(&self) -> Stats {

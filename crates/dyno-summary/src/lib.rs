@@ -26,6 +26,7 @@ mod process;
 mod read;
 mod study;
 mod summary;
+mod threshold;
 mod unit;
 mod verdict;
 
@@ -41,6 +42,7 @@ pub use study::{
     StudyTrial, SweepFinding,
 };
 pub use summary::{Backlog, ERRORS_LISTED, Harness, RateSummary, SCHEMA, SeriesPoint, Summary};
+pub use threshold::{ThresholdResult, WorstWindow};
 pub use unit::Unit;
 pub use verdict::{REFUSED_EXIT, SIGNAL_EXIT, Verdict};
 

@@ -15,6 +15,7 @@ use crate::metric::{Metric, Metrics, PointMetric};
 use crate::number::{number, optional_number};
 use crate::parameters::Parameters;
 use crate::process::{PrimaryProcess, WorkerProcess};
+use crate::threshold::ThresholdResult;
 use crate::verdict::{SIGNAL_EXIT, Verdict};
 
 /// The version of the contract.
@@ -67,6 +68,9 @@ pub struct Summary {
     pub backlog: Backlog,
     /// Failed cycles by message, most frequent first: at most [`ERRORS_LISTED`].
     pub errors: Vec<CycleErrors>,
+    /// The limits that the run had to keep; missing in JSON if it had none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdResult>,
     /// The metrics by name, merged over the workers. `wait`, `service` and `response` include
     /// failed cycles.
     pub metrics: Metrics,

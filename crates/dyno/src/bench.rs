@@ -212,6 +212,19 @@ impl Bench {
         self.set(Setting::MaxFailed, max)
     }
 
+    /// Adds a limit that the run must keep, in the form of the flag `--threshold`:
+    /// `METRIC.STAT OP VALUE [over TIME] [abort]`.
+    ///
+    /// ```
+    /// let _benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>())
+    ///     .rate(500.0)
+    ///     .threshold("response.p99 < 20ms")
+    ///     .threshold("failed.share < 1%");
+    /// ```
+    pub fn threshold(self, limit: &str) -> Self {
+        self.set(Setting::Threshold, limit)
+    }
+
     /// Sets the most cycles in flight in each worker. Default: 1 in a closed loop, unlimited in an
     /// open one.
     pub fn in_flight(self, cycles: u32) -> Self {

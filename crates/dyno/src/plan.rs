@@ -8,6 +8,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod sampling;
+pub(crate) mod threshold;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(crate) use dyno_bus::backlog::{BacklogLimit, BacklogRule};
 pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
+
+use self::threshold::Threshold;
 
 /// The lowest rate: a cycle in ten seconds. Below it, a window holds too few cycles to judge.
 pub(crate) const RATE_MIN: f64 = 0.1;
@@ -62,6 +65,8 @@ pub struct Plan {
     pub on_backlog: OnBacklog,
     /// The failed and abandoned cycles that a run may have.
     pub max_failed: MaxFailed,
+    /// The limits that the run must keep.
+    pub thresholds: Vec<Threshold>,
     /// The cycles in flight per worker: exactly this many in a closed loop (1 if unset), at most
     /// this many in an open one.
     pub in_flight: Option<u32>,

@@ -11,6 +11,7 @@ mod row;
 mod study;
 mod table;
 mod task;
+mod threshold;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -119,7 +120,10 @@ impl Settings {
             match value.trim() {
                 // A script can leave a setting out by an empty variable.
                 "" => {}
-                texts if setting.row().repeats => texts.split_whitespace().for_each(say),
+                texts if setting.row().repeats => {
+                    let texts = texts.split(setting.row().separates).map(str::trim);
+                    texts.filter(|text| !text.is_empty()).for_each(say);
+                }
                 text => say(text),
             }
         }
@@ -179,6 +183,7 @@ impl Settings {
         let plan = Plan { task: draft.task.into_map(), ..draft.plan };
         self.check_workers(&plan, machine)?;
         self.check_cycles(&plan)?;
+        self.check_thresholds(&plan)?;
         Ok(plan)
     }
 
@@ -253,6 +258,16 @@ impl Settings {
                 humantime::format_duration(enough),
             ),
         })
+    }
+
+    /// Refuses thresholds that this plan can't show to be kept.
+    fn check_thresholds(&self, plan: &Plan) -> Result<(), SettingsError> {
+        for (threshold, said) in plan.thresholds.iter().zip(self.said(Setting::Threshold)) {
+            threshold
+                .check(plan)
+                .map_err(|remedy| SettingsError { input: said.of(Setting::Threshold), remedy })?;
+        }
+        Ok(())
     }
 
     /// Refuses parameters of the task that do not decode together as the task's type.

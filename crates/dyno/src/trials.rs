@@ -158,7 +158,12 @@ impl StudyPlan {
             match host.run(bench, workers.clone(), plan, &folder) {
                 Ok((mut run, summary)) => {
                     let trial = record::trial(&mut run, &summary);
-                    study.trials.push(record::row(folder, wanted.purpose, &summary, run.window));
+                    study.trials.push(record::row(
+                        folder,
+                        wanted.purpose,
+                        (&summary, trial.verdict),
+                        run.window,
+                    ));
                     record::keep_common_warnings(&mut study, &summary);
                     self.course.take(trial, &summary);
                     last = Some(summary);
@@ -194,7 +199,11 @@ impl StudyPlan {
     }
 
     fn plan_of(&self, wanted: &NextTrial, trial: usize) -> Plan {
+        // The closed loop of a search is a guess at the rate, and keeps no limits.
+        let is_guess = wanted.rate == Rate::Max && self.base.rate != Rate::Max;
+        let thresholds = if is_guess { Vec::new() } else { self.base.thresholds.clone() };
         Plan {
+            thresholds,
             rate: wanted.rate,
             duration: wanted.window.unwrap_or(self.base.duration),
             seed: question::seed_of(self.base.seed, trial),

@@ -7,6 +7,7 @@ mod bounds;
 pub(crate) mod course;
 mod reason;
 mod sample;
+pub(crate) mod threshold;
 pub(crate) mod trend;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use dyno_summary::{Fates, Verdict};
 
 use self::course::Course;
 pub(crate) use self::sample::BacklogSample;
+use self::threshold::MeasuredThreshold;
 use self::trend::{Assessment, Bounds, Trend};
 use crate::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
 
@@ -77,6 +79,8 @@ pub(crate) struct Evidence {
     pub errors: Vec<String>,
     /// The signal that ended the run, if any.
     pub signal: Option<i32>,
+    /// The thresholds with their values.
+    pub thresholds: Vec<MeasuredThreshold>,
 }
 
 /// A backlog beyond its limit.
@@ -139,6 +143,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     let assessment = Assessment::of(evidence);
     backlog(evidence, &assessment, &mut findings, &mut warnings);
     failures(evidence, &mut findings);
+    thresholds(evidence, &mut findings, &mut warnings);
     if findings.is_empty() {
         findings.push(success(evidence, &assessment));
     }
@@ -310,6 +315,16 @@ fn failures(evidence: &Evidence, findings: &mut Vec<Finding>) {
             hint: reason::after_failure(evidence),
         });
     }
+}
+
+fn thresholds(evidence: &Evidence, findings: &mut Vec<Finding>, warnings: &mut Vec<String>) {
+    let breached = evidence.thresholds.iter().filter(|threshold| !threshold.is_met());
+    findings.extend(breached.map(|threshold| Finding {
+        verdict: Verdict::Failed,
+        reason: threshold.breach(),
+        hint: threshold::after_breach(evidence, threshold),
+    }));
+    warnings.extend(evidence.thresholds.iter().filter_map(|one| one.too_few(evidence.window)));
 }
 
 fn success(evidence: &Evidence, assessment: &Assessment) -> Finding {

@@ -193,3 +193,35 @@ proptest! {
         prop_assert_eq!(merged.stats(), whole.stats());
     }
 }
+
+proptest! {
+    #[test]
+    fn a_value_that_is_added_some_times_is_as_if_it_was_recorded_that_often(
+        first in prop::collection::vec(0..=VALUE_MAX, 0..50),
+        value in 0..=VALUE_MAX,
+        count in 0..2_000u64,
+    ) {
+        let (mut added, mut recorded) = (Series::default(), Series::default());
+        for series in [&mut added, &mut recorded] {
+            series.record(&first, Time::ZERO);
+        }
+        added.add(value, count, Time::ZERO);
+        recorded.record(&vec![value; count as usize], Time::ZERO);
+        prop_assert_eq!(added.stats(), recorded.stats());
+        prop_assert_eq!(added.count_of(|one| one >= value), recorded.count_of(|one| one >= value));
+    }
+
+    #[test]
+    fn any_percentile_is_the_value_of_its_rank_within_three_digits(
+        mut values in prop::collection::vec(0..=VALUE_MAX, 1..1_500),
+        part in 1..=1_000u32,
+    ) {
+        let mut series = Series::default();
+        series.record(&values, Time::ZERO);
+        values.sort_unstable();
+        let rank = (values.len() * part as usize).div_ceil(1_000);
+        let (found, exact) = (series.at(part, 1_000).unwrap(), values[rank - 1]);
+        prop_assert!(found >= exact && found as f64 <= exact as f64 * 1.001, "{found} {exact}");
+        prop_assert_eq!(Series::default().at(part, 1_000), None);
+    }
+}

@@ -106,7 +106,8 @@ impl<'a> Interview<'a> {
         task: &'a TaskParameters,
         machine: Machine,
     ) -> Result<Self, SettingsError> {
-        let asked: Vec<_> = asked().collect();
+        // The answers decide whether the run is long enough for its thresholds.
+        let asked: Vec<_> = asked().chain([Setting::Threshold]).collect();
         let offered = said.clone().without(&asked).plan(benchmark, &machine, task)?.task;
         Ok(Self { benchmark, said, task, offered, machine, answers: Settings::default() })
     }

@@ -7,6 +7,7 @@ use dyno_bus::clock;
 use dyno_observer::SNAPSHOTS_MAX;
 use dyno_observer::intervals::COLUMNS_MAX;
 
+use super::threshold::PIECES;
 use super::{Plan, Rate};
 
 /// The samples of the backlog in a window that is long enough for them: five in each tenth, enough
@@ -26,6 +27,9 @@ pub(crate) fn period(plan: &Plan) -> Duration {
         Rate::PerSecond(_) => (plan.duration / SAMPLES).clamp(BEAT_MIN, BEAT_MAX),
         Rate::Max => BEAT_MAX,
     };
+    // A sliding window moves by the pieces that it is made of.
+    let pieces = plan.thresholds.iter().filter_map(|threshold| threshold.over);
+    let longest = pieces.map(|over| over / PIECES).fold(longest, Duration::min);
     // The fewest beats that fill an interval exactly, each no longer than `longest`.
     let interval = clock::nanos(interval(plan.duration));
     Duration::from_nanos(interval.div_ceil(interval.div_ceil(clock::nanos(longest))))

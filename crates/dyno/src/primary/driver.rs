@@ -211,9 +211,12 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
         // The beat is last: it samples the backlog that all messages of this turn have made.
         if now >= self.beat.next() {
             let phase = self.state.phase();
-            let passed = self.beat.beat(now, phase, &mut self.record, self.sink);
-            if passed && self.plan.on_backlog == OnBacklog::Stop {
+            let broken = self.beat.beat(now, phase, &mut self.record, self.sink);
+            if broken.backlog && self.plan.on_backlog == OnBacklog::Stop {
                 self.step(Event::BacklogPassed);
+            }
+            if broken.threshold {
+                self.step(Event::Breached);
             }
         }
         self.flow()

@@ -4,6 +4,7 @@
 
 pub(super) mod backlog;
 pub(super) mod fault;
+mod thresholds;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use dyno_observer::{AbsorbError, Account, Observer, ProcessId, TallyError};
 use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
+use self::thresholds::{ThresholdEnd, ThresholdWatch};
 use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, Totals, WorkerEnd};
 use super::state::schedule::Dues;
 use crate::plan::{BacklogLimit, Plan};
@@ -43,6 +45,7 @@ pub(crate) struct RunRecord {
     running_max: u64,
     late: u64,
     warnings: Vec<String>,
+    thresholds: ThresholdWatch,
 }
 
 /// The facts that the driver adds to the record when a run is over.
@@ -65,8 +68,10 @@ pub(crate) struct RunEnd {
 
 impl RunRecord {
     pub(crate) fn new(plan: &Plan) -> Self {
+        let mut observer = Observer::new(plan.pace());
         Self {
-            observer: Observer::new(plan.pace()),
+            thresholds: ThresholdWatch::new(plan, &mut observer),
+            observer,
             backlog: BacklogTracker::new(plan.workers),
             samples: Samples::default(),
             limit: None,
@@ -158,6 +163,7 @@ impl RunRecord {
     /// Begins the measured window, and sets the limit above the backlog at this instant.
     pub(crate) fn begin_window(&mut self, at: Time, plan: &Plan) {
         self.observer.begin(at);
+        self.thresholds.begin(at);
         let level = self.backlog.sample(at);
         let level = (level.waiting, level.running);
         self.limit = plan.backlog_rule().and_then(|rule| rule.limit(Some(level)));
@@ -173,6 +179,12 @@ impl RunRecord {
             self.passed = Some(LimitPassed { sample, limit });
         }
         passed
+    }
+
+    /// Judges the thresholds that need no end. A beat may come early by `slack`.
+    /// Returns `true` if the run has to end, because a breach is certain.
+    pub(crate) fn judge_thresholds(&mut self, now: Time, slack: Duration) -> bool {
+        self.thresholds.beat(now, slack, &mut self.observer, &self.backlog)
     }
 
     /// Returns the backlog, from the workers' latest counts.
@@ -228,6 +240,17 @@ impl RunRecord {
             ..std::mem::take(&mut self.course)
         };
         let backlog = self.backlog_summary(&account, &course);
+        let thresholds = self.thresholds.finish(
+            &ThresholdEnd {
+                now: end,
+                fates: account.fates(Phase::Measured),
+                backlog_max: backlog.max,
+                tracker: &self.backlog,
+            },
+            &mut self.observer,
+        );
+        // A run without a window has its reason already.
+        let thresholds = if ending.window.is_some() { thresholds } else { Vec::new() };
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
@@ -251,6 +274,7 @@ impl RunRecord {
             pauses: Pauses { count: ending.pauses.len() as u64, total: ending.pauses.iter().sum() },
             errors: ending.faults,
             signal: ending.signal,
+            thresholds: thresholds.clone(),
         });
         let mut warnings = self.warnings;
         warnings.extend(judgement.warnings.iter().cloned());
@@ -268,6 +292,7 @@ impl RunRecord {
             late: self.late,
             backlog,
             errors,
+            thresholds,
             workers: ending.workers,
             series: self.series,
             harness: HarnessSummary {

@@ -9,6 +9,7 @@ use dyno_summary::CycleErrors;
 
 use super::state::event::{Exit, RunPhase};
 use crate::plan::Plan;
+pub(crate) use crate::verdict::threshold::MeasuredThreshold;
 use crate::verdict::{BacklogSample, Judgement};
 
 /// A receiver of a run's updates.
@@ -150,6 +151,8 @@ pub(crate) struct Run {
     pub backlog: BacklogSummary,
     /// Failed cycles by message, most frequent first.
     pub errors: Vec<CycleErrors>,
+    /// The thresholds of the plan, with their values.
+    pub thresholds: Vec<MeasuredThreshold>,
     /// The workers, by index.
     pub workers: Vec<WorkerEnd>,
     /// The points of the whole run, warm-up included.

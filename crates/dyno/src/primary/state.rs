@@ -179,7 +179,7 @@ impl Primary {
                 self.lost_sight(now, worker, actions);
             }
             Event::Signal => self.signal(now, actions),
-            Event::BacklogPassed | Event::Stop => self.stop(now, actions),
+            Event::BacklogPassed | Event::Breached | Event::Stop => self.stop(now, actions),
             Event::Rate(rate) => self.change_rate(now, rate, actions),
             Event::Stalled(span) => {
                 self.deadline = self.deadline + span;

@@ -105,6 +105,7 @@ pub(crate) fn run() -> Run {
         merged: merged[interval as usize].clone(),
     };
     Run {
+        thresholds: Vec::new(),
         plan: plan(),
         started_at: Duration::from_millis(1_767_323_045_678),
         elapsed: Duration::from_millis(6_250),

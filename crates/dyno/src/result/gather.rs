@@ -13,15 +13,15 @@ use dyno_bus::value::VALUE_MAX;
 use dyno_observer::{MetricStats, Observer, ProcessId};
 use dyno_summary::{
     Backlog, CycleErrors, ERRORS_LISTED, Environment, Harness, Metric, Metrics, Parameters,
-    PointMetric, PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, Summary, TaskValues, Unit,
-    Verdict, WorkerExit, WorkerProcess,
+    PointMetric, PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, Summary, TaskValues,
+    ThresholdResult, Unit, Verdict, WorkerExit, WorkerProcess, WorstWindow,
 };
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::plan::{Plan, thousands};
-use crate::primary::run::{RunSample, WorkerEnd};
+use crate::primary::run::{MeasuredThreshold, RunSample, WorkerEnd};
 use crate::primary::{Exit, Run};
 use crate::result::redact;
 use crate::settings;
@@ -49,6 +49,7 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.warmup = run.account.fates(Phase::Warmup);
     summary.backlog = backlog(run);
     summary.errors = errors(run);
+    summary.thresholds = thresholds(run);
     summary.metrics = metrics(&merged);
     summary.completed_metrics = metrics(&run.observer.completed());
     summary.primary = primary(&mut run.observer);
@@ -58,6 +59,27 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.environment = environment;
     summary.hint = redact::text(&run.judgement.hint);
     summary
+}
+
+fn thresholds(run: &Run) -> Vec<ThresholdResult> {
+    let from = nanos(run.plan.warmup);
+    let of_threshold = |one: &MeasuredThreshold| {
+        let mut result = ThresholdResult::default();
+        result.expression = one.threshold.to_string();
+        result.metric.clone_from(&one.threshold.metric);
+        result.statistic = one.threshold.statistic.to_string();
+        result.unit = one.unit;
+        result.value = one.value;
+        result.limit = one.limit().unwrap_or(one.threshold.limit.number);
+        result.met = one.is_met();
+        result.worst = one.worst_at.zip(one.value).map(|(at, value)| {
+            let mut worst = WorstWindow::default();
+            (worst.at_ns, worst.value) = (from.saturating_add(nanos(at)), value);
+            worst
+        });
+        result
+    };
+    run.thresholds.iter().map(of_threshold).collect()
 }
 
 /// Turns the verdict of a summary into an error, with this reason before all others.

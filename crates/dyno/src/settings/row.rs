@@ -32,8 +32,10 @@ pub struct SettingRow {
     /// `true` if the setting has a question of `--prompt`.
     pub is_asked: bool,
     /// `true` if each text adds a value; otherwise the last text replaces those before it. The
-    /// variable of a setting that repeats holds several values, with blanks between.
+    /// variable of a setting that repeats holds several values.
     pub repeats: bool,
+    /// Returns `true` for the characters between the values of the variable.
+    pub separates: fn(char) -> bool,
     /// Reads a text into the draft, or returns a description of the allowed values.
     pub(super) read: fn(&str, &mut PlanDraft) -> Result<(), String>,
     /// Copies the value from the plan to the result, whose fields are a contract.
@@ -76,6 +78,7 @@ impl SettingRow {
         may_be_negative: true,
         is_asked: false,
         repeats: false,
+        separates: char::is_whitespace,
         read: |_, _| Ok(()),
         record: |_, _| {},
         shown: |_| None,

@@ -12,6 +12,7 @@ use dyno_bus::clock::nanos;
 use dyno_summary::Parameters;
 
 use super::row::{DefaultText::*, SettingRow, settings};
+use super::threshold::threshold;
 use super::value;
 use crate::plan::{Arrivals, IN_FLIGHT_DEFAULT, OnBacklog, Pacing, Rate, thousands};
 
@@ -178,6 +179,18 @@ settings! {
         read: |text, draft| value::max_failed(text).map(|most| draft.plan.max_failed = most),
         record: |plan, set| set.max_failed = plan.max_failed.to_string(),
         shown: |set| Some(set.max_failed.clone()),
+    }
+    Threshold "Limit that the run must keep, such as \"response.p99 < 20ms over 10s\"; may be repeated" {
+        name: "threshold",
+        heading: VERDICT,
+        value_name: "LIMIT",
+        details: "a limit that the run must keep, such as `response.p99 < 20ms` \
+                  ([thresholds](thresholds.md)); the flag may be repeated, the variable holds \
+                  several with `;` between",
+        may_be_negative: false,
+        repeats: true,
+        separates: |c| c == ';',
+        read: |text, draft| threshold(text).map(|limit| draft.plan.thresholds.push(limit)),
     }
     Param "Sets a parameter of the task; may be repeated" {
         name: "param",

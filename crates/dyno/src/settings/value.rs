@@ -166,7 +166,7 @@ fn count(text: &str, least: u64, most: u64) -> Option<u64> {
 
 /// Parses a finite number, with the suffixes `k`, `K` and `M`. A lowercase `m` is refused, because
 /// it means a thousandth.
-fn number(text: &str) -> Option<f64> {
+pub(super) fn number(text: &str) -> Option<f64> {
     let (digits, factor) = match text.strip_suffix(['k', 'K', 'M']) {
         Some(digits) if text.ends_with('M') => (digits, 1e6),
         Some(digits) => (digits, 1e3),

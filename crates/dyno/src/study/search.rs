@@ -82,11 +82,12 @@ pub(crate) struct SearchSettings {
 pub(crate) enum Thresholds {
     /// No limits: the capacity is what an overload delivers.
     Absent,
-    /// Limits, which need this many cycles in each trial: ten beyond the highest percentile.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no run has thresholds yet"))]
+    /// Limits, which each trial must be able to show.
     Present {
-        /// The fewest cycles of a trial.
+        /// The fewest cycles of a trial: ten beyond the highest percentile.
         cycles: u64,
+        /// The shortest window of a trial: the longest sliding window.
+        window: Duration,
     },
 }
 

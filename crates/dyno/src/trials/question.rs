@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::plan::Rate;
+use dyno_bus::segment::RATE_MAX;
+
 use crate::settings::{SettingsError, StudySetting, StudySettings, value};
 use crate::study::repeat::Repeat;
 use crate::study::search::{
@@ -147,8 +148,20 @@ pub(crate) fn search_settings(
         warmup: plan.warmup,
         window: plan.duration,
         arrivals: plan.arrivals,
-        thresholds: Thresholds::Absent,
+        thresholds: thresholds_of(plan),
     })
+}
+
+/// Returns the trials that the thresholds of a plan need.
+fn thresholds_of(plan: &crate::plan::Plan) -> Thresholds {
+    if plan.thresholds.is_empty() {
+        return Thresholds::Absent;
+    }
+    let of_window = plan.thresholds.iter().filter(|threshold| threshold.over.is_none());
+    Thresholds::Present {
+        cycles: of_window.map(|threshold| threshold.cycles_min()).max().unwrap_or(1),
+        window: plan.thresholds.iter().filter_map(|one| one.over).max().unwrap_or_default(),
+    }
 }
 
 /// Returns the error of a search's settings, with the input that it is about.
@@ -179,8 +192,9 @@ pub(crate) fn base_rates(question: &StudyQuestion) -> Option<Vec<String>> {
             Some(rates.as_slice().iter().map(f64::to_string).collect())
         }
         StudyQuestion::Repeat(_) => None,
-        // A search chooses its rates and windows by itself.
-        StudyQuestion::Search => Some(vec![Rate::Max.to_string()]),
+        // A search chooses its rates and windows by itself. At the highest rate any window
+        // has enough cycles.
+        StudyQuestion::Search => Some(vec![RATE_MAX.to_string()]),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dyno_bus::builtin::{RESPONSE, SERVICE};
 use dyno_bus::clock::nanos;
 use dyno_observer::{Observer, ProcessId};
-use dyno_summary::{Metric, PointMetric, SeriesPoint, Study, StudyTrial, Summary};
+use dyno_summary::{Metric, PointMetric, SeriesPoint, Study, StudyTrial, Summary, Verdict};
 
 use crate::primary::Run;
 use crate::study::repeat::Figure;
@@ -21,24 +21,42 @@ const BLOCKS: usize = 8;
 pub(super) fn trial(run: &mut Run, summary: &Summary) -> Trial {
     // Workers that run one cycle at a time have a known load.
     let uneven = if run.judgement.load.is_some() { slowest_share(&mut run.observer) } else { 1.0 };
+    let (verdict, enough) = verdict(run, summary);
     Trial {
         rate: run.plan.rate,
         window: run.window,
         took: run.elapsed,
-        verdict: TrialVerdict::of(&summary.verdict, summary.signal()),
+        verdict,
         completed: run.delivered,
         delivered: summary.rate.delivered * uneven,
         error: completion_error(summary),
         load: run.judgement.load,
-        enough: run.judgement.enough,
+        enough,
     }
 }
 
-/// Returns the figures of a trial that the study stores.
+/// Returns the verdict of a trial, and the window that would give one. A trial that is too short for
+/// one of its thresholds shows nothing, whether it kept them or not.
+fn verdict(run: &Run, summary: &Summary) -> (TrialVerdict, Option<Duration>) {
+    let verdict = TrialVerdict::of(&summary.verdict, summary.signal());
+    let plan = &run.plan;
+    let is_judged = matches!(verdict, TrialVerdict::Sustained | TrialVerdict::Failed);
+    let cycles = &summary.cycles;
+    let fails = plan.max_failed.is_passed_by(cycles.failed + cycles.abandoned, cycles.issued);
+    let is_short = plan.thresholds.iter().any(|threshold| threshold.check(plan).is_err());
+    if !is_judged || fails || !is_short {
+        return (verdict, run.judgement.enough);
+    }
+    let needed = plan.thresholds.iter().map(|threshold| threshold.span_min(plan)).max();
+    (TrialVerdict::Inconclusive, needed)
+}
+
+/// Returns the figures of a trial that the study stores. Its verdict is that of the run, unless the
+/// trial was too short for one of its thresholds.
 pub(super) fn row(
     folder: String,
     purpose: Option<Purpose>,
-    summary: &Summary,
+    (summary, verdict): (&Summary, TrialVerdict),
     window: Duration,
 ) -> StudyTrial {
     let response = summary.metric(RESPONSE).filter(|response| response.count > 0);
@@ -48,6 +66,11 @@ pub(super) fn row(
     row.purpose = purpose.map(|purpose| purpose_name(purpose).to_owned());
     row.verdict = summary.verdict.clone();
     row.reason = summary.reasons.first().cloned().unwrap_or_default();
+    let is_known = matches!(summary.verdict, Verdict::Sustained | Verdict::Failed);
+    if is_known && verdict == TrialVerdict::Inconclusive {
+        row.verdict = Verdict::Inconclusive;
+        row.reason = "the window is too short for a threshold".to_owned();
+    }
     row.delivered = summary.rate.delivered;
     row.completed = summary.cycles.completed;
     row.window_ns = nanos(window);

@@ -178,6 +178,7 @@ impl System {
             pauses: Pauses::default(),
             errors: Vec::new(),
             signal: None,
+            thresholds: Vec::new(),
         }
     }
 

@@ -58,6 +58,7 @@ fn evidence() -> Evidence {
         pauses: Pauses::default(),
         errors: Vec::new(),
         signal: None,
+        thresholds: Vec::new(),
     }
 }
 

@@ -34,6 +34,15 @@ pub(crate) struct Beat {
     t0: Option<Time>,
 }
 
+/// The limits that a beat found to be broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BrokenLimits {
+    /// The backlog passed its limit, for the first time.
+    pub(crate) backlog: bool,
+    /// A threshold that aborts is certain to be broken.
+    pub(crate) threshold: bool,
+}
+
 impl Beat {
     /// Creates the beat of a plan, with this time between two beats and between two ticks.
     pub(crate) fn new(
@@ -76,17 +85,19 @@ impl Beat {
         self.next_column = at + self.column;
     }
 
-    /// Does the work that is due at `now`. Returns `true` if the backlog passed its limit.
+    /// Does the work that is due at `now`. Returns the limits that are broken.
     pub(crate) fn beat(
         &mut self,
         now: Time,
         phase: RunPhase,
         record: &mut RunRecord,
         sink: &mut dyn Sink,
-    ) -> bool {
+    ) -> BrokenLimits {
         self.beats.late(now).for_each(|lag_ns| self.own.loop_lag(lag_ns));
         self.gauges(now, record);
-        let passed = phase == RunPhase::Measuring && record.sample(now);
+        let is_measuring = phase == RunPhase::Measuring;
+        let backlog = is_measuring && record.sample(now);
+        let threshold = is_measuring && record.judge_thresholds(now, self.beats.period() / 2);
         if now >= self.next_column && phase < RunPhase::Finishing {
             self.next_column = self.after(now, self.column);
             record.observer.cut(now);
@@ -100,7 +111,7 @@ impl Beat {
             self.next_tick = self.after(now, period);
             self.tick(now, phase, record, sink);
         }
-        passed
+        BrokenLimits { backlog, threshold }
     }
 
     /// Ends the current interval.

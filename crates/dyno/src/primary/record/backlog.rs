@@ -69,6 +69,19 @@ struct Latest {
     running: u64,
 }
 
+/// The measured cycles so far, by how far they have come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CycleProgress {
+    /// Cycles that have come due.
+    pub(crate) due: u64,
+    /// Cycles that wait no longer: they began, or never will.
+    pub(crate) begun: u64,
+    /// Cycles with an outcome.
+    pub(crate) ended: u64,
+    /// Cycles that failed or were abandoned.
+    pub(crate) failed: u64,
+}
+
 impl BacklogTracker {
     pub(crate) fn new(workers: u32) -> Self {
         Self {
@@ -111,6 +124,19 @@ impl BacklogTracker {
     /// Returns the backlog of all workers together, from their latest counts.
     pub(crate) fn sample(&self, at: Time) -> BacklogSample {
         BacklogSample { at, waiting: self.waiting, running: self.running }
+    }
+
+    /// Returns the progress of the cycles of the measured window, over all workers.
+    pub(crate) fn progress(&self) -> CycleProgress {
+        let mut sum = CycleProgress::default();
+        for Latest { due, counts, .. } in &self.workers {
+            let counts = counts.measured;
+            sum.due += due.measured;
+            sum.begun += counts.started + counts.skipped + counts.unstarted;
+            sum.ended += counts.ended();
+            sum.failed += counts.failed + counts.abandoned;
+        }
+        sum
     }
 
     /// Returns the cycles that all workers were issued and have ended.

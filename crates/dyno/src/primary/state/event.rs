@@ -35,6 +35,8 @@ pub(crate) enum Event {
     Exited { worker: u32, exit: Exit },
     /// The backlog passed its limit.
     BacklogPassed,
+    /// A threshold is certain to be broken, and requests the end of the run.
+    Breached,
     /// A signal asked this process to end.
     Signal,
     /// The caller asks for an early end.

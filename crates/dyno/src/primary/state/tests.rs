@@ -399,6 +399,7 @@ fn anything() -> impl Strategy<Value = Event> {
         1 => Just(Event::Signal),
         1 => Just(Event::Stop),
         1 => Just(Event::BacklogPassed),
+        1 => Just(Event::Breached),
         1 => (1u32..100).prop_map(|rate| Event::Rate(rate.into())),
         1 => (1u64..100).prop_map(|millis| Event::Stalled(Duration::from_millis(millis))),
     ]

@@ -12,7 +12,7 @@ use dyno_summary::{Metric, Summary};
 type CsvColumn = (&'static str, fn(&Summary) -> String);
 
 /// The columns, in order.
-const COLUMNS: [CsvColumn; 27] = [
+const COLUMNS: [CsvColumn; 28] = [
     ("benchmark", |summary| quoted(&summary.benchmark)),
     ("verdict", |summary| quoted(summary.verdict.name())),
     ("rate_asked", |summary| {
@@ -42,6 +42,9 @@ const COLUMNS: [CsvColumn; 27] = [
     ("loop_lag_p99_ns", |summary| cell(summary, LOOP_LAG, |metric| metric.p99)),
     ("started_at", |summary| quoted(&summary.started_at)),
     ("exit_code", |summary| summary.exit_code.to_string()),
+    ("thresholds_broken", |summary| {
+        summary.thresholds.iter().filter(|threshold| !threshold.met).count().to_string()
+    }),
 ];
 
 /// Returns two lines: the names, and the row.
@@ -77,10 +80,10 @@ mod tests {
             "benchmark,verdict,rate_asked,rate_delivered,workers,issued,completed,failed,skipped,\
              unstarted,abandoned,lost,backlog_start,backlog_max,backlog_end,wait_p99_ns,\
              service_mean_ns,service_p99_ns,response_mean_ns,response_p50_ns,response_p90_ns,\
-             response_p99_ns,response_p999_ns,response_max_ns,loop_lag_p99_ns,started_at,exit_code\n\
+             response_p99_ns,response_p999_ns,response_max_ns,loop_lag_p99_ns,started_at,exit_code,thresholds_broken\n\
              shop,unsustained,50,39.600,2,250,198,2,0,50,0,0,1,60,52,,20000000,,\
              22000000,20000000,27000000,,,27000000,,\
-             2026-01-02T03:04:05.678Z,1\n"
+             2026-01-02T03:04:05.678Z,1,0\n"
         );
     }
 
@@ -119,6 +122,6 @@ mod tests {
         let text = render(&summary);
         let row = text.lines().nth(1).unwrap();
         assert!(row.starts_with("\"a \"\"b\"\", c\",unsustained,max,39.600,2,"), "{row}");
-        assert!(row.ends_with(",1,60,52,,,,,,,,,,,2026-01-02T03:04:05.678Z,1"), "{row}");
+        assert!(row.ends_with(",1,60,52,,,,,,,,,,,2026-01-02T03:04:05.678Z,1,0"), "{row}");
     }
 }

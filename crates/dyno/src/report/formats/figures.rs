@@ -3,7 +3,7 @@
 
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use dyno_observer::{ProcessId, format};
-use dyno_summary::{Metric, Metrics, Summary, Unit, WorkerExit, WorkerProcess};
+use dyno_summary::{Metric, Metrics, Summary, ThresholdResult, Unit, WorkerExit, WorkerProcess};
 
 use crate::plan::{Rate, thousands};
 use crate::settings;
@@ -94,6 +94,24 @@ pub(crate) fn account(summary: &Summary) -> Vec<String> {
     words
 }
 
+/// Returns the mark of a threshold: a tick or a cross.
+pub(crate) fn mark(threshold: &ThresholdResult) -> &'static str {
+    if threshold.met { "✓" } else { "✗" }
+}
+
+/// Returns a threshold with its value, in words: a mark may not be seen.
+pub(crate) fn threshold(threshold: &ThresholdResult) -> String {
+    let met = if threshold.met { "met" } else { "not met" };
+    let value = match threshold.value {
+        Some(value) => format::value(value, threshold.unit),
+        None => "no values".to_owned(),
+    };
+    let worst = threshold.worst.map_or_else(String::new, |worst| {
+        format!(" in the worst window, until {} after the start", span(worst.at_ns))
+    });
+    format!("{} {met}: {value}{worst}", threshold.expression)
+}
+
 /// Returns the name of a process in a table of workers.
 pub(crate) fn index(process: ProcessId) -> String {
     match process {
@@ -132,6 +150,25 @@ mod tests {
         }
         assert_eq!(asked(None), "max");
         assert_eq!(asked(Some(2_500.0)), "2,500/s");
+    }
+
+    #[test]
+    fn a_threshold_is_in_words_with_its_value_and_its_worst_window() {
+        let mut one = ThresholdResult::default();
+        one.expression = "response.p99 < 20ms over 10s".into();
+        (one.unit, one.value) = (Unit::Nanoseconds, Some(31_200_000.0));
+        assert_eq!(threshold(&one), "response.p99 < 20ms over 10s not met: 31.2 ms");
+        let mut worst = dyno_summary::WorstWindow::default();
+        (worst.at_ns, worst.value) = (14_200_000_000, 31_200_000.0);
+        one.worst = Some(worst);
+        assert_eq!(
+            threshold(&one),
+            "response.p99 < 20ms over 10s not met: 31.2 ms in the worst window, until 14.2 s after \
+             the start"
+        );
+        (one.met, one.value, one.worst) = (true, None, None);
+        assert_eq!(mark(&one), "✓");
+        assert_eq!(threshold(&one), "response.p99 < 20ms over 10s met: no values");
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub(crate) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
         text.push_str(&workers(summary, palette));
     }
     text.push_str(&errors(summary, palette));
+    text.push_str(&thresholds(summary, look));
     for warning in &summary.warnings {
         text.push('\n');
         text.push_str(&sentence(&palette.warn("warning:"), warning, look));
@@ -279,6 +280,18 @@ fn errors(summary: &Summary, palette: Palette) -> String {
     let unlisted = summary.errors_unlisted();
     if unlisted > 0 {
         text.push_str(&format!("  … {} more, with other messages\n", thousands(unlisted)));
+    }
+    text
+}
+
+/// Returns a line for each threshold: with a mark, and in words for those who see no mark.
+fn thresholds(summary: &Summary, look: Look) -> String {
+    let mut text = String::new();
+    for threshold in &summary.thresholds {
+        let mark = figures::mark(threshold);
+        let mark = if threshold.met { look.palette.good(mark) } else { look.palette.bad(mark) };
+        text.push_str(if text.is_empty() { "\n" } else { "" });
+        text.push_str(&sentence(&mark, &figures::threshold(threshold), look));
     }
     text
 }

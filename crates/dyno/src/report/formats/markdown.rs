@@ -19,7 +19,7 @@ const NUMBERS: [Number; 6] = [
     ("max", |metric| Some(metric.max as f64)),
 ];
 
-/// Returns the verdict with its reasons, the warnings, the rates, and a table of the metrics.
+/// Returns the verdict with its reasons, the thresholds, the warnings, the rates, and a table of the metrics.
 pub(crate) fn render(summary: &Summary) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -27,6 +27,10 @@ pub(crate) fn render(summary: &Summary) -> String {
     line(out, "");
     for reason in &summary.reasons {
         line(out, &format!("- {}", escaped(reason)));
+    }
+    for threshold in &summary.thresholds {
+        let text = figures::threshold(threshold);
+        line(out, &format!("- {} {}", figures::mark(threshold), escaped(&text)));
     }
     for warning in &summary.warnings {
         line(out, &format!("- warning: {}", escaped(warning)));

@@ -34,6 +34,11 @@ impl Palette {
         self.paint(Style::new().dim(), text)
     }
 
+    /// Colours a text about something that is as it should be.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.paint(Style::new().green().bold(), text)
+    }
+
     /// Colours a text about something that went wrong.
     pub(crate) fn bad(self, text: &str) -> String {
         self.paint(Style::new().red().bold(), text)

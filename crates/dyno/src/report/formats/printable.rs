@@ -47,6 +47,9 @@ pub(crate) fn summary(summary: &Summary) -> Summary {
     for text in shown.reasons.iter_mut().chain(&mut shown.warnings) {
         *text = plain(text);
     }
+    for threshold in &mut shown.thresholds {
+        threshold.expression = plain(&threshold.expression);
+    }
     for error in &mut shown.errors {
         error.message = plain(&error.message);
     }

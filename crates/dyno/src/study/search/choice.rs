@@ -163,12 +163,12 @@ impl Search {
         let full = self.settings.window;
         let one = self.load_error(1.0, Duration::from_secs(1));
         let cycles = (one / NARROW_ERROR).powi(2).max(1.1 * COMPLETED_MIN as f64);
-        let cycles = match self.settings.thresholds {
-            Thresholds::Present { cycles: least } => cycles.max(least as f64),
-            Thresholds::Absent => cycles,
+        let (cycles, least) = match self.settings.thresholds {
+            Thresholds::Present { cycles: least, window } => (cycles.max(least as f64), window),
+            Thresholds::Absent => (cycles, Duration::ZERO),
         };
         let seconds = (cycles / rate).clamp(0.0, self.settings.time.as_secs_f64());
-        full.mul_f64(share).max(Duration::from_secs_f64(seconds))
+        full.mul_f64(share).max(Duration::from_secs_f64(seconds)).max(least)
     }
 
     /// Returns the time that is left.
@@ -207,10 +207,22 @@ impl Search {
         if !held && not_held.count() >= 2 { SearchEnd::LowestNotHeld } else { SearchEnd::TimeOver }
     }
 
+    /// Returns the lowest rate that may be requested: below it, there is not enough time for the
+    /// cycles that a threshold needs.
+    pub(super) fn floor(&self) -> f64 {
+        match self.settings.thresholds {
+            Thresholds::Absent => RATE_MIN,
+            Thresholds::Present { cycles, .. } => {
+                let longest = (self.settings.time / 6).as_secs_f64();
+                (cycles as f64 / longest).min(self.top()).max(RATE_MIN)
+            }
+        }
+    }
+
     /// Returns the nearest rate that people can read and that may be requested.
     pub(super) fn presentable(&self, rate: f64) -> f64 {
         let digits = if self.settings.precision < FINE { 4 } else { 3 };
-        rounded(rate.clamp(RATE_MIN, RATE_MAX), digits, f64::round).clamp(RATE_MIN, self.top())
+        rounded(rate.clamp(self.floor(), RATE_MAX), digits, f64::round).clamp(RATE_MIN, self.top())
     }
 }
 

@@ -7,7 +7,9 @@
 //!  held above a rate that was not held ─▶ the lower one again ─ held ─▶ it was wrong
 //!                                              │ not held
 //!                                              ▼
-//!                                         the higher one again ─ held ─▶ the lower failure counts
+//!                                         the higher one again ─ held ─▶ the lower failure counts,
+//!                                              │                         unless it is a broken
+//!                                              │                         threshold at one rate only
 //!                                              │ not held
 //!                                              ▼
 //!                it was wrong; or, if it was held before any overload, the lowest rate that was
@@ -17,7 +19,7 @@
 use std::time::Duration;
 
 use super::choice::rounded;
-use super::{Purpose, Request, Search, SearchEnd, Trial, TrialVerdict, Tried};
+use super::{Purpose, Request, Search, SearchEnd, Thresholds, Trial, TrialVerdict, Tried};
 use crate::plan::{RATE_MIN, Rate};
 
 /// The least distance between two rates, as a share, whose answers contradict each other: within
@@ -74,10 +76,10 @@ impl Search {
         let low = not_held().map(|(rate, _)| rate).fold(f64::INFINITY, f64::min);
         let high = not_held().map(|(rate, _)| rate).fold(0.0, f64::max);
         let failed = not_held().all(|(_, tried)| tried.trial.verdict == TrialVerdict::Failed);
-        if failed && (low <= RATE_MIN || high >= FAILED_FACTOR * low) {
+        if failed && (low <= self.floor() || high >= FAILED_FACTOR * low) {
             return Err(SearchEnd::Failed);
         }
-        if low <= RATE_MIN { Err(SearchEnd::LowestNotHeld) } else { Ok(()) }
+        if low <= self.floor() { Err(SearchEnd::LowestNotHeld) } else { Ok(()) }
     }
 
     /// Returns a trial that has to be run again.
@@ -128,8 +130,11 @@ impl Search {
             && self.runs_again(held) > 0
             && self.runs_again(not_held) > 0
         {
-            let is_overruled =
-                |tried: &Tried| tried.trial.is_held() && tried.trial.rate == Rate::PerSecond(held);
+            let wrong = if self.is_alone(not_held) { not_held } else { held };
+            let is_overruled = |tried: &Tried| {
+                tried.trial.is_held() != (wrong == not_held)
+                    && tried.trial.rate == Rate::PerSecond(wrong)
+            };
             for tried in self.tried.iter_mut().filter(|tried| is_overruled(tried)) {
                 tried.is_overruled = true;
             }
@@ -146,6 +151,21 @@ impl Search {
         let noise = CONTRADICTION_NOISE * self.posterior.noise;
         (held > not_held * (1.0 + noise.clamp(CONTRADICTION, CONTRADICTION_MAX)))
             .then_some((held, not_held))
+    }
+
+    /// Returns `true` if a rate broke a threshold while both its neighbours were held. Latency may
+    /// fall with the rate, as targets batch or wake up more seldom: one failure below a held rate
+    /// does not end the way up, and two in a row do.
+    fn is_alone(&self, not_held: f64) -> bool {
+        if self.settings.thresholds == Thresholds::Absent {
+            return false;
+        }
+        let failed = |(rate, tried): (f64, &Tried)| tried.trial.is_not_held().then_some(rate);
+        let held = |(rate, tried): (f64, &Tried)| tried.trial.is_held().then_some(rate);
+        let above = self.counted().filter_map(held).filter(|rate| *rate > not_held);
+        let Some(above) = above.min_by(f64::total_cmp) else { return false };
+        let is_other = |rate: &f64| *rate != not_held && *rate < above;
+        self.counted().filter_map(failed).filter(is_other).count() == 0
     }
 
     /// Returns a rate that was held, if the last overloads delivered far less than it: the target

@@ -254,7 +254,7 @@ fn the_load_of_serial_workers_is_a_measurement_without_any_overload() {
 #[test]
 fn a_threshold_gives_each_trial_the_cycles_that_it_needs() {
     let system = plain(100.0);
-    let thresholds = Thresholds::Present { cycles: 1_000 };
+    let thresholds = Thresholds::Present { cycles: 1_000, window: Duration::ZERO };
     let settings = SearchSettings { thresholds, ..settings(&system) };
     let (_, search) = search(system, settings, 1);
     let first = search.tried()[1];
@@ -265,8 +265,10 @@ fn a_threshold_gives_each_trial_the_cycles_that_it_needs() {
 #[test]
 fn a_threshold_is_searched_by_verdicts_alone() {
     let system = plain(5_000.0);
-    let settings =
-        SearchSettings { thresholds: Thresholds::Present { cycles: 1_000 }, ..settings(&system) };
+    let settings = SearchSettings {
+        thresholds: Thresholds::Present { cycles: 1_000, window: Duration::ZERO },
+        ..settings(&system)
+    };
     // The threshold is passed at 800/s, far below the capacity.
     let (answer, _) = answered(settings, |rate| {
         if rate > 800.0 { TrialVerdict::Failed } else { TrialVerdict::Sustained }
@@ -274,6 +276,67 @@ fn a_threshold_is_searched_by_verdicts_alone() {
     assert_eq!(answer.exit_code(), 0);
     let (lower, upper) = (answer.lower.unwrap().rate, answer.upper.unwrap().rate);
     assert!(lower <= 800.0 && 800.0 < upper && upper / lower < 1.2, "{lower} to {upper}");
+}
+
+/// Runs a search under a threshold, which the model breaks above a share of its capacity, with the
+/// noise of the percentile. Below `low` it is broken too, as by a target that wakes up late.
+fn under_threshold(seed: u64, low: f64, high: f64) -> Answer {
+    let system = System { noise: 0.01, ..plain(5_000.0) };
+    let thresholds = Thresholds::Present { cycles: 1_000, window: Duration::ZERO };
+    let mut search = Search::new(SearchSettings { thresholds, ..settings(&system) }).unwrap();
+    let mut world = World::new(system, seed);
+    let mut random = crate::verdict::simulation::random::Random::new(seed);
+    loop {
+        let request = match search.next() {
+            Step::Done(answer) => return answer,
+            Step::Trial(request) => request,
+        };
+        let mut trial = world.run(request);
+        let noise = (0.01 * random.normal()).exp();
+        let is_broken = |rate: f64| rate > high * noise || rate < low * noise;
+        if request.rate.per_second().is_some_and(is_broken) && !trial.is_not_held() {
+            trial.verdict = TrialVerdict::Failed;
+        }
+        search.take(trial);
+    }
+}
+
+/// Counts the searches under a threshold whose interval holds the highest rate that keeps it, and
+/// those that confirm a rate which is more than 3 % too high.
+fn counts_under_threshold(searches: u64) -> (u64, u64) {
+    let (mut held, mut too_high) = (0, 0);
+    for seed in 0..searches {
+        let answer = under_threshold(seed, 0.0, 2_000.0);
+        let (Some(lower), Some(upper)) = (answer.lower, answer.upper) else { continue };
+        held += u64::from(lower.rate <= 2_000.0 * 1.02 && upper.rate >= 2_000.0 * 0.98);
+        too_high += u64::from(lower.rate > 2_000.0 * 1.03);
+    }
+    (held, too_high)
+}
+
+#[test]
+fn a_search_under_a_threshold_finds_the_highest_rate_that_keeps_it() {
+    let (held, too_high) = counts_under_threshold(100);
+    assert!(held >= 90 && too_high <= 1, "{held} of 100 hold it, {too_high} are too high");
+}
+
+#[test]
+#[ignore = "a thousand searches take a minute"]
+fn a_thousand_searches_under_a_threshold_keep_their_bounds() {
+    let (held, too_high) = counts_under_threshold(1_000);
+    assert!(held >= 900 && too_high <= 5, "{held} of 1,000 hold it, {too_high} are too high");
+}
+
+#[test]
+fn one_broken_threshold_below_a_held_rate_does_not_end_the_way_up_and_two_do() {
+    let thresholds = Thresholds::Present { cycles: 100, window: Duration::ZERO };
+    let settings = SearchSettings { from: Some(100.0), thresholds, ..settings(&plain(1_000.0)) };
+    // The first rate alone is broken at the low end: a target that wakes up late.
+    let (answer, _) = answered(settings, |rate| {
+        if rate > 800.0 || rate == 100.0 { TrialVerdict::Failed } else { TrialVerdict::Sustained }
+    });
+    let lower = answer.lower.expect("a rate is held").rate;
+    assert!((500.0..=800.0).contains(&lower), "{answer:?}");
 }
 
 #[test]

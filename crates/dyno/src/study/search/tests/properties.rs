@@ -83,7 +83,10 @@ proptest! {
             to,
             precision,
             time: Duration::from_secs(seconds),
-            thresholds: cycles.map_or(Thresholds::Absent, |cycles| Thresholds::Present { cycles }),
+            thresholds: cycles.map_or(Thresholds::Absent, |cycles| Thresholds::Present {
+                cycles,
+                window: Duration::ZERO,
+            }),
             ..settings(&plain(1.0))
         };
         let (time, most) = (settings.time, settings.to.unwrap_or(RATE_MAX));

@@ -1,0 +1,415 @@
+//! The thresholds of a run while it goes on, and their values at its end. No I/O, no clock.
+//!
+//! A threshold over the whole window needs nothing before the end, unless it aborts: then the values
+//! beyond its limit are counted. One over a sliding window keeps ten pieces of values, each a tenth
+//! of the window, and is judged whenever a piece is complete.
+//!
+//! A value comes when its cycle ends, and a target that hangs yields none. So cycles that are due
+//! and have not ended count with their age, once that is beyond an upper limit. Which cycles these
+//! are is not known, but how many were due by each beat is: their ages are at least those of the
+//! newest.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use dyno_bus::Time;
+use dyno_bus::builtin::{BACKLOG, RESPONSE, SERVICE, WAIT};
+use dyno_observer::{Observer, Series};
+use dyno_summary::{Fates, Unit};
+
+use super::backlog::{BacklogTracker, CycleProgress};
+use crate::plan::threshold::{
+    DELIVERED, FAILED, PIECES, Percentile, Threshold, ThresholdStat, WHOLE, builtin_unit,
+};
+use crate::plan::{Arrivals, Plan};
+use crate::verdict::threshold::MeasuredThreshold;
+
+/// The standard deviations above their mean that Poisson arrivals surely do not reach.
+const POISSON_SIGMAS: f64 = 6.0;
+
+/// The thresholds of a run.
+#[derive(Debug)]
+pub(crate) struct ThresholdWatch {
+    watched: Vec<Watched>,
+    /// The progress at each beat, from the oldest at which a cycle was due that has not ended.
+    history: VecDeque<(Time, CycleProgress)>,
+    /// The most cycles that the plan has; `None` in a closed loop.
+    cycles_max: Option<f64>,
+    begun: Time,
+}
+
+/// A threshold on its way.
+#[derive(Debug)]
+struct Watched {
+    threshold: Threshold,
+    /// The observer's tap, if values are needed before the end.
+    tap: Option<usize>,
+    /// The time between two pieces, and the end of the current one.
+    step: Duration,
+    next: Time,
+    pieces: VecDeque<Piece>,
+    worst: Option<Worst>,
+    /// Values beyond the limit so far.
+    beyond: u64,
+    was_certain: bool,
+}
+
+/// A piece of a sliding window: its values, and the counts of cycles at its end.
+#[derive(Debug, Default)]
+struct Piece {
+    values: Series,
+    ended: CycleProgress,
+}
+
+/// The value of the worst sliding window so far.
+#[derive(Debug, Clone, Copy)]
+struct Worst {
+    value: f64,
+    count: u64,
+    /// The window's end, since the start of the measured window.
+    at: Duration,
+}
+
+/// The facts of a run that is over.
+pub(crate) struct ThresholdEnd<'a> {
+    pub(crate) now: Time,
+    pub(crate) fates: Fates,
+    pub(crate) backlog_max: u64,
+    pub(crate) tracker: &'a BacklogTracker,
+}
+
+impl ThresholdWatch {
+    /// Creates the watch of a plan's thresholds, with the observer's taps that it needs.
+    pub(crate) fn new(plan: &Plan, observer: &mut Observer) -> Self {
+        let watched = plan.thresholds.iter().map(|threshold| {
+            let needs_values = threshold.over.is_some() || threshold.aborts;
+            let tap =
+                (needs_values && !threshold.is_of_fates()).then(|| observer.tap(&threshold.metric));
+            Watched {
+                step: threshold.over.map_or(Duration::ZERO, |over| over / PIECES),
+                threshold: threshold.clone(),
+                tap,
+                next: Time::NEVER,
+                pieces: VecDeque::new(),
+                worst: None,
+                beyond: 0,
+                was_certain: false,
+            }
+        });
+        let spread = |due: f64| match plan.arrivals {
+            Arrivals::Uniform => 1.0,
+            _ => POISSON_SIGMAS * due.sqrt(),
+        };
+        Self {
+            watched: watched.collect(),
+            history: VecDeque::new(),
+            cycles_max: plan.cycles_due().map(|due| due + spread(due)),
+            begun: Time::ZERO,
+        }
+    }
+
+    /// Begins the measured window.
+    pub(crate) fn begin(&mut self, at: Time) {
+        self.begun = at;
+        for watched in &mut self.watched {
+            watched.next = at + watched.step;
+            watched.pieces.push_back(Piece::default());
+        }
+    }
+
+    /// Takes what came until `now`. A beat may come early by `slack`. Returns
+    /// `true` if the run has to end, because a breach that aborts it is certain.
+    pub(crate) fn beat(
+        &mut self,
+        now: Time,
+        slack: Duration,
+        observer: &mut Observer,
+        tracker: &BacklogTracker,
+    ) -> bool {
+        if self.watched.iter().all(|watched| !watched.is_needed_before_the_end()) {
+            return false;
+        }
+        let progress = tracker.progress();
+        while self.history.get(1).is_some_and(|(_, then)| then.due <= progress.ended) {
+            self.history.pop_front();
+        }
+        self.history.push_back((now, progress));
+        let Self { watched, history, cycles_max, begun } = self;
+        for one in watched.iter_mut().filter(|one| one.is_needed_before_the_end()) {
+            let Some(unit) = one.unit(observer) else { continue };
+            let metric = one.threshold.metric.clone();
+            let ages = Ages { history, now, metric: &metric };
+            if one.threshold.over.is_none() {
+                one.count_beyond(unit, &ages, observer, tracker, *cycles_max);
+            } else if now + slack >= one.next {
+                one.next = now + one.step;
+                one.close_piece(progress, observer);
+                one.judge_window(unit, &ages, now - *begun);
+            }
+        }
+        self.watched.iter().any(|one| one.threshold.aborts && one.was_certain)
+    }
+
+    /// Returns all thresholds with their values, once every cycle has its outcome.
+    pub(crate) fn finish(
+        &mut self,
+        end: &ThresholdEnd<'_>,
+        observer: &mut Observer,
+    ) -> Vec<MeasuredThreshold> {
+        let begun = self.begun;
+        let finish = |one: &mut Watched| {
+            let unit = one.unit(observer);
+            if let (Some(unit), Some(_)) = (unit, one.threshold.over) {
+                one.close_piece(end.tracker.progress(), observer);
+                one.judge_last_window(unit, end.now - begun, observer);
+                return one.slid(unit);
+            }
+            one.whole(unit, end, observer)
+        };
+        self.watched.iter_mut().map(finish).collect()
+    }
+}
+
+impl Watched {
+    fn is_needed_before_the_end(&self) -> bool {
+        self.threshold.over.is_some() || self.threshold.aborts
+    }
+
+    /// Returns the unit of the statistic; `None` as long as the metric is not known.
+    fn unit(&self, observer: &Observer) -> Option<Unit> {
+        let metric = &self.threshold.metric;
+        let unit = builtin_unit(metric).or_else(|| observer.unit_of(metric));
+        unit.map(|unit| self.threshold.unit(unit))
+    }
+
+    /// Counts the new values beyond the limit, and notes if there are more than the whole plan
+    /// allows.
+    fn count_beyond(
+        &mut self,
+        unit: Unit,
+        ages: &Ages<'_>,
+        observer: &mut Observer,
+        tracker: &BacklogTracker,
+        cycles_max: Option<f64>,
+    ) {
+        let Some(limit) = self.threshold.limit_in(unit) else { return };
+        let values = self.tap.map(|tap| observer.take_tap(tap)).unwrap_or_default();
+        let is_kept = |value: f64| self.threshold.is_kept_by(value, limit);
+        let progress = tracker.progress();
+        self.was_certain |= match self.threshold.statistic {
+            ThresholdStat::Count => {
+                self.beyond += values.count();
+                let failed =
+                    if self.threshold.metric == FAILED { progress.failed } else { self.beyond };
+                !is_kept(failed as f64)
+            }
+            ThresholdStat::Share => {
+                cycles_max.is_some_and(|cycles| !is_kept(progress.failed as f64 / cycles * 1_000.0))
+            }
+            ThresholdStat::Percentile(Percentile(percent)) => {
+                self.beyond += values.count_of(|value| !is_kept(value as f64));
+                let beyond = self.beyond + ages.beyond(limit).map(|(_, count)| count).sum::<u64>();
+                let share = f64::from(WHOLE - percent) / f64::from(WHOLE);
+                cycles_max.is_some_and(|cycles| beyond as f64 > share * cycles)
+            }
+            ThresholdStat::Max => {
+                let oldest = ages.beyond(limit).next().is_some();
+                oldest || !values.is_empty() && !is_kept(values.max() as f64)
+            }
+            ThresholdStat::Min | ThresholdStat::Mean | ThresholdStat::Last => false,
+        };
+    }
+
+    fn close_piece(&mut self, ended: CycleProgress, observer: &mut Observer) {
+        let values = self.tap.map(|tap| observer.take_tap(tap)).unwrap_or_default();
+        self.pieces.push_back(Piece { values, ended });
+        // The first one is the state before the window.
+        if self.pieces.len() > PIECES as usize + 1 {
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Judges the window that ends now, if it is a whole one.
+    fn judge_window(&mut self, unit: Unit, ages: &Ages<'_>, at: Duration) {
+        if self.pieces.len() <= PIECES as usize {
+            return;
+        }
+        let Some(limit) = self.threshold.limit_in(unit) else { return };
+        let mut values = self.values();
+        if self.threshold.is_upper() {
+            ages.beyond(limit).for_each(|(age, count)| values.add(age, count, Time::ZERO));
+        }
+        self.weigh(&values, limit, at);
+    }
+
+    /// Judges the last window, which reaches to the end of the drain: cycles that never ended count
+    /// with their ages.
+    fn judge_last_window(&mut self, unit: Unit, at: Duration, observer: &Observer) {
+        // A number of values in a window that is longer than others proves nothing.
+        let is_count =
+            self.threshold.statistic == ThresholdStat::Count && !self.threshold.is_upper();
+        if self.pieces.len() <= PIECES as usize || is_count {
+            return;
+        }
+        let Some(limit) = self.threshold.limit_in(unit) else { return };
+        let mut values = self.values();
+        add_censored(&mut values, &self.threshold, observer);
+        self.weigh(&values, limit, at);
+    }
+
+    /// Returns the values of the pieces of the window.
+    fn values(&self) -> Series {
+        let mut values = Series::default();
+        self.pieces.iter().skip(1).for_each(|piece| values.merge(&piece.values));
+        values
+    }
+
+    /// Compares a window with the worst one.
+    fn weigh(&mut self, values: &Series, limit: f64, at: Duration) {
+        let (value, count) = if self.threshold.metric == FAILED {
+            self.failed()
+        } else {
+            (statistic(self.threshold.statistic, values), values.count())
+        };
+        let Some(value) = value else { return };
+        let is_worse = |worst: f64| {
+            if self.threshold.is_upper() { value > worst } else { value < worst }
+        };
+        if self.worst.is_none_or(|worst| is_worse(worst.value)) {
+            self.worst = Some(Worst { value, count, at });
+        }
+        self.was_certain |= !self.threshold.is_kept_by(value, limit);
+    }
+
+    /// Returns the failed cycles of the window, as a number or a share, and the cycles that ended.
+    fn failed(&self) -> (Option<f64>, u64) {
+        let (Some(first), Some(last)) = (self.pieces.front(), self.pieces.back()) else {
+            return (None, 0);
+        };
+        let failed = (last.ended.failed - first.ended.failed) as f64;
+        let ended = last.ended.ended - first.ended.ended;
+        match self.threshold.statistic {
+            ThresholdStat::Share => ((ended > 0).then(|| failed / ended as f64 * 1_000.0), ended),
+            _ => (Some(failed), ended),
+        }
+    }
+
+    /// Returns the result of sliding windows.
+    fn slid(&self, unit: Unit) -> MeasuredThreshold {
+        let count = self.pieces.iter().map(|piece| piece.values.count()).sum();
+        MeasuredThreshold {
+            threshold: self.threshold.clone(),
+            unit,
+            value: self.worst.map(|worst| worst.value),
+            worst_at: self.worst.map(|worst| worst.at),
+            count: self.worst.map_or(count, |worst| worst.count),
+            was_certain: self.was_certain,
+        }
+    }
+
+    /// Returns the result over the whole window.
+    fn whole(
+        &self,
+        unit: Option<Unit>,
+        end: &ThresholdEnd<'_>,
+        observer: &Observer,
+    ) -> MeasuredThreshold {
+        let Threshold { metric, statistic: stat, .. } = &self.threshold;
+        let fates = &end.fates;
+        let of_cycles = |cycles: u64| match stat {
+            ThresholdStat::Share => {
+                (fates.issued > 0).then(|| cycles as f64 / fates.issued as f64 * 1_000.0)
+            }
+            _ => Some(cycles as f64),
+        };
+        let (value, count) = match &**metric {
+            FAILED => (of_cycles(fates.failed + fates.abandoned), fates.issued),
+            DELIVERED => (of_cycles(fates.completed), fates.issued),
+            // The ends of cycles show a peak between two samples.
+            BACKLOG if *stat == ThresholdStat::Max => (Some(end.backlog_max as f64), 1),
+            _ => match observer.whole(metric) {
+                Some((_, mut values)) => {
+                    add_censored(&mut values, &self.threshold, observer);
+                    (statistic(*stat, &values), values.count())
+                }
+                None => (None, 0),
+            },
+        };
+        MeasuredThreshold {
+            threshold: self.threshold.clone(),
+            unit: unit.unwrap_or_default(),
+            value,
+            worst_at: None,
+            count,
+            was_certain: self.was_certain,
+        }
+    }
+}
+
+/// Adds the cycles that never ended to the values of `response`, with the age of the youngest.
+fn add_censored(values: &mut Series, threshold: &Threshold, observer: &Observer) {
+    let censored = observer.censored();
+    if let (RESPONSE, true, Some(age)) =
+        (&*threshold.metric, threshold.is_upper(), censored.age_min_ns)
+    {
+        values.add(age, censored.count, Time::ZERO);
+    }
+}
+
+/// Returns a statistic of values; `None` if it needs values and there are not any.
+fn statistic(statistic: ThresholdStat, values: &Series) -> Option<f64> {
+    if statistic == ThresholdStat::Count {
+        return Some(values.count() as f64);
+    }
+    if values.is_empty() {
+        return None;
+    }
+    let stats = values.stats();
+    match statistic {
+        ThresholdStat::Percentile(Percentile(percent)) => {
+            values.at(percent, WHOLE).map(|value| value as f64)
+        }
+        ThresholdStat::Min => Some(stats.min as f64),
+        ThresholdStat::Max => Some(stats.max as f64),
+        ThresholdStat::Mean => Some(stats.mean),
+        ThresholdStat::Last => Some(stats.last as f64),
+        ThresholdStat::Count | ThresholdStat::Share => None,
+    }
+}
+
+/// The ages of the cycles that have begun to count for a metric and have no value yet.
+struct Ages<'a> {
+    history: &'a VecDeque<(Time, CycleProgress)>,
+    now: Time,
+    metric: &'a str,
+}
+
+impl Ages<'_> {
+    /// Returns the ages beyond a limit, each with a number of cycles that are at least as old, the
+    /// oldest first.
+    fn beyond(&self, limit: f64) -> impl Iterator<Item = (u64, u64)> {
+        let newest = self.history.back().map(|(_, progress)| *progress).unwrap_or_default();
+        let (begins, ends): (fn(&CycleProgress) -> u64, u64) = match self.metric {
+            RESPONSE => (|at| at.due, newest.ended),
+            WAIT => (|at| at.due, newest.begun),
+            SERVICE => (|at| at.begun, newest.ended),
+            _ => (|_| 0, 0),
+        };
+        let mut counted = 0;
+        self.history
+            .iter()
+            .map_while(move |(at, progress)| {
+                let age = self.now.nanos_since(*at);
+                (age as f64 > limit).then(|| {
+                    let open = begins(progress).saturating_sub(ends);
+                    let new = open - counted.min(open);
+                    counted = counted.max(open);
+                    (age, new)
+                })
+            })
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests;
