@@ -321,7 +321,7 @@ fn a_search_under_a_threshold_finds_the_highest_rate_that_keeps_it() {
 }
 
 #[test]
-#[ignore = "a thousand searches take a minute"]
+#[ignore = "a thousand searches take minutes"]
 fn a_thousand_searches_under_a_threshold_keep_their_bounds() {
     let (held, too_high) = counts_under_threshold(1_000);
     assert!(held >= 900 && too_high <= 5, "{held} of 1,000 hold it, {too_high} are too high");
