@@ -148,8 +148,8 @@ impl System {
                 counts.unstarted += in_window;
             }
         }
-        for (worker, timeline) in timelines.iter().enumerate() {
-            course.add(timeline, running_max(&cycles, worker as u32));
+        for (timeline, running_max) in timelines.iter().zip(running_max(&cycles, workers)) {
+            course.add(timeline, running_max);
         }
         let backlog = samples(&cycles, self.window);
         let rate = Rate::PerSecond(self.rate);
@@ -191,44 +191,58 @@ impl System {
     }
 }
 
-/// Returns the most cycles of a worker that ran at once.
-fn running_max(cycles: &[Ran], worker: u32) -> u64 {
-    let mut changes: Vec<_> = cycles
-        .iter()
-        .filter(|cycle| cycle.worker == worker)
-        .flat_map(|cycle| [(cycle.start, 1), (cycle.end, -1)])
-        .collect();
-    // If one cycle ends as the next starts, the end comes first.
-    changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut running = 0_i64;
-    let levels = changes.iter().map(|(_, change)| {
-        running += change;
-        running
-    });
-    levels.max().unwrap_or(0) as u64
+/// Returns the most cycles of each worker that ran at once.
+fn running_max(cycles: &[Ran], workers: u32) -> Vec<u64> {
+    let mut times = vec![(Vec::new(), Vec::new()); workers as usize];
+    for cycle in cycles {
+        let (starts, ends) = &mut times[cycle.worker as usize];
+        starts.push(cycle.start);
+        ends.push(cycle.end);
+    }
+    let most = |(mut starts, mut ends): (Vec<f64>, Vec<f64>)| {
+        starts.sort_by(f64::total_cmp);
+        ends.sort_by(f64::total_cmp);
+        let mut ended = 0;
+        let running = starts.iter().enumerate().map(|(started, start)| {
+            // If one cycle ends as the next starts, the end comes first.
+            while ends.get(ended).is_some_and(|end| end <= start) {
+                ended += 1;
+            }
+            (started + 1 - ended) as u64
+        });
+        running.max().unwrap_or(0)
+    };
+    times.into_iter().map(most).collect()
 }
 
 /// Returns the backlog in the middle of each of [`SAMPLES`] parts of the window.
 fn samples(cycles: &[Ran], window: f64) -> Vec<BacklogSample> {
-    let sorted = |time: fn(&Ran) -> f64| {
-        let mut times: Vec<_> = cycles.iter().map(time).collect();
-        times.sort_by(f64::total_cmp);
-        times
-    };
-    let [due, started, ended] = [sorted(|c| c.due), sorted(|c| c.start), sorted(|c| c.end)];
-    let until = |times: &[f64], at: f64| times.partition_point(|time| *time <= at) as u64;
-    (0..SAMPLES)
-        .map(|sample| {
-            let at = (f64::from(sample) + 0.5) / f64::from(SAMPLES) * window;
-            let (due, started, ended) = (until(&due, at), until(&started, at), until(&ended, at));
-            let offset = Duration::from_secs_f64(at);
-            BacklogSample {
-                at: Time::from_nanos(clock::nanos(START + offset)),
-                waiting: due - started,
-                running: started - ended,
+    let at = |sample: usize| (sample as f64 + 0.5) / f64::from(SAMPLES) * window;
+    // The number of cycles that were due, had started and had ended, sample by sample.
+    let mut counts = [[0; 3]; SAMPLES as usize];
+    for cycle in cycles {
+        for (place, time) in [cycle.due, cycle.start, cycle.end].into_iter().enumerate() {
+            // The first sample that is not before this time.
+            let near = (time / window * f64::from(SAMPLES) - 0.5).ceil().max(0.0) as usize;
+            let first = (near.saturating_sub(1)..=near.saturating_add(1))
+                .find(|sample| time <= at(*sample));
+            if let Some(count) = first.and_then(|first| counts.get_mut(first)) {
+                count[place] += 1;
             }
-        })
-        .collect()
+        }
+    }
+    let mut sums = [0; 3];
+    let samples = counts.iter().enumerate().map(|(sample, count)| {
+        (0..3).for_each(|place| sums[place] += count[place]);
+        let [due, started, ended] = sums;
+        let offset = Duration::from_secs_f64(at(sample));
+        BacklogSample {
+            at: Time::from_nanos(clock::nanos(START + offset)),
+            waiting: due - started,
+            running: started - ended,
+        }
+    });
+    samples.collect()
 }
 
 /// Returns the first sample beyond the default limit, which stops the run; `None` if all are within

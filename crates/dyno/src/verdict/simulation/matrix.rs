@@ -1,11 +1,16 @@
 //! The matrix: systems of every kind, at loads around capacity, over windows of several lengths.
 //!
-//! A small part of it runs with all other tests. The whole takes many minutes, prints its tables,
-//! and asserts the same bounds:
+//! A small part of it runs with all other tests. The whole takes more than an hour, prints its
+//! tables, and asserts the same [`limits`]:
 //!
 //! ```sh
 //! cargo test --release -p dyno-bench --lib -- --ignored the_whole_matrix --nocapture
 //! ```
+//!
+//! `RUNS` sets the number of runs of a cell, `THREADS` the number of threads. `CELLS` chooses cells
+//! by texts in their names, separated by commas: `CELLS="50/s for 5 s, Cached, at 1.1."`.
+
+mod limits;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -84,16 +89,17 @@ fn cell(system: System, runs: u32, seed: u64, rerun: bool) -> Cell {
     cell
 }
 
-/// Runs all cells, on all processors.
+/// Runs the cells that `chosen` returns `true` for, on all processors; the others have no runs.
 fn run(
     rows: &[Row],
     runs: impl Fn(&System) -> u32 + Sync,
     seed: u64,
     rerun: bool,
+    chosen: impl Fn(&System) -> bool + Sync,
 ) -> Vec<Vec<Cell>> {
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, Vec<Cell>)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..thread::available_parallelism().map_or(2, usize::from))
+        let threads: Vec<_> = (0..threads())
             .map(|_| {
                 scope.spawn(|| {
                     let mut mine = Vec::new();
@@ -102,7 +108,8 @@ fn run(
                         let Some(row) = rows.get(index) else { break mine };
                         let cells = row.loads.iter().map(|&load| {
                             let system = System { load, ..row.system };
-                            cell(system, runs(&system), seed + index as u64 * 31, rerun)
+                            let runs = if chosen(&system) { runs(&system) } else { 0 };
+                            cell(system, runs, seed + index as u64 * 31, rerun)
                         });
                         mine.push((index, cells.collect()));
                     }
@@ -113,6 +120,11 @@ fn run(
     });
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, cells)| cells).collect()
+}
+
+fn threads() -> usize {
+    let all = || thread::available_parallelism().map_or(2, usize::from);
+    std::env::var("THREADS").map_or_else(|_| all(), |threads| threads.parse().expect("a number"))
 }
 
 /// Returns the systems of the matrix in one window, with one warm-up.
@@ -145,6 +157,14 @@ fn rows(rate: f64, window: f64, warmup: f64) -> Vec<Row> {
     rows
 }
 
+/// Returns the name of a cell, such as `50/s for 5 s after 1 s: Pool 4 Cached Poisson at 1.1.`
+fn name(system: &System) -> String {
+    let System { rate, window, warmup, load, .. } = system;
+    let label = label(system);
+    let words: Vec<_> = label.split_whitespace().collect();
+    format!("{rate}/s for {window} s after {warmup} s: {} at {load}.", words.join(" "))
+}
+
 fn label(system: &System) -> String {
     let arrivals = if system.poisson { "Poisson" } else { "uniform" };
     let kind = format!("{:?}", system.kind).replace(" { ", " ").replace(" }", "");
@@ -153,135 +173,6 @@ fn label(system: &System) -> String {
     let kind = kind.replace(", uneven: true", " uneven");
     let service = format!("{:?}", system.service);
     format!("{kind:<14} {service:<11} {arrivals}")
-}
-
-/// The wrong answers that are allowed in a thousand runs, in percent: 1 %, and 2.5 standard
-/// deviations of it.
-const WRONG_MAX: f64 = 1.8;
-
-/// Returns the cells that break a bound, one line each.
-fn broken(rows: &[Row], cells: &[Vec<Cell>]) -> Vec<String> {
-    let mut broken = Vec::new();
-    for (row, cells) in rows.iter().zip(cells) {
-        for (&load, cell) in row.loads.iter().zip(cells) {
-            let system = System { load, ..row.system };
-            for (what, count, most) in [
-                ("overloaded", cell.overloaded + cell.limit, overloaded_max(&system)),
-                ("held", cell.held, held_max(&system)),
-                ("unclear", cell.unclear, unclear_max(&system)),
-            ] {
-                let Some(most) = most else { continue };
-                // If there are few runs, chance may add this much.
-                let room = 2.5 * (most * (100.0 - most) / f64::from(cell.runs)).sqrt();
-                let most = if cell.runs >= 1_000 { most } else { most + room };
-                let share = cell.share(count);
-                if share > most {
-                    let System { rate, window, warmup, .. } = system;
-                    broken.push(format!(
-                        "{rate}/s, {window} s after {warmup} s, {} at {load}: {what} {share:.1} %, \
-                         at most {most:.1} %",
-                        label(&system)
-                    ));
-                }
-            }
-        }
-    }
-    broken
-}
-
-fn degrades(system: &System) -> bool {
-    matches!(system.service, Service::Slows | Service::Stops)
-}
-
-/// Returns the runs of a cell that may be called overloaded, in percent; `None` if that has no
-/// bound.
-fn overloaded_max(system: &System) -> Option<f64> {
-    let holds = system.kind == Kind::Infinite || (system.load < 1.0 && !degrades(system));
-    holds.then_some(WRONG_MAX)
-}
-
-/// Returns the runs of a cell that may be called held, in percent; `None` if that has no bound.
-fn held_max(system: &System) -> Option<f64> {
-    let cycles = system.rate * system.window;
-    if system.service == Service::Stops {
-        return Some(WRONG_MAX);
-    }
-    // A system that slows by 1 % a second is judged by its load over the window's second half: in
-    // the last seconds of a long window the backlog has no time to grow.
-    let slower = if system.service == Service::Slows { 0.0025 * system.window } else { 0.0 };
-    let load = system.load * (1.0 - slower);
-    if load < 1.02 || system.kind == Kind::Infinite {
-        return None;
-    }
-    let near = load < 1.09;
-    match system.kind {
-        // One of several workers is at this load, and only its own cycles show that: the mean of
-        // 250 exponential ones has an error of 6 %, so that at 1.03 it is below 0.97 in 16 % of
-        // runs.
-        Kind::Sync { uneven: true, .. } if near => None,
-        // The mean of 31 Pareto cycles is below 1 at 1.1 in most runs: the long ones are missing.
-        Kind::Sync { uneven: true, .. }
-            if system.service == Service::Pareto && cycles < 1_000.0 =>
-        {
-            Some(7.0)
-        }
-        // Under processor sharing the cycles that stay are the long ones, which are few: at 1.03
-        // the backlog grows by 0.7 % of the cycles, less than the share that a held rate may have.
-        Kind::Sharing if system.service == Service::Hyper && near => None,
-        Kind::Sharing if system.service == Service::Hyper && cycles < 1_000.0 => Some(7.0),
-        // Two of five cycles pass the pool by: if the rest are 3 % too many, 1.8 % of all cycles
-        // stay.
-        Kind::Pool { .. } if near && system.service == Service::Cached => {
-            Some(if cycles < 30_000.0 { 9.0 } else { 5.0 })
-        }
-        _ if near && cycles < 30_000.0 => Some(5.0),
-        _ => Some(WRONG_MAX),
-    }
-}
-
-/// Returns the runs of a cell that may be unclear, in percent; `None` if that has no bound.
-fn unclear_max(system: &System) -> Option<f64> {
-    let (load, cycles) = (system.load, system.rate * system.window);
-    let (pool, workers) = match system.kind {
-        Kind::Pool { permits } => (permits, 1),
-        Kind::Sync { uneven: false, workers } => (0, workers),
-        // Poisson arrivals may by chance be fewer than the rate says: 64 permits at 1.03 of their
-        // capacity then make the very same data.
-        Kind::Infinite => {
-            let is_clear = system.service == Service::Constant && !system.poisson;
-            return (is_clear && system.window >= 4.0 * load).then_some(5.0);
-        }
-        Kind::Sync { uneven: true, .. } | Kind::Sharing | Kind::LastFirst => return None,
-    };
-    let stalls = system.service == Service::Stalls;
-    if degrades(system) || system.service == Service::Cached {
-        return None;
-    }
-    // One of eight workers seems to be above capacity by chance: the mean of its 250 cycles has an
-    // error of 13 %. A rule that ignores this says *held* in every fourth run with one worker at
-    // 1.1.
-    let uneven_many = workers >= 8 && system.service == Service::Hyper;
-    if cycles < 1_000.0 {
-        return match (load, pool) {
-            (0.5, 0) => Some(if uneven_many { 20.0 } else { 5.0 }),
-            (0.5, 1..=4) if !stalls => Some(30.0),
-            (2.0, 0) => Some(30.0),
-            (2.0, 1..=4) if !stalls => Some(5.0),
-            _ => None,
-        };
-    }
-    let service = f64::from(pool.max(1)) * load / system.rate;
-    let is_long = system.window >= 30.0 * service && (!stalls || system.window >= 20.0);
-    if !is_long || (0.8 < load && load < 1.3) {
-        return None;
-    }
-    Some(match (system.service, pool) {
-        (Service::Hyper, 0) if uneven_many && load == 0.8 => 35.0,
-        (Service::Hyper, 0) if load == 0.8 => 9.0,
-        (Service::Hyper, 16..) if load == 0.8 => 25.0,
-        (Service::Hyper, 1..) if load == 0.8 => 15.0,
-        _ => 5.0,
-    })
 }
 
 /// Returns a number of runs that makes every cell take about the same time.

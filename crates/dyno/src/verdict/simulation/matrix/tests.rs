@@ -1,10 +1,14 @@
 //! The matrix, run, printed, and checked against its bounds.
 
+use super::limits::{Suspect, decided, degrades, suspects};
 use super::*;
 
 fn print(rows: &[Row], cells: &[Vec<Cell>], heading: &str) {
     println!("\n{heading}\nheld / unclear / overloaded (by the limit alone), in percent");
     for (row, cells) in rows.iter().zip(cells) {
+        if cells.iter().all(|cell| cell.runs == 0) {
+            continue;
+        }
         let figures = cells.iter().map(|cell| {
             let limit = match cell.limit {
                 0 => String::new(),
@@ -18,9 +22,26 @@ fn print(rows: &[Row], cells: &[Vec<Cell>], heading: &str) {
     }
 }
 
-/// Prints a table. Returns the cells that break a bound.
-fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Again; 2]) -> Vec<String> {
-    let cells = run(rows, |system| runs_of(system, runs), seed, true);
+/// Returns `true` if a cell is to be run: `CELLS` has texts, separated by commas, all of which its
+/// name must contain.
+fn is_chosen(system: &System) -> bool {
+    let name = name(system);
+    std::env::var("CELLS")
+        .map_or(true, |texts| texts.split(',').all(|text| name.contains(text.trim())))
+}
+
+/// Prints a table. Returns the shares that seem to be above their limits.
+fn table(
+    rows: &[Row],
+    runs: u32,
+    seed: u64,
+    heading: &str,
+    again: &mut [Again; 2],
+) -> Vec<Suspect> {
+    let cells = run(rows, |system| runs_of(system, runs), seed, true, is_chosen);
+    if cells.iter().flatten().all(|cell| cell.runs == 0) {
+        return Vec::new();
+    }
     print(rows, &cells, heading);
     for (row, cells) in rows.iter().zip(&cells) {
         // A system without a limit has no load. With the last come served first, the newest cycles
@@ -37,7 +58,23 @@ fn table(rows: &[Row], runs: u32, seed: u64, heading: &str, again: &mut [Again; 
             again[side].told += cell.again.told;
         }
     }
-    broken(rows, &cells)
+    suspects(rows, &cells, 1.0)
+}
+
+/// The runs of a cell in the second look, as a multiple of those in the first.
+const SECOND_LOOK: u32 = 20;
+/// The seed of the second look, far from those of the first.
+const SECOND_SEED: u64 = 500_000;
+
+/// Runs the suspects' cells again, with more runs and other seeds, and prints their shares. Returns
+/// the number that are above their limits.
+fn second_look(suspects: &[Suspect], runs: u32) -> usize {
+    let rows: Vec<_> = suspects.iter().map(|suspect| suspect.row).collect();
+    let runs = |system: &System| SECOND_LOOK * runs_of(system, runs);
+    let cells = run(&rows, runs, SECOND_SEED, false, |_| true);
+    let (lines, broken) = decided(suspects, &cells);
+    println!("\nthe second look at {} shares\n{}", lines.len(), lines.join("\n"));
+    broken
 }
 
 #[test]
@@ -73,14 +110,15 @@ fn the_small_matrix() {
     let services: &[f64] = &[0.01, 0.3, 1.0, 2.0];
     rows.push(plain(Kind::Infinite, Service::Constant, false, 50.0, 5.0, services));
     rows.push(plain(Kind::Infinite, Service::Exponential, true, 50.0, 5.0, services));
-    let cells = run(&rows, |_| 40, 3, false);
-    assert_eq!(broken(&rows, &cells), [""; 0]);
+    let cells = run(&rows, |_| 40, 3, false, |_| true);
+    let above = suspects(&rows, &cells, 2.5);
+    assert!(above.is_empty(), "{above:?}");
     let told = cells.iter().flatten().filter(|cell| cell.unclear < cell.runs / 2).count();
     assert!(3 * told > cells.iter().flatten().count(), "{told} cells are clear");
 }
 
 #[test]
-#[ignore = "it takes half an hour: RUNS=100 takes three minutes"]
+#[ignore = "it takes more than an hour: RUNS=100 takes some minutes"]
 fn the_whole_matrix() {
     let runs: u32 = std::env::var("RUNS").map_or(1_000, |runs| runs.parse().expect("a number"));
     let mut again = [Again::default(); 2];
@@ -110,7 +148,11 @@ fn the_whole_matrix() {
             "unclear runs {side}, run again for as long as they say: {told} of {runs} are told"
         );
     }
-    assert_eq!(all, [""; 0], "{} cells break a bound:\n{}", all.len(), all.join("\n"));
+    let broken = second_look(&all, runs);
+    assert_eq!(broken, 0, "shares above their limits");
+    if std::env::var("CELLS").is_ok() {
+        return;
+    }
     // The aim is nine of ten; above capacity it is missed by a little.
     let tell = |again: &Again, share| f64::from(again.told) >= share * f64::from(again.runs);
     assert!(tell(&again[0], 0.9) && tell(&again[1], 0.87), "{again:?}");
