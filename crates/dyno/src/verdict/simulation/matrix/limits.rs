@@ -152,7 +152,7 @@ fn held_max(system: &System) -> Option<f64> {
         (Kind::Pool { .. }, Service::Cached) if near => WRONG_NEAR,
         // At 1.1, 5.5 % of all cycles stay. The load of a window's own 150 cycles in the pool is
         // at most 1 in 18 % of windows, and in 23 % of those with Poisson arrivals.
-        (Kind::Pool { permits: 1 | 4 }, Service::Cached) if few && load < 1.2 => 2.5,
+        (Kind::Pool { permits: 1 | 4 }, Service::Cached) if few && load < 1.2 => 2.6,
         _ if near && cycles < 30_000.0 => WRONG_NEAR,
         _ => WRONG,
     })
