@@ -110,7 +110,7 @@ fn overloaded_max(system: &System) -> Option<f64> {
     // steps of the backlog depend on each other. In 39 % of these windows the load is above 1.
     let depends = system.kind == Kind::Pool { permits: 4 } && system.service == Service::Hyper;
     let few = system.rate * system.window < 1_000.0;
-    holds.then_some(if depends && few && system.load > 0.9 { 2.5 } else { WRONG })
+    holds.then_some(if depends && few && system.load > 0.9 { 1.5 } else { WRONG })
 }
 
 /// Returns the runs of a cell that may be called held, in percent; `None` if that has no limit.

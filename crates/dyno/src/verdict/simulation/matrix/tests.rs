@@ -22,8 +22,8 @@ fn print(rows: &[Row], cells: &[Vec<Cell>], heading: &str) {
     }
 }
 
-/// Returns `true` if a cell is to be run: `CELLS` has texts, separated by commas, all of which its
-/// name must contain.
+/// Returns `true` if a cell is to be run: its name must contain all texts of `CELLS`, which are
+/// separated by commas.
 fn is_chosen(system: &System) -> bool {
     let name = name(system);
     std::env::var("CELLS")
