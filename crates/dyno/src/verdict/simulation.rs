@@ -194,7 +194,8 @@ impl System {
 /// Returns the most cycles of each worker that ran at once.
 fn running_max(cycles: &[Ran], workers: u32) -> Vec<u64> {
     let mut times = vec![(Vec::new(), Vec::new()); workers as usize];
-    for cycle in cycles {
+    // A cycle that never starts has infinite times.
+    for cycle in cycles.iter().filter(|cycle| cycle.start.is_finite()) {
         let (starts, ends) = &mut times[cycle.worker as usize];
         starts.push(cycle.start);
         ends.push(cycle.end);
@@ -208,7 +209,7 @@ fn running_max(cycles: &[Ran], workers: u32) -> Vec<u64> {
             while ends.get(ended).is_some_and(|end| end <= start) {
                 ended += 1;
             }
-            (started + 1 - ended) as u64
+            (started + 1).saturating_sub(ended) as u64
         });
         running.max().unwrap_or(0)
     };

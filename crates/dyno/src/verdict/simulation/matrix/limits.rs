@@ -139,7 +139,7 @@ fn held_max(system: &System) -> Option<f64> {
         // The mean of a worker's 250 hyper-exponential cycles is below 1 at 1.1 in every fourth
         // window, and that of fewer cycles more often. But then fewer windows show a rate as held.
         (Kind::Sync { uneven: true, workers: 8 }, Service::Hyper) if !few && cycles < 30_000.0 => {
-            2.5
+            2.0
         }
         (Kind::Sync { uneven: true, .. }, Service::Hyper | Service::Exponential) if few => 1.5,
         // Under processor sharing the cycles that stay are the long ones, which are few: at 1.03
@@ -153,6 +153,8 @@ fn held_max(system: &System) -> Option<f64> {
         // At 1.1, 5.5 % of all cycles stay. The load of a window's own 150 cycles in the pool is
         // at most 1 in 18 % of windows, and in 23 % of those with Poisson arrivals.
         (Kind::Pool { permits: 1 | 4 }, Service::Cached) if few && load < 1.2 => 2.6,
+        // The load of a window's 2,000 cycles is at most 1 in 27 % of windows.
+        (Kind::Pool { permits: 64 }, Service::Hyper) if near && !few && cycles < 30_000.0 => 7.0,
         _ if near && cycles < 30_000.0 => WRONG_NEAR,
         _ => WRONG,
     })
@@ -185,7 +187,7 @@ fn unclear_max(system: &System) -> Option<f64> {
             (0.5, 0) => Some(if uneven_many { 20.0 } else { 5.0 }),
             (0.5, 1..=4) if !stalls => Some(30.0),
             (2.0, 0) => Some(30.0),
-            (2.0, 1) if system.service == Service::Hyper => Some(11.0),
+            (2.0, 1) if system.service == Service::Hyper => Some(12.0),
             (2.0, 1..=4) if !stalls => Some(5.0),
             _ => None,
         };
