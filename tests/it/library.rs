@@ -150,6 +150,18 @@ fn a_remote_ends_the_run_early_with_exact_numbers() {
 }
 
 #[test]
+fn a_remote_ends_a_whole_study() {
+    let bench = behaves().duration(Duration::from_secs(20));
+    let remote = bench.remote();
+    let other = std::thread::spawn(move || remote.stop());
+    let study = bench.sweep([100.0, 200.0, 400.0]).expect("it starts");
+    other.join().expect("no panic");
+    assert_eq!(study.end.as_deref(), Some("interrupted"), "{study:#?}");
+    assert!(study.trials.len() <= 1, "{study:#?}");
+    assert_eq!(study.exit_code, 130);
+}
+
+#[test]
 fn hooks_of_the_primary_run_in_this_process() {
     let (sender, heard) = std::sync::mpsc::channel();
     let told = sender.clone();

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use dyno::summary::RepeatedRate;
 use dyno::{Study, Summary};
 use nix::sys::signal::Signal;
 
@@ -110,6 +111,42 @@ fn a_repetition_shows_the_spread_between_runs_next_to_that_within_one() {
 }
 
 #[test]
+fn a_sweep_repeats_each_rate_in_a_random_order() {
+    let line = "--rate 100..200/100 --repeat 2 --shuffle --keep-going --seed 7 --format human";
+    let ended = study(line).run();
+    let study = saved(&ended);
+    let rounds: Vec<_> = rates(&study).chunks(2).map(<[_]>::to_vec).collect();
+    assert_eq!(rounds.len(), 2, "{ended:#?}");
+    for mut round in rounds {
+        round.sort_by(|one, other| one.partial_cmp(other).expect("numbers"));
+        assert_eq!(round, [Some(100.0), Some(200.0)], "{ended:#?}");
+    }
+    let repeats = &study.sweep.as_ref().expect("a sweep's finding").repeats;
+    assert_eq!(repeats.iter().map(|one| one.rate).collect::<Vec<_>>(), [100.0, 200.0]);
+    for RepeatedRate { repeat, .. } in repeats {
+        assert_eq!(repeat.count, 2);
+        assert!(repeat.spreads["service.mean"].mean_ns >= 1e6, "{repeat:?}");
+    }
+    assert_says(&ended.stdout, &["100/s: ", "runs were sustained", "service.mean: "]);
+    assert_says(&ended.stderr, &["sweep of 2 rates", "2 runs each, in a random order"]);
+}
+
+#[test]
+fn a_search_that_is_repeated_gives_what_all_of_its_intervals_have_in_common() {
+    let line = "--rate search --repeat 2 --to 100 --time 10s --duration 500ms --warmup 100ms";
+    let ended = study(line).run();
+    let study = saved(&ended);
+    let searches = study.searches.as_ref().expect("the findings of a repeated search");
+    assert_eq!((searches.count, searches.findings.len()), (2, 2), "{ended:#?}");
+    let rounds: Vec<_> = study.trials.iter().filter_map(|trial| trial.round).collect();
+    assert_eq!(rounds.len(), study.trials.len());
+    assert_eq!((rounds[0], rounds[rounds.len() - 1]), (1, 2), "{rounds:?}");
+    assert!(rounds.is_sorted(), "{rounds:?}");
+    assert_eq!(study.end.as_deref(), Some("done"));
+    assert_says(&ended.stderr, &["2 searches for the highest", "search 2 of 2: "]);
+}
+
+#[test]
 fn a_search_gives_an_interval_around_the_capacity() {
     let ended = study("--rate search --time 14s --precision 20% --duration 1s").run();
     let study = saved(&ended);
@@ -171,6 +208,9 @@ fn a_study_that_is_wrong_is_refused_in_one_line() {
         ("--repeat 0", "--repeat 0: "),
         ("--rate 200 --from 100", "--from 100: "),
         ("--rate 100 --keep-going", "--keep-going: "),
+        ("--rate 100 --shuffle", "--shuffle: "),
+        ("--rate search --repeat 1", "--repeat 1: "),
+        ("--rate 1k..4k --repeat 0", "--repeat 0: "),
         ("--rate search --prompt", "--prompt: "),
     ] {
         let ended = benchmark(BEHAVES).args(line).run();

@@ -38,8 +38,8 @@ pub use parameters::{Parameters, TaskValues};
 pub use process::{PrimaryProcess, WorkerExit, WorkerProcess};
 pub use read::{ReadError, SUMMARY_FILE};
 pub use study::{
-    FigureSpread, RepeatFinding, STUDY_FILE, STUDY_SCHEMA, SearchBound, SearchFinding, Study,
-    StudyTrial, SweepFinding,
+    FigureSpread, RepeatFinding, RepeatedRate, RepeatedSearch, STUDY_FILE, STUDY_SCHEMA,
+    SearchBound, SearchFinding, Study, StudyTrial, SweepFinding,
 };
 pub use summary::{Backlog, ERRORS_LISTED, Harness, RateSummary, SCHEMA, SeriesPoint, Summary};
 pub use threshold::{ThresholdResult, WorstWindow};

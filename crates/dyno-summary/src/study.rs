@@ -59,8 +59,11 @@ pub struct Study {
     pub sweep: Option<SweepFinding>,
     /// The finding of a repetition; `None` for other studies.
     pub repeat: Option<RepeatFinding>,
-    /// The finding of a search; `None` for other studies.
+    /// The finding of a search; `None` for other studies. If the search is repeated, `lower` is the
+    /// lowest of all lower ends, and `upper` the highest of all upper ends.
     pub search: Option<SearchFinding>,
+    /// The findings of a repeated search, each by itself; `None` for other studies.
+    pub searches: Option<RepeatedSearch>,
 }
 
 /// A trial of a study: the figures that the study compares.
@@ -83,6 +86,9 @@ pub struct StudyTrial {
     /// The question that the trial answers in a search, such as `narrow` or `confirm-lower`; `None`
     /// in other studies.
     pub purpose: Option<String>,
+    /// The number of the search that the trial belongs to, from 1; `None` unless a search is
+    /// repeated.
+    pub round: Option<u64>,
     /// `true` if a later trial at the same rate had another answer, which counts in its place.
     pub is_overruled: bool,
     /// The verdict of the run.
@@ -124,9 +130,32 @@ pub struct SweepFinding {
     /// The first rate that was not sustained; `None` if there was none.
     #[serde(serialize_with = "optional_number")]
     pub not_sustained: Option<f64>,
+    /// The trials of each rate together, from the lowest up; empty unless the rates are repeated.
+    #[serde(default)]
+    pub repeats: Vec<RepeatedRate>,
 }
 
-/// The finding of a repetition.
+/// The trials of a sweep at one rate.
+///
+/// ```
+/// use dyno_summary::SweepFinding;
+///
+/// fn always_sustained(sweep: &SweepFinding) -> Vec<f64> {
+///     let rates = sweep.repeats.iter().filter(|one| one.repeat.sustained == one.repeat.judged);
+///     rates.map(|one| one.rate).collect()
+/// }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RepeatedRate {
+    /// In cycles per second.
+    #[serde(serialize_with = "number")]
+    pub rate: f64,
+    /// The finding over the trials at this rate.
+    pub repeat: RepeatFinding,
+}
+
+/// The finding of a repetition: of a run, or of a rate of a sweep.
 ///
 /// ```
 /// use dyno_summary::RepeatFinding;
@@ -212,6 +241,31 @@ pub struct SearchFinding {
     /// The expected standard deviation between trials, as a share.
     #[serde(serialize_with = "number")]
     pub noise: f64,
+}
+
+/// The findings of a search that is repeated.
+///
+/// ```
+/// use dyno_summary::RepeatedSearch;
+///
+/// fn agree(searches: &RepeatedSearch) -> bool {
+///     searches.common_low.is_some()
+/// }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RepeatedSearch {
+    /// The requested number of searches.
+    pub count: u64,
+    /// The searches that have ended, in their order.
+    pub findings: Vec<SearchFinding>,
+    /// The lowest rate that is in the intervals of all searches with an answer; `None` if no rate is
+    /// in all of them.
+    #[serde(serialize_with = "optional_number")]
+    pub common_low: Option<f64>,
+    /// The highest such rate; `None` also if every rate above is in all intervals.
+    #[serde(serialize_with = "optional_number")]
+    pub common_high: Option<f64>,
 }
 
 /// A rate at one end of a search's answer.

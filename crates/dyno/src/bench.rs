@@ -286,6 +286,19 @@ impl Bench {
         self.set_study(StudySetting::KeepGoing, "")
     }
 
+    /// Runs the rates of a [`sweep`](Self::sweep) in a random order, which follows from the
+    /// [`seed`](Self::seed). A machine that becomes slower during the sweep then looks like noise, and
+    /// not like the effect of a higher rate.
+    pub fn shuffle(self) -> Self {
+        self.set_study(StudySetting::Shuffle, "")
+    }
+
+    /// Sets the number of times that each rate of a [`sweep`](Self::sweep) or a whole
+    /// [`search`](Self::search) is repeated. Default: once.
+    pub fn repeated(self, count: usize) -> Self {
+        self.set_study(StudySetting::Repeat, count)
+    }
+
     /// Sets the task's own parameters, with their defaults. `-P name=value` sets one, and the task
     /// reads them with [`Cycle::parameters`](crate::Cycle::parameters).
     ///
@@ -377,7 +390,7 @@ impl Bench {
         self
     }
 
-    /// Returns a handle that controls the run from another thread.
+    /// Returns a handle that controls the run or the study from another thread.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()

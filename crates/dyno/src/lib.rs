@@ -85,5 +85,9 @@ pub mod list {
 #[doc = include_str!("../../../docs/recipes.md")]
 mod recipes {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/studies.md")]
+mod studies {}
+
 #[cfg(not(unix))]
 compile_error!("dyno runs on Unix: its processes talk over Unix sockets and end by signals");

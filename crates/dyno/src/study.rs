@@ -16,5 +16,6 @@
 
 pub(crate) mod repeat;
 pub(crate) mod search;
+pub(crate) mod searches;
 pub(crate) mod sweep;
 pub(crate) mod trial;

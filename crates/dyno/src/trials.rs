@@ -27,7 +27,8 @@ use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, Run, SignalWatch};
 use crate::result::{environment, redacted, summary_of};
 use crate::settings::{Setting, SettingSource, Settings, StudySettings};
-use crate::study::search::Search;
+use crate::study::searches::Searches;
+use crate::study::sweep::SweepOrder;
 
 /// A study whose settings are all checked.
 #[derive(Debug, Clone)]
@@ -109,18 +110,26 @@ impl StudyPlan {
         };
         let title = course::title(&question, base.rate);
         let course = match question {
-            StudyQuestion::Sweep(rates, on_limit) => StudyCourse::sweep(rates, on_limit),
+            StudyQuestion::Sweep(rates, mut options) => {
+                if let SweepOrder::Shuffled { seed } = &mut options.order {
+                    *seed = base.seed;
+                }
+                StudyCourse::sweep(rates, options)
+            }
             StudyQuestion::Repeat(count) => StudyCourse::repeat(count, base.rate),
-            StudyQuestion::Search => {
+            StudyQuestion::Search(count) => {
                 // A trial that is overloaded has to end soon, to be shorter than the others.
                 base.on_backlog = OnBacklog::Stop;
                 // The trials have other rates. This one lets the plan show what open loops have.
                 base.rate = Rate::PerSecond(1.0);
                 let settings = question::search_settings(study, &base)?;
-                let search = Search::new(settings);
-                StudyCourse::Search(Box::new(
-                    search.map_err(|error| question::refused(study, &error))?,
-                ))
+                let once = Searches::once(settings);
+                let once = once.map_err(|error| question::refused(study, &error))?;
+                let searches = match count {
+                    Some(count) => once.repeated(count).expect("a question has a valid number"),
+                    None => once,
+                };
+                StudyCourse::Search(Box::new(searches))
             }
         };
         Ok(Self { base, title, course })
@@ -139,6 +148,8 @@ impl StudyPlan {
         let reach = host.reach();
         let begun = clock::now();
         let mut signals = SignalWatch::begin(reach).map_err(RunError::from)?;
+        let remote = bench.remote();
+        remote.wake_at_rest(Some(signals.waker().map_err(RunError::from)?));
         let mut study = new_study(&self.base.benchmark, command);
         // The hooks may change the current folder.
         let workers = bench.worker_command();
@@ -148,8 +159,9 @@ impl StudyPlan {
         while fault.is_none()
             && let Some(wanted) = self.course.next()
         {
-            let signal = signals.signal().or_else(|| signals.rest(wanted.rest));
-            if let Some(signal) = signal {
+            let is_stopped = || remote.is_stopped();
+            let signal = signals.signal().or_else(|| signals.rest(wanted.rest, is_stopped));
+            if signal.is_some() || remote.is_stopped() {
                 self.course.interrupt(&wanted, signal);
                 continue;
             }
@@ -158,12 +170,10 @@ impl StudyPlan {
             match host.run(bench, workers.clone(), plan, &folder) {
                 Ok((mut run, summary)) => {
                     let trial = record::trial(&mut run, &summary);
-                    study.trials.push(record::row(
-                        folder,
-                        wanted.purpose,
-                        (&summary, trial.verdict),
-                        run.window,
-                    ));
+                    let mut row =
+                        record::row(folder, wanted.purpose, (&summary, trial.verdict), run.window);
+                    row.round = self.course.round();
+                    study.trials.push(row);
                     record::keep_common_warnings(&mut study, &summary);
                     self.course.take(trial, &summary);
                     last = Some(summary);
@@ -178,6 +188,7 @@ impl StudyPlan {
             answer::so_far(&mut study, &self.course);
             host.ended(&study);
         }
+        remote.wake_at_rest(None);
         answer::at_end(&mut study, &mut self.course);
         let summary = last.unwrap_or_else(|| {
             summary_of(
@@ -255,7 +266,8 @@ impl Bench {
     ///
     /// [`duration`](Self::duration) is the window of a full-length trial; shorter and longer ones
     /// are chosen as needed. `before` runs once before the first trial, and `after` once after the
-    /// last one, with its summary. `on_tick` is not called.
+    /// last one, with its summary. [`on_tick`](Self::on_tick) is not called, and
+    /// [`remote`](Self::remote) can end the whole search.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), dyno::RunError> {
@@ -273,7 +285,8 @@ impl Bench {
     /// If a setting is invalid or nothing could be started. A trial that went wrong is not an
     /// error: the study has its verdict.
     pub fn search(self) -> Result<Study, RunError> {
-        self.study_of(StudyQuestion::Search)
+        let question = StudyQuestion::search(&self.study)?;
+        self.study_of(question)
     }
 
     /// Runs each of these rates, from the lowest up, until one of them is not sustained; with

@@ -155,6 +155,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
         files: output.out.clone().map_or(RunFolder::Default, RunFolder::In),
         log_file: output.log_file.clone(),
         plot,
+        above: Vec::new(),
     }
 }
 

@@ -1,12 +1,16 @@
 //! A study as a program: its trials are runs that report their faults alone, its result is printed
 //! and stored.
 
+use std::sync::{Arc, Mutex};
+
+use dyno_observer::List;
 use dyno_summary::{Study, Summary};
 
 use super::args::OutputFlags;
 use crate::bench::{Bench, WorkerCommand};
 use crate::error::RunError;
 use crate::plan::Plan;
+use crate::primary::run::OnTick;
 use crate::primary::{ProcessOwnership, Run};
 use crate::report::{self, Progress, ReportError, ReportOptions, RunFolder, StudyReporter};
 use crate::trials::{StudyPlan, TrialHost};
@@ -53,7 +57,8 @@ pub(crate) fn run(
     let files = output.out.clone().map_or(RunFolder::Default, RunFolder::In);
     let reporter =
         StudyReporter::start(output.format, progress, &files, &study.base, &study.title)?;
-    let mut host = Host { reporter };
+    let on_tick = bench.on_tick.take().map(|on_tick| Arc::new(Mutex::new(on_tick)));
+    let mut host = Host { reporter, on_tick };
     let command: Vec<_> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     match study.perform(bench, &command, &mut host) {
@@ -68,6 +73,20 @@ pub(crate) fn run(
 /// The host of a study that is a program.
 struct Host {
     reporter: StudyReporter,
+    /// The user's callback, which each trial calls in turn.
+    on_tick: Option<Arc<Mutex<OnTick>>>,
+}
+
+/// Returns a callback for one trial. After a panic, no trial calls the user's code again.
+fn for_one_trial(shared: &Arc<Mutex<OnTick>>) -> Option<OnTick> {
+    if shared.is_poisoned() {
+        return None;
+    }
+    let shared = Arc::clone(shared);
+    Some(Box::new(move |list: &List| {
+        let mut on_tick = shared.lock().ok()?;
+        on_tick(list)
+    }))
 }
 
 impl TrialHost for Host {
@@ -86,12 +105,14 @@ impl TrialHost for Host {
     ) -> Result<(Run, Summary), StudyRefusal> {
         let options = ReportOptions {
             format: None,
-            progress: Progress::Quiet,
+            progress: self.reporter.progress_of_trials(),
             files: self.reporter.trial_folder(folder),
             log_file: None,
             plot: Vec::new(),
+            above: self.reporter.above(folder, plan.rate),
         };
-        let mut reporter = report::start(options, &plan, None)?;
+        let on_tick = self.on_tick.as_ref().and_then(for_one_trial);
+        let mut reporter = report::start(options, &plan, on_tick)?;
         let mut run = bench.launch(command, plan, self.reach(), &mut reporter)?;
         let summary = reporter.finish(&mut run, |_| {});
         Ok((run, summary))
@@ -105,6 +126,24 @@ impl TrialHost for Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_trial_calls_the_same_on_tick_until_it_panics() {
+        let mut calls = 0;
+        let own: OnTick = Box::new(move |_| {
+            calls += 1;
+            assert!(calls < 3, "enough");
+            Some(calls.to_string())
+        });
+        let shared = Arc::new(Mutex::new(own));
+        let list = crate::result::fixture::tick().list;
+        let mut call = || for_one_trial(&shared).map(|mut on_tick| on_tick(&list));
+        assert_eq!(call(), Some(Some("1".to_owned())));
+        assert_eq!(call(), Some(Some("2".to_owned())));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut call));
+        assert!(panicked.is_err());
+        assert_eq!(call(), None);
+    }
 
     #[test]
     fn a_flag_that_a_study_does_not_have_is_refused_with_the_reason() {

@@ -1,13 +1,15 @@
 //! The remote: requests from other threads for an early end or another rate.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
 
 use super::state::event::{Event, RunPhase};
 
-/// A handle that steers a run from another thread. Requests made before the run begins are handled
-/// once it has begun; those made after its end have no effect.
+/// A handle that steers a run or a study from another thread. Requests made before it begins are
+/// handled once it has begun; those made after its end have no effect.
 ///
 /// ```no_run
 /// let benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>()).rate(100.0);
@@ -31,12 +33,38 @@ pub struct Remote(Arc<Mutex<RemoteState>>);
 struct RemoteState {
     asked: Vec<Event>,
     waker: Option<Arc<Waker>>,
+    /// `true` once an end was requested: it also ends the study that the run belongs to.
+    is_stopped: bool,
+    /// The end of a stream at which a study rests between two trials.
+    resting: Option<UnixStream>,
 }
 
 impl Remote {
-    /// Ends the run early: running cycles may end, none starts, and the result is partial.
+    /// Ends the run early: running cycles may end, none starts, and the result is partial. In a
+    /// study, it ends the trial that runs, and no other begins.
     pub fn stop(&self) {
+        let mut shared = self.lock();
+        shared.is_stopped = true;
+        if let Some(resting) = &mut shared.resting {
+            // A write fails only when nobody rests there any more.
+            let _over = resting.write_all(&[0]);
+        }
+        drop(shared);
         self.ask(Event::Stop);
+    }
+
+    /// Returns `true` if an end was requested.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.lock().is_stopped
+    }
+
+    /// Sets the stream that receives a byte when an end is requested.
+    pub(crate) fn wake_at_rest(&self, resting: Option<UnixStream>) {
+        self.lock().resting = resting;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RemoteState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Continues at another rate, in cycles per second, from the end of the last lease: in a second
@@ -49,7 +77,7 @@ impl Remote {
     }
 
     fn ask(&self, event: Event) {
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.lock();
         shared.asked.push(event);
         if let Some(waker) = &shared.waker {
             // A wake fails only when the run and its queue are gone.
@@ -59,13 +87,13 @@ impl Remote {
 
     /// Sets the waker of the run, which receives requests from now on.
     pub(super) fn listen(&self, waker: Arc<Waker>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).waker = Some(waker);
+        self.lock().waker = Some(waker);
     }
 
     /// Returns the requests since the last call. A new rate is kept back until the workers have
     /// started.
     pub(super) fn take(&self, phase: RunPhase) -> Vec<Event> {
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.lock();
         let is_early =
             |event: &Event| phase == RunPhase::Starting && matches!(event, Event::Rate(_));
         let (early, asked) = shared.asked.drain(..).partition(is_early);

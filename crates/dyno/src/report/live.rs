@@ -4,6 +4,7 @@
 //! five times a second, and prints above it the lines that should stay. The whole view is one bar
 //! of `indicatif` with several lines, so that it is replaced at once and never half.
 
+pub(super) mod bracket;
 pub(super) mod frame;
 pub(super) mod lines;
 pub(super) mod notices;
@@ -18,6 +19,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::frame::{LiveCourse, Room};
 use self::lines::LineTerminal;
+use self::plain::Chatter;
 use super::formats::palette::Palette;
 use super::formats::printable::printable;
 use crate::primary::run::{Tick, Update};
@@ -34,13 +36,15 @@ pub(super) struct Live {
     term: Term,
     palette: Palette,
     course: LiveCourse,
+    /// The updates that leave a line.
+    chatter: Chatter,
     /// The terminal's width in columns when the view was last drawn.
     columns: usize,
 }
 
 impl Live {
     /// Creates a view on stderr, of a run with the times in `course`.
-    pub(super) fn new(course: LiveCourse) -> Self {
+    pub(super) fn new(course: LiveCourse, chatter: Chatter) -> Self {
         let term = Term::stderr();
         let text = Arc::new(Mutex::new(String::new()));
         let drawn = Arc::clone(&text);
@@ -55,7 +59,7 @@ impl Live {
         let bar = ProgressBar::with_draw_target(None, target()).with_style(style);
         let palette = Palette::of(&term);
         let columns = size(&term).columns;
-        Self { bar, text, term, palette, course, columns }
+        Self { bar, text, term, palette, course, chatter, columns }
     }
 
     /// Prints new lines above the view, and replaces the view by the run's present state, or by the
@@ -79,8 +83,9 @@ impl Live {
             };
         }
         drop(text);
+        let updates = updates.iter().filter(|update| self.chatter.has(update));
         let lines: Vec<_> =
-            updates.iter().filter_map(|update| notices::update(update, self.palette)).collect();
+            updates.filter_map(|update| notices::update(update, self.palette)).collect();
         if !lines.is_empty() {
             // This also draws the view again.
             self.bar.println(printable(&lines.join("\n")));
@@ -105,7 +110,7 @@ impl Live {
     /// Removes the view; the text of the user's `on_tick` for the run's end stays.
     pub(super) fn close(self, own: Option<String>) {
         self.bar.finish_and_clear();
-        if let Some(own) = own {
+        if let Some(own) = own.filter(|_| self.chatter == Chatter::All) {
             let _written = self.term.write_line(&own);
         }
     }

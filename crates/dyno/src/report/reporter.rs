@@ -49,6 +49,8 @@ pub(crate) struct ReportOptions {
     pub log_file: Option<PathBuf>,
     /// The names of metrics whose course is drawn at the end.
     pub plot: Vec<String>,
+    /// The lines above the live view, about the study that the run belongs to.
+    pub above: Vec<String>,
 }
 
 /// The format of the result on stdout.
@@ -75,6 +77,9 @@ pub(crate) enum Progress {
     /// The live view on a terminal, lines elsewhere.
     #[default]
     Shown,
+    /// The live view on a terminal, faults alone elsewhere: for a trial of a study, whose own lines
+    /// are around it.
+    Trial,
     /// Faults alone: no view, no warnings, no output of workers.
     Quiet,
 }
@@ -149,15 +154,16 @@ pub(crate) fn start(
 
     let tick_period = match settings.progress {
         _ if on_tick.is_some() => Some(TICK),
-        Progress::Shown if is_drawn() => Some(TICK),
+        Progress::Shown | Progress::Trial if is_drawn() => Some(TICK),
         Progress::Shown => Some(SLOW_TICK),
-        Progress::Quiet => files.has_log().then_some(SLOW_TICK),
+        Progress::Trial | Progress::Quiet => files.has_log().then_some(SLOW_TICK),
     };
     if settings.progress == Progress::Shown {
         // If the user closed stderr, this text is not needed.
         let _written = print(io::stderr(), &announcement(&plan.benchmark, &plan.words()));
     }
-    let screen = Screen::start(view(settings.progress, plan), on_tick)?;
+    let view = view(settings.progress, plan, settings.above.clone());
+    let screen = Screen::start(view, on_tick)?;
     Ok(Reporter {
         settings,
         tick_period,
@@ -188,11 +194,18 @@ fn is_drawn() -> bool {
     io::stderr().is_terminal() && palette::draws()
 }
 
-fn view(progress: Progress, plan: &Plan) -> View {
+fn view(progress: Progress, plan: &Plan, above: Vec<String>) -> View {
+    let chatter = match progress {
+        Progress::Shown => Chatter::All,
+        Progress::Trial | Progress::Quiet => Chatter::Faults,
+    };
     match progress {
-        Progress::Shown if is_drawn() => View::Live(Live::new(LiveCourse::new(plan))),
-        Progress::Shown => View::Plain(Plain::new(io::stderr(), Chatter::All)),
-        Progress::Quiet => View::Plain(Plain::new(io::stderr(), Chatter::Faults)),
+        Progress::Shown | Progress::Trial if is_drawn() => {
+            View::Live(Live::new(LiveCourse::new(plan).below(above), chatter))
+        }
+        Progress::Shown | Progress::Trial | Progress::Quiet => {
+            View::Plain(Plain::new(io::stderr(), chatter))
+        }
     }
 }
 

@@ -12,11 +12,12 @@ use super::files::folder::Folder;
 use super::formats::human::Look;
 use super::formats::palette::Palette;
 use super::formats::study;
+use super::live::bracket::BracketHistory;
 use super::reporter::{
     Format, Progress, RunFolder, announcement, look, open_folder, print, print_error, print_note,
     unless_unread,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, Rate};
 
 /// The reporter of one study.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct StudyReporter {
     /// The current folder at the start.
     here: PathBuf,
     warnings: Vec<String>,
+    /// The course of a search, for the live view.
+    brackets: BracketHistory,
 }
 
 impl StudyReporter {
@@ -45,7 +48,8 @@ impl StudyReporter {
         let mut warnings = Vec::new();
         let here = std::env::current_dir().unwrap_or_default();
         let folder = open_folder(files, &here, plan, clock::wall(), &mut warnings)?;
-        let reporter = Self { format, progress, folder, here, warnings };
+        let brackets = BracketHistory::default();
+        let reporter = Self { format, progress, folder, here, warnings, brackets };
         // The title has the rates.
         let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
         let words: Vec<_> = std::iter::once(title.to_owned()).chain(words).collect();
@@ -61,9 +65,27 @@ impl StudyReporter {
         }
     }
 
+    /// Returns the output of a trial while it goes on.
+    pub(crate) fn progress_of_trials(&self) -> Progress {
+        match self.progress {
+            Progress::Shown | Progress::Trial => Progress::Trial,
+            Progress::Quiet => Progress::Quiet,
+        }
+    }
+
+    /// Returns the lines above the live view of a trial: the course of the study so far.
+    pub(crate) fn above(&self, trial: &str, rate: Rate) -> Vec<String> {
+        let term = Term::stderr();
+        let (palette, (rows, columns)) = (Palette::of(&term), term.size());
+        let mut lines = self.brackets.lines(columns.into(), rows.into(), palette);
+        lines.push(palette.bold(&format!("trial {trial}: {rate}")));
+        lines
+    }
+
     /// Writes the study after a trial, so that a study that is killed keeps what it knows.
     pub(crate) fn ended(&mut self, study: &Study) {
         self.store(study);
+        self.brackets.note(study);
         if let Some(line) = study::progress(study) {
             self.note(&line);
         }

@@ -10,7 +10,7 @@ use super::{SettingSource, SettingText, SettingsError};
 /// A setting of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StudySetting {
-    /// The number of trials of a repetition.
+    /// The number of times that a run, each rate of a sweep or a search is repeated.
     Repeat,
     /// The first rate of a search.
     From,
@@ -22,12 +22,21 @@ pub enum StudySetting {
     Time,
     /// All rates of a sweep are run, also beyond the first one that is not sustained.
     KeepGoing,
+    /// The rates of a sweep are run in a random order.
+    Shuffle,
 }
 
 impl StudySetting {
     /// All settings of studies, in the order of the help.
-    pub const ALL: [Self; 6] =
-        [Self::Repeat, Self::From, Self::To, Self::Precision, Self::Time, Self::KeepGoing];
+    pub const ALL: [Self; 7] = [
+        Self::Repeat,
+        Self::From,
+        Self::To,
+        Self::Precision,
+        Self::Time,
+        Self::KeepGoing,
+        Self::Shuffle,
+    ];
 
     /// Returns the flag's long name, without its dashes.
     #[must_use]
@@ -39,6 +48,7 @@ impl StudySetting {
             Self::Precision => "precision",
             Self::Time => "time",
             Self::KeepGoing => "keep-going",
+            Self::Shuffle => "shuffle",
         }
     }
 
@@ -52,18 +62,20 @@ impl StudySetting {
             Self::Precision => "DYNO_PRECISION",
             Self::Time => "DYNO_TIME",
             Self::KeepGoing => "DYNO_KEEP_GOING",
+            Self::Shuffle => "DYNO_SHUFFLE",
         }
     }
 
     /// Returns the call that sets it in code, without its value.
     const fn call(self) -> &'static str {
         match self {
-            Self::Repeat => "repeat",
+            Self::Repeat => "repeated",
             Self::From => "search_from",
             Self::To => "search_to",
             Self::Precision => "search_precision",
             Self::Time => "search_time",
             Self::KeepGoing => "keep_going",
+            Self::Shuffle => "shuffle",
         }
     }
 }

@@ -46,10 +46,7 @@ impl Repeat {
     ///
     /// If there are fewer than two, or more than a thousand.
     pub(crate) fn new(count: usize) -> Result<Self, RepeatError> {
-        if !(TRIALS_MIN..=TRIALS_MAX).contains(&count) {
-            return Err(RepeatError(count));
-        }
-        Ok(Self { count, trials: Vec::new() })
+        Ok(Self { count: checked(count)?, trials: Vec::new() })
     }
 
     /// Returns the next step. It stays the same until [`take`](Self::take).
@@ -79,10 +76,17 @@ impl Repeat {
     /// Returns how many trials were sustained, of those with a verdict on the rate.
     #[must_use]
     pub(crate) fn held(&self) -> HeldShare {
-        let held = self.trials.iter().filter(|trial| trial.is_held()).count();
-        let not_held = self.trials.iter().filter(|trial| trial.is_not_held()).count();
-        HeldShare::of(held, held + not_held)
+        HeldShare::of_trials(&self.trials)
     }
+}
+
+/// Checks how often a run, a rate of a sweep or a search is repeated.
+///
+/// # Errors
+///
+/// If it is fewer than two times, or more than a thousand.
+pub(crate) fn checked(count: usize) -> Result<usize, RepeatError> {
+    if (TRIALS_MIN..=TRIALS_MAX).contains(&count) { Ok(count) } else { Err(RepeatError(count)) }
 }
 
 /// The share of trials that were sustained, with a 95 % interval.
@@ -97,6 +101,16 @@ pub(crate) struct HeldShare {
 }
 
 impl HeldShare {
+    /// Returns the share of these trials that were sustained, of those with a verdict on the rate.
+    pub(super) fn of_trials<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> Self {
+        let (mut held, mut judged) = (0, 0);
+        for trial in trials {
+            held += usize::from(trial.is_held());
+            judged += usize::from(trial.is_held() || trial.is_not_held());
+        }
+        Self::of(held, judged)
+    }
+
     /// Returns a share with its interval (Wilson, 1927), which is right for few trials too.
     fn of(held: usize, of: usize) -> Self {
         if of == 0 {

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use dyno_bus::segment::RATE_MAX;
 
+pub(crate) use self::choice::REST;
 pub(crate) use self::end::{Answer, End, SearchEnd};
 use self::posterior::{Clue, Posterior, SURE};
 use super::trial::{Trial, TrialVerdict};

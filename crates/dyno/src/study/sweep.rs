@@ -7,8 +7,15 @@
 //! ```
 //!
 //! An inconclusive trial does not end a sweep: it is not evidence that the rate is too high.
+//! Each rate may have several trials; a rate is then judged by most of them. In a random [`order`],
+//! rates above one that is not sustained are left out.
+
+mod order;
 
 use dyno_bus::segment::RATE_MAX;
+
+pub(crate) use self::order::SweepOrder;
+use super::repeat::HeldShare;
 
 use super::trial::{Trial, TrialVerdict};
 use crate::plan::{RATE_MIN, Rate, thousands};
@@ -143,6 +150,21 @@ pub(crate) enum OnLimit {
     KeepGoing,
 }
 
+/// The choices for the trials of a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SweepOptions {
+    pub(crate) on_limit: OnLimit,
+    pub(crate) order: SweepOrder,
+    /// The number of trials at each rate, at least one.
+    pub(crate) trials: usize,
+}
+
+impl Default for SweepOptions {
+    fn default() -> Self {
+        Self { on_limit: OnLimit::default(), order: SweepOrder::default(), trials: 1 }
+    }
+}
+
 /// The next step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum SweepStep {
@@ -157,47 +179,107 @@ pub(crate) enum SweepStep {
 pub(crate) struct Sweep {
     rates: Rates,
     on_limit: OnLimit,
+    /// The rates of all trials, in their order.
+    schedule: Vec<f64>,
+    /// The place in the schedule after the last trial.
+    at: usize,
     trials: Vec<Trial>,
 }
 
 impl Sweep {
     /// Creates a sweep.
-    pub(crate) fn new(rates: Rates, on_limit: OnLimit) -> Self {
-        Self { rates, on_limit, trials: Vec::new() }
+    pub(crate) fn new(rates: Rates, options: SweepOptions) -> Self {
+        let schedule = order::schedule(&rates, options.order, options.trials);
+        Self { rates, on_limit: options.on_limit, schedule, at: 0, trials: Vec::new() }
     }
 
     /// Returns the next step. It stays the same until [`take`](Self::take).
     #[must_use]
     pub(crate) fn next(&self) -> SweepStep {
-        let is_over = self.trials.last().is_some_and(|last| match last.verdict {
-            TrialVerdict::Interrupted { .. } => true,
-            TrialVerdict::Unsustained
-            | TrialVerdict::Failed
-            | TrialVerdict::Invalid
-            | TrialVerdict::Error => self.on_limit == OnLimit::Stop,
-            TrialVerdict::Completed | TrialVerdict::Sustained | TrialVerdict::Inconclusive => false,
-        });
-        match self.rates.as_slice().get(self.trials.len()) {
-            Some(rate) if !is_over => SweepStep::Trial(Rate::PerSecond(*rate)),
-            _ => SweepStep::Done,
+        match self.next_place() {
+            Some(place) => SweepStep::Trial(Rate::PerSecond(self.schedule[place])),
+            None => SweepStep::Done,
         }
     }
 
     /// Takes the answer of the trial that was requested last.
     pub(crate) fn take(&mut self, trial: Trial) {
+        self.at = self.next_place().map_or(self.schedule.len(), |place| place + 1);
         self.trials.push(trial);
     }
 
-    /// Returns all trials so far, from the lowest rate up.
+    /// Returns all trials so far, in their order.
     #[must_use]
     pub(crate) fn trials(&self) -> &[Trial] {
         &self.trials
     }
 
-    /// Returns the first rate that was not sustained; `None` if there was none.
+    /// Returns the rates, from the lowest up.
+    #[must_use]
+    pub(crate) fn rates(&self) -> &[f64] {
+        self.rates.as_slice()
+    }
+
+    /// Returns `true` if rates were left out because a lower one was not sustained.
+    #[must_use]
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.trials.len() < self.schedule.len()
+    }
+
+    /// Returns the trials at a rate that were sustained, of those with a verdict on the rate.
+    #[must_use]
+    pub(crate) fn held_at(&self, rate: f64) -> HeldShare {
+        HeldShare::of_trials(self.at_rate(rate))
+    }
+
+    /// Returns the lowest rate that was not sustained in at least half of its trials with a verdict
+    /// on the rate; `None` if there was none.
     #[must_use]
     pub(crate) fn first_not_held(&self) -> Option<Rate> {
-        self.trials.iter().find(|trial| trial.is_not_held()).map(|trial| trial.rate)
+        let is_not_held = |rate: &f64| {
+            let share = self.held_at(*rate);
+            share.of > 0 && 2 * share.held <= share.of
+        };
+        self.rates.as_slice().iter().copied().find(is_not_held).map(Rate::PerSecond)
+    }
+
+    /// Returns the place of the next trial in the schedule.
+    fn next_place(&self) -> Option<usize> {
+        let last = self.trials.last().map(|last| last.verdict);
+        if matches!(last, Some(TrialVerdict::Interrupted { .. })) {
+            return None;
+        }
+        let limit = match self.on_limit {
+            OnLimit::Stop => self.limit().unwrap_or(f64::INFINITY),
+            OnLimit::KeepGoing => f64::INFINITY,
+        };
+        (self.at..self.schedule.len()).find(|place| self.schedule[*place] <= limit)
+    }
+
+    /// Returns the lowest rate that ends a sweep: at least half of its trials were not sustained, or
+    /// showed nothing but a fault.
+    fn limit(&self) -> Option<f64> {
+        let ends = |trial: &&Trial| match trial.verdict {
+            TrialVerdict::Unsustained
+            | TrialVerdict::Failed
+            | TrialVerdict::Invalid
+            | TrialVerdict::Error => true,
+            TrialVerdict::Completed
+            | TrialVerdict::Sustained
+            | TrialVerdict::Inconclusive
+            | TrialVerdict::Interrupted { .. } => false,
+        };
+        let is_limit = |rate: &f64| {
+            let (all, ending) = (self.at_rate(*rate), self.at_rate(*rate).filter(ends));
+            let ending = ending.count();
+            ending > 0 && 2 * ending >= all.count()
+        };
+        self.rates.as_slice().iter().copied().find(is_limit)
+    }
+
+    /// Returns the trials at a rate.
+    fn at_rate(&self, rate: f64) -> impl Iterator<Item = &Trial> {
+        self.trials.iter().filter(move |trial| trial.rate == Rate::PerSecond(rate))
     }
 }
 

@@ -1,34 +1,28 @@
 //! The answer of a study: its findings as data, and in one sentence.
 
+mod searches;
+
 use dyno_bus::value::Unit;
 use dyno_observer::format;
 use dyno_summary::{
-    FigureSpread, RepeatFinding, SearchBound, SearchFinding, Study, StudyTrial, SweepFinding,
-    Verdict,
+    FigureSpread, RepeatFinding, RepeatedRate, Study, StudyTrial, SweepFinding, Verdict,
 };
 
-use super::course::StudyCourse;
+use super::course::{RunFigures, StudyCourse};
 use crate::plan::Rate;
-use crate::study::repeat::{Repeat, Spread};
-use crate::study::search::{Answer, End, Search, SearchEnd, Step};
+use crate::study::repeat::{HeldShare, Repeat, Spread};
+use crate::study::search::{Answer, SearchEnd};
 use crate::study::sweep::Sweep;
 use crate::study::trial::{Trial, TrialVerdict};
 
 /// Writes the state of a study that goes on.
 pub(super) fn so_far(study: &mut Study, course: &StudyCourse) {
     match course {
-        StudyCourse::Sweep { sweep, rates } => of_sweep(study, sweep, rates.as_slice()),
+        StudyCourse::Sweep { sweep, count, figures } => of_sweep(study, sweep, *count, figures),
         StudyCourse::Repeat { repeat, count, figures, .. } => {
-            let spreads = figures.iter().filter_map(|(name, figures)| {
-                Some(((*name).to_owned(), spread(Spread::of(figures)?)))
-            });
-            of_repeat(study, repeat, *count);
-            study.repeat.get_or_insert_default().spreads = spreads.collect();
+            of_repeat(study, repeat, *count, figures);
         }
-        StudyCourse::Search(search) => of_search(study, search, &search.answer(SearchEnd::Unclear)),
-    }
-    if matches!(course, StudyCourse::Search(_)) {
-        study.answer = format!("{}, so far", interval(study));
+        StudyCourse::Search(searches) => searches::so_far(study, searches),
     }
 }
 
@@ -36,22 +30,14 @@ pub(super) fn so_far(study: &mut Study, course: &StudyCourse) {
 pub(super) fn at_end(study: &mut Study, course: &mut StudyCourse) {
     so_far(study, course);
     let end = match course {
-        StudyCourse::Sweep { sweep, rates } => match cut(sweep.trials()) {
+        StudyCourse::Sweep { sweep, .. } => match cut(sweep.trials()) {
             Some(_) => "interrupted",
-            None if sweep.trials().len() < rates.as_slice().len() => "limit",
+            None if sweep.is_cut_short() => "limit",
             None => "done",
         },
         StudyCourse::Repeat { repeat, .. } if cut(repeat.trials()).is_some() => "interrupted",
         StudyCourse::Repeat { .. } => "done",
-        StudyCourse::Search(search) => {
-            if let Step::Done(answer) = search.next() {
-                of_search(study, search, &answer);
-                study.answer = sentence(study, &answer);
-                word(answer.end)
-            } else {
-                "error"
-            }
-        }
+        StudyCourse::Search(searches) => searches::at_end(study, searches).unwrap_or("error"),
     };
     study.end = Some(end.to_owned());
 }
@@ -71,16 +57,30 @@ fn cut(trials: &[Trial]) -> Option<Option<i32>> {
     }
 }
 
-fn of_sweep(study: &mut Study, sweep: &Sweep, rates: &[f64]) {
+fn of_sweep(study: &mut Study, sweep: &Sweep, count: usize, figures: &[(Rate, RunFigures)]) {
     study.study = "sweep".to_owned();
     let limit = sweep.first_not_held().and_then(Rate::per_second);
     let below = |rate: f64| limit.is_none_or(|limit| rate < limit);
-    let held = sweep.trials().iter().filter(|trial| trial.is_held());
-    let held = held.filter_map(|trial| trial.rate.per_second()).filter(|rate| below(*rate));
+    let is_held = |rate: f64| 2 * sweep.held_at(rate).held > sweep.held_at(rate).of;
+    let rates = sweep.rates();
     let mut finding = SweepFinding::default();
     finding.rates = rates.to_vec();
-    finding.sustained = held.max_by(f64::total_cmp);
+    finding.sustained = rates.iter().rev().copied().find(|rate| below(*rate) && is_held(*rate));
     finding.not_sustained = limit;
+    if count > 1 {
+        let of_rate = |(at, figures): &(Rate, RunFigures)| {
+            let mut repeated = RepeatedRate::default();
+            repeated.rate = at.per_second()?;
+            repeated.repeat = repeat_finding(sweep.held_at(repeated.rate), count, figures);
+            Some(repeated)
+        };
+        finding.repeats = figures.iter().filter_map(of_rate).collect();
+        finding.repeats.sort_by(|one, other| one.rate.total_cmp(&other.rate));
+    }
+    let rate = |at: f64| match sweep.held_at(at) {
+        HeldShare { held, of, .. } if count > 1 => format!("{} ({held} of {of} runs)", rate(at)),
+        HeldShare { .. } => rate(at),
+    };
     study.answer = match (finding.sustained, limit) {
         (Some(held), Some(limit)) => {
             format!("sustained up to {}; {} is not sustained", rate(held), rate(limit))
@@ -94,7 +94,10 @@ fn of_sweep(study: &mut Study, sweep: &Sweep, rates: &[f64]) {
     study.sweep = Some(finding);
     // The table is the result: a rate that is too high belongs in it. Only if even the lowest rate
     // was not sustained, its verdict is that of the sweep.
-    let first = study.trials.first().map_or(&Verdict::Inconclusive, |trial| &trial.verdict);
+    let lowest = lowest(study);
+    let of_lowest = study.trials.iter().filter(|trial| trial.rate == lowest);
+    let worst = of_lowest.map(|trial| &trial.verdict).max().unwrap_or(&Verdict::Inconclusive);
+    let first = if lowest.is_some_and(is_held) { &Verdict::Sustained } else { worst };
     let has_error = study.trials.iter().any(|trial| trial.verdict == Verdict::Error);
     study.exit_code = match cut(sweep.trials()) {
         Some(signal) => Verdict::Interrupted.exit_code(signal),
@@ -103,14 +106,9 @@ fn of_sweep(study: &mut Study, sweep: &Sweep, rates: &[f64]) {
     };
 }
 
-fn of_repeat(study: &mut Study, repeat: &Repeat, count: usize) {
+fn of_repeat(study: &mut Study, repeat: &Repeat, count: usize, figures: &RunFigures) {
     study.study = "repeat".to_owned();
     let share = repeat.held();
-    let mut finding = RepeatFinding::default();
-    finding.count = count as u64;
-    finding.sustained = share.held as u64;
-    finding.judged = share.of as u64;
-    (finding.share_low, finding.share_high) = share.interval;
     study.answer = if share.of == 0 {
         format!("{} trials without a verdict on the rate", study.trials.len())
     } else {
@@ -122,12 +120,25 @@ fn of_repeat(study: &mut Study, repeat: &Repeat, count: usize) {
             100.0 * share.interval.1
         )
     };
-    study.repeat = Some(finding);
+    study.repeat = Some(repeat_finding(share, count, figures));
     let worst = study.trials.iter().map(|trial| &trial.verdict).max();
     study.exit_code = match cut(repeat.trials()) {
         Some(signal) => Verdict::Interrupted.exit_code(signal),
         None => worst.unwrap_or(&Verdict::Inconclusive).exit_code(None),
     };
+}
+
+fn repeat_finding(share: HeldShare, count: usize, figures: &RunFigures) -> RepeatFinding {
+    let spreads = figures
+        .iter()
+        .filter_map(|(name, figures)| Some(((*name).to_owned(), spread(Spread::of(figures)?))));
+    let mut finding = RepeatFinding::default();
+    finding.count = count as u64;
+    finding.sustained = share.held as u64;
+    finding.judged = share.of as u64;
+    (finding.share_low, finding.share_high) = share.interval;
+    finding.spreads = spreads.collect();
+    finding
 }
 
 fn spread(of: Spread) -> FigureSpread {
@@ -139,27 +150,6 @@ fn spread(of: Spread) -> FigureSpread {
     spread.within_ns = rounded(of.within);
     spread.differs = of.differs;
     spread
-}
-
-fn of_search(study: &mut Study, search: &Search, answer: &Answer) {
-    study.study = "search".to_owned();
-    let bound = |end: End| {
-        let mut bound = SearchBound::default();
-        (bound.rate, bound.is_confirmed) = (end.rate, end.is_confirmed);
-        bound
-    };
-    let mut finding = SearchFinding::default();
-    finding.lower = answer.lower.map(bound);
-    finding.upper = answer.upper.map(bound);
-    finding.estimate = answer.bracket.estimate;
-    (finding.low, finding.high) = (answer.bracket.low, answer.bracket.high);
-    finding.precision = answer.precision;
-    finding.noise = answer.noise;
-    study.search = Some(finding);
-    study.exit_code = answer.exit_code();
-    for (row, tried) in study.trials.iter_mut().zip(search.tried()) {
-        row.is_overruled = tried.is_overruled;
-    }
 }
 
 /// Returns the end of a search as a word.

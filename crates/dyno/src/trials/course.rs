@@ -9,8 +9,9 @@ use super::question::StudyQuestion;
 use super::record;
 use crate::plan::Rate;
 use crate::study::repeat::{Figure, Repeat, RepeatStep};
-use crate::study::search::{Purpose, Search, Step};
-use crate::study::sweep::{OnLimit, Rates, Sweep, SweepStep};
+use crate::study::search::{Purpose, Step};
+use crate::study::searches::Searches;
+use crate::study::sweep::{Rates, Sweep, SweepOptions, SweepOrder, SweepStep};
 use crate::study::trial::{Trial, TrialVerdict};
 
 /// A study on its way.
@@ -20,8 +21,10 @@ pub(super) enum StudyCourse {
     Sweep {
         /// The state machine.
         sweep: Sweep,
-        /// The requested rates.
-        rates: Rates,
+        /// The number of trials at each rate.
+        count: usize,
+        /// The figures of all trials with their rates, by name.
+        figures: Vec<(Rate, RunFigures)>,
     },
     /// The same rate again and again.
     Repeat {
@@ -32,11 +35,14 @@ pub(super) enum StudyCourse {
         /// The rate of all trials.
         rate: Rate,
         /// The figures of all trials, by name.
-        figures: BTreeMap<&'static str, Vec<Figure>>,
+        figures: RunFigures,
     },
     /// The highest rate that is sustained.
-    Search(Box<Search>),
+    Search(Box<Searches>),
 }
+
+/// The figures of all trials at one rate, by name.
+pub(super) type RunFigures = BTreeMap<&'static str, Vec<Figure>>;
 
 /// The next trial of a study.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,8 +63,9 @@ impl NextTrial {
 }
 
 impl StudyCourse {
-    pub(super) fn sweep(rates: Rates, on_limit: OnLimit) -> Self {
-        Self::Sweep { sweep: Sweep::new(rates.clone(), on_limit), rates }
+    pub(super) fn sweep(rates: Rates, options: SweepOptions) -> Self {
+        let (sweep, count) = (Sweep::new(rates, options), options.trials);
+        Self::Sweep { sweep, count, figures: Vec::new() }
     }
 
     /// Creates a repetition whose number of trials is checked already.
@@ -78,7 +85,7 @@ impl StudyCourse {
                 RepeatStep::Trial(_) => Some(NextTrial::at(*rate)),
                 RepeatStep::Done => None,
             },
-            Self::Search(search) => match search.next() {
+            Self::Search(searches) => match searches.next() {
                 Step::Trial(request) => Some(NextTrial {
                     rate: request.rate,
                     window: Some(request.window),
@@ -93,20 +100,42 @@ impl StudyCourse {
     /// Takes the answer of the trial that was requested last.
     pub(super) fn take(&mut self, trial: Trial, summary: &Summary) {
         self.answer(trial);
-        if let Self::Repeat { figures, .. } = self {
-            for (name, figure) in record::figures(summary) {
-                figures.entry(name).or_default().push(figure);
+        let figures = match self {
+            Self::Repeat { figures, .. } => figures,
+            Self::Sweep { count: 1, .. } | Self::Search(_) => return,
+            Self::Sweep { figures, .. } => {
+                let place = figures.iter().position(|(rate, _)| *rate == trial.rate);
+                let place = place.unwrap_or_else(|| {
+                    figures.push((trial.rate, RunFigures::new()));
+                    figures.len() - 1
+                });
+                &mut figures[place].1
             }
+        };
+        for (name, figure) in record::figures(summary) {
+            figures.entry(name).or_default().push(figure);
         }
     }
 
-    /// Ends the study before the trial that was requested last, because a signal came.
-    pub(super) fn interrupt(&mut self, wanted: &NextTrial, signal: i32) {
+    /// Returns the number of the search that the next trial belongs to, from 1; `None` unless a
+    /// search is repeated.
+    pub(super) fn round(&self) -> Option<u64> {
+        match self {
+            Self::Search(searches) if searches.count() > 1 => {
+                Some(searches.answers().count() as u64 + 1)
+            }
+            Self::Search(_) | Self::Sweep { .. } | Self::Repeat { .. } => None,
+        }
+    }
+
+    /// Ends the study before the trial that was requested last, because a signal came, or the code
+    /// requested it.
+    pub(super) fn interrupt(&mut self, wanted: &NextTrial, signal: Option<i32>) {
         self.answer(Trial {
             rate: wanted.rate,
             window: Duration::ZERO,
             took: Duration::ZERO,
-            verdict: TrialVerdict::Interrupted { signal: Some(signal) },
+            verdict: TrialVerdict::Interrupted { signal },
             completed: 0,
             delivered: 0.0,
             error: None,
@@ -119,7 +148,7 @@ impl StudyCourse {
         match self {
             Self::Sweep { sweep, .. } => sweep.take(trial),
             Self::Repeat { repeat, .. } => repeat.take(trial),
-            Self::Search(search) => search.take(trial),
+            Self::Search(searches) => searches.take(trial),
         }
     }
 }
@@ -127,13 +156,24 @@ impl StudyCourse {
 /// Returns a question in a few words, such as `sweep of 3 rates from 1,000/s to 4,000/s`.
 pub(super) fn title(question: &StudyQuestion, rate: Rate) -> String {
     match question {
-        StudyQuestion::Sweep(rates, _) => {
+        StudyQuestion::Sweep(rates, options) => {
             let rates = rates.as_slice();
             let rate = |rate: Option<&f64>| Rate::PerSecond(rate.copied().unwrap_or(0.0));
             let (first, last) = (rate(rates.first()), rate(rates.last()));
-            format!("sweep of {} rates from {first} to {last}", rates.len())
+            let order = match options.order {
+                SweepOrder::Rising => "",
+                SweepOrder::Shuffled { .. } => ", in a random order",
+            };
+            let trials = match options.trials {
+                1 => String::new(),
+                trials => format!(", {trials} runs each"),
+            };
+            format!("sweep of {} rates from {first} to {last}{trials}{order}", rates.len())
         }
         StudyQuestion::Repeat(count) => format!("{count} runs at {rate}"),
-        StudyQuestion::Search => "search for the highest sustained rate".to_owned(),
+        StudyQuestion::Search(None) => "search for the highest sustained rate".to_owned(),
+        StudyQuestion::Search(Some(count)) => {
+            format!("{count} searches for the highest sustained rate")
+        }
     }
 }

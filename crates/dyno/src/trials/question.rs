@@ -8,11 +8,11 @@ use std::time::Duration;
 use dyno_bus::segment::RATE_MAX;
 
 use crate::settings::{SettingsError, StudySetting, StudySettings, value};
-use crate::study::repeat::Repeat;
+use crate::study::repeat;
 use crate::study::search::{
     PRECISION_DEFAULT, SearchError, SearchSettings, TIME_DEFAULT, Thresholds,
 };
-use crate::study::sweep::{OnLimit, Rates};
+use crate::study::sweep::{OnLimit, Rates, SweepOptions, SweepOrder};
 
 /// The rate that requests a search.
 #[cfg(feature = "cli")]
@@ -21,12 +21,12 @@ const SEARCH: &str = "search";
 /// The question of a study.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StudyQuestion {
-    /// A run at each of these rates.
-    Sweep(Rates, OnLimit),
+    /// A run at each of these rates, or several; the seed of their order is not known yet.
+    Sweep(Rates, SweepOptions),
     /// This number of runs at one rate.
     Repeat(usize),
-    /// The highest rate that is sustained.
-    Search,
+    /// The highest rate that is sustained, once or this many times.
+    Search(Option<usize>),
 }
 
 impl StudyQuestion {
@@ -43,8 +43,8 @@ impl StudyQuestion {
     ) -> Result<Option<Self>, SettingsError> {
         let rate = rate.unwrap_or_default().trim();
         if rate.eq_ignore_ascii_case(SEARCH) {
-            refuse(settings, &[StudySetting::Repeat, StudySetting::KeepGoing], "a search")?;
-            return Ok(Some(Self::Search));
+            refuse(settings, &[StudySetting::KeepGoing, StudySetting::Shuffle], "a search")?;
+            return Self::search(settings).map(Some);
         }
         // A comma may also group the digits of one rate. A text that is both is refused: taken for
         // the other, it would ask for a thousand times as much.
@@ -53,25 +53,22 @@ impl StudyQuestion {
             return Err(SettingsError { input: input(), remedy: both_ways(rate) });
         }
         if rate.contains("..") || rate.contains(',') && !is_one_rate {
-            let others = [
-                StudySetting::Repeat,
-                StudySetting::From,
-                StudySetting::To,
-                StudySetting::Precision,
-                StudySetting::Time,
-            ];
+            let others =
+                [StudySetting::From, StudySetting::To, StudySetting::Precision, StudySetting::Time];
             refuse(settings, &others, "a sweep")?;
             return Self::sweep(rate, input, settings).map(Some);
         }
-        let count = settings.read(StudySetting::Repeat, value::trials)?;
+        let count = repeated(settings)?;
         let others: Vec<_> =
             StudySetting::ALL.into_iter().filter(|one| *one != StudySetting::Repeat).collect();
         let study = if count.is_some() { "a repetition" } else { "a single run" };
         refuse(settings, &others, study)?;
-        match count {
-            Some(count) => Self::repeat(count, || settings.input(StudySetting::Repeat)).map(Some),
-            None => Ok(None),
-        }
+        Ok(count.map(Self::Repeat))
+    }
+
+    /// Reads how often a search is performed.
+    pub(crate) fn search(settings: &StudySettings) -> Result<Self, SettingsError> {
+        repeated(settings).map(Self::Search)
     }
 
     /// Reads the rates of a sweep.
@@ -82,9 +79,16 @@ impl StudyQuestion {
     ) -> Result<Self, SettingsError> {
         let keeps_going = settings.has(StudySetting::KeepGoing);
         let on_limit = if keeps_going { OnLimit::KeepGoing } else { OnLimit::Stop };
+        // The seed is that of the plan, which is made later.
+        let order = match settings.has(StudySetting::Shuffle) {
+            true => SweepOrder::Shuffled { seed: 0 },
+            false => SweepOrder::Rising,
+        };
+        let trials = repeated(settings)?.unwrap_or(1);
+        let options = SweepOptions { on_limit, order, trials };
         let rates = Rates::parse(rates, |text| value::cycles_per_second(text).ok());
         rates
-            .map(|rates| Self::Sweep(rates, on_limit))
+            .map(|rates| Self::Sweep(rates, options))
             .map_err(|error| SettingsError { input: input(), remedy: error.to_string() })
     }
 
@@ -93,11 +97,19 @@ impl StudyQuestion {
         count: usize,
         input: impl FnOnce() -> String,
     ) -> Result<Self, SettingsError> {
-        match Repeat::new(count) {
-            Ok(_) => Ok(Self::Repeat(count)),
-            Err(error) => Err(SettingsError { input: input(), remedy: error.to_string() }),
-        }
+        checked(count, input).map(Self::Repeat)
     }
+}
+
+/// Reads how often something is repeated; `None` unless it is.
+fn repeated(settings: &StudySettings) -> Result<Option<usize>, SettingsError> {
+    let count = settings.read(StudySetting::Repeat, value::trials)?;
+    count.map(|count| checked(count, || settings.input(StudySetting::Repeat))).transpose()
+}
+
+fn checked(count: usize, input: impl FnOnce() -> String) -> Result<usize, SettingsError> {
+    repeat::checked(count)
+        .map_err(|error| SettingsError { input: input(), remedy: error.to_string() })
 }
 
 /// Returns how to write a text that is both one rate and several.
@@ -120,8 +132,8 @@ fn refuse(
 ) -> Result<(), SettingsError> {
     let Some(setting) = settings.requested(others) else { return Ok(()) };
     let owner = match setting {
-        StudySetting::Repeat => "a run at one rate, such as `--rate 500 --repeat 5`",
-        StudySetting::KeepGoing => "a sweep, such as `--rate 1k,2k,4k`",
+        StudySetting::Repeat => "a study or a run, such as `--rate 500 --repeat 5`",
+        StudySetting::KeepGoing | StudySetting::Shuffle => "a sweep, such as `--rate 1k,2k,4k`",
         StudySetting::From | StudySetting::To | StudySetting::Precision | StudySetting::Time => {
             "a search, `--rate search`"
         }
@@ -194,7 +206,7 @@ pub(crate) fn base_rates(question: &StudyQuestion) -> Option<Vec<String>> {
         StudyQuestion::Repeat(_) => None,
         // A search chooses its rates and windows by itself. At the highest rate any window
         // has enough cycles.
-        StudyQuestion::Search => Some(vec![RATE_MAX.to_string()]),
+        StudyQuestion::Search(_) => Some(vec![RATE_MAX.to_string()]),
     }
 }
 

@@ -94,10 +94,12 @@ impl Variables {
         for setting in StudySetting::ALL {
             let name = setting.variable();
             match (setting, self.text(name)?) {
-                (StudySetting::KeepGoing, Some(text)) if self.switch(name)? => {
-                    set.push((setting, text));
+                (StudySetting::KeepGoing | StudySetting::Shuffle, Some(text)) => {
+                    if self.switch(name)? {
+                        set.push((setting, text));
+                    }
                 }
-                (StudySetting::KeepGoing, _) | (_, None) => {}
+                (_, None) => {}
                 (_, Some(text)) => set.push((setting, text)),
             }
         }

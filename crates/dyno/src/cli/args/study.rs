@@ -9,7 +9,7 @@ use crate::settings::{SettingSource, StudySetting, StudySettings};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Study")]
 pub(super) struct StudyFlags {
-    /// Runs the benchmark N times at one rate, and shows how far two runs differ.
+    /// Repeats the run, each rate of a sweep or the search N times, and shows how far they differ.
     #[arg(long, value_name = "N", env = "DYNO_REPEAT", hide_env_values = true)]
     #[arg(allow_hyphen_values = true)]
     repeat: Option<String>,
@@ -32,6 +32,9 @@ pub(super) struct StudyFlags {
     /// Runs all rates of a sweep (`--rate 1k,2k,4k`), also beyond the first that is not sustained.
     #[arg(long, env = "DYNO_KEEP_GOING", hide_env_values = true)]
     keep_going: bool,
+    /// Runs the rates of a sweep in a random order, which follows from the seed.
+    #[arg(long, env = "DYNO_SHUFFLE", hide_env_values = true)]
+    shuffle: bool,
 }
 
 impl StudyFlags {
@@ -46,7 +49,7 @@ impl StudyFlags {
         for (setting, text) in environment.study()? {
             settings.say(setting, text, SettingSource::Environment);
         }
-        let Self { repeat, from, to, precision, time, keep_going } = flags;
+        let Self { repeat, from, to, precision, time, keep_going, shuffle } = flags;
         for (setting, text) in [
             (StudySetting::Repeat, repeat),
             (StudySetting::From, from),
@@ -54,6 +57,7 @@ impl StudyFlags {
             (StudySetting::Precision, precision),
             (StudySetting::Time, time),
             (StudySetting::KeepGoing, keep_going.then(String::new)),
+            (StudySetting::Shuffle, shuffle.then(String::new)),
         ] {
             if let Some(text) = text {
                 settings.say(setting, text, SettingSource::Flag);

@@ -62,10 +62,21 @@ impl SignalWatch {
         i32::try_from(number).ok().filter(|number| *number > 0)
     }
 
-    /// Waits for this time, or until a signal requests the end; returns that signal.
-    pub(crate) fn rest(&mut self, span: Duration) -> Option<i32> {
+    /// Returns the end of a stream that ends a rest: after each byte written there, the rest asks
+    /// whether it is over.
+    ///
+    /// # Errors
+    /// If this process may open no more files.
+    pub(crate) fn waker(&self) -> Result<UnixStream, StartError> {
+        let failed = |source| StartError::Primary { what: "watch signals", source };
+        self._waker.try_clone().map_err(failed)
+    }
+
+    /// Waits for this time, or until a signal requests the end, or until `is_over`; returns the
+    /// signal.
+    pub(crate) fn rest(&mut self, span: Duration, is_over: impl Fn() -> bool) -> Option<i32> {
         let end = clock::now() + span;
-        while self.signal().is_none() {
+        while self.signal().is_none() && !is_over() {
             let left = end - clock::now();
             // A timeout of zero would mean none.
             if left.is_zero() || self.woken.set_read_timeout(Some(left)).is_err() {
@@ -94,7 +105,20 @@ mod tests {
     fn a_rest_without_a_signal_lasts_its_time() {
         let mut watch = SignalWatch::begin(ProcessOwnership::Guest).unwrap();
         let begun = clock::now();
-        assert_eq!(watch.rest(Duration::from_millis(20)), None);
+        assert_eq!(watch.rest(Duration::from_millis(20), || false), None);
         assert!(clock::now() - begun >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_remote_that_stops_ends_a_rest_at_once() {
+        let mut watch = SignalWatch::begin(ProcessOwnership::Guest).unwrap();
+        let remote = crate::primary::Remote::default();
+        remote.wake_at_rest(Some(watch.waker().unwrap()));
+        let other = remote.clone();
+        let stopping = std::thread::spawn(move || other.stop());
+        // Without the byte it would rest for an hour.
+        assert_eq!(watch.rest(Duration::from_secs(3_600), || remote.is_stopped()), None);
+        assert!(remote.is_stopped());
+        stopping.join().unwrap();
     }
 }

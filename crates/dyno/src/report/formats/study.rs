@@ -5,7 +5,10 @@ use std::path::Path;
 
 use dyno_bus::value::Unit;
 use dyno_observer::format;
-use dyno_summary::{Study, StudyTrial, Verdict};
+use dyno_summary::{
+    FigureSpread, RepeatFinding, RepeatedRate, SearchBound, SearchFinding, Study, StudyTrial,
+    Verdict,
+};
 
 use super::figures::{self, NONE};
 use super::human::Look;
@@ -83,18 +86,17 @@ pub(crate) fn human(study: &Study, kept: Option<&Path>, look: Look) -> String {
     }
     text.push_str(&curve(study, look));
     text.push('\n');
-    for (name, spread) in study.repeat.iter().flat_map(|finding| &finding.spreads) {
-        let [mean, between, within] = [spread.mean_ns, spread.between_ns, spread.within_ns]
-            .map(|ns| format::value(ns, Unit::Nanoseconds));
-        let differs = if spread.differs {
-            "trials differ by more than chance within them explains"
-        } else {
-            "no more than chance within a trial explains"
-        };
-        push(
-            &mut text,
-            &format!("{name}: {mean} ± {between} between trials, ± {within} within one: {differs}"),
-        );
+    for line in study.repeat.iter().flat_map(spreads) {
+        push(&mut text, &line);
+    }
+    for RepeatedRate { rate, repeat, .. } in study.sweep.iter().flat_map(|sweep| &sweep.repeats) {
+        push(&mut text, &format!("{}: {}", figures::asked(Some(*rate)), share(repeat)));
+        for line in spreads(repeat) {
+            push(&mut text, &format!("  {line}"));
+        }
+    }
+    for (number, finding) in study.searches.iter().flat_map(|all| (1..).zip(&all.findings)) {
+        push(&mut text, &format!("search {number}: {}", ends(finding)));
     }
     for warning in &study.warnings {
         push(&mut text, &palette.warn(&format!("warning: {}", printable::plain(warning))));
@@ -106,6 +108,43 @@ pub(crate) fn human(study: &Study, kept: Option<&Path>, look: Look) -> String {
         push(&mut text, &palette.dim(&format!("trials: {}", kept.display())));
     }
     text
+}
+
+/// Returns how many trials of a repetition were sustained.
+fn share(repeat: &RepeatFinding) -> String {
+    let [low, high] = [repeat.share_low, repeat.share_high].map(|share| 100.0 * share);
+    format!(
+        "{} of {} runs were sustained ({low:.0} to {high:.0} % of all would be, with 95 %)",
+        repeat.sustained, repeat.judged
+    )
+}
+
+/// Returns a line for each figure of a repetition: its spread between trials, and within one.
+fn spreads(repeat: &RepeatFinding) -> Vec<String> {
+    let line = |(name, spread): (&String, &FigureSpread)| {
+        let [mean, between, within] = [spread.mean_ns, spread.between_ns, spread.within_ns]
+            .map(|ns| format::value(ns, Unit::Nanoseconds));
+        let differs = if spread.differs {
+            "trials differ by more than chance within them explains"
+        } else {
+            "no more than chance within a trial explains"
+        };
+        format!("{name}: {mean} ± {between} between trials, ± {within} within one: {differs}")
+    };
+    repeat.spreads.iter().map(line).collect()
+}
+
+/// Returns the two ends of a search's answer.
+fn ends(finding: &SearchFinding) -> String {
+    let rate = |bound: &SearchBound| figures::asked(Some(bound.rate));
+    match (&finding.lower, &finding.upper) {
+        (Some(lower), Some(upper)) => {
+            format!("sustains {}; {} is not sustained", rate(lower), rate(upper))
+        }
+        (Some(lower), None) => format!("sustains {}", rate(lower)),
+        (None, Some(upper)) => format!("{} is not sustained", rate(upper)),
+        (None, None) => "no rate has a verdict".to_owned(),
+    }
 }
 
 /// Returns the line about a trial that has ended, for people who wait.
@@ -129,6 +168,10 @@ pub(crate) fn progress(study: &Study) -> Option<String> {
 fn cells(trial: &StudyTrial) -> [String; 7] {
     let span = |ns: Option<u64>| ns.map_or_else(|| NONE.to_owned(), figures::span);
     let purpose = trial.purpose.as_deref().unwrap_or_default().replace('-', " the ");
+    let purpose = match trial.round {
+        Some(round) => format!("search {round}: {purpose}"),
+        None => purpose,
+    };
     let note = if trial.is_overruled { format!("{purpose}, overruled") } else { purpose };
     [
         trial.folder.clone(),
@@ -147,7 +190,8 @@ fn curve(study: &Study, look: Look) -> String {
     let Some(sweep) = &study.sweep else { return String::new() };
     let points = |value: fn(&StudyTrial) -> Option<u64>| -> Vec<(f64, f64)> {
         let with_value = study.trials.iter().filter_map(|trial| Some((trial.rate?, value(trial)?)));
-        with_value.map(|(rate, ns)| (rate.ln(), (ns.max(1) as f64).ln())).collect()
+        let points = with_value.map(|(rate, ns)| (rate.ln(), (ns.max(1) as f64).ln()));
+        medians(points.collect())
     };
     let mut lines = vec![
         ("p50", points(|trial| trial.response_p50_ns)),
@@ -191,6 +235,12 @@ fn curve(study: &Study, look: Look) -> String {
         push(&mut text, &paint_limit(look.palette, &line));
     }
     text
+}
+
+/// Returns one point for each rate, from the lowest up: the median of its trials.
+fn medians(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    points.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)));
+    points.chunk_by(|one, other| one.0 == other.0).map(|rate| rate[rate.len() / 2]).collect()
 }
 
 fn paint_limit(palette: Palette, line: &str) -> String {

@@ -34,9 +34,12 @@ pub(in crate::report) struct Room {
     pub(in crate::report) rows: usize,
 }
 
-/// The facts that a single tick lacks: the run's length, and the course of its backlog.
+/// The facts that a single tick lacks: the run's length, the course of its backlog, and the study
+/// that it belongs to.
 #[derive(Debug)]
 pub(in crate::report) struct LiveCourse {
+    /// The lines above those of the run.
+    above: Vec<String>,
     warmup: Duration,
     duration: Duration,
     backlogs: VecDeque<u64>,
@@ -44,7 +47,13 @@ pub(in crate::report) struct LiveCourse {
 
 impl LiveCourse {
     pub(in crate::report) fn new(plan: &Plan) -> Self {
-        Self { warmup: plan.warmup, duration: plan.duration, backlogs: VecDeque::new() }
+        let (above, backlogs) = (Vec::new(), VecDeque::new());
+        Self { above, warmup: plan.warmup, duration: plan.duration, backlogs }
+    }
+
+    /// Adds the lines of the study that the run belongs to, above its own.
+    pub(in crate::report) fn below(self, above: Vec<String>) -> Self {
+        Self { above, ..self }
     }
 
     /// Remembers a tick's backlog.
@@ -58,7 +67,9 @@ impl LiveCourse {
 
 /// Returns the frame, without a line feed at its end.
 pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Palette) -> String {
-    let mut lines = vec![progress(course, tick, room.columns, palette)];
+    let mut lines = course.above.clone();
+    let room = Room { rows: room.rows.saturating_sub(lines.len()), ..room };
+    lines.push(progress(course, tick, room.columns, palette));
     lines.extend(counts(tick, room.columns, palette));
     if tick.phase > RunPhase::Starting {
         lines.extend(sparklines(course, tick, room.columns, palette));

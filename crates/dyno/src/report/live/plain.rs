@@ -23,8 +23,18 @@ const EARLY: Duration = Duration::from_millis(100);
 pub(crate) enum Chatter {
     /// The run's state, workers' output, warnings, faults.
     All,
-    /// Faults alone: the part that `--quiet` leaves.
+    /// Faults alone: the part that `--quiet` leaves, and that the trials of a study have.
     Faults,
+}
+
+impl Chatter {
+    /// Returns `true` if an update leaves a line.
+    pub(super) fn has(self, update: &Update) -> bool {
+        match self {
+            Self::All => true,
+            Self::Faults => matches!(update, Update::Fault(_)),
+        }
+    }
 }
 
 /// A writer of lines to a stream that may be closed: then its lines are lost without an error.
@@ -43,11 +53,7 @@ impl<W: Write> Plain<W> {
 
     /// Writes new updates, and once a second the run's state.
     pub(crate) fn show(&mut self, updates: &[Update], tick: Option<&Tick>) {
-        let said = |update: &&Update| match self.chatter {
-            Chatter::All => true,
-            Chatter::Faults => matches!(update, Update::Fault(_)),
-        };
-        let lines = updates.iter().filter(said);
+        let lines = updates.iter().filter(|update| self.chatter.has(update));
         let mut text: String = lines
             .filter_map(|update| notices::update(update, Palette::Plain))
             .flat_map(|line| [cleaned(&line), "\n".to_owned()])

@@ -45,7 +45,7 @@ const STEP_MAX: f64 = 4.0;
 const INCONCLUSIVE_MAX: usize = 8;
 /// The rest after an overload. Together with the warm-up, it is enough for most queues, caches and
 /// garbage collectors; if not, two trials contradict each other and are run again after more.
-pub(super) const REST: Duration = Duration::from_secs(1);
+pub(crate) const REST: Duration = Duration::from_secs(1);
 /// The precision below which rates have a fourth digit.
 const FINE: f64 = 0.02;
 

@@ -84,7 +84,8 @@ fn rates_and_steps_out_of_range_are_refused() {
 
 /// Runs a sweep over four rates, with these verdicts; returns how many were run.
 fn run(verdicts: [TrialVerdict; 4], on_limit: OnLimit) -> usize {
-    let mut sweep = Sweep::new(Rates::parse("1,2,4,8", read).unwrap(), on_limit);
+    let options = SweepOptions { on_limit, ..SweepOptions::default() };
+    let mut sweep = Sweep::new(Rates::parse("1,2,4,8", read).unwrap(), options);
     while let SweepStep::Trial(rate) = sweep.next() {
         let verdict = verdicts[sweep.trials().len()];
         sweep.take(trial(rate.per_second().unwrap(), verdict));
@@ -109,7 +110,8 @@ fn a_signal_ends_a_sweep_that_keeps_going() {
 
 #[test]
 fn the_first_rate_that_is_not_sustained_is_marked() {
-    let mut sweep = Sweep::new(Rates::parse("1,2,4", read).unwrap(), OnLimit::KeepGoing);
+    let options = SweepOptions { on_limit: OnLimit::KeepGoing, ..SweepOptions::default() };
+    let mut sweep = Sweep::new(Rates::parse("1,2,4", read).unwrap(), options);
     assert_eq!(sweep.first_not_held(), None);
     for (rate, verdict) in [
         (1.0, TrialVerdict::Inconclusive),
@@ -120,4 +122,57 @@ fn the_first_rate_that_is_not_sustained_is_marked() {
     }
     assert_eq!(sweep.first_not_held(), Some(Rate::PerSecond(2.0)));
     assert_eq!(sweep.next(), SweepStep::Done);
+}
+
+/// Runs a sweep over four rates, with the verdict that `verdict` returns for a rate and the number
+/// of its trials before; returns the rates that were run, and the sweep.
+fn swept(options: SweepOptions, verdict: impl Fn(f64, usize) -> TrialVerdict) -> (Vec<f64>, Sweep) {
+    let mut sweep = Sweep::new(Rates::parse("1,2,4,8", read).unwrap(), options);
+    let mut rates = Vec::new();
+    while let SweepStep::Trial(rate) = sweep.next() {
+        let rate = rate.per_second().unwrap();
+        let before = rates.iter().filter(|one| **one == rate).count();
+        rates.push(rate);
+        sweep.take(trial(rate, verdict(rate, before)));
+    }
+    (rates, sweep)
+}
+
+#[test]
+fn every_trial_of_a_rate_is_run_before_the_rate_ends_a_sweep() {
+    let options = SweepOptions { trials: 3, ..SweepOptions::default() };
+    let (rates, sweep) = swept(options, |rate, before| match (rate, before) {
+        // One of three: most trials at this rate were sustained.
+        (2.0, 0) | (4.0, 0 | 2) => TrialVerdict::Unsustained,
+        _ => TrialVerdict::Sustained,
+    });
+    assert_eq!(rates, [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0]);
+    assert_eq!(sweep.first_not_held(), Some(Rate::PerSecond(4.0)));
+    assert_eq!((sweep.held_at(2.0).held, sweep.held_at(2.0).of), (2, 3));
+    assert!(sweep.is_cut_short());
+}
+
+#[test]
+fn a_shuffled_sweep_leaves_out_rates_above_one_that_is_not_sustained() {
+    for seed in 0..50 {
+        let order = SweepOrder::Shuffled { seed };
+        let options = SweepOptions { order, ..SweepOptions::default() };
+        let (rates, sweep) = swept(options, |rate, _| {
+            if rate > 3.0 { TrialVerdict::Unsustained } else { TrialVerdict::Sustained }
+        });
+        assert_eq!(sweep.first_not_held(), Some(Rate::PerSecond(4.0)), "{rates:?}");
+        assert!(rates.contains(&1.0) && rates.contains(&2.0), "{rates:?}");
+        // The highest rate is run only if it comes before the other one that is too high.
+        let place = |rate: f64| rates.iter().position(|one| *one == rate);
+        assert!(place(8.0).is_none_or(|eight| place(4.0) > Some(eight)), "{rates:?}");
+    }
+}
+
+#[test]
+fn a_shuffled_sweep_that_keeps_going_runs_every_rate() {
+    let order = SweepOrder::Shuffled { seed: 3 };
+    let options = SweepOptions { on_limit: OnLimit::KeepGoing, order, trials: 2 };
+    let (rates, sweep) = swept(options, |_, _| TrialVerdict::Unsustained);
+    assert_eq!(rates.len(), 8);
+    assert!(!sweep.is_cut_short());
 }

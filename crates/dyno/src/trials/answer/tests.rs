@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::study::search::Bracket;
-use crate::study::sweep::{OnLimit, Rates};
+use crate::study::search::{Bracket, End};
+use crate::study::sweep::{Rates, SweepOptions};
 
 fn trial(rate: f64, verdict: TrialVerdict) -> Trial {
     Trial {
@@ -30,13 +30,13 @@ fn row(rate: f64, verdict: Verdict) -> StudyTrial {
 
 fn swept(trials: &[(f64, TrialVerdict, Verdict)]) -> Study {
     let rates = Rates::parse("1000,2000,4000", |text| text.parse().ok()).unwrap();
-    let mut sweep = Sweep::new(rates.clone(), OnLimit::Stop);
+    let mut sweep = Sweep::new(rates, SweepOptions::default());
     let mut study = Study::default();
     for (rate, verdict, of_row) in trials {
         sweep.take(trial(*rate, *verdict));
         study.trials.push(row(*rate, of_row.clone()));
     }
-    at_end(&mut study, &mut StudyCourse::Sweep { sweep, rates });
+    at_end(&mut study, &mut StudyCourse::Sweep { sweep, count: 1, figures: vec![] });
     study
 }
 
@@ -112,4 +112,37 @@ fn an_estimate_has_three_digits() {
     for (number, rounded) in [(8_201.3, 8_200.0), (0.123_45, 0.123), (99.96, 100.0), (0.0, 0.0)] {
         assert!((digits(number) - rounded).abs() < 1e-9, "{number}");
     }
+}
+
+#[test]
+fn a_rate_that_is_repeated_is_judged_by_most_of_its_runs() {
+    use crate::study::repeat::Figure;
+    use TrialVerdict::{Sustained, Unsustained};
+    let rates = Rates::parse("1000,2000", |text| text.parse().ok()).unwrap();
+    let options = SweepOptions { trials: 3, ..SweepOptions::default() };
+    let mut sweep = Sweep::new(rates, options);
+    let mut study = Study::default();
+    for (rate, verdict) in [
+        (1_000.0, Unsustained),
+        (1_000.0, Sustained),
+        (1_000.0, Sustained),
+        (2_000.0, Unsustained),
+        (2_000.0, Sustained),
+        (2_000.0, Unsustained),
+    ] {
+        sweep.take(trial(rate, verdict));
+        let of_row = if verdict == Sustained { Verdict::Sustained } else { Verdict::Unsustained };
+        study.trials.push(row(rate, of_row));
+    }
+    let figure = |value| Figure { value, error: 1.0 };
+    let of_rate = RunFigures::from([("service.mean", vec![figure(90.0), figure(110.0)])]);
+    let figures = vec![(Rate::PerSecond(1_000.0), of_rate)];
+    at_end(&mut study, &mut StudyCourse::Sweep { sweep, count: 3, figures });
+    let answer = "sustained up to 1,000/s (2 of 3 runs); 2,000/s (1 of 3 runs) is not sustained";
+    assert_eq!(study.answer, answer);
+    assert_eq!((study.exit_code, study.end.as_deref()), (0, Some("done")));
+    let sweep = study.sweep.unwrap();
+    let [first] = &sweep.repeats[..] else { panic!("{sweep:?}") };
+    assert_eq!((first.rate, first.repeat.sustained, first.repeat.judged), (1_000.0, 2, 3));
+    assert!(first.repeat.spreads["service.mean"].differs, "{first:?}");
 }

@@ -18,7 +18,10 @@ fn question(rate: &str, set: &[(StudySetting, &str)]) -> Result<Option<StudyQues
 
 fn sweep(rate: &str) -> (Vec<f64>, OnLimit) {
     match question(rate, &[]) {
-        Ok(Some(StudyQuestion::Sweep(rates, on_limit))) => (rates.as_slice().to_vec(), on_limit),
+        Ok(Some(StudyQuestion::Sweep(rates, options))) => {
+            assert_eq!((options.order, options.trials), (SweepOrder::Rising, 1));
+            (rates.as_slice().to_vec(), options.on_limit)
+        }
         other => panic!("{rate}: {other:?}"),
     }
 }
@@ -28,7 +31,7 @@ fn the_rate_says_which_study_it_is() {
     assert_eq!(question("50", &[]), Ok(None));
     assert_eq!(question("max", &[]), Ok(None));
     assert_eq!(question("1,000", &[]), Ok(None), "a comma may group the digits of one rate");
-    assert_eq!(question("Search", &[]), Ok(Some(StudyQuestion::Search)));
+    assert_eq!(question("Search", &[]), Ok(Some(StudyQuestion::Search(None))));
     assert_eq!(question("50", &[(StudySetting::Repeat, "5")]), Ok(Some(StudyQuestion::Repeat(5))));
     assert_eq!(sweep("1k,2k,4k"), (vec![1e3, 2e3, 4e3], OnLimit::Stop));
     assert_eq!(sweep("100/s,200/s").0, [100.0, 200.0]);
@@ -49,7 +52,24 @@ fn a_comma_that_groups_digits_or_separates_rates_is_refused() {
 #[test]
 fn a_sweep_keeps_going_if_it_is_requested() {
     let going = question("1k,2k", &[(StudySetting::KeepGoing, "")]);
-    assert!(matches!(going, Ok(Some(StudyQuestion::Sweep(_, OnLimit::KeepGoing)))), "{going:?}");
+    let Ok(Some(StudyQuestion::Sweep(_, options))) = going else { panic!("{going:?}") };
+    assert_eq!(options.on_limit, OnLimit::KeepGoing);
+}
+
+#[test]
+fn a_sweep_is_shuffled_and_repeated_if_it_is_requested() {
+    let set = [(StudySetting::Shuffle, ""), (StudySetting::Repeat, "3")];
+    let shuffled = question("1k,2k", &set);
+    let Ok(Some(StudyQuestion::Sweep(_, options))) = shuffled else { panic!("{shuffled:?}") };
+    assert!(matches!(options.order, SweepOrder::Shuffled { .. }));
+    assert_eq!(options.trials, 3);
+}
+
+#[test]
+fn a_search_is_repeated_if_it_is_requested() {
+    let repeated = |count| question("search", &[(StudySetting::Repeat, count)]);
+    assert_eq!(repeated("3"), Ok(Some(StudyQuestion::Search(Some(3)))));
+    assert!(repeated("1").unwrap_err().starts_with("--repeat 1: "));
 }
 
 #[test]
@@ -73,10 +93,10 @@ fn a_setting_of_another_study_is_refused_with_the_study_that_has_it() {
     for (rate, setting, text) in [
         ("50", StudySetting::From, "5"),
         ("50", StudySetting::KeepGoing, ""),
+        ("50", StudySetting::Shuffle, ""),
         ("1k,2k", StudySetting::Time, "1m"),
-        ("1k..2k", StudySetting::Repeat, "2"),
         ("search", StudySetting::KeepGoing, ""),
-        ("search", StudySetting::Repeat, "2"),
+        ("search", StudySetting::Shuffle, ""),
     ] {
         let refused = question(rate, &[(setting, text)]).unwrap_err();
         assert!(refused.starts_with(&format!("--{}", setting.flag())), "{refused}");

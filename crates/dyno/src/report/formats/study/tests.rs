@@ -99,3 +99,50 @@ fn a_trial_that_went_wrong_says_why_as_it_ends() {
     last.reason = "worker 0 was killed".to_owned();
     assert!(progress(&study).unwrap().ends_with("; worker 0 was killed"));
 }
+
+#[test]
+fn the_curve_of_a_shuffled_and_repeated_sweep_has_the_median_of_each_rate() {
+    let points = vec![(2.0, 9.0), (1.0, 3.0), (2.0, 7.0), (1.0, 5.0), (2.0, 8.0)];
+    assert_eq!(medians(points), [(1.0, 5.0), (2.0, 8.0)]);
+}
+
+#[test]
+fn a_repeated_sweep_shows_for_each_rate_how_many_runs_were_sustained() {
+    let mut study = study();
+    let mut repeated = RepeatedRate::default();
+    repeated.rate = 200.0;
+    (repeated.repeat.count, repeated.repeat.sustained, repeated.repeat.judged) = (5, 4, 5);
+    (repeated.repeat.share_low, repeated.repeat.share_high) = (0.376, 0.964);
+    let mut spread = FigureSpread::default();
+    (spread.mean_ns, spread.between_ns, spread.within_ns) = (1e6, 2e4, 1e4);
+    repeated.repeat.spreads.insert("service.mean".to_owned(), spread);
+    study.sweep.as_mut().unwrap().repeats = vec![repeated];
+    let page = human(&study, None, LOOK);
+    let lines = "\n200/s: 4 of 5 runs were sustained (38 to 96 % of all would be, with 95 %)\n  \
+                 service.mean: 1.00 ms ± 20.0 µs between trials, ± 10.0 µs within one: no more than \
+                 chance within a trial explains\n";
+    assert!(page.contains(lines), "{page}");
+}
+
+#[test]
+fn a_repeated_search_shows_the_ends_of_each_one() {
+    let mut study = study();
+    (study.study, study.sweep) = ("search".to_owned(), None);
+    let bound = |rate| {
+        let mut bound = SearchBound::default();
+        bound.rate = rate;
+        Some(bound)
+    };
+    let mut found = SearchFinding::default();
+    (found.lower, found.upper) = (bound(200.0), bound(210.0));
+    let mut searches = dyno_summary::RepeatedSearch::default();
+    searches.findings = vec![found, SearchFinding::default()];
+    study.searches = Some(searches);
+    study.trials[2].round = Some(2);
+    study.trials[2].purpose = Some("narrow".to_owned());
+    let page = human(&study, None, LOOK);
+    let lines =
+        "\nsearch 1: sustains 200/s; 210/s is not sustained\nsearch 2: no rate has a verdict\n";
+    assert!(page.contains(lines), "{page}");
+    assert!(page.contains("search 2: narrow"), "{page}");
+}
