@@ -48,7 +48,6 @@ pub(crate) fn share(text: &str) -> Reading<f64> {
 }
 
 /// Parses a number of trials.
-#[cfg(feature = "cli")]
 pub(crate) fn trials(text: &str) -> Reading<usize> {
     let trials = ungrouped(text).and_then(|digits| digits.parse().ok());
     trials.ok_or_else(|| "expected a number of trials, such as `5`".to_owned())
