@@ -29,6 +29,7 @@ use crate::result::{environment, redacted, summary_of};
 use crate::settings::{Setting, SettingSource, Settings, StudySettings};
 use crate::study::searches::Searches;
 use crate::study::sweep::SweepOrder;
+use crate::study::trial::{Trial, TrialVerdict};
 
 /// A study whose settings are all checked.
 #[derive(Debug, Clone)]
@@ -175,7 +176,12 @@ impl StudyPlan {
                     row.round = self.course.round();
                     study.trials.push(row);
                     record::keep_common_warnings(&mut study, &summary);
-                    self.course.take(trial, &summary);
+                    // A trial that the code cut short says nothing about its rate.
+                    let is_cut = remote.is_stopped()
+                        && run.window < wanted.window.unwrap_or(self.base.duration);
+                    let interrupted = TrialVerdict::Interrupted { signal: None };
+                    let verdict = if is_cut { interrupted } else { trial.verdict };
+                    self.course.take(Trial { verdict, ..trial }, &summary);
                     last = Some(summary);
                 }
                 Err(error) if study.trials.is_empty() => {
