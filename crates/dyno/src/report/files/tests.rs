@@ -71,7 +71,7 @@ fn histograms_are_written_with_their_head() {
     let begun = (Time::from_nanos(1_000_000_000), Duration::from_secs(7));
     let mut files = FileWriter::start(Some(File::create(&path).unwrap()), None, begun).unwrap();
     row(&mut files);
-    files.entry(LogEntry::Warning("there is no log to hold it".into()));
+    files.entry(LogEntry::Warning { text: "there is no log to hold it".into() });
     assert_eq!(files.finish(), Vec::<String>::new());
 
     let text = fs::read_to_string(path).unwrap();
@@ -104,8 +104,8 @@ fn what_a_slow_disk_can_not_take_is_dropped_and_counted_and_faults_are_kept() {
     row(&mut files);
     let stream = crate::primary::run::Stream::Stdout;
     files.entry(LogEntry::Line { worker: 0, stream, text: "x".into() });
-    files.entry(LogEntry::Fault("worker 0 died".into()));
-    assert!(matches!(incoming.try_recv(), Ok(FileRecord::Entry(LogEntry::Fault(_)))));
+    files.entry(LogEntry::Fault { text: "worker 0 died".into() });
+    assert!(matches!(incoming.try_recv(), Ok(FileRecord::Entry(LogEntry::Fault { .. }))));
     assert!(incoming.try_recv().is_err());
     let said = files.finish();
     assert_eq!(said[1], "1 intervals of histograms were not written: the disk was too slow");

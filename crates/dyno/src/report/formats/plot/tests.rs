@@ -40,7 +40,7 @@ fn it_fits_any_width_and_no_point_is_lost_at_an_edge() {
         let lines = [("p50".to_owned(), points(values))];
         for width in [0, 10, 60, 120, 1_000] {
             let text = draw("x", Unit::Nanoseconds, &lines, width, Palette::Plain);
-            assert_eq!(text.lines().count(), ROWS as usize + 3, "{text}");
+            assert_eq!(text.lines().count(), ROWS + 3, "{text}");
             assert!(
                 text.contains(|c| ('\u{2801}'..='\u{28ff}').contains(&c)),
                 "{values:?}\n{text}"
