@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_peer_wrote_is_read_to_the_end() {
+    fn bytes_of_a_dead_peer_are_read_to_the_end() {
         let (mut primary, mut worker) = sockets();
         // Unread data in the peer's queue makes our read fail with ECONNRESET once.
         primary.send(&Command::Drain).expect("room");

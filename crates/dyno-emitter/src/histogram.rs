@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_travel_as_they_are_or_as_out_of_range() {
+    fn numbers_are_sent_unchanged_or_as_out_of_range() {
         let any = histogram("histogram::any");
         let max = VALUE_MAX as f64;
         for (measured, expected) in [

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn as_planned_all_are_kept() {
+    fn a_run_as_long_as_planned_keeps_all_snapshots() {
         assert_eq!(kept(50), (1..=50).collect::<Vec<_>>());
     }
 

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_malformed() {
+    fn any_other_text_is_a_malformed_identity() {
         for text in ["", "1", "1:2:3", "x:2:3:n", "1:zz:3:n", "1:2:-1:n"] {
             assert_eq!(text.parse::<Identity>(), Err(Malformed), "{text}");
         }

@@ -206,7 +206,7 @@ fn a_batch_that_cannot_be_true_is_named_and_nothing_of_it_is_taken() {
 }
 
 #[test]
-fn who_is_unknown_or_out_of_place_is_named() {
+fn an_unknown_worker_and_a_message_out_of_order_are_named() {
     let mut observer = observer(OPEN, 1);
     let stranger = ProcessId::Worker(7);
     let error = observer.absorb(stranger, &Batch::default()).unwrap_err();

@@ -90,7 +90,7 @@ fn the_primary_has_a_list_of_its_own() {
 }
 
 #[test]
-fn what_is_absent_is_an_empty_cell() {
+fn a_missing_number_is_an_empty_cell() {
     let picked = filled().workers().metrics(["nothing", "rss", "rss"]).pick(Stat::Max);
     let names: Vec<_> = picked.labels().iter().map(|label| &*label.name).collect();
     assert_eq!(names, ["nothing", "rss"]);

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_primary_records_arrives_over_its_own_link() {
+    fn values_of_the_primary_arrive_over_its_own_link() {
         let mut own = OwnBus::new(Emitter::new(|| {}));
         own.set_phase(Phase::Measured);
         own.gauges(Gauges { issued: 3, completed: 2, backlog: 1, uptime_ns: 9 });
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_records_more_than_its_ring_holds_is_heard_and_its_wait_is_told() {
+    fn a_thread_that_fills_its_ring_loses_no_value_and_its_wait_is_counted() {
         const COUNT: u64 = 100_000;
         let (poke, poked) = channel();
         let mut own = OwnBus::new(Emitter::new(move || {

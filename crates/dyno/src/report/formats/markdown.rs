@@ -108,7 +108,7 @@ mod tests {
 "#;
 
     #[test]
-    fn a_comment_says_verdict_rates_and_metrics() {
+    fn a_comment_has_verdict_rates_and_metrics() {
         let text = render(&fixture::summary());
         let (tables, machine) = text.split_once("\n<sub>").unwrap();
         assert_eq!(tables, COMMENT);

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_under_each_other_whatever_their_unit() {
+    fn numbers_are_aligned_to_the_right_with_their_units() {
         let rows = [vec!["wait".into(), "45.0 µs".into()], vec!["service".into(), "1.2 s".into()]];
         assert_eq!(
             render(&["metric", "mean"], &rows, Palette::Plain),

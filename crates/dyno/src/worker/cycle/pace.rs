@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_planned_before_the_last_lease_is_followed_before_it_is_over() {
+    fn segments_planned_before_the_last_lease_are_followed_to_its_end() {
         let control = leased(125, true);
         let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(None));
         // The bus appends it just after the loop has looked, and before this reading.
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_beyond_the_limit_at_a_cut_was_skipped_however_late_the_loop_looks() {
+    fn cycles_beyond_the_limit_at_a_cut_are_skipped_even_if_the_loop_is_late() {
         let mut pace = pace(Some(BacklogRule::Total(2)));
         let control = leased(1_000, false);
         control.cut_now(|| at(130));

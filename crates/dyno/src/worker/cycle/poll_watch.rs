@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn another_wake_is_no_look() {
+    fn a_wake_from_elsewhere_does_not_count_as_a_check_of_the_sockets() {
         block_on(async {
             let look = PollWatch::new().await;
             for _ in 0..2 {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_is_told_once() {
+    fn a_sleep_is_reported_once() {
         block_on(async {
             let mut look = PollWatch::new().await;
             for _ in 0..2 {

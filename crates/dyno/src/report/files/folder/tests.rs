@@ -100,7 +100,7 @@ fn a_named_folder_is_made_and_nothing_is_linked_beside_it() {
 }
 
 #[test]
-fn what_takes_no_files_is_refused() {
+fn a_path_that_takes_no_files_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_that_is_stored_is_longer_than_is_thought() {
+    fn no_stored_row_is_longer_than_its_limit() {
         let mut encoder = Encoder::default();
         // The values are far apart, side by side, and all in one bucket.
         for apart in [VALUE_MAX / RAW_MAX as u64, 1 << 20, 1, 0] {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_adlers() {
+    fn checksums_are_those_of_adler_32() {
         assert_eq!(adler32(b""), 1);
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
         assert_eq!(adler32(&[0xff; 512]), 0x1ef1_fe10);
