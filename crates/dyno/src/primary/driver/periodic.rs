@@ -117,9 +117,8 @@ impl Beat {
     /// Ends the current interval.
     pub(crate) fn rotate(&mut self, now: Time, record: &mut RunRecord, sink: &mut dyn Sink) {
         self.next_rotation = self.after(now, self.rotation);
-        record.observer.rotate(now, |interval| sink.interval(&interval));
+        record.rotate(self.elapsed(now), now, |interval| sink.interval(&interval));
         sink.rotated(now);
-        record.point(self.elapsed(now), now);
     }
 
     /// Closes the primary's own emitter, and verifies its counts as those of every worker.
@@ -211,7 +210,7 @@ fn absorb(record: &mut RunRecord, refused: &mut Vec<u32>, report: Report) {
 mod tests {
     use dyno_bus::message::{Batch, Column, Declare};
     use dyno_bus::value::Unit;
-    use dyno_emitter::Emitter;
+    use dyno_emitter::harness::Emitter;
     use dyno_observer::Interval;
 
     use super::*;
