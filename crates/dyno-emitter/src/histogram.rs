@@ -266,7 +266,7 @@ mod tests {
         refused.push((line!(), || crate::measure("", || ())));
         refused.push((line!(), || drop(crate::measure_async("", async {}))));
         let _turn = install::tests::alone();
-        let emitter = crate::Emitter::new(|| {});
+        let emitter = crate::harness::Emitter::new(|| {});
         let _installed = emitter.install().expect("alone");
         for (line, name) in refused {
             assert_eq!(place_of_panic(name), (file!().to_owned(), line));

@@ -13,7 +13,7 @@ use dyno_bus::Time;
 const MISSED_MAX: u64 = 10_000;
 
 // The primary records lags in the thread that collects them, so a record must never have to wait.
-const _: () = assert!(MISSED_MAX + 1_000 < dyno_emitter::RECORDER_SLOTS as u64);
+const _: () = assert!(MISSED_MAX + 1_000 < dyno_emitter::harness::RECORDER_SLOTS as u64);
 
 /// The next due time of a periodic event, and its period.
 #[derive(Debug, Clone, Copy)]

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use dyno_bus::Time;
 use dyno_bus::message::Start;
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 
 use self::chance::Chance;
 use self::lies::Lie;

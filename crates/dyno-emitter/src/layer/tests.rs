@@ -13,7 +13,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::prelude::*;
 
 use super::*;
-use crate::Emitter;
+use crate::harness::Emitter;
 use crate::install::tests::alone;
 
 /// Returns the values that spans recorded while `run` ran under these layers, by name.

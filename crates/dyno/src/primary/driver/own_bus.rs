@@ -9,7 +9,7 @@ use dyno_bus::local::{self, Local};
 use dyno_bus::message::{Batch, Command, Emitted, HarnessCosts, Report};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, Phase, Received, Time};
-use dyno_emitter::{Emitter, Installed, Recorder};
+use dyno_emitter::harness::{Emitter, Installed, Recorder};
 
 /// The primary's emitter and both ends of its link.
 pub(crate) struct OwnBus {

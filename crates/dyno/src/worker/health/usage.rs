@@ -5,7 +5,7 @@
 use dyno_bus::Time;
 use dyno_bus::builtin;
 use dyno_bus::value::Unit;
-use dyno_emitter::{Emitter, Recorder};
+use dyno_emitter::harness::{Emitter, Recorder};
 use nix::time::{ClockId, clock_gettime};
 
 /// The nanoseconds between two samples.
