@@ -231,8 +231,9 @@ impl Bench {
         self.set(Setting::InFlight, cycles)
     }
 
-    /// Makes spans of more targets metrics, in addition to the benchmark's own:
-    /// `my_lib,my_lib::db`.
+    /// Makes spans of more targets metrics, in addition to those of the benchmark's own crate. The
+    /// filter is a list of targets, each with a level if only its more important spans are wanted:
+    /// `my_lib,my_lib::db=info`.
     pub fn spans(self, filter: &str) -> Self {
         self.set(Setting::Spans, filter)
     }
@@ -377,7 +378,8 @@ impl Bench {
         self
     }
 
-    /// Returns a handle that controls the run from another thread.
+    /// Returns a handle that controls the run from another thread: it changes the rate, or ends the
+    /// run early.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()

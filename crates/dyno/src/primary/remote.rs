@@ -34,7 +34,8 @@ struct RemoteState {
 }
 
 impl Remote {
-    /// Ends the run early: running cycles may end, none starts, and the result is partial.
+    /// Ends the run early. No cycle starts any more, and those that run may end until the drain
+    /// deadline. The summary is that of the window until then.
     pub fn stop(&self) {
         self.ask(Event::Stop);
     }
