@@ -179,6 +179,7 @@ impl Observer {
                 visit(Interval { process: *process, label, from, until, series });
             }
         }
+        // Percentiles of several workers do not follow from those of each, so values are merged.
         let merged = self.merge_workers(|metric, series| series.merge(metric.interval()));
         let mut processes = Vec::new();
         for (process, state) in &mut self.processes {
