@@ -103,6 +103,9 @@ type After = Box<dyn FnOnce(&Summary) -> task::Result>;
 /// Settings in code are the lowest layer: environment variables and flags override them if
 /// [`main`](Self::main) reads them.
 ///
+/// It stays in the thread that declares it, since hooks may hold values of any type; a
+/// [`Remote`] controls it from other threads.
+///
 /// ```no_run
 /// use std::time::Duration;
 ///

@@ -3,6 +3,9 @@
 //! The driver's knowledge of the run (`issued`, `completed`, `backlog`, `uptime`) and the lag of
 //! its own loop (`loop_lag`) take the way of every measurement: an emitter, a batch, a link, the
 //! observer. Values that the user records in this process take it too.
+//!
+//! The live view shows the counts of a [`Tick`](crate::primary::run::Tick), which are those of this
+//! moment. The same counts as metrics are for lists and for `metrics.hlog`.
 
 use dyno_bus::builtin;
 use dyno_bus::local::{self, Local};
