@@ -32,7 +32,7 @@ fn a_run_begins_with_its_parameters() {
 }
 
 #[test]
-fn a_second_of_a_run_is_a_line_where_there_is_no_terminal() {
+fn each_second_of_a_run_is_a_line_without_a_terminal() {
     let ended = benchmark(BEHAVES).args("--duration 1200ms").run();
     assert_says(&ended.stderr, &["1.0 s", "measuring", "issued", "completed", "backlog"]);
 }

@@ -199,7 +199,7 @@ fn a_benchmark_of_dyno_can_be_the_command() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_process_without_environment_in_a_session_of_its_own_is_not_left_behind() {
+fn a_process_without_environment_in_its_own_session_is_not_left_behind() {
     let mark = format!("2000.{}", std::process::id());
     // The process that is left behind has started before its command ends.
     let script = format!(

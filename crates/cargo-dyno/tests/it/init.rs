@@ -42,7 +42,7 @@ fn an_empty_folder_gets_a_package() {
 }
 
 #[test]
-fn an_empty_folder_below_a_package_gets_a_package_of_its_own() {
+fn an_empty_folder_below_a_package_gets_its_own_package() {
     let bench = Workbench::new();
     let above = format!("{}\n[workspace]\n", package("above"));
     bench.write("Cargo.toml", &above);

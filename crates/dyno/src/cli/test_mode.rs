@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_bench_runs_a_whole_benchmark() {
+    fn cargo_bench_does_not_run_a_test() {
         assert_eq!(mode("--bench", true), None);
         assert_eq!(mode("--bench --exact", true), None);
         // The list has names only, also with `--bench`.

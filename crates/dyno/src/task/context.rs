@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The worker in which a task runs: its index, the number of workers, and the task's parameters.
+/// The worker that runs a task: its index, the number of workers, and the task's parameters.
 ///
 /// Each worker process has one, which lives as long as the process.
 ///

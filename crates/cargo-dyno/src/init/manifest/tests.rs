@@ -221,7 +221,7 @@ package.name = \"a\"
 }
 
 #[test]
-fn a_dependency_in_a_table_of_its_own_is_found() {
+fn a_dependency_in_its_own_table_is_found() {
     let text = "[package]\nname = \"a\"\n\n[dev-dependencies.ant]\nversion = \"1\"\n";
     let manifest: DocumentMut = edited(text, &additions()).parse().expect("valid");
     assert_eq!(manifest["dev-dependencies"]["dyno-bench"]["path"].as_str(), Some("/dyno"));

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_stay_evenly_spread_however_many_there_are() {
+    fn any_number_of_samples_stays_evenly_spread() {
         let mut samples = Samples::default();
         for number in 0..10_000 {
             let waiting = if number == 4_321 { u64::MAX } else { number };

@@ -80,7 +80,8 @@ mod tests {
             for _ in 0..2 {
                 let mut checked = pin!(watch.checked());
                 for _ in 0..3 {
-                    let polled = poll_fn(|context| Poll::Ready(checked.as_mut().poll(context))).await;
+                    let polled =
+                        poll_fn(|context| Poll::Ready(checked.as_mut().poll(context))).await;
                     assert!(polled.is_pending());
                 }
                 checked.await;

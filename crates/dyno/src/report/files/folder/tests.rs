@@ -13,7 +13,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_run_has_a_private_folder_of_its_own_even_within_one_second() {
+fn a_run_has_its_own_private_folder_even_within_one_second() {
     let root = tempfile::tempdir().unwrap();
     let make = || Folder::in_folder(&root.path().join("shop"), "20260102T030405Z-7").unwrap();
     let (first, second) = (make(), make());
@@ -110,7 +110,7 @@ fn a_path_that_takes_no_files_is_refused() {
 }
 
 #[test]
-fn two_packages_that_share_a_target_folder_have_folders_of_their_own() {
+fn two_packages_that_share_a_target_folder_have_their_own_folders() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
     let plain = root.join("shop");
