@@ -186,8 +186,7 @@ impl Primary {
             Event::BacklogPassed | Event::Breached | Event::Stop => self.stop(now, actions),
             Event::Rate(rate) => self.change_rate(now, rate, actions),
             Event::Stalled(span) => {
-                // While this process stood still it read no message, so no worker could meet a
-                // deadline.
+                // This process read no message then, so no worker could meet a deadline.
                 self.deadline = self.deadline + span;
                 self.members.iter_mut().for_each(|member| member.put_off(span));
             }
