@@ -111,14 +111,14 @@ fn a_flag_goes_before_a_variable_and_a_variable_before_the_code() {
 }
 
 #[test]
-fn help_goes_to_stdout_and_is_no_error() {
+fn help_goes_to_stdout_and_exits_with_0() {
     let ended = benchmark(BEHAVES).args("--help").run();
     assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), ""), "{ended:#?}");
     assert_says(&ended.stdout, &["--rate", "--duration", "--workers", "us"]);
 }
 
 #[test]
-fn a_word_that_is_no_flag_is_refused() {
+fn a_word_that_is_not_a_flag_is_refused() {
     refused("200", &["unexpected word `200`", "--rate"]);
 }
 

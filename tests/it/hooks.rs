@@ -19,7 +19,7 @@ fn a_before_that_fails_in_one_worker_issues_nothing_and_the_others_run_after() {
 }
 
 #[test]
-fn a_before_that_fails_alike_in_every_worker_is_said_once() {
+fn a_before_that_fails_alike_in_every_worker_is_reported_once() {
     let ended = benchmark(MISBEHAVES).args("-P how=error -P at=before --workers 3").run();
     let summary = ended.verdict(5, "error");
     assert_eq!(summary.reasons.len(), 1, "{summary:#?}");

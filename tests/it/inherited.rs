@@ -61,7 +61,7 @@ fn closed_standard_descriptors_confuse_no_descriptor() {
 }
 
 #[test]
-fn a_limit_of_descriptors_is_said_with_what_to_do() {
+fn a_limit_of_descriptors_is_reported_with_the_way_out() {
     let ended = benchmark(BEHAVES).args("--workers 20").launched_by("prlimit --nofile=64").run();
     let parts = ["--workers 20", "need 132 open files and the limit is 64", "ulimit -n 132"];
     assert_says(ended.refusal(), &parts);
@@ -76,7 +76,7 @@ fn a_limit_of_file_sizes_ends_no_run_without_its_result() {
 }
 
 #[test]
-fn a_program_that_is_deleted_before_its_workers_start_is_no_trouble() {
+fn a_program_that_is_deleted_before_its_workers_start_still_runs() {
     let script = r#"cp "$0" copy && exec ./copy "$@""#;
     let run = benchmark(MISBEHAVES).launched_by("sh -c").launched_with(script);
     let ended = run.args("-P how=vanish -P at=primary-before").run();
@@ -102,7 +102,7 @@ fn a_program_that_the_dynamic_loader_started_starts_its_workers_by_the_loader() 
 }
 
 #[test]
-fn a_run_without_proc_says_so_before_it_starts_anything() {
+fn a_missing_proc_is_reported_before_anything_is_started() {
     let script = r#"mount -t tmpfs none /proc && exec "$0" "$@""#;
     let unshare = "unshare --user --map-root-user --mount sh -c";
     let ended = benchmark(BEHAVES).launched_by(unshare).launched_with(script).run();

@@ -83,7 +83,7 @@ fn waiters(pid: u32) -> usize {
 }
 
 #[test]
-fn a_kernel_without_pidfds_is_no_trouble() {
+fn a_run_works_without_pidfds() {
     let run = benchmark(MISBEHAVES).args("--duration 1s").logged();
     let running = run.launched_by(&failing("pidfd_open:error=ENOSYS")).start();
     running.until_log(" cycle 20");

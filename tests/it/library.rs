@@ -77,13 +77,13 @@ fn a_study_in_code_that_is_wrong_names_its_call() {
 }
 
 #[test]
-fn a_test_that_names_no_worker_program_is_told_to() {
+fn a_test_without_a_worker_program_is_refused_with_the_way_out() {
     let error = dyno::bench("alone", || ()).run().expect_err("it would run the tests");
     assert_says(&error.to_string(), &["would run its tests", "`alone`", ".worker_exe(path)"]);
 }
 
 #[test]
-fn a_worker_program_that_is_not_there_is_said() {
+fn a_worker_program_that_does_not_exist_is_named() {
     let summary = behaves().worker_exe("/nowhere/at/all").run();
     let text = format!("{summary:?}");
     assert_says(&text, &["/nowhere/at/all"]);
@@ -106,7 +106,7 @@ fn a_setting_that_can_not_be_is_an_error_that_names_the_call() {
 }
 
 #[test]
-fn two_runs_at_once_do_not_hear_of_each_other() {
+fn two_runs_at_once_do_not_disturb_each_other() {
     let runs = std::thread::scope(|scope| {
         let runs = [200.0, 400.0].map(|rate| scope.spawn(move || behaves().rate(rate).run()));
         runs.map(|run| run.join().expect("no panic").expect("it starts"))

@@ -9,7 +9,7 @@ use crate::support::{BEHAVES, MISBEHAVES, benchmark};
 const MS: u64 = 1_000_000;
 
 #[test]
-fn a_run_of_250_ms_ends_no_earlier_than_asked() {
+fn a_run_of_250_ms_ends_no_earlier_than_requested() {
     let begun = clock::now();
     let ended = benchmark(BEHAVES).args("--duration 250ms").run();
     let took = clock::now() - begun;
@@ -137,7 +137,7 @@ fn fractions_of_a_rate_are_kept() {
 }
 
 #[test]
-fn more_workers_than_cycles_is_no_trouble() {
+fn a_run_with_more_workers_than_cycles_completes() {
     let ended = benchmark(BEHAVES).args("--rate 10 --duration 100ms --workers 6").run();
     let summary = ended.verdict(0, "sustained");
     assert_eq!((summary.cycles.issued, summary.workers.len()), (1, 6));

@@ -126,7 +126,7 @@ fn a_run_that_breaks_gives_the_terminal_back() {
 }
 
 #[test]
-fn an_on_tick_that_panics_is_replaced_by_dynos_view_and_its_words_stay() {
+fn an_on_tick_that_panics_is_replaced_by_dynos_view_and_its_message_stays() {
     let line = "--duration 60s --workers 3";
     let draws = benchmark(DRAWS).args(line).env("DRAWS", "panic-later");
     let terminal = to_file(draws).on_terminal(100, 30);
@@ -190,7 +190,7 @@ fn a_result_that_nobody_takes_stops_no_view() {
 }
 
 #[test]
-fn no_color_means_none() {
+fn no_color_removes_all_colours() {
     let human = || benchmark(BEHAVES).args("--duration 60s").env("DYNO_FORMAT", "human");
     let cases = [
         (human(), true),

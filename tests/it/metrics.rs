@@ -66,7 +66,7 @@ fn percentiles_are_only_those_that_the_cycles_carry() {
 }
 
 #[test]
-fn values_out_of_range_are_said_and_not_shown_as_numbers() {
+fn values_out_of_range_are_a_warning_and_not_shown_as_numbers() {
     let ended = benchmark(RECORDS).args("-P odd=true").run();
     let warnings = ended.verdict(0, "sustained").warnings.join("\n");
     assert_says(&warnings, &["120 of the 180 values of `odd` are not in its range"]);

@@ -75,7 +75,7 @@ fn a_child_that_a_worker_leaves_is_gone_with_it() {
 }
 
 #[test]
-fn a_daemon_that_a_worker_leaves_is_swept_and_said() {
+fn a_daemon_that_a_worker_leaves_is_killed_and_named() {
     for how in ["leave-daemon", "leave-clean-daemon"] {
         let line = format!("-P how={how} -P at=before -P worker=1");
         let ended = benchmark(MISBEHAVES).args(&line).run();
@@ -88,7 +88,7 @@ fn a_daemon_that_a_worker_leaves_is_swept_and_said() {
 }
 
 #[test]
-fn daemons_of_many_cycles_are_said_in_one_warning() {
+fn daemons_of_many_cycles_are_one_warning() {
     let ended = benchmark(MISBEHAVES).args("-P how=leave-daemon -P at=cycle").run();
     // A busy machine may not sustain that many processes.
     let warnings = ended.summary().warnings;

@@ -15,7 +15,7 @@ fn ten_megabytes_on_both_streams_of_a_worker_block_nothing() {
 }
 
 #[test]
-fn what_workers_write_has_their_index_and_is_never_in_the_result() {
+fn lines_of_workers_have_their_index_and_are_never_in_the_result() {
     let ended = benchmark(BEHAVES).run();
     ended.verdict(0, "sustained");
     assert!(!ended.stdout.contains("first cycle"), "{ended:#?}");
@@ -24,7 +24,7 @@ fn what_workers_write_has_their_index_and_is_never_in_the_result() {
 }
 
 #[test]
-fn a_run_begins_by_saying_its_parameters() {
+fn a_run_begins_with_its_parameters() {
     let ended = benchmark(BEHAVES).args("-P us=7 --rate 250").run();
     let first = ended.stderr.lines().find(|line| line.starts_with("behaves")).expect("a line");
     let parts = ["rate 250/s", "duration 300ms", "workers 2", "arrivals uniform", "us=7"];
@@ -32,7 +32,7 @@ fn a_run_begins_by_saying_its_parameters() {
 }
 
 #[test]
-fn a_second_of_a_run_is_a_line_where_there_is_no_terminal() {
+fn each_second_of_a_run_is_a_line_without_a_terminal() {
     let ended = benchmark(BEHAVES).args("--duration 1200ms").run();
     assert_says(&ended.stderr, &["1.0 s", "measuring", "issued", "completed", "backlog"]);
 }
@@ -45,7 +45,7 @@ fn quiet_leaves_the_result_only() {
 }
 
 #[test]
-fn on_tick_is_asked_five_times_a_second_and_once_after_the_drain() {
+fn on_tick_is_called_five_times_a_second_and_once_after_the_drain() {
     let ended = benchmark(RECORDS).args("--duration 1s").run();
     ended.verdict(0, "sustained");
     let (_, rest) = ended.stderr.split_once("asked ").expect("what it made of the end");
@@ -82,7 +82,7 @@ fn csv_is_a_line_of_names_and_a_row() {
 }
 
 #[test]
-fn a_stdout_that_is_closed_is_no_trouble() {
+fn a_closed_stdout_does_not_stop_a_run() {
     for command in ["true", "head -c 1"] {
         let mut reader = Command::new("sh")
             .args(["-c", command])
@@ -99,7 +99,7 @@ fn a_stdout_that_is_closed_is_no_trouble() {
 }
 
 #[test]
-fn a_full_disk_under_stdout_is_an_error_that_is_said() {
+fn a_full_disk_under_stdout_is_a_reported_error() {
     for flags in ["", "--quiet", "--format human", "--format csv"] {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("Linux");
         let ended = benchmark(BEHAVES).args(flags).stdout(full).run();
@@ -118,7 +118,7 @@ fn quiet_draws_no_plot_beside_a_result_for_programs() {
 }
 
 #[test]
-fn a_plot_that_can_not_be_drawn_is_said_even_where_it_is_quiet() {
+fn a_plot_that_can_not_be_drawn_is_reported_with_quiet_too() {
     for format in ["csv", "json", "markdown"] {
         let line = format!("--plot nonesuch --quiet --format {format}");
         let ended = benchmark(RECORDS).args(&line).run();
@@ -261,7 +261,7 @@ fn a_second_run_in_one_folder_or_log_is_refused_before_it_starts() {
 }
 
 #[test]
-fn a_log_file_may_stand_in_the_runs_own_folder_and_overwrites_none_of_its_files() {
+fn a_log_file_in_the_runs_own_folder_overwrites_no_other_file() {
     let ended = benchmark(BEHAVES).args("--log-file out/more.jsonl").run();
     ended.verdict(0, "sustained");
     assert_eq!(ended.read("out/more.jsonl"), ended.read("out/log.jsonl"));

@@ -94,7 +94,7 @@ fn a_terminal_that_changes_its_width_shows_each_question_once() {
 }
 
 #[test]
-fn what_is_typed_ahead_answers_the_questions() {
+fn text_that_is_typed_ahead_answers_the_questions() {
     let terminal = asks(80);
     let keys =
         ["5", "0", "Enter", "1", "0", "0", "m", "s", "Enter", "0", "s", "Enter", "1", "Enter"];

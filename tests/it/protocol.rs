@@ -68,7 +68,7 @@ fn a_worker_of_another_run_is_refused() {
 }
 
 #[test]
-fn a_worker_that_says_that_it_is_another_is_refused() {
+fn a_worker_that_claims_another_identity_is_refused() {
     assert_says(&error("index", ""), &["broke the protocol", "it is worker 0 of run "]);
 }
 

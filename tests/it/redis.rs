@@ -72,7 +72,7 @@ fn moment(round: u64) -> Duration {
 }
 
 #[test]
-fn a_redis_that_can_not_be_reached_is_said_once() {
+fn a_redis_that_can_not_be_reached_is_reported_once() {
     let line = "-P url=redis+unix:///nowhere/at/all --workers 4";
     let ended = benchmark(INCR).args(line).run();
     let summary = ended.verdict(5, "error");
@@ -95,7 +95,7 @@ fn a_redis_that_dies_fails_cycles_and_ends_nothing() {
 }
 
 #[test]
-fn the_example_runs_a_server_of_its_own_and_says_what_to_install_where_there_is_none() {
+fn the_example_runs_its_own_server_and_names_the_package_to_install_if_it_is_missing() {
     let ended = benchmark(REDIS_EXAMPLE).args("--rate 200").run();
     assert_eq!(ended.summary().cycles.completed, 60, "{ended:#?}");
 

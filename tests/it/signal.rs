@@ -183,7 +183,7 @@ fn ctrl_z_stops_the_workers_too_and_the_pause_is_reported() {
 }
 
 #[test]
-fn ctrl_z_while_workers_start_is_no_trouble() {
+fn ctrl_z_while_workers_start_does_not_fail_the_run() {
     let running = benchmark(MISBEHAVES).logged().start();
     running.until_log("worker 0 before");
     running.signal(Signal::SIGTSTP);

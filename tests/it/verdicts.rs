@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::support::{BEHAVES, MISBEHAVES, assert_says, benchmark, until};
 
 #[test]
-fn sustained_says_what_was_held() {
+fn a_sustained_run_reports_the_rate_that_was_held() {
     let summary = benchmark(BEHAVES).run().verdict(0, "sustained");
     let parts = ["60 cycles came due at 200/s over 300ms", "all completed", "stayed bounded"];
     assert_says(&summary.reasons[0], &parts);
@@ -35,7 +35,7 @@ fn a_cpu_bound_overload_of_all_processors_is_unsustained_and_not_invalid() {
 }
 
 #[test]
-fn slow_async_cycles_are_no_backlog_problem() {
+fn slow_async_cycles_are_sustained() {
     let line = "-P how=sleep -P us=200000 --rate 200 --warmup 400ms --duration 1s";
     let summary = benchmark(BEHAVES).args(line).run().verdict(0, "sustained");
     // By Little's law, 200 cycles per second of 200 ms each are 40 at a time.
@@ -56,7 +56,7 @@ fn a_stall_at_the_end_that_is_worked_off_is_never_unsustained() {
 }
 
 #[test]
-fn failed_says_how_many_cycles_did_and_how_many_may() {
+fn a_failed_run_reports_the_failed_cycles_and_the_limit() {
     let ended = benchmark(MISBEHAVES).args("-P how=error -P at=cycle -P worker=0").run();
     assert_says(
         &ended.verdict(3, "failed").reasons[0],

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn executions_and_findings_are_read_from_libfuzzers_words() {
+    fn executions_and_findings_are_read_from_libfuzzers_output() {
         let said = "#8\tpulse\nDone 1551693 runs in 601 second(s)\n\
                     stat::number_of_executed_units: 1551693\nstat::average_exec_per_sec: 2581\n";
         assert_eq!(read(said), (1_551_693, vec![]));

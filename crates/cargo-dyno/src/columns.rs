@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_under_each_other_and_lines_end_without_blanks() {
+    fn words_are_in_columns_and_lines_end_without_blanks() {
         let rows = [["fibonacci", "bench", "a"], ["io", "example", ""]];
         let rows = rows.map(|row| row.map(String::from));
         assert_eq!(align(&rows), "fibonacci  bench    a\nio         example\n");

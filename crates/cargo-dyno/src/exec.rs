@@ -235,13 +235,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_are_said_in_the_same_words_each_time() {
+    fn an_ending_has_the_same_text_each_time() {
         assert_eq!(failure(ExitStatus::from_raw(7 << 8)), "exited with code 7");
         assert_eq!(failure(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
     }
 
     #[test]
-    fn its_own_flags_are_none_of_a_benchmarks() {
+    fn flags_of_exec_differ_from_those_of_a_benchmark() {
         let command =
             dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
         let mut names = command.get_arguments().filter_map(clap::Arg::get_long);

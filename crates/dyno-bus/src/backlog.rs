@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_all_workers_together_are_no_less_than_the_whole() {
+    fn the_shares_of_all_workers_add_up_to_at_least_the_whole() {
         assert_eq!(BacklogRule::Total(7).share(2), BacklogRule::Total(4));
         let share = BacklogLimit { waiting: 2, total: 3 };
         assert_eq!(BacklogRule::Above(ROOM).share(3), BacklogRule::Above(share));

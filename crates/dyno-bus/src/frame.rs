@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_frame_says_how_much_of_it_came() {
+    fn the_error_of_a_cut_frame_has_the_number_of_its_bytes_that_came() {
         let mut buffer = FrameBuffer::default();
         feed(&mut buffer, &framed(&[vec![1; 10]])[..9]);
         assert_eq!(buffer.next_frame(), Ok(None));

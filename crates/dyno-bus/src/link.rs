@@ -13,7 +13,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -63,11 +62,8 @@ pub struct Link<S, In, Out> {
 /// If the process has no descriptors left.
 pub fn pair() -> Result<(UnixStream, OwnedFd), LinkError> {
     let failed = |operation| move |source: io::Error| LinkError::Io { operation, source };
-    let (ours, theirs) =
-        socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
-            .map_err(io::Error::from)
-            .map_err(failed("socketpair"))?;
-    Ok((UnixStream::from(ours), theirs))
+    let (ours, theirs) = UnixStream::pair().map_err(failed("socketpair"))?;
+    Ok((ours, theirs.into()))
 }
 
 impl<In, Out> Link<UnixStream, In, Out> {
@@ -235,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_peer_wrote_is_read_to_the_end() {
+    fn bytes_of_a_dead_peer_are_read_to_the_end() {
         let (mut primary, mut worker) = sockets();
         // Unread data in the peer's queue makes our read fail with ECONNRESET once.
         primary.send(&Command::Drain).expect("room");

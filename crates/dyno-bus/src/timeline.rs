@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_counted_in_the_slot_in_which_they_fall() {
+    fn an_end_is_counted_in_the_slot_of_its_time() {
         let (mut timeline, grid) = (CycleTimeline::default(), grid(1_000));
         record(&mut timeline, &grid, 9_500, 0, 100);
         record(&mut timeline, &grid, 9_990, 20, 23);

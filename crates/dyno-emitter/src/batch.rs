@@ -31,7 +31,8 @@ const RING_SLOTS: usize = 65_536;
 ///
 /// ```
 /// use dyno_bus::message::Batch;
-/// use dyno_emitter::{Emitter, histogram};
+/// use dyno_emitter::harness::Emitter;
+/// use dyno_emitter::histogram;
 ///
 /// let mut emitter = Emitter::new(|| {}); // Wakes the thread that collects.
 /// let installed = emitter.install()?;

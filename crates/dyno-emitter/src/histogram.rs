@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_travel_as_they_are_or_as_out_of_range() {
+    fn numbers_are_sent_unchanged_or_as_out_of_range() {
         let any = histogram("histogram::any");
         let max = VALUE_MAX as f64;
         for (measured, expected) in [
@@ -266,7 +266,7 @@ mod tests {
         refused.push((line!(), || crate::measure("", || ())));
         refused.push((line!(), || drop(crate::measure_async("", async {}))));
         let _turn = install::tests::alone();
-        let emitter = crate::Emitter::new(|| {});
+        let emitter = crate::harness::Emitter::new(|| {});
         let _installed = emitter.install().expect("alone");
         for (line, name) in refused {
             assert_eq!(place_of_panic(name), (file!().to_owned(), line));

@@ -222,7 +222,7 @@ pub(crate) mod tests {
     use dyno_bus::message::Batch;
 
     use super::*;
-    use crate::Emitter;
+    use crate::harness::Emitter;
 
     /// Waits for a turn: the installation belongs to the process, so tests that install, or must
     /// not be installed, take turns.

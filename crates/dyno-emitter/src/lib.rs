@@ -25,9 +25,9 @@
 //!                          probe ─── ring ──╯   (one per process)
 //! ```
 //!
-//! Each recording thread has its own bounded ring. The [`Emitter`], which lives in the thread that
-//! writes to the bus, drains them all. It never drops a value: if a ring is full, the recording
-//! thread waits, and the stall is counted.
+//! Each recording thread has its own bounded ring. The [`Emitter`](harness::Emitter), which lives in
+//! the thread that writes to the bus, drains them all. It never drops a value: if a ring is full,
+//! the recording thread waits, and the stall is counted.
 //!
 //! This crate refuses to aggregate (the only histograms are the observer's), to encode, to send,
 //! and to decide when to collect.
@@ -46,18 +46,19 @@ mod batch;
 #[cfg(feature = "tracing")]
 mod layer;
 
-pub use batch::{Collected, Emitter, PhaseSwitch};
 pub use histogram::{Histogram, Value, histogram, try_histogram};
-pub use install::{AlreadyInstalled, Installed};
 #[cfg(feature = "tracing")]
 pub use layer::{FilterError, layer, layer_for};
 pub use measure::{measure, measure_async};
 pub use name::{NAMES_MAX, NameError, RESERVED};
-pub use recorder::{CycleRecorder, RECORDER_SLOTS, Recorder};
 
-/// The parts that dyno itself uses, in the process that it measures.
+/// The face for dyno itself, in a process that it measures: the emitter, and the recorders of the
+/// task's loop. It changes with dyno, and is not part of the API.
 #[doc(hidden)]
 pub mod harness {
+    pub use crate::batch::{Collected, Emitter, PhaseSwitch};
+    pub use crate::install::{AlreadyInstalled, Installed};
     #[cfg(feature = "tracing")]
     pub use crate::layer::{check_filter, is_missing, take_notices, watch_spans};
+    pub use crate::recorder::{CycleRecorder, RECORDER_SLOTS, Recorder};
 }

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_was_asked_for_is_kept() {
+    fn a_unit_that_was_set_is_kept() {
         let entry = find("name::unit").expect("valid");
         assert_eq!(entry.unit(), Unit::None);
         entry.imply_nanoseconds();

@@ -44,7 +44,7 @@ impl Recorder {
         Self(Feed::new(shared, RecordSource::Harness, &Arc::new(Ring::new(slots))))
     }
 
-    /// Records a value of a metric that [`Emitter::metric`](crate::Emitter::metric) numbered, under
+    /// Records a value of a metric that [`Emitter::metric`](crate::harness::Emitter::metric) numbered, under
     /// the present phase.
     #[inline]
     pub fn record(&self, metric: u32, value: u64) {
@@ -340,7 +340,7 @@ mod tests {
     use dyno_bus::value::Unit;
 
     use super::*;
-    use crate::Emitter;
+    use crate::harness::Emitter;
 
     #[test]
     fn a_child_of_a_fork_drops_what_it_records_rather_than_wait_for_a_bus_it_has_not() {

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_is_due_at_the_half_and_at_the_end() {
+    fn a_ring_requests_to_be_drained_at_the_half_and_at_the_end() {
         let (producer, mut consumer) = ring(8);
         let fill = |producer: &Producer<2>| (0..).take_while(|_| producer.push([0, 0])).count();
         assert_eq!(fill(&producer), 0);

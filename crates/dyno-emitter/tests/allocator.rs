@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use dyno_bus::message::Batch;
-use dyno_emitter::{Emitter, Histogram, histogram};
+use dyno_emitter::harness::Emitter;
+use dyno_emitter::{Histogram, histogram};
 
 /// The number of threads that record, one after the other.
 const THREADS: usize = 20;

@@ -4,14 +4,11 @@
 //! Each value below 2,048 has a bucket; from there on 1,024 buckets lie between a power of two and
 //! the next, so that a bucket is at most a thousandth as wide as its values. The buckets are
 //! implemented here because counting is most of the primary's work on a value: when the largest
-//! value is known beforehand, to count is an index and an addition. Readers of histograms get one
-//! from [`to_histogram`](Buckets::to_histogram).
+//! value is known beforehand, to count is an index and an addition. A writer of histograms gets the
+//! buckets that hold values from [`used`](Buckets::used).
 
-use hdrhistogram::Histogram;
-
-/// Significant decimal digits: 0.1 %, finer than any benchmark repeats.
-const DIGITS: u8 = 3;
-/// Buckets between a power of two and the next: the least power of two that gives three digits.
+/// Buckets between a power of two and the next: the least power of two that gives three significant
+/// digits, which is finer than any benchmark repeats.
 const HALF: usize = 1 << HALF_BITS;
 const HALF_BITS: u32 = 10;
 
@@ -79,18 +76,9 @@ impl Buckets {
         })
     }
 
-    /// Returns an `HdrHistogram` with the same counts in the same buckets.
-    pub(crate) fn to_histogram(&self) -> Histogram<u64> {
-        let highest_used = self.counts.iter().rposition(|count| *count > 0).map_or(0, highest);
-        // Allocated once rather than grown; its least maximum is two.
-        let mut histogram =
-            Histogram::new_with_max(highest_used.max(2), DIGITS).expect("three digits are allowed");
-        // It grows if the caller adds larger values.
-        histogram.auto(true);
-        for (index, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            histogram.record_n(highest(index), *count).expect("none is larger");
-        }
-        histogram
+    /// Returns the buckets that hold values, in ascending order: the index of each, and its count.
+    pub(crate) fn used(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.counts.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 }
 
@@ -120,9 +108,20 @@ const fn highest(index: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use dyno_bus::value::VALUE_MAX;
+    use hdrhistogram::Histogram;
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Significant decimal digits.
+    const DIGITS: u8 = 3;
+
+    /// Returns an `HdrHistogram` of counts by the index of their bucket.
+    fn of_buckets(used: impl Iterator<Item = (usize, u64)>) -> Histogram<u64> {
+        let mut histogram = Histogram::new(DIGITS).unwrap();
+        used.for_each(|(index, count)| histogram.record_n(highest(index), count).unwrap());
+        histogram
+    }
 
     /// Values of all sizes with equal chances, and the borders between sizes.
     fn value() -> impl Strategy<Value = u64> {
@@ -152,7 +151,7 @@ mod tests {
                 buckets.add(&some);
             }
             values.iter().for_each(|value| histogram.record(*value).unwrap());
-            prop_assert_eq!(&buckets.to_histogram(), &histogram);
+            prop_assert_eq!(&of_buckets(buckets.used()), &histogram);
 
             let count = values.len() as u64;
             let ranks = [1, count.div_ceil(2), count];
@@ -161,7 +160,7 @@ mod tests {
             prop_assert_eq!(buckets.at_ranks(ranks), expected);
 
             buckets.clear();
-            prop_assert!(buckets.to_histogram().is_empty());
+            prop_assert!(of_buckets(buckets.used()).is_empty());
         }
     }
 }

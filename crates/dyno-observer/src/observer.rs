@@ -164,10 +164,10 @@ impl Observer {
     }
 
     /// Ends the current interval: passes its values to `visit`, by process in ascending order,
-    /// makes a snapshot of it, and merges it into the whole.
+    /// makes a snapshot of it, which it returns, and merges it into the whole.
     ///
     /// The primary calls this fifty times over the duration, and once after the drain.
-    pub fn rotate(&mut self, at: Time, mut visit: impl FnMut(Interval<'_>)) {
+    pub fn rotate(&mut self, at: Time, mut visit: impl FnMut(Interval<'_>)) -> Arc<Snapshot> {
         let (from, until) = (self.rotated, at.max(self.rotated));
         self.rotated = until;
         self.count_rows();
@@ -179,6 +179,7 @@ impl Observer {
                 visit(Interval { process: *process, label, from, until, series });
             }
         }
+        // Percentiles of several workers do not follow from those of each, so values are merged.
         let merged = self.merge_workers(|metric, series| series.merge(metric.interval()));
         let mut processes = Vec::new();
         for (process, state) in &mut self.processes {
@@ -188,12 +189,10 @@ impl Observer {
                 processes.push(ProcessSnapshot { process: *process, metrics });
             }
         }
-        self.kept.push(Snapshot {
-            from,
-            until,
-            processes: processes.into(),
-            merged: merged.into(),
-        });
+        let (processes, merged) = (processes.into(), merged.into());
+        let snapshot = Arc::new(Snapshot { from, until, processes, merged });
+        self.kept.push(Arc::clone(&snapshot));
+        snapshot
     }
 
     /// Ends a column of the [`intervals`](Self::intervals) at `at`.

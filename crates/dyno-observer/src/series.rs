@@ -12,7 +12,6 @@
 
 use dyno_bus::Time;
 use dyno_bus::value::{BELOW, VALUE_MAX};
-use hdrhistogram::Histogram;
 
 use crate::buckets::{self, Buckets};
 use crate::rows::IntervalRows;
@@ -164,24 +163,20 @@ impl Series {
         }
     }
 
-    /// Returns the values as a histogram of three digits.
+    /// Returns the buckets that hold values, in ascending order: the index of each among the
+    /// buckets of an `HdrHistogram` of three digits, and the number of its values.
     #[must_use]
-    pub fn histogram(&self) -> Histogram<u64> {
+    pub fn buckets(&self) -> Vec<(usize, u64)> {
         match &self.values {
-            Values::Raw(raw) => counted(raw).to_histogram(),
-            Values::Counted(buckets) => buckets.to_histogram(),
+            // Counting a few values in buckets would clear and search thousands of empty ones.
+            Values::Raw(raw) => {
+                let mut indices = Vec::from_iter(raw.iter().copied().map(buckets::index));
+                indices.sort_unstable();
+                let same = indices.chunk_by(|one, other| one == other);
+                same.map(|indices| (indices[0], indices.len() as u64)).collect()
+            }
+            Values::Counted(buckets) => buckets.used().collect(),
         }
-    }
-
-    /// Returns the index of each value's bucket in the [`histogram`](Self::histogram), in ascending
-    /// order. `None` if the values are counted in buckets: once there have been more than
-    /// [`RAW_MAX`].
-    #[must_use]
-    pub fn places(&self) -> Option<Vec<usize>> {
-        let Values::Raw(raw) = &self.values else { return None };
-        let mut places = Vec::from_iter(raw.iter().copied().map(buckets::index));
-        places.sort_unstable();
-        Some(places)
     }
 
     /// Adds the values to the rows of a column.

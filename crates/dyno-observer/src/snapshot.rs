@@ -69,8 +69,8 @@ impl KeptSnapshots {
         Self { snapshots: VecDeque::new() }
     }
 
-    pub(crate) fn push(&mut self, snapshot: Snapshot) {
-        self.snapshots.push_back(Arc::new(snapshot));
+    pub(crate) fn push(&mut self, snapshot: Arc<Snapshot>) {
+        self.snapshots.push_back(snapshot);
         if self.snapshots.len() > SNAPSHOTS_MAX {
             let gap = |index: &usize| {
                 self.snapshots[index + 1].until.nanos_since(self.snapshots[index - 1].until)
@@ -94,18 +94,18 @@ mod tests {
     fn kept(rotations: u64) -> Vec<u64> {
         let mut kept = KeptSnapshots::new();
         for end in 1..=rotations {
-            kept.push(Snapshot {
+            kept.push(Arc::new(Snapshot {
                 from: Time::from_nanos(end - 1),
                 until: Time::from_nanos(end),
                 processes: Box::default(),
                 merged: Box::default(),
-            });
+            }));
         }
         kept.iter().map(|snapshot| snapshot.until.as_nanos()).collect()
     }
 
     #[test]
-    fn as_planned_all_are_kept() {
+    fn a_run_as_long_as_planned_keeps_all_snapshots() {
         assert_eq!(kept(50), (1..=50).collect::<Vec<_>>());
     }
 

@@ -84,27 +84,27 @@ impl Stats {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stat {
-    /// The name of the field [`Stats::count`].
+    /// The number of values: [`Stats::count`].
     Count,
-    /// The name of the field [`Stats::min`].
+    /// The smallest value: [`Stats::min`].
     Min,
-    /// The name of the field [`Stats::max`].
+    /// The largest value: [`Stats::max`].
     Max,
-    /// The name of the field [`Stats::mean`].
+    /// The arithmetic mean: [`Stats::mean`].
     Mean,
-    /// The name of the field [`Stats::stddev`].
+    /// The standard deviation: [`Stats::stddev`].
     Stddev,
-    /// The name of the field [`Stats::last`].
+    /// The most recent value: [`Stats::last`].
     Last,
-    /// The name of the field [`Stats::p50`].
+    /// The median: [`Stats::p50`].
     P50,
-    /// The name of the field [`Stats::p90`].
+    /// The value that 90 % of the values do not exceed: [`Stats::p90`].
     P90,
-    /// The name of the field [`Stats::p99`].
+    /// The value that 99 % of the values do not exceed: [`Stats::p99`].
     P99,
-    /// The name of the field [`Stats::p999`].
+    /// The value that 99.9 % of the values do not exceed: [`Stats::p999`].
     P999,
-    /// The name of the field [`Stats::out_of_range`].
+    /// The number of values that were clamped to the range: [`Stats::out_of_range`].
     OutOfRange,
 }
 

@@ -103,6 +103,9 @@ type After = Box<dyn FnOnce(&Summary) -> task::Result>;
 /// Settings in code are the lowest layer: environment variables and flags override them if
 /// [`main`](Self::main) reads them.
 ///
+/// It stays in the thread that declares it, since hooks may hold values of any type; a
+/// [`Remote`] controls it from other threads.
+///
 /// ```no_run
 /// use std::time::Duration;
 ///
@@ -231,8 +234,9 @@ impl Bench {
         self.set(Setting::InFlight, cycles)
     }
 
-    /// Makes spans of more targets metrics, in addition to the benchmark's own:
-    /// `my_lib,my_lib::db`.
+    /// Makes spans of more targets metrics, in addition to those of the benchmark's own crate. The
+    /// filter is a list of targets, each with a level if only its more important spans are wanted:
+    /// `my_lib,my_lib::db=info`.
     pub fn spans(self, filter: &str) -> Self {
         self.set(Setting::Spans, filter)
     }
@@ -390,7 +394,8 @@ impl Bench {
         self
     }
 
-    /// Returns a handle that controls the run or the study from another thread.
+    /// Returns a handle that controls the run or the study from another thread: it changes the rate,
+    /// or ends the run early.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()

@@ -5,10 +5,10 @@
 //! that starts its own binary, whose children inherit the variable, does not recurse.
 
 use std::fmt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::str::FromStr;
 
-use nix::sys::socket::{SockType, getsockopt, sockopt};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::getppid;
 
 /// The name of the variable, which holds an [`Identity`] as text.
@@ -99,8 +99,7 @@ impl Claim {
                 identity.benchmark, identity.primary,
             ));
         }
-        let socket = getsockopt(&std::io::stdin().as_fd(), sockopt::SockType);
-        if socket != Ok(SockType::Stream) {
+        if !is_socket(std::io::stdin().as_fd()) {
             return Self::Refused(format!(
                 "{VARIABLE} is set but standard input is not a primary's socket: unset it"
             ));
@@ -109,9 +108,24 @@ impl Claim {
     }
 }
 
+fn is_socket(descriptor: BorrowedFd<'_>) -> bool {
+    fstat(descriptor).is_ok_and(|stat| {
+        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFSOCK
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_is_distinguished_from_a_pipe_and_a_file() {
+        let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (pipe, _writer) = std::io::pipe().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(is_socket(socket.as_fd()));
+        assert!(!is_socket(pipe.as_fd()) && !is_socket(file.as_fd()));
+    }
 
     #[test]
     fn an_identity_reads_as_it_was_written() {
@@ -121,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_malformed() {
+    fn any_other_text_is_a_malformed_identity() {
         for text in ["", "1", "1:2:3", "x:2:3:n", "1:zz:3:n", "1:2:-1:n"] {
             assert_eq!(text.parse::<Identity>(), Err(Malformed), "{text}");
         }

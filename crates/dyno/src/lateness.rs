@@ -13,7 +13,7 @@ use dyno_bus::Time;
 const MISSED_MAX: u64 = 10_000;
 
 // The primary records lags in the thread that collects them, so a record must never have to wait.
-const _: () = assert!(MISSED_MAX + 1_000 < dyno_emitter::RECORDER_SLOTS as u64);
+const _: () = assert!(MISSED_MAX + 1_000 < dyno_emitter::harness::RECORDER_SLOTS as u64);
 
 /// The next due time of a periodic event, and its period.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_block_the_longest_lags_are_kept_and_the_next_is_due_after_it() {
+    fn a_long_block_keeps_its_longest_lags_and_the_next_period_is_due_after_it() {
         let mut periods = Periods::new(Time::from_nanos(0), 10);
         let late: Vec<_> = periods.late(Time::from_nanos(1_000_005)).collect();
         assert_eq!(late.len() as u64, MISSED_MAX);

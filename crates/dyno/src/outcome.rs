@@ -4,7 +4,8 @@
 
 use std::process::{ExitCode, Termination};
 
-/// The verdict as an exit code, for `main` to return.
+/// The verdict as an exit code, for `main` to return: 0 if the rate was sustained, or if a closed
+/// loop completed.
 ///
 /// ```no_run
 /// fn main() -> dyno::Outcome {

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use dyno_bus::Time;
 use dyno_bus::message::Start;
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 
 use self::chance::Chance;
 use self::lies::Lie;
@@ -397,7 +397,7 @@ fn simulate_scenario(chance: Chance, scenario: Scenario, trace: bool) {
 }
 
 #[test]
-fn whatever_befalls_a_run_it_ends_and_tells_the_truth() {
+fn every_random_run_ends_with_a_true_result() {
     let number = |name| env::var(name).ok().map(|value| value.parse().expect("a whole number"));
     if let Some(seed) = number("DYNO_SIM_SEED") {
         return simulate(seed, true);

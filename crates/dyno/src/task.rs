@@ -63,13 +63,17 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 /// let _benchmark = dyno::bench("counter", dyno::task::<Counter>());
 /// ```
 pub trait Task: Sized + 'static {
-    /// Creates the worker's state: opens its connections, loads its data.
+    /// Creates the worker's state: opens its connections, loads its data. It runs once in each
+    /// worker, and no cycle is issued before it has returned in all of them.
     ///
     /// # Errors
     /// Any error ends the run before a cycle has been issued.
     fn before(context: &Context) -> impl Future<Output = Result<Self>>;
 
-    /// Runs one cycle; the time of this call is measured.
+    /// Runs one cycle. The time until its future is ready is measured.
+    ///
+    /// All cycles of a worker run on its one event loop. While one of them waits, as for an answer,
+    /// others run, so that they share the state by `&self`.
     ///
     /// # Errors
     /// Any error makes it a failed cycle.

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_are_spread_as_their_name_says() {
+    fn service_times_have_the_distribution_of_their_name() {
         let mean = |service: Service| {
             let all: u64 = (0..200_000).map(|index| service.ns(1_000, 7, index)).sum();
             all as f64 / 200e6

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_late_start_costs_is_handed_on_to_those_behind_it() {
+    fn the_delay_of_a_late_start_is_passed_on_to_the_cycles_behind_it() {
         let seen = replay([job(0.0, 0.5, 1.0), job(0.2, 0.1, 1.0)]);
         let waits: Vec<_> = seen.iter().map(|cycle| cycle.wait).collect();
         assert!((waits[0] - 0.5).abs() < 1e-12 && (waits[1] - 1.4).abs() < 1e-12, "{waits:?}");

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_exponential_of_mean_one() {
+    fn the_stream_is_exponential_with_a_mean_of_one() {
         let mut random = Random::new(1);
         let values: Vec<_> = (0..100_000).map(|_| random.exponential()).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;

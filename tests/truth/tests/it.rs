@@ -28,7 +28,7 @@ fn assert_near(what: &str, found: f64, expected: f64) {
 }
 
 #[test]
-fn a_queue_is_told_as_its_task_saw_it_and_no_better_than_its_plan() {
+fn a_queue_is_measured_as_its_task_saw_it_and_no_better_than_its_plan() {
     for service in [Service::Constant, Service::Exponential] {
         let queue = Queue {
             service,

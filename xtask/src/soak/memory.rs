@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_settles_is_no_growth_and_what_grows_for_ever_is() {
+    fn memory_that_settles_is_accepted_and_endless_growth_is_found() {
         let bound = Bound { kib_per_minute: 256 };
         let settles = growth(|second| 10_000 + 100 * second.min(50), 600).expect("enough");
         assert!(!settles.is_over(&bound), "{settles}");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_run_may_take_its_slack_and_a_shorter_one_says_nothing() {
+    fn a_short_run_may_grow_by_the_slack_and_a_shorter_one_decides_nothing() {
         let bound = Bound { kib_per_minute: 256 };
         let steps = growth(|second| 10_000 + 4_000 * u64::from(second > 10), 20).expect("enough");
         assert!(!steps.is_over(&bound), "{steps}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_tells_its_memory() {
+    fn the_memory_of_a_process_is_read() {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         if cfg!(target_os = "linux") {
             assert!(resident(&status).expect("of this process") > 0);

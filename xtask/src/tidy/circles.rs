@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_of_the_parent_is_no_arrow() {
+    fn a_use_of_the_parents_item_is_not_an_arrow() {
         let modules =
             [("a/x.rs", "use super::Item;\nuse super::y::Y;"), ("a/y.rs", "use super::Item;")];
         assert_eq!(found(&modules), [""; 0]);

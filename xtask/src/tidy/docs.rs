@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_the_file() {
+    fn a_shown_example_must_equal_its_file() {
         assert!(stale(FRESH, read).is_empty());
         let message = "differs from examples/a.rs: run `cargo xtask tidy --fix`";
         assert_eq!(stale(STALE, read), [Finding::new(2, message)]);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_written_anew_and_nothing_else() {
+    fn only_a_copy_that_differs_is_written_again() {
         assert_eq!(refreshed(STALE, read), FRESH);
         assert_eq!(refreshed(FRESH, read), FRESH);
         assert_eq!(refreshed(&format!("{STALE}{STALE}"), read), format!("{FRESH}{FRESH}"));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn rust_that_is_no_example_is_found() {
+    fn rust_code_without_an_example_file_is_found() {
         assert!(copies(FRESH).is_empty());
         assert_eq!(copies("A\n\n```rust\nfn b() {}\n```\n")[0].line, 3);
         assert!(copies("```text\nfn b() {}\n```\n").is_empty());

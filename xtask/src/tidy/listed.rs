@@ -58,7 +58,7 @@ mod tests {
                             |---|---|\n| `a.rs` | b |\n| `c.rs` | d |\n## E\n| `f.rs` | g |\n";
 
     #[test]
-    fn the_list_is_all_that_there_is() {
+    fn every_file_with_unsafe_code_is_in_the_list() {
         assert!(differences(DOCUMENT, &["a.rs", "c.rs"]).is_empty());
         let missing = "`b.rs` has `unsafe`, and no row below `## Where `unsafe` is`";
         assert_eq!(differences(DOCUMENT, &["a.rs", "b.rs", "c.rs"]), [Finding::new(3, missing)]);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_in_a_comment_or_an_attribute_is_no_unsafe_code() {
+    fn the_word_unsafe_in_a_comment_or_an_attribute_is_not_code() {
         assert!(!is_unsafe("// unsafe\n#[expect(unsafe_code, reason = \"unsafe\")]\nfn a() {}\n"));
         assert!(is_unsafe("fn a() { unsafe { b() } }\n"));
         assert!(is_unsafe("unsafe impl A for B {}\n"));

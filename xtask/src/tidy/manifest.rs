@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_inherits_and_says_what_it_is() {
+    fn a_member_inherits_and_has_a_description() {
         let member = "[package]\ndescription = \"A\"\nversion.workspace = true\nedition.workspace = true\n\
             rust-version.workspace = true\nlicense.workspace = true\nrepository.workspace = true\n\n\
             [lints]\nworkspace = true\n";

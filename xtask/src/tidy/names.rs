@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn types_are_found_whoever_may_see_them() {
+    fn types_of_every_visibility_are_found() {
         let code = "pub(crate) struct A;\nenum B {}\npub(in crate::x) trait C {}\ntype D = u8;\n\
                     mod json {\n    pub struct E;\n}\n";
         assert_eq!(names(code), ["A", "B", "C", "D", "E"]);
     }
 
     #[test]
-    fn what_a_function_a_trait_or_a_test_declares_is_none() {
+    fn types_inside_functions_traits_and_tests_do_not_count() {
         let code = "trait A {\n    type Item;\n}\nfn f() {\n        struct B;\n}\n\
                     #[cfg(test)]\nmod tests {\n    struct C;\n}\n// struct D\n";
         assert_eq!(names(code), ["A"]);

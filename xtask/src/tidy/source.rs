@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_literals_are_no_code() {
+    fn comments_and_literals_are_not_code() {
         assert_eq!(code("a(); // b()"), "a();");
         assert_eq!(code("a /* b /* c */ d */ e"), "a e");
         assert_eq!(code(r#"a("b \" c", d)"#), "a( , d)");
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ends_ends_with_the_file() {
+    fn an_unclosed_comment_or_literal_ends_with_the_file() {
         for text in ["/* a", "\"a", "r#\"a\"", "'\\", "'", "b'"] {
             assert_eq!(Source::new(text).code.len(), text.len(), "{text}");
         }

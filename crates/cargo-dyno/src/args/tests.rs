@@ -76,7 +76,7 @@ fn a_flag_may_hold_its_own_value() {
 }
 
 #[test]
-fn of_a_flag_that_is_given_twice_the_last_one_counts() {
+fn the_last_of_two_equal_flags_counts() {
     let run = run_of("fib -p a --profile dev -p b --profile bench -F x -F y -R 5");
     assert_eq!(run.place.package.as_deref(), Some("b"));
     assert_eq!(run.build.to_cargo("dev").join(" "), "--profile=bench --features=x --features=y");
@@ -93,7 +93,7 @@ fn a_word_after_the_benchmarks_first_flag_is_not_its_name() {
 }
 
 #[test]
-fn help_is_ours_until_the_benchmark_is_named() {
+fn help_before_the_benchmarks_name_is_that_of_cargo_dyno() {
     assert_eq!(arranged("--help"), "--help --");
     assert_eq!(arranged("-p a -h"), "-h -p a --");
     assert_eq!(arranged("--help fib"), "--help fib --");

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_the_dashes_is_the_commands() {
+    fn words_behind_the_dashes_belong_to_the_command() {
         let line = line("cargo-dyno exec -R 50 --output -w 4 -- sh -c --output -- x");
         assert_eq!(line.output, Some(OsString::new()));
         assert_eq!(line.flags, ["exec", "-R", "50", "-w", "4"]);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_flags_take_a_value_in_either_form_and_the_last_one_holds() {
+    fn flags_of_exec_take_a_value_in_either_form_and_the_last_one_counts() {
         for (words, output, flags) in [
             ("--output discard -w 4", CommandOutput::Discard, &["exec", "-w", "4"][..]),
             ("--output=null -w 4", CommandOutput::Null, &["exec", "-w", "4"]),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_used_is_named() {
+    fn a_line_that_can_not_be_used_is_refused_by_name() {
         let refusal = |words: &str| {
             format!("{:#}", line(&format!("cargo-dyno exec {words}")).parameters().unwrap_err())
         };

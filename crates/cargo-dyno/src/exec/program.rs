@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn what_the_kernel_would_not_start_is_said_with_the_reason() {
+    fn a_program_that_the_kernel_would_not_start_is_refused_with_the_reason() {
         let folder = tempfile::tempdir().expect("a folder");
         for (content, reason) in [
             ("#!/nowhere/python -u\n", "its interpreter `/nowhere/python` does not exist"),

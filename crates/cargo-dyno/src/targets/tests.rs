@@ -48,7 +48,7 @@ fn cargos_default_packages_come_first_and_the_others_are_found_too() {
 }
 
 #[test]
-fn a_name_of_two_kinds_asks_which() {
+fn a_name_of_two_kinds_of_target_is_refused_with_both() {
     let targets = [target("io", Kind::Bench, "a"), target("io", Kind::Example, "a")];
     assert_eq!(
         refusal(&targets, &named("io")),

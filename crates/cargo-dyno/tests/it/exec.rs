@@ -110,7 +110,7 @@ fn an_exit_code_or_a_signal_is_a_failed_cycle() {
 }
 
 #[test]
-fn output_is_discarded_unless_asked_for_and_words_are_filled_in() {
+fn output_is_discarded_by_default_and_placeholders_are_filled_in() {
     let bench = Workbench::new();
     let command = ["echo", "cycle {cycle} of worker {worker}", "--output"];
     let ended = exec(&bench, "--rate 10", &command);
@@ -165,7 +165,7 @@ fn each_command_reads_the_file_that_is_given_from_its_beginning() {
 }
 
 #[test]
-fn input_that_the_command_does_not_get_is_said_before_the_run() {
+fn input_that_the_command_does_not_get_is_a_warning_before_the_run() {
     let bench = Workbench::new();
     bench.write("input", "12345");
     let script = format!("exec \"$0\" exec {SHORT} --rate 10 -- wc -c <input");
@@ -199,7 +199,7 @@ fn a_benchmark_of_dyno_can_be_the_command() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_process_without_environment_in_a_session_of_its_own_is_not_left_behind() {
+fn a_process_without_environment_in_its_own_session_is_not_left_behind() {
     let mark = format!("2000.{}", std::process::id());
     // The process that is left behind has started before its command ends.
     let script = format!(
@@ -224,7 +224,7 @@ fn without_a_path_a_command_is_found_where_the_system_has_it() {
 }
 
 #[test]
-fn what_can_not_be_started_is_refused_before_anything_is() {
+fn a_command_that_can_not_be_started_is_refused_before_the_run() {
     let bench = Workbench::new();
     let ended = exec(&bench, "", &["no-such-command"]);
     assert_eq!(ended.refusal(), "command not found: `no-such-command` is in no folder of PATH");

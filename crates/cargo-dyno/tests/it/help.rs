@@ -38,7 +38,7 @@ fn bash_completes_commands_and_their_flags() {
 }
 
 #[test]
-fn help_before_the_name_is_ours_and_after_it_the_benchmarks() {
+fn help_before_the_name_is_that_of_cargo_dyno_and_after_it_the_benchmarks() {
     let bench = Workbench::with_package();
     assert!(bench.dyno("a", "run --help").printed().contains("--manifest-path"));
     assert_eq!(bench.dyno("a", "run fibonacci --help").printed(), "fibonacci --bench --help\n");

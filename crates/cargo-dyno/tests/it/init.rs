@@ -42,7 +42,7 @@ fn an_empty_folder_gets_a_package() {
 }
 
 #[test]
-fn an_empty_folder_below_a_package_gets_a_package_of_its_own() {
+fn an_empty_folder_below_a_package_gets_its_own_package() {
     let bench = Workbench::new();
     let above = format!("{}\n[workspace]\n", package("above"));
     bench.write("Cargo.toml", &above);
@@ -164,14 +164,14 @@ fn the_redis_task_brings_its_client() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
+fn an_invalid_name_is_refused() {
     let bench = Workbench::new();
     let ended = bench.dyno("", "init ../up");
     assert!(ended.refusal().starts_with("`../up` can't be a benchmark's name"), "{ended:?}");
 }
 
 #[test]
-fn what_is_written_compiles_and_runs_at_once() {
+fn a_scaffolded_benchmark_compiles_and_runs_at_once() {
     let bench = Workbench::new();
     bench.dyno("", "init --dep path").printed();
     bench.dyno("", "init cache --task redis --dep path").printed();

@@ -72,7 +72,7 @@ fn features_and_profiles_are_cargos() {
 }
 
 #[test]
-fn what_is_configured_for_cargo_holds_for_a_benchmark_and_it_runs_where_cargo_would_run_it() {
+fn a_benchmark_gets_cargos_configuration_and_runs_in_the_folder_that_cargo_would_use() {
     let bench = Workbench::with_package();
     bench.write(".cargo/config.toml", "[env]\nFROM_CONFIG = \"7\"\n[build]\ntarget-dir = \"t\"\n");
     bench.write("a/build.rs", r#"fn main() { println!("cargo::rustc-env=FROM_SCRIPT=8"); }"#);
@@ -200,7 +200,7 @@ fn a_target_folder_and_a_triple_are_cargos() {
 }
 
 #[test]
-fn a_program_that_is_no_benchmark_of_dyno_is_refused() {
+fn a_program_that_does_not_use_dyno_is_refused() {
     let bench = Workbench::with_package();
     bench.write("a/examples/io.rs", "fn main() {}");
     let ended = bench.dyno("a", "run --example io");
@@ -214,7 +214,7 @@ fn a_program_that_is_no_benchmark_of_dyno_is_refused() {
 }
 
 #[test]
-fn without_cargo_it_says_so() {
+fn a_missing_cargo_is_reported() {
     let bench = Workbench::with_package();
     let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
     dyno.arg("list").env("CARGO", "/nowhere/cargo");
@@ -223,7 +223,7 @@ fn without_cargo_it_says_so() {
 }
 
 #[test]
-fn without_a_manifest_it_says_so() {
+fn a_missing_manifest_is_reported() {
     let bench = Workbench::new();
     for line in ["run", "run io", "list"] {
         let ended = bench.dyno("", line);
@@ -249,7 +249,7 @@ fn an_unknown_name_names_the_nearest_and_those_that_exist() {
 }
 
 #[test]
-fn a_target_that_is_no_benchmark_is_refused() {
+fn a_target_that_is_not_a_benchmark_is_refused() {
     let bench = Workbench::with_package();
     let ended = bench.dyno("a", "run server");
     assert!(

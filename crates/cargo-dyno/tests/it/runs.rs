@@ -190,7 +190,7 @@ fn a_folder_that_bears_a_benchmarks_name_hides_no_run() {
 }
 
 #[test]
-fn a_run_is_found_by_its_benchmarks_name_whatever_its_folder_is_called() {
+fn a_run_is_found_by_its_benchmarks_name_and_not_by_its_folders() {
     let bench = with_runs();
     let text = summary("a/b", "2026-01-01T10:00:00Z", None);
     bench.write("target/dyno/a_b~1/1/run.json", &text);

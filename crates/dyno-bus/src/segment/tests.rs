@@ -54,7 +54,7 @@ fn a_new_segment_continues_where_the_old_one_ends() {
 }
 
 #[test]
-fn poisson_streams_have_the_rate_asked_for_and_exponential_gaps() {
+fn poisson_streams_have_the_requested_rate_and_exponential_gaps() {
     let mut cursor = Cursor::new(Share { worker: 1, workers: 4 });
     cursor.push(segment(0, 0, 4_000.0, Arrivals::Poisson));
     let dues = walk(&mut cursor, Time::from_nanos(100_000_000_000));
@@ -67,7 +67,7 @@ fn poisson_streams_have_the_rate_asked_for_and_exponential_gaps() {
 }
 
 #[test]
-fn a_closed_segment_is_due_whenever_it_is_asked() {
+fn a_closed_segment_always_has_a_cycle_due() {
     let mut cursor = Cursor::new(Share { worker: 1, workers: 2 });
     cursor.push(Segment {
         pace: Pace::Closed { in_flight: 3 },
@@ -83,7 +83,7 @@ fn a_closed_segment_is_due_whenever_it_is_asked() {
 }
 
 #[test]
-fn segments_that_nothing_can_be_counted_by_are_refused() {
+fn invalid_segments_are_refused() {
     let rates = [0.0, -1.0, RATE_MAX * 1.001, f64::INFINITY, f64::NAN];
     for refused in rates.map(|rate| segment(0, 0, rate, Arrivals::Uniform)) {
         assert!(matches!(refused.check(), Err(SegmentError::Rate { .. })), "{refused:?}");

@@ -198,7 +198,7 @@ fn all_arrives_through_rings_so_small_that_their_threads_wait() {
 }
 
 #[test]
-fn a_batch_holds_no_more_than_its_limit_and_says_that_more_waits() {
+fn a_batch_ends_at_its_limit_and_reports_that_more_values_wait() {
     let _turn = alone();
     let mut emitter = Emitter::with_ring_slots(BATCH_VALUES_MAX, || {});
     let _installed = emitter.install().expect("alone");
@@ -234,7 +234,7 @@ fn emitters_that_are_not_installed_keep_their_values_apart() {
 }
 
 #[test]
-fn a_value_is_of_the_phase_in_which_it_is_recorded() {
+fn a_value_has_the_phase_at_its_recording() {
     let mut emitter = Emitter::with_ring_slots(64, || {});
     let (recorder, cycles) = (emitter.recorder(), emitter.cycles());
     let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
@@ -309,7 +309,7 @@ fn the_harness_uses_no_name_that_may_be_a_users() {
 }
 
 #[test]
-fn outside_a_run_nothing_happens_and_values_are_not_asked_for() {
+fn outside_a_run_nothing_is_recorded_and_no_value_is_computed() {
     let _turn = alone();
     histogram("batch::outside").record(1);
     assert_eq!(measure("service", || 7), 7, "not even a name is looked at");
@@ -346,7 +346,7 @@ fn a_second_run_does_not_get_the_handles_of_the_first() {
 }
 
 #[test]
-fn what_comes_after_the_close_is_rejected_and_counted() {
+fn values_after_the_close_are_rejected_and_counted() {
     let _turn = alone();
     let mut emitter = Emitter::new(|| {});
     let _installed = emitter.install().expect("alone");
@@ -444,7 +444,7 @@ fn a_value_from_the_destructor_of_a_thread_local_arrives() {
 }
 
 #[test]
-fn what_outlives_its_run_is_no_value_of_the_next() {
+fn a_measured_block_that_outlives_its_run_records_nothing_in_the_next_run() {
     let _turn = alone();
     let first = Emitter::new(|| {});
     let mut installed = Some(first.install().expect("alone"));
@@ -462,7 +462,7 @@ fn what_outlives_its_run_is_no_value_of_the_next() {
 }
 
 #[test]
-fn what_is_measured_gives_its_value_and_records_how_long_it_took() {
+fn a_measured_block_returns_its_value_and_records_its_time() {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 

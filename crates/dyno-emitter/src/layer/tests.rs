@@ -13,7 +13,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::prelude::*;
 
 use super::*;
-use crate::Emitter;
+use crate::harness::Emitter;
 use crate::install::tests::alone;
 
 /// Returns the values that spans recorded while `run` ran under these layers, by name.
@@ -71,7 +71,7 @@ fn a_span_of_a_future_is_open_from_its_making_to_its_end() {
 }
 
 #[test]
-fn spans_of_others_are_metrics_only_if_they_are_asked_for() {
+fn spans_of_other_crates_are_metrics_only_if_a_filter_selects_them() {
     let run = || {
         let _own = info_span!("layer::own").entered();
         let _near = info_span!(target: "dyno_emitter_too", "layer::near").entered();

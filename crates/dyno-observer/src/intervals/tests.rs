@@ -56,7 +56,7 @@ fn sum(columns: &[IntervalRows]) -> IntervalRows {
 
 proptest! {
     #[test]
-    fn every_value_is_in_the_column_in_which_it_came_and_in_its_row(
+    fn every_value_is_in_the_column_of_its_arrival_and_in_its_row(
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let label = label("response");

@@ -82,7 +82,7 @@ fn counts_have_no_unit() {
 }
 
 #[test]
-fn the_primary_has_a_list_of_its_own() {
+fn the_primary_has_its_own_list() {
     let picked = filled().primary().pick(Stat::Last);
     assert_eq!(picked.cell(PRIMARY, "issued"), Some(1_200.0));
     assert_eq!(picked.rows().count(), 1);
@@ -90,7 +90,7 @@ fn the_primary_has_a_list_of_its_own() {
 }
 
 #[test]
-fn what_is_absent_is_an_empty_cell() {
+fn a_missing_number_is_an_empty_cell() {
     let picked = filled().workers().metrics(["nothing", "rss", "rss"]).pick(Stat::Max);
     let names: Vec<_> = picked.labels().iter().map(|label| &*label.name).collect();
     assert_eq!(names, ["nothing", "rss"]);

@@ -102,12 +102,12 @@ fn values_are_kept_raw_until_there_is_one_too_many() {
     assert_eq!((found.p50, found.p999), (expected.p50, expected.p999), "raw values are exact");
     record(&mut series, &values[RAW_MAX..]);
     assert!(!is_raw(&series));
-    assert_eq!(series.histogram().len(), values.len() as u64);
+    assert_eq!(series.buckets().iter().map(|(_, count)| count).sum::<u64>(), values.len() as u64);
     assert_agrees(series.stats(), by_definition(&values));
 }
 
 #[test]
-fn a_percentile_that_the_count_cannot_carry_is_none() {
+fn a_percentile_of_too_few_values_is_missing() {
     let percentiles = |count: u64| {
         let Stats { p50, p90, p99, p999, max, .. } = series(&vec![7; count as usize]).stats();
         assert_eq!(max, 7, "exact of any count");
@@ -121,7 +121,7 @@ fn a_percentile_that_the_count_cannot_carry_is_none() {
 }
 
 #[test]
-fn a_histogram_is_kept_over_an_interval_only_by_one_that_earned_it() {
+fn buckets_are_kept_for_the_next_interval_only_after_many_values() {
     let mut series = series(&vec![5; RAW_MAX + 1]);
     series.clear();
     assert!(series.is_empty() && !is_raw(&series));
@@ -135,7 +135,7 @@ fn a_histogram_is_kept_over_an_interval_only_by_one_that_earned_it() {
 }
 
 #[test]
-fn what_is_no_value_is_clamped_and_counted() {
+fn a_value_out_of_range_is_clamped_and_counted() {
     let stats = series(&[BELOW, 5, ABOVE, VALUE_MAX + 1, VALUE_MAX]).stats();
     assert_eq!((stats.count, stats.out_of_range), (5, 3));
     assert_eq!((stats.min, stats.max, stats.p50), (0, VALUE_MAX, Some(VALUE_MAX)));
@@ -148,7 +148,7 @@ fn a_small_deviation_of_large_values_is_not_lost() {
 }
 
 #[test]
-fn more_of_the_largest_values_than_their_squares_fit_is_no_overflow() {
+fn the_sum_of_squares_never_overflows() {
     let mut all = series(&vec![VALUE_MAX; 1 << 16]);
     for _ in 0..8 {
         let twice = all.clone();
@@ -189,7 +189,7 @@ proptest! {
         }
         let whole = series(&values);
         prop_assert_eq!(is_raw(&merged), is_raw(&whole));
-        prop_assert_eq!(merged.histogram(), whole.histogram());
+        prop_assert_eq!(merged.buckets(), whole.buckets());
         prop_assert_eq!(merged.stats(), whole.stats());
     }
 }

@@ -37,7 +37,7 @@ fn only_a_worker_that_died_has_lost_anything() {
 }
 
 #[test]
-fn the_warm_up_has_an_account_of_its_own() {
+fn the_warm_up_has_its_own_account() {
     let counts = per_phase([5, 0, 0, 0, 0]);
     // The total is right, but a measured cycle was counted as one of the warm-up.
     let error = Account::drained(0, PerPhase { warmup: 1, measured: 6 }, counts);

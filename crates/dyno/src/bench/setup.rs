@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_before_sets_it_reads_back() {
+    fn before_reads_back_the_parameters_that_it_set() {
         let mut setup = setup();
         setup.set("rows", 20).expect("a number");
         setup.set("url", "redis://localhost").expect("a text");

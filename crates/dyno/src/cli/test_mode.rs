@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_bench_is_no_test() {
+    fn cargo_bench_does_not_run_a_test() {
         assert_eq!(mode("--bench", true), None);
         assert_eq!(mode("--bench --exact", true), None);
         // The list has names only, also with `--bench`.
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_test_and_nextest_are() {
+    fn cargo_test_and_nextest_run_a_test() {
         for line in ["", "--nocapture", "--test-threads=1", "--test-threads 1 fib"] {
             assert!(mode(line, true).is_some(), "{line}");
         }

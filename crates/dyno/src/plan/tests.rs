@@ -28,7 +28,7 @@ fn in_a_long_window_the_backlog_may_wander_as_far_as_a_held_queue_does() {
 }
 
 #[test]
-fn as_many_cycles_may_run_besides_as_come_due_until_the_drains_deadline() {
+fn the_limit_leaves_room_for_the_cycles_that_run_until_the_drain_deadline() {
     let limit = limit(&plan(Rate::PerSecond(40.0)), 3, 37).expect("an open loop");
     assert_eq!(limit, BacklogLimit { waiting: 103, total: 40 + 100 + 200 });
     assert!(!limit.is_passed_by(0, 160), "40/s of cycles that take 4 s");
@@ -36,7 +36,7 @@ fn as_many_cycles_may_run_besides_as_come_due_until_the_drains_deadline() {
 }
 
 #[test]
-fn a_limit_that_is_asked_for_is_taken_as_it_is() {
+fn a_requested_limit_is_used_unchanged() {
     let asked = Plan { max_backlog: Some(7), ..plan(Rate::PerSecond(1_000.0)) };
     assert_eq!(limit(&asked, 30, 2), Some(BacklogLimit { waiting: 7, total: 7 }));
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use dyno_bus::message::Start;
 use dyno_bus::{Time, clock};
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 use dyno_observer::ProcessId;
 use nix::sys::signal::Signal;
 

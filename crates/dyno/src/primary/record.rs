@@ -13,7 +13,7 @@ use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::timeline::SLOTS;
 use dyno_bus::{Phase, Time};
-use dyno_observer::{AbsorbError, Account, Observer, ProcessId, TallyError};
+use dyno_observer::{AbsorbError, Account, Interval, Observer, ProcessId, TallyError};
 use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
@@ -197,11 +197,10 @@ impl RunRecord {
         self.backlog.totals()
     }
 
-    /// Adds a point to the series, for the interval that has just been rotated out.
-    pub(crate) fn point(&mut self, t: Duration, until: Time) {
+    /// Ends the current interval, passes its values to `visit`, and adds its point to the series.
+    pub(crate) fn rotate(&mut self, t: Duration, until: Time, visit: impl FnMut(Interval<'_>)) {
+        let merged = self.observer.rotate(until, visit).merged.clone();
         let totals = self.totals();
-        let snapshot = self.observer.snapshots().last().filter(|snapshot| snapshot.until == until);
-        let merged = snapshot.map(|snapshot| snapshot.merged.clone()).unwrap_or_default();
         self.series.push(RunSample {
             t,
             issued: totals.issued.total().saturating_sub(self.in_series.issued.total()),

@@ -40,8 +40,9 @@ struct RemoteState {
 }
 
 impl Remote {
-    /// Ends the run early: running cycles may end, none starts, and the result is partial. In a
-    /// study, it ends the trial that runs, and no other begins.
+    /// Ends the run early. No cycle starts any more, and those that run may end until the drain
+    /// deadline. The summary is that of the window until then. In a study, it ends the trial that
+    /// runs, and no other begins.
     pub fn stop(&self) {
         let mut shared = self.lock();
         shared.is_stopped = true;

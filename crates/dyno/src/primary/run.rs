@@ -17,34 +17,26 @@ use crate::verdict::{BacklogSample, Judgement};
 /// All methods are called on the thread that drives the run: they must hand over and return.
 pub(crate) trait Sink {
     /// Returns the time between two [`Tick`]s; `None` for no ticks.
-    fn tick_period(&self) -> Option<Duration>;
+    fn tick_period(&self) -> Option<Duration> {
+        None
+    }
 
     /// Receives one update.
-    fn update(&mut self, update: Update);
+    fn update(&mut self, _update: Update) {}
 
     /// Receives the end of an interval of one metric of one process. Its histogram can be read here
     /// and nowhere else.
-    fn interval(&mut self, interval: &Interval<'_>);
+    fn interval(&mut self, _interval: &Interval<'_>) {}
 
-    /// Receives the end of all intervals that end at `at`: no other follows.
-    fn rotated(&mut self, at: Time);
+    /// Receives the end of all intervals that end at this instant: no other follows.
+    fn rotated(&mut self, _at: Time) {}
 }
 
 /// A sink that ignores everything and reports nothing: for a run in a test.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Silent;
 
-impl Sink for Silent {
-    fn tick_period(&self) -> Option<Duration> {
-        None
-    }
-
-    fn update(&mut self, _update: Update) {}
-
-    fn interval(&mut self, _interval: &Interval<'_>) {}
-
-    fn rotated(&mut self, _at: Time) {}
-}
+impl Sink for Silent {}
 
 /// The user's callback, called about five times a second and once after the drain. A text that it
 /// returns takes the live view's place, its rows cut to the terminal's width.

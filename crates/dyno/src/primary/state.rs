@@ -130,6 +130,7 @@ impl Primary {
                 actions.extend((0..self.plan.workers).map(Action::Spawn));
             }
             Event::SpawnFailed { worker, error } => {
+                // It is gone at once, because a process that never started never ends.
                 self.fault(now, worker, Cause::Spawn(error), actions);
                 let _never_had_a_cycle = self.member(worker).go();
             }
@@ -145,6 +146,7 @@ impl Primary {
                     Hook::After => Stage::Acked,
                 };
                 if self.expect(now, worker, stage, "Failed", actions) {
+                    // It still sends its `Bye`, and ends by itself.
                     let grace = now + self.plan.deadlines.kill_grace;
                     self.member(worker).fail(grace);
                     self.fault(now, worker, Cause::Hook(hook, message), actions);
@@ -152,6 +154,7 @@ impl Primary {
             }
             Event::Drained { worker, drained } => self.drained(now, worker, drained, actions),
             Event::Verified { worker, result } => {
+                // A worker that was killed meanwhile stays as it is.
                 if self.member(worker).stage == Stage::Verifying {
                     self.member(worker).stage = Stage::Drained;
                 }
@@ -160,6 +163,7 @@ impl Primary {
                 }
             }
             Event::Bye { worker, bye } => {
+                // A worker whose hook failed owes no account, so it waits for no acknowledgement.
                 let stage = self.member(worker).stage;
                 if stage == Stage::Acked || stage == Stage::HookFailed {
                     let grace = now + self.plan.deadlines.kill_grace;
@@ -182,6 +186,7 @@ impl Primary {
             Event::BacklogPassed | Event::Breached | Event::Stop => self.stop(now, actions),
             Event::Rate(rate) => self.change_rate(now, rate, actions),
             Event::Stalled(span) => {
+                // This process read no message then, so no worker could meet a deadline.
                 self.deadline = self.deadline + span;
                 self.members.iter_mut().for_each(|member| member.put_off(span));
             }

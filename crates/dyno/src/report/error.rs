@@ -23,13 +23,6 @@ pub(crate) enum ReportError {
         /// The error that the system reports.
         source: io::Error,
     },
-    /// dyno was built without the feature `tracing`, which writes logs.
-    #[cfg(not(feature = "tracing"))]
-    #[error("--log-file {}: this program was built without the feature `tracing` of dyno-bench", path.display())]
-    LogUnsupported {
-        /// The path that `--log-file` names.
-        path: PathBuf,
-    },
     /// The system could not start a thread for the reports.
     #[error("no thread to report on: {source}")]
     Thread {

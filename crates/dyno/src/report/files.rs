@@ -180,9 +180,9 @@ fn size(entry: &LogEntry) -> usize {
         LogEntry::Line { text, .. } => size_of::<FileRecord>() + text.len(),
         LogEntry::Standing { .. } => size_of::<FileRecord>(),
         LogEntry::Parameters { .. }
-        | LogEntry::Entered(_)
-        | LogEntry::Warning(_)
-        | LogEntry::Fault(_)
+        | LogEntry::Entered { .. }
+        | LogEntry::Warning { .. }
+        | LogEntry::Fault { .. }
         | LogEntry::Verdict { .. } => 0,
     }
 }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_workers_print_moves_no_cursor() {
+    fn output_of_workers_moves_no_cursor() {
         assert_eq!(
             printable("\x1b[31mred\x1b[0m\r\x1b[2K\x1b[1A done\x07"),
             "\x1b[31mred\x1b[0m done"

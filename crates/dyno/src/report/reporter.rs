@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-#[cfg(feature = "tracing")]
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -247,7 +246,6 @@ fn create(folder: &Folder, name: &str) -> Result<File, ReportError> {
     folder.create(name).map_err(|source| ReportError::Out { path: folder.path.join(name), source })
 }
 
-#[cfg(feature = "tracing")]
 fn open_log(
     settings: &ReportOptions,
     folder: Option<&Folder>,
@@ -269,7 +267,6 @@ fn open_log(
 
 /// Opens the log that the user named. The file is emptied only once it is certain that no other
 /// run, and no other output of this run, writes to it.
-#[cfg(feature = "tracing")]
 fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogLock)> {
     let file = File::options().write(true).create(true).truncate(false).open(path)?;
     let metadata = file.metadata()?;
@@ -288,17 +285,6 @@ fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogL
     let lock = folder::lock_file(file.try_clone()?)?;
     file.set_len(0)?;
     Ok((file, lock))
-}
-
-#[cfg(not(feature = "tracing"))]
-fn open_log(
-    settings: &ReportOptions,
-    _folder: Option<&Folder>,
-) -> Result<(Option<Log>, LogLock), ReportError> {
-    match &settings.log_file {
-        Some(path) => Err(ReportError::LogUnsupported { path: path.clone() }),
-        None => Ok((None, None)),
-    }
 }
 
 impl Sink for Reporter {

@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_none_without_a_url_changes(given in ".{0,80}", url in "[:/@a-c ]{0,40}") {
+        fn no_text_panics_and_a_text_without_a_url_is_unchanged(given in ".{0,80}", url in "[:/@a-c ]{0,40}") {
             if !given.contains(MARK) {
                 prop_assert_eq!(text(&given), given);
             }

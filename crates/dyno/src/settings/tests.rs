@@ -35,7 +35,7 @@ fn refusal(settings: &Settings) -> String {
 }
 
 #[test]
-fn a_plan_of_nothing_said_is_the_defaults() {
+fn a_plan_without_settings_has_the_defaults() {
     let plan = plan(&Settings::default()).unwrap();
     assert_eq!(plan.rate, Rate::PerSecond(50.0));
     assert_eq!(plan.duration, Duration::from_secs(5));
@@ -49,7 +49,7 @@ fn a_plan_of_nothing_said_is_the_defaults() {
 }
 
 #[test]
-fn what_is_written_as_a_default_is_the_default() {
+fn the_default_in_the_table_is_the_default_of_the_plan() {
     let mut said = Settings::default();
     for setting in Setting::ALL {
         if let Some(text) = setting.default_text() {
@@ -213,7 +213,7 @@ fn a_rate_out_of_range_is_refused_with_the_range() {
 
 #[cfg(feature = "tracing")]
 #[test]
-fn a_filter_that_filters_no_spans_is_refused() {
+fn an_invalid_filter_of_spans_is_refused() {
     for text in ["", "my_lib", "my_lib,my_lib::db=info", "info"] {
         assert_eq!(plan(&flags(&[(Setting::Spans, text)])).unwrap().spans, text);
     }
@@ -225,7 +225,7 @@ fn a_filter_that_filters_no_spans_is_refused() {
 
 #[cfg(not(feature = "tracing"))]
 #[test]
-fn spans_are_refused_where_there_are_none() {
+fn spans_are_refused_without_the_feature_tracing() {
     let refusal = refusal(&flags(&[(Setting::Spans, "my_lib")]));
     assert!(
         refusal.starts_with("--spans my_lib: spans need dyno's feature `tracing`"),

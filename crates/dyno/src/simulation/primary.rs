@@ -11,7 +11,6 @@ use std::time::Duration;
 use dyno_bus::local::pair_with;
 use dyno_bus::message::{Command, Report};
 use dyno_bus::{Link, Time};
-use dyno_observer::Interval;
 use nix::sys::signal::Signal;
 
 use super::chance::Chance;
@@ -205,10 +204,6 @@ pub(super) struct Caller {
 }
 
 impl Sink for Caller {
-    fn tick_period(&self) -> Option<Duration> {
-        None
-    }
-
     fn update(&mut self, update: Update) {
         let mut told = self.told.borrow_mut();
         match update {
@@ -217,8 +212,4 @@ impl Sink for Caller {
             Update::Tick(_) | Update::Warning(_) | Update::Fault(_) => {}
         }
     }
-
-    fn interval(&mut self, _interval: &Interval<'_>) {}
-
-    fn rotated(&mut self, _at: Time) {}
 }

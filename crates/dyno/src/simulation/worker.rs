@@ -9,7 +9,7 @@ use dyno_bus::message::{Command, Counts, Hello, Report, Start, VERSION};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::timeline::Grid;
 use dyno_bus::{Link, Phase, Time, codec};
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::behaviour::{Behaviour, Leaves};

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// The facts about the worker that runs a task.
+/// The worker that runs a task: its index, the number of workers, and the task's parameters.
+///
+/// Each worker process has one, which lives as long as the process.
 ///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]
@@ -169,6 +171,10 @@ impl fmt::Debug for Context {
 }
 
 /// One execution of the task.
+///
+/// A cycle is due at an instant that the rate gives, also if its worker is still busy then. The time
+/// from that instant to its start is its `wait`, and the time from its start to its end its
+/// `service`.
 ///
 /// ```
 /// let _benchmark = dyno::bench("spread", |cycle: &dyno::Cycle| {

@@ -71,7 +71,7 @@ fn check(evidence: &Evidence, verdict: Verdict, reason: &str, hint: &str) {
 }
 
 #[test]
-fn a_run_in_which_all_went_well_is_sustained() {
+fn a_run_without_any_trouble_is_sustained() {
     check(
         &evidence(),
         Verdict::Sustained,
@@ -82,7 +82,7 @@ fn a_run_in_which_all_went_well_is_sustained() {
 }
 
 #[test]
-fn a_closed_loop_is_completed_whatever_is_in_flight() {
+fn a_closed_loop_is_completed_with_any_number_of_cycles_in_flight() {
     let mut closed = Evidence { rate: Rate::Max, ..evidence() };
     closed.backlog[9].waiting = 10_000;
     check(
@@ -262,7 +262,7 @@ fn a_closed_loop_loses_throughput_to_stalls_between_cycles_and_nothing_else() {
 }
 
 #[test]
-fn a_pause_is_told_and_a_long_one_is_invalid() {
+fn a_short_pause_is_a_warning_and_a_long_one_is_invalid() {
     let pauses = Pauses { count: 1, total: Duration::from_millis(40) };
     let short = judge(&Evidence { pauses, ..evidence() });
     assert_eq!(short.verdict, Verdict::Sustained);
@@ -310,7 +310,7 @@ fn a_window_without_a_cycle_proves_nothing() {
 }
 
 #[test]
-fn a_run_that_broke_off_before_its_window_says_only_why() {
+fn a_run_that_ended_before_its_window_reports_only_the_reason() {
     let errors = vec!["worker 0 was not ready within 10s".to_owned()];
     let (cycles, window) = (Fates::default(), Duration::ZERO);
     let judgement = judge(&Evidence { errors, cycles, window, backlog: Vec::new(), ..evidence() });
@@ -320,7 +320,7 @@ fn a_run_that_broke_off_before_its_window_says_only_why() {
 }
 
 #[test]
-fn a_signal_says_how_far_the_run_had_come() {
+fn the_reason_of_an_interrupted_run_has_its_progress() {
     let mut interrupted = Evidence { signal: Some(2), ..evidence() };
     interrupted.window = Duration::from_millis(1_250);
     (interrupted.cycles.issued, interrupted.cycles.completed) = (62, 61);
@@ -333,7 +333,7 @@ fn a_signal_says_how_far_the_run_had_come() {
 }
 
 #[test]
-fn an_error_is_told_as_it_came_and_a_loss_without_one_is_an_error() {
+fn an_error_keeps_its_text_and_a_loss_without_an_error_is_one() {
     let errors = vec!["worker 1 (pid 42) was killed by SIGKILL".to_owned()];
     let mut died = Evidence { errors, ..evidence() };
     died.cycles.lost = 3;
@@ -344,7 +344,7 @@ fn an_error_is_told_as_it_came_and_a_loss_without_one_is_an_error() {
 }
 
 #[test]
-fn what_a_second_signal_killed_is_lost_and_no_error() {
+fn cycles_that_a_second_signal_killed_are_lost_and_not_an_error() {
     let mut killed = Evidence { signal: Some(2), ..evidence() };
     (killed.cycles.completed, killed.cycles.lost) = (247, 3);
     let judgement = judge(&killed);
@@ -352,7 +352,7 @@ fn what_a_second_signal_killed_is_lost_and_no_error() {
 }
 
 #[test]
-fn of_several_verdicts_the_gravest_stands_and_the_others_are_told_after_it() {
+fn the_gravest_of_several_verdicts_comes_first_and_the_others_follow_as_reasons() {
     let mut all = evidence();
     all.cycles.failed = 1;
     let mut verdicts = vec![judge(&all).verdict];
@@ -377,7 +377,7 @@ fn of_several_verdicts_the_gravest_stands_and_the_others_are_told_after_it() {
 }
 
 #[test]
-fn growth_that_may_be_chance_is_inconclusive_with_a_duration_that_would_tell() {
+fn growth_that_may_be_chance_is_inconclusive_with_a_duration_that_would_decide() {
     let system = System {
         kind: Kind::Pool { permits: 4 },
         service: Service::Exponential,

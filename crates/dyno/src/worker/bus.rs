@@ -22,7 +22,7 @@ use dyno_bus::builtin;
 use dyno_bus::message::{Bye, Command, Drained, Report};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, LinkError, Received, Time};
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::grid::GridMaker;

@@ -101,7 +101,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         registered: None,
         timer: Timer::new()?,
         probe: Probe::new(start.probe_period_ns)?,
-        look: PollWatch::new().await,
+        watch: PollWatch::new().await,
         turn_end: Time::ZERO,
         spin: start.pacing == Pacing::Spin,
         drain_deadline: Duration::from_nanos(start.drain_deadline_ns),
@@ -126,7 +126,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         };
         match turn {
             Turn::Yield => {
-                cycles.look.taken().await;
+                cycles.watch.checked().await;
                 cycles.turn_end = clock::now() + TURN_MAX;
             }
             Turn::Over => return Ok(cycles.give_up()),
@@ -152,9 +152,9 @@ struct CycleLoop<'a, B, F> {
     registered: Option<(*const (), *const RawWakerVTable)>,
     timer: Timer,
     probe: Probe,
-    look: PollWatch,
-    /// The instant at which the runtime has to look at its sockets and timers again. A turn may
-    /// take several polls: a cycle that another task wakes goes on without a look.
+    watch: PollWatch,
+    /// The instant at which the runtime has to check its sockets and timers again. A turn may
+    /// take several polls: a cycle that another task wakes goes on without a check.
     turn_end: Time,
     spin: bool,
     drain_deadline: Duration,
@@ -189,7 +189,7 @@ where
             self.probe.poll(waker, |lag| self.end.loop_lag(lag))?;
             now = clock::now();
         }
-        if self.look.has_slept() {
+        if self.watch.has_slept() {
             self.turn_end = now + TURN_MAX;
         }
         let deadline = self.deadline();

@@ -73,7 +73,7 @@ fn modules_point_one_way() {
 }
 
 #[test]
-fn what_a_module_refuses_is_found() {
+fn an_arrow_that_a_module_refuses_is_found() {
     let count = |file: &str, text: &str| refused(file, &Source::new(text)).len();
     let (observer, primary, report) = (
         "crates/dyno-observer/src/lib.rs",

@@ -33,7 +33,7 @@ fn a_function_may_be_as_long_as_the_limit_and_no_longer() {
 }
 
 #[test]
-fn functions_are_told_from_what_looks_like_one() {
+fn functions_are_distinguished_from_similar_text() {
     let lines =
         |code| functions(code).iter().map(|f| (f.name, f.line, f.lines)).collect::<Vec<_>>();
     assert_eq!(lines("trait A {\n fn a();\n fn b() {\n }\n}"), [("b", 3, 2)]);
@@ -51,7 +51,7 @@ fn allow_is_found_and_expect_is_not() {
 }
 
 #[test]
-fn unsafe_says_why_it_is_sound() {
+fn unsafe_code_needs_a_safety_comment() {
     let good = [
         "// SAFETY: owned.\nunsafe { a() };\n",
         "// SAFETY: owned,\n// by us.\nlet a =\n    unsafe { a() };\n",

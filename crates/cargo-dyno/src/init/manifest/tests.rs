@@ -124,7 +124,7 @@ dyno-bench = {{ path = \"/dyno\" }}
 }
 
 #[test]
-fn what_the_manifest_says_already_wins() {
+fn lines_that_the_manifest_has_already_are_kept() {
     let text = "\
 [package]
 name = \"a\"
@@ -221,7 +221,7 @@ package.name = \"a\"
 }
 
 #[test]
-fn a_dependency_in_its_own_table_is_no_hindrance() {
+fn a_dependency_in_its_own_table_is_found() {
     let text = "[package]\nname = \"a\"\n\n[dev-dependencies.ant]\nversion = \"1\"\n";
     let manifest: DocumentMut = edited(text, &additions()).parse().expect("valid");
     assert_eq!(manifest["dev-dependencies"]["dyno-bench"]["path"].as_str(), Some("/dyno"));
@@ -229,7 +229,7 @@ fn a_dependency_in_its_own_table_is_no_hindrance() {
 }
 
 #[test]
-fn what_is_no_table_is_named() {
+fn an_entry_that_should_be_a_table_is_named() {
     let refused = |text| format!("{:#}", edit(text, &additions()).expect_err("refused"));
     assert_eq!(refused("bench = 3"), "`bench` is not an array of tables but of type integer");
     assert_eq!(

@@ -81,14 +81,14 @@ fn every_flag_of_the_load_reaches_the_plan() {
 }
 
 #[test]
-fn a_line_that_says_nothing_leaves_all_to_the_layers_below() {
+fn an_empty_line_leaves_all_settings_to_the_layers_below() {
     let arguments = read("").unwrap();
     assert_eq!(arguments.settings, Settings::default());
     assert_eq!(arguments.output, OutputFlags::default());
 }
 
 #[test]
-fn what_cargo_bench_and_nextest_pass_is_accepted() {
+fn flags_of_cargo_bench_and_nextest_are_accepted() {
     for line in [
         "--bench",
         "--bench fib",
@@ -222,14 +222,14 @@ fn values_are_refused_by_the_plan_and_negative_ones_are_values() {
 }
 
 #[test]
-fn what_is_nearly_a_flag_or_a_choice_is_refused_with_the_nearest() {
+fn a_misspelt_flag_or_choice_is_refused_with_the_nearest() {
     assert!(refusal("--durration 5s").contains("'--duration'"), "{}", refusal("--durration 5s"));
     assert!(refusal("--arrivals poison").contains("'poisson'"));
     assert!(refusal("--format xml").contains("[possible values: human, json, csv, markdown]"));
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_exit_with_0() {
     for line in ["-h", "--help", "-V", "--version"] {
         assert_eq!(read(line).unwrap_err().exit_code(), 0);
     }
@@ -241,7 +241,7 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
-fn the_help_shows_what_the_code_says_and_the_parameters_of_the_task() {
+fn the_help_shows_the_settings_in_the_code_and_the_parameters_of_the_task() {
     let UsageError::Clap(help) = read("--help").unwrap_err() else {
         panic!("clap prints the help")
     };

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_out_of_sight() {
+    fn text_that_does_not_fit_is_scrolled_out_of_view() {
         let shown = |line: &EditedLine, columns| {
             let Shown { text, cursor } = line.shown(columns);
             (text, cursor)

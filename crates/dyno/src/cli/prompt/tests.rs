@@ -38,7 +38,7 @@ fn answered(said: &Settings, answers: &[(&str, &str)]) -> Result<Settings, Strin
 }
 
 #[test]
-fn each_parameter_is_asked_for_with_what_is_said_of_it() {
+fn each_question_offers_the_value_of_its_parameter() {
     let (said, task) = (said(), task());
     let interview = Interview::new("fib", &said, &task, MACHINE).unwrap();
     let questions = interview.questions().into_iter();
@@ -68,7 +68,7 @@ fn taking_what_is_offered_changes_nothing() {
 }
 
 #[test]
-fn an_answer_wins_over_what_was_said() {
+fn an_answer_wins_over_flags_and_variables() {
     let answers = [("rate", "max"), ("workers", "3"), ("n", "5"), ("note", "x")];
     let said = said();
     let settings = said.clone().layered_with(answered(&said, &answers).unwrap());
@@ -87,7 +87,7 @@ fn an_answer_is_refused_as_the_flag_would_be() {
 }
 
 #[test]
-fn a_slow_rate_is_no_fault_until_the_duration_is_known() {
+fn a_slow_rate_is_accepted_until_the_duration_is_known() {
     let slow = [("rate", "0.1"), ("duration", "20s")];
     assert!(answered(&said(), &slow).is_ok());
     let refusal = answered(&said(), &[("rate", "0.1")]).unwrap_err();
@@ -95,7 +95,7 @@ fn a_slow_rate_is_no_fault_until_the_duration_is_known() {
 }
 
 #[test]
-fn what_is_not_asked_for_is_refused_before_the_first_question() {
+fn an_invalid_setting_without_a_question_is_refused_before_the_first_question() {
     let mut said = said();
     said.say(Setting::Rate, "0".into(), SettingSource::Flag);
     assert!(answered(&said, &[("rate", "5")]).is_ok(), "a flag that an answer mends");

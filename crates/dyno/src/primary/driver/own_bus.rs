@@ -3,13 +3,16 @@
 //! The driver's knowledge of the run (`issued`, `completed`, `backlog`, `uptime`) and the lag of
 //! its own loop (`loop_lag`) take the way of every measurement: an emitter, a batch, a link, the
 //! observer. Values that the user records in this process take it too.
+//!
+//! The live view shows the counts of a [`Tick`](crate::primary::run::Tick), which are those of this
+//! moment. The same counts as metrics are for lists and for `metrics.hlog`.
 
 use dyno_bus::builtin;
 use dyno_bus::local::{self, Local};
 use dyno_bus::message::{Batch, Command, Emitted, HarnessCosts, Report};
 use dyno_bus::value::Unit;
 use dyno_bus::{Link, Phase, Received, Time};
-use dyno_emitter::{Emitter, Installed, Recorder};
+use dyno_emitter::harness::{Emitter, Installed, Recorder};
 
 /// The primary's emitter and both ends of its link.
 pub(crate) struct OwnBus {
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_primary_records_arrives_over_its_own_link() {
+    fn values_of_the_primary_arrive_over_its_own_link() {
         let mut own = OwnBus::new(Emitter::new(|| {}));
         own.set_phase(Phase::Measured);
         own.gauges(Gauges { issued: 3, completed: 2, backlog: 1, uptime_ns: 9 });
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_records_more_than_its_ring_holds_is_heard_and_its_wait_is_told() {
+    fn a_thread_that_fills_its_ring_loses_no_value_and_its_wait_is_counted() {
         const COUNT: u64 = 100_000;
         let (poke, poked) = channel();
         let mut own = OwnBus::new(Emitter::new(move || {

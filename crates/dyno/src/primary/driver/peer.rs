@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_a_panics_own_lines_is_a_backtrace() {
+    fn lines_after_those_of_a_panic_are_its_backtrace() {
         let printed = "\nthread 'main' (7) panicked at src/main.rs:2:5:\nno such table\nstack \
                        backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/1/panicking.rs:689:5\n  \
                        11: shop::main\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` \

@@ -117,9 +117,8 @@ impl Beat {
     /// Ends the current interval.
     pub(crate) fn rotate(&mut self, now: Time, record: &mut RunRecord, sink: &mut dyn Sink) {
         self.next_rotation = self.after(now, self.rotation);
-        record.observer.rotate(now, |interval| sink.interval(&interval));
+        record.rotate(self.elapsed(now), now, |interval| sink.interval(&interval));
         sink.rotated(now);
-        record.point(self.elapsed(now), now);
     }
 
     /// Closes the primary's own emitter, and verifies its counts as those of every worker.
@@ -211,26 +210,12 @@ fn absorb(record: &mut RunRecord, refused: &mut Vec<u32>, report: Report) {
 mod tests {
     use dyno_bus::message::{Batch, Column, Declare};
     use dyno_bus::value::Unit;
-    use dyno_emitter::Emitter;
-    use dyno_observer::Interval;
+    use dyno_emitter::harness::Emitter;
 
     use super::*;
     use crate::plan::fixture::plan;
     use crate::plan::sampling::period;
-
-    struct Deaf;
-
-    impl Sink for Deaf {
-        fn tick_period(&self) -> Option<Duration> {
-            None
-        }
-
-        fn update(&mut self, _update: Update) {}
-
-        fn interval(&mut self, _interval: &Interval<'_>) {}
-
-        fn rotated(&mut self, _at: Time) {}
-    }
+    use crate::primary::run::Silent;
 
     #[test]
     fn a_primary_that_was_stopped_for_a_week_beats_on() {
@@ -245,11 +230,11 @@ mod tests {
         // Twice: the values that the first beat recorded must have left the ring.
         for weeks in [1, 2] {
             let late = begun + Duration::from_secs(weeks * 7 * 24 * 60 * 60);
-            beat.beat(late, RunPhase::Measuring, &mut record, &mut Deaf);
+            beat.beat(late, RunPhase::Measuring, &mut record, &mut Silent);
             assert!(beat.next() > late && beat.next() <= late + beat.beats.period());
         }
         let end = beat.next();
-        beat.close(end, RunPhase::Finishing, &mut record, &mut Deaf).unwrap();
+        beat.close(end, RunPhase::Finishing, &mut record, &mut Silent).unwrap();
         let metrics = record.observer.metrics(ProcessId::Primary);
         let lag = metrics.iter().find(|metric| &*metric.label.name == "loop_lag").unwrap();
         assert!(lag.stats.count > 10_000, "{lag:?}");

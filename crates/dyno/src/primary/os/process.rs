@@ -332,7 +332,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_whole_bounded_and_whatever_their_bytes() {
+    fn lines_are_whole_and_bounded_for_any_bytes() {
         let (far, mut near) = io::pipe().expect("a pipe");
         let mut lines = OutputLines::new(far).expect("a pipe");
         near.write_all(b"one\ntwo\r\nth").expect("open");

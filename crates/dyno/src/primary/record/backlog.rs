@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_and_running_are_told_apart_and_replaced_per_worker() {
+    fn waiting_and_running_are_counted_apart_and_replaced_per_worker() {
         let mut backlog = BacklogTracker::new(2);
         backlog.update(0, due(10), counts(7, 4));
         backlog.update(1, due(5), counts(5, 5));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_stay_evenly_spread_however_many_there_are() {
+    fn any_number_of_samples_stays_evenly_spread() {
         let mut samples = Samples::default();
         for number in 0..10_000 {
             let waiting = if number == 4_321 { u64::MAX } else { number };

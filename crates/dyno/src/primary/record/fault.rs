@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_exits_late_has_said_all_and_is_no_error() {
+    fn a_worker_that_exits_late_after_its_account_causes_no_error() {
         let deadlines = crate::plan::fixture::plan().deadlines;
         let mut faults = Faults::default();
         let said = faults.add(fault(1, Cause::LateExit), named(&[]), &deadlines);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_that_fails_alike_everywhere_is_told_once() {
+    fn a_hook_that_fails_alike_in_every_worker_is_one_fault() {
         let deadlines = crate::plan::fixture::plan().deadlines;
         let mut faults = Faults::default();
         let mut told = 0;

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_window_holds_exactly_what_the_rate_asks_for() {
+    fn the_window_holds_exactly_the_cycles_of_the_rate() {
         let plan = Plan { rate: Rate::PerSecond(1_234.5), workers: 3, ..plan() };
         let mut schedule = Schedule::new(&plan, at(0));
         assert_eq!(schedule.end() - schedule.measured_from(), plan.duration);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_due_is_known_by_slot_however_often_it_is_counted() {
+    fn cycles_due_are_counted_by_slot_at_any_frequency_of_counting() {
         for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
             let plan = Plan {
                 rate: Rate::PerSecond(480.0),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_too_late_for_a_new_rate_once_the_last_lease_is_given() {
+    fn a_new_rate_is_refused_after_the_last_lease() {
         let mut schedule = Schedule::new(&plan(), at(0));
         let _last = schedule.lease(at(5_500));
         assert_eq!(schedule.change_rate(10.0, at(5_500)), None);

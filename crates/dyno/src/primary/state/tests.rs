@@ -97,7 +97,7 @@ fn no_cycle_is_planned_before_all_are_ready() {
 }
 
 #[test]
-fn the_plans_end_needs_no_word_to_the_workers() {
+fn workers_end_the_plan_without_a_message() {
     let mut primary = measuring();
     let _leases = primary.step(at(5_500), Event::Tick);
     let end = primary.schedule().expect("it runs").end();
@@ -160,7 +160,7 @@ fn exit_code_0_in_the_middle_of_a_run_is_an_error() {
 }
 
 #[test]
-fn who_is_not_ready_in_time_is_killed_and_the_others_run_after() {
+fn a_worker_that_is_not_ready_in_time_is_killed_and_the_others_run_after() {
     let mut primary = Primary::new(plan(), NONCE, start());
     let _spawn = primary.step(at(0), Event::Begin);
     let _start = (primary.step(at(1), hello(0)), primary.step(at(2), hello(1)));
@@ -176,7 +176,7 @@ fn who_is_not_ready_in_time_is_killed_and_the_others_run_after() {
 }
 
 #[test]
-fn who_does_not_drain_in_time_is_killed_and_written_off() {
+fn a_worker_that_does_not_drain_in_time_is_killed_and_its_account_closed() {
     let mut primary = measuring();
     let _drain = primary.step(at(2_000), Event::Stop);
     let _other = settle(&mut primary, at(2_001), 0);
@@ -293,7 +293,7 @@ fn a_process_that_can_not_be_started_ends_the_run() {
 }
 
 #[test]
-fn an_account_that_nobody_asked_for_is_not_believed() {
+fn an_account_that_was_not_requested_is_refused() {
     let mut primary = measuring();
     let actions = primary.step(at(2_000), drained(0, at(2_000)));
     assert!(matches!(faults(&actions)[..], [Cause::Broken(_)]), "{actions:?}");
@@ -304,7 +304,7 @@ fn an_account_that_nobody_asked_for_is_not_believed() {
 }
 
 #[test]
-fn who_has_nothing_left_to_do_may_give_its_account_before_the_plans_end() {
+fn a_worker_without_further_cycles_may_give_its_account_before_the_plans_end() {
     let mut primary = measuring();
     let _last = primary.step(at(5_500), Event::Tick);
     let end = primary.schedule().expect("it runs").end();
@@ -323,7 +323,7 @@ fn deadlines_are_judged_when_all_that_came_is_read() {
 }
 
 #[test]
-fn the_time_in_which_this_process_stood_still_counts_for_no_deadline() {
+fn deadlines_do_not_count_the_time_for_which_this_process_was_stopped() {
     let mut primary = measuring();
     let _drain = primary.step(at(2_000), Event::Stop);
     let _closed = primary.step(at(2_000), Event::Closed { worker: 0 });
@@ -333,7 +333,7 @@ fn the_time_in_which_this_process_stood_still_counts_for_no_deadline() {
 }
 
 #[test]
-fn a_killed_process_that_stays_is_left_to_the_kernel() {
+fn a_killed_process_that_does_not_end_is_left_to_the_kernel() {
     let mut primary = measuring();
     let _broken = primary.step(at(2_000), Event::Broken { worker: 0, error: "no".into() });
     let _other = settle(&mut primary, at(2_001), 1);
@@ -354,7 +354,7 @@ fn after_the_second_signal_nothing_waits_longer_than_half_a_second() {
 }
 
 #[test]
-fn no_hook_is_asked_of_a_process_that_is_being_killed() {
+fn no_hook_is_requested_of_a_process_that_is_being_killed() {
     let mut primary = measuring();
     let _drain = primary.step(at(2_000), Event::Stop);
     let _killed = primary.step(at(7_500), Event::Tick);
@@ -363,7 +363,7 @@ fn no_hook_is_asked_of_a_process_that_is_being_killed() {
 }
 
 #[test]
-fn who_is_gone_wakes_nobody() {
+fn a_worker_that_is_gone_wakes_nobody() {
     let mut primary = measuring();
     let _drain = primary.step(at(2_000), Event::Stop);
     let _acks = (settle(&mut primary, at(2_001), 0), settle(&mut primary, at(2_001), 1));
@@ -407,7 +407,7 @@ fn anything() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn whatever_happens_it_ends_and_asks_for_nothing_twice(
+    fn every_order_of_events_ends_and_requests_nothing_twice(
         happens in prop::collection::vec((anything(), 0u64..2_000), 0..60),
     ) {
         let mut primary = Primary::new(plan(), NONCE, start());

@@ -28,7 +28,6 @@ pub(crate) use dyno_summary::SUMMARY_FILE as SUMMARY;
 /// The name of the histograms' file in a run's folder.
 pub(crate) const HISTOGRAMS: &str = "metrics.hlog";
 /// The name of the log's file in a run's folder.
-#[cfg(feature = "tracing")]
 pub(crate) const LOG: &str = "log.jsonl";
 /// The name of the link to the newest run that has its summary.
 const LATEST: &str = "latest";

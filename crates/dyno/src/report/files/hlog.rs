@@ -66,7 +66,7 @@ impl<W: Write> HistogramLog<W> {
         writeln!(out, "#[BaseTime: {wall:.3} (seconds since epoch)]")?;
         writeln!(out, "{LEGEND}")?;
         out.flush()?;
-        Ok(Self { out, encoder: Encoder::new(), begun })
+        Ok(Self { out, encoder: Encoder::default(), begun })
     }
 
     /// Writes a row.
@@ -75,7 +75,7 @@ impl<W: Write> HistogramLog<W> {
             [row.from - self.begun, row.until - row.from].map(|span| span.as_secs_f64());
         // The exact maximum is known; other writers give the bound of its bucket.
         let max = row.series.max() as f64;
-        let histogram = Base64Display::new(self.encoder.encode(&row.series)?, &STANDARD);
+        let histogram = Base64Display::new(self.encoder.encode(&row.series), &STANDARD);
         writeln!(self.out, "Tag={},{start:.3},{length:.3},{max:.3},{histogram}", row.tag)
     }
 

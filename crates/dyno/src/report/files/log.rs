@@ -1,30 +1,50 @@
 //! The log of a run: JSON lines, to be read later or with other tools.
 //!
-//! It is written through `tracing-subscriber`, by a dispatcher that is set for one call at a time.
-//! The program may have its own subscriber, which must not receive dyno's events.
+//! Each line is one object: the wall time, a level, and an entry, whose kind is its `message`.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use dyno_summary::{Summary, Verdict};
+use serde::{Serialize, Serializer};
 
 use crate::plan::Plan;
 use crate::primary::RunPhase;
 use crate::primary::run::{Stream, Tick, Update};
 use crate::result::redact;
 
-/// One line of the log.
-#[derive(Debug, Clone, PartialEq)]
+/// An entry of the log. Its texts hold no passwords.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "message", rename_all = "lowercase")]
 pub(crate) enum LogEntry {
     /// The settings of the run, as text.
-    Parameters { benchmark: String, text: String },
+    Parameters {
+        benchmark: String,
+        #[serde(rename = "parameters")]
+        text: String,
+    },
     /// The run has entered this phase.
-    Entered(RunPhase),
+    #[serde(rename = "phase")]
+    Entered {
+        #[serde(serialize_with = "name_of_phase")]
+        phase: RunPhase,
+    },
     /// The counts of cycles so far, and the backlog; `elapsed_ns` is the run's time.
+    #[serde(rename = "tick")]
     Standing { elapsed_ns: u64, issued: u64, completed: u64, failed: u64, backlog: u64 },
     /// A line that a worker wrote to this stream.
-    Line { worker: u32, stream: Stream, text: String },
+    Line {
+        worker: u32,
+        #[serde(serialize_with = "name_of_stream")]
+        stream: Stream,
+        text: String,
+    },
     /// A message that the user should know.
-    Warning(String),
+    Warning { text: String },
     /// A message about something that went wrong.
-    Fault(String),
+    Fault { text: String },
     /// The verdict that the run ended with.
     Verdict { verdict: Verdict, reasons: String, exit_code: i32 },
 }
@@ -46,7 +66,7 @@ impl LogEntry {
     /// Returns the line for an update. Counts are those of warm-up and window together.
     pub(crate) fn of(update: &Update) -> Self {
         match update {
-            Update::Entered(phase) => Self::Entered(*phase),
+            Update::Entered(phase) => Self::Entered { phase: *phase },
             Update::Tick(tick) => {
                 let Tick { elapsed, totals, backlog, .. } = &**tick;
                 Self::Standing {
@@ -58,137 +78,83 @@ impl LogEntry {
                 }
             }
             Update::Line { worker, stream, text } => {
-                Self::Line { worker: *worker, stream: *stream, text: text.clone() }
+                Self::Line { worker: *worker, stream: *stream, text: redact::text(text) }
             }
-            Update::Warning(text) => Self::Warning(text.clone()),
-            Update::Fault(text) => Self::Fault(text.clone()),
+            Update::Warning(text) => Self::Warning { text: redact::text(text) },
+            Update::Fault(text) => Self::Fault { text: redact::text(text) },
+        }
+    }
+
+    /// Returns the level of the entry, by the names that log viewers know.
+    const fn level(&self) -> &'static str {
+        match self {
+            Self::Parameters { .. }
+            | Self::Entered { .. }
+            | Self::Standing { .. }
+            | Self::Line { .. }
+            | Self::Verdict { .. } => "INFO",
+            Self::Warning { .. } => "WARN",
+            Self::Fault { .. } => "ERROR",
         }
     }
 }
 
-#[cfg(feature = "tracing")]
-pub(crate) use json::Log;
-
-#[cfg(feature = "tracing")]
-mod json {
-    //! The writer of the lines as JSON.
-
-    use std::fs::File;
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex, PoisonError};
-
-    use tracing::dispatcher::{self, Dispatch};
-    use tracing::{error, info, warn};
-    use tracing_subscriber::fmt::MakeWriter;
-
-    use super::{LogEntry, Stream, redact};
-
-    /// A log that is being written, to one file or to several.
-    #[derive(Debug)]
-    pub(crate) struct Log {
-        dispatch: Dispatch,
-        tee: Tee,
-    }
-
-    impl Log {
-        /// Creates a log that writes each line to all of these files.
-        pub(crate) fn over(files: Vec<File>) -> Self {
-            let tee = Tee { files: files.into(), failed: Arc::default() };
-            let subscriber = tracing_subscriber::fmt()
-                .json()
-                .flatten_event(true)
-                .with_target(false)
-                .with_current_span(false)
-                .with_span_list(false)
-                .with_writer(tee.clone())
-                .finish();
-            Self { dispatch: Dispatch::new(subscriber), tee }
-        }
-
-        /// Writes a line.
-        pub(crate) fn write(&self, entry: &LogEntry) {
-            dispatcher::with_default(&self.dispatch, || event(entry));
-        }
-
-        /// Returns the first error of writing, if there was one, and forgets it.
-        pub(crate) fn failure(&self) -> Option<String> {
-            self.tee.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
-        }
-    }
-
-    fn event(entry: &LogEntry) {
-        match entry {
-            LogEntry::Parameters { benchmark, text } => {
-                info!(benchmark, parameters = text, "parameters");
-            }
-            LogEntry::Entered(phase) => info!(%phase, "phase"),
-            LogEntry::Standing { elapsed_ns, issued, completed, failed, backlog } => {
-                info!(elapsed_ns, issued, completed, failed, backlog, "tick");
-            }
-            LogEntry::Line { worker, stream, text } => {
-                let stream = match stream {
-                    Stream::Stdout => "stdout",
-                    Stream::Stderr => "stderr",
-                };
-                info!(worker, stream, text = redact::text(text), "line");
-            }
-            LogEntry::Warning(text) => warn!(text = redact::text(text), "warning"),
-            LogEntry::Fault(text) => error!(text = redact::text(text), "fault"),
-            LogEntry::Verdict { verdict, reasons, exit_code } => {
-                info!(verdict = verdict.name(), reasons, exit_code, "verdict");
-            }
-        }
-    }
-
-    /// Several files with the same content. A failure is remembered and stops nothing.
-    #[derive(Debug, Clone)]
-    struct Tee {
-        files: Arc<[File]>,
-        failed: Arc<Mutex<Option<String>>>,
-    }
-
-    impl<'a> MakeWriter<'a> for Tee {
-        type Writer = &'a Self;
-
-        fn make_writer(&'a self) -> &'a Self {
-            self
-        }
-    }
-
-    impl Write for &Tee {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            for mut file in &*self.files {
-                if let Err(error) = file.write_all(bytes) {
-                    let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    failed.get_or_insert_with(|| error.to_string());
-                }
-            }
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+fn name_of_phase<S: Serializer>(phase: &RunPhase, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(phase)
 }
 
-/// A log that never exists, because the feature `tracing` is off.
-#[cfg(not(feature = "tracing"))]
+fn name_of_stream<S: Serializer>(stream: &Stream, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+    })
+}
+
+/// One line of the log.
+#[derive(Serialize)]
+struct LogLine<'a> {
+    timestamp: String,
+    level: &'static str,
+    #[serde(flatten)]
+    entry: &'a LogEntry,
+}
+
+/// A log that is being written, to one file or to several. A failure is remembered and stops
+/// nothing.
 #[derive(Debug)]
-pub(crate) enum Log {}
+pub(crate) struct Log {
+    files: Vec<File>,
+    failed: Mutex<Option<String>>,
+}
 
-#[cfg(not(feature = "tracing"))]
 impl Log {
-    pub(crate) fn write(&self, _entry: &LogEntry) {
-        match *self {}
+    /// Creates a log that writes each line to all of these files.
+    pub(crate) fn over(files: Vec<File>) -> Self {
+        Self { files, failed: Mutex::default() }
     }
 
+    /// Writes a line.
+    pub(crate) fn write(&self, entry: &LogEntry) {
+        let now = UNIX_EPOCH + dyno_bus::clock::wall();
+        let timestamp = humantime::format_rfc3339_micros(now).to_string();
+        let line = LogLine { timestamp, level: entry.level(), entry };
+        let mut text = serde_json::to_string(&line).expect("an entry is valid JSON");
+        text.push('\n');
+        for mut file in &self.files {
+            if let Err(error) = file.write_all(text.as_bytes()) {
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert_with(|| error.to_string());
+            }
+        }
+    }
+
+    /// Returns the first error of writing, if there was one, and forgets it.
     pub(crate) fn failure(&self) -> Option<String> {
-        match *self {}
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-#[cfg(all(test, feature = "tracing"))]
+#[cfg(test)]
 mod tests {
     use std::fs::{self, File};
 
@@ -227,20 +193,5 @@ mod tests {
         assert_eq!(lines[2]["issued"], 125);
         assert_eq!(lines[3]["text"], "at redis://u:***@h\n\"quoted\"");
         assert_eq!(lines[6]["exit_code"], 1);
-    }
-
-    #[test]
-    fn a_programs_own_subscriber_hears_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let theirs = folder.path().join("theirs");
-        let file = File::create(&theirs).unwrap();
-        let subscriber = tracing_subscriber::fmt().with_writer(file).finish();
-        tracing::subscriber::with_default(subscriber, || {
-            let ours = File::create(folder.path().join("ours")).unwrap();
-            Log::over(vec![ours]).write(&LogEntry::Warning("ours alone".into()));
-            tracing::info!("theirs alone");
-        });
-        let theirs = fs::read_to_string(theirs).unwrap();
-        assert!(theirs.contains("theirs alone") && !theirs.contains("ours"), "{theirs}");
     }
 }

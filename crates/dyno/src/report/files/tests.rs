@@ -31,7 +31,7 @@ fn written(incoming: &Receiver<FileRecord>) -> Option<usize> {
 }
 
 #[test]
-fn rows_wait_for_a_second_or_until_they_are_asked_for() {
+fn rows_wait_for_a_second_or_for_the_end() {
     let (mut files, incoming) = without_a_thread();
     let instant = Duration::from_nanos(1);
     let mut begun = Time::ZERO;
@@ -71,7 +71,7 @@ fn histograms_are_written_with_their_head() {
     let begun = (Time::from_nanos(1_000_000_000), Duration::from_secs(7));
     let mut files = FileWriter::start(Some(File::create(&path).unwrap()), None, begun).unwrap();
     row(&mut files);
-    files.entry(LogEntry::Warning("there is no log to hold it".into()));
+    files.entry(LogEntry::Warning { text: "there is no log to hold it".into() });
     assert_eq!(files.finish(), Vec::<String>::new());
 
     let text = fs::read_to_string(path).unwrap();
@@ -84,7 +84,7 @@ fn histograms_are_written_with_their_head() {
 }
 
 #[test]
-fn a_full_disk_is_said_once_and_holds_up_nothing() {
+fn a_full_disk_is_reported_once_and_delays_nothing() {
     if !std::path::Path::new(FULL).exists() {
         return;
     }
@@ -98,14 +98,14 @@ fn a_full_disk_is_said_once_and_holds_up_nothing() {
 }
 
 #[test]
-fn what_a_slow_disk_can_not_take_is_dropped_and_counted_and_faults_are_kept() {
+fn a_slow_disk_loses_lines_that_are_counted_and_no_fault() {
     let (mut files, incoming) = without_a_thread();
     files.waiting.store(WAITING_MAX + 1, Ordering::Relaxed);
     row(&mut files);
     let stream = crate::primary::run::Stream::Stdout;
     files.entry(LogEntry::Line { worker: 0, stream, text: "x".into() });
-    files.entry(LogEntry::Fault("worker 0 died".into()));
-    assert!(matches!(incoming.try_recv(), Ok(FileRecord::Entry(LogEntry::Fault(_)))));
+    files.entry(LogEntry::Fault { text: "worker 0 died".into() });
+    assert!(matches!(incoming.try_recv(), Ok(FileRecord::Entry(LogEntry::Fault { .. }))));
     assert!(incoming.try_recv().is_err());
     let said = files.finish();
     assert_eq!(said[1], "1 intervals of histograms were not written: the disk was too slow");

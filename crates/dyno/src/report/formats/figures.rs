@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_said_in_three_digits() {
+    fn rates_have_three_digits() {
         for (rate, text) in [
             (0.0, "0/s"),
             (0.1, "0.10/s"),

@@ -108,7 +108,7 @@ mod tests {
 "#;
 
     #[test]
-    fn a_comment_says_verdict_rates_and_metrics() {
+    fn a_comment_has_verdict_rates_and_metrics() {
         let text = render(&fixture::summary());
         let (tables, machine) = text.split_once("\n<sub>").unwrap();
         assert_eq!(tables, COMMENT);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn where_cycles_failed_those_that_completed_have_rows_of_their_own() {
+    fn completed_cycles_have_their_own_rows_if_others_failed() {
         let mut summary = fixture::summary();
         let service = summary.metrics["service"].clone();
         summary.completed_metrics.insert("service".into(), service);

@@ -3,15 +3,13 @@
 use dyno_bus::value::Unit;
 use dyno_observer::{Group, Line, Point, format};
 use dyno_summary::{PointMetric, Summary};
-use textplots::{Chart, ColorPlot, Plot, Shape};
 
+use super::braille::Canvas;
 use super::figures;
 use super::palette::Palette;
 
 /// The lines of text that a plot takes, without its time axis.
-const ROWS: u32 = 12;
-/// The dots in a character of a plot: two columns and four rows of them.
-const DOTS: (u32, u32) = (2, 4);
+const ROWS: usize = 12;
 /// The columns that labels of the value axis take, to the right of a plot.
 const LABEL_WIDTH: usize = 14;
 /// The narrowest and the widest plot, in characters. Fifty snapshots fill the widest.
@@ -152,58 +150,45 @@ pub(super) fn columns(width: usize) -> usize {
     width.saturating_sub(LABEL_WIDTH).clamp(WIDTH.0, WIDTH.1)
 }
 
-/// Draws lines whose points are shares of the axes.
-fn drawn(paths: &[Vec<(f32, f32)>], width: usize, palette: Palette) -> String {
-    let shapes: Vec<_> = paths.iter().map(|path| Shape::Lines(path)).collect();
-    // One dot less than there is room for: a point at the very edge would be drawn beyond it.
-    let dots = (width as u32 * DOTS.0 - 1, ROWS * DOTS.1 - 1);
-    let mut chart = Chart::new_with_y_range(dots.0, dots.1, 0.0, 1.0, 0.0, 1.0);
-    let mut drawing = &mut chart;
-    for (index, shape) in shapes.iter().enumerate() {
-        drawing = match palette {
-            Palette::Plain => drawing.lineplot(shape),
-            Palette::Colours => drawing.linecolorplot(shape, COLOURS[index % COLOURS.len()].into()),
-        };
+/// Draws lines whose points are shares of the axes, and returns the rows.
+fn drawn(paths: &[Vec<(f64, f64)>], width: usize, palette: Palette) -> Vec<String> {
+    let mut canvas = Canvas::new(width, ROWS);
+    for (index, path) in paths.iter().enumerate() {
+        canvas.draw(index, path);
     }
-    drawing.figures();
-    drawing.frame()
+    canvas.rows(|index, letter| coloured_line(index, &letter.to_string(), palette)).collect()
 }
 
 /// Returns the places of the points, as shares of the axes. A single point becomes a line to
 /// itself.
-fn path(points: &[Point], end: u64, top: f64) -> Vec<(f32, f32)> {
-    // textplots reads numbers with seven digits: enough for a screen.
-    let share =
-        |point: &Point| ((point.at_ns as f64 / end as f64) as f32, (point.value / top) as f32);
+fn path(points: &[Point], end: u64, top: f64) -> Vec<(f64, f64)> {
+    let share = |point: &Point| (point.at_ns as f64 / end as f64, point.value / top);
     let mut path: Vec<_> = points.iter().map(share).collect();
     path.extend(path.first().copied().filter(|_| points.len() == 1));
     path
 }
 
 /// Draws lines with their title, legend and value axis, whose labels are from the top, the middle
-/// and the bottom. They are written here, since textplots knows neither units nor a legend.
+/// and the bottom.
 pub(super) fn framed(
     title: &str,
     names: &[&str],
     labels: &[String; 3],
-    paths: &[Vec<(f32, f32)>],
+    paths: &[Vec<(f64, f64)>],
     width: usize,
     palette: Palette,
 ) -> String {
     let names = names.iter().enumerate().map(|(index, name)| legend(index, name, palette));
     let names: Vec<_> = names.collect();
     let mut text = format!("\n{}  {}\n", palette.bold(title), names.join("  "));
-    for (row, line) in drawn(paths, width, palette).lines().enumerate() {
-        let label = match row as u32 {
+    for (row, line) in drawn(paths, width, palette).iter().enumerate() {
+        let label = match row {
             0 => &*labels[0],
             row if row == ROWS / 2 => &labels[1],
             row if row + 1 == ROWS => &labels[2],
             _ => "",
         };
-        // The canvas leaves out the blanks at a line's end, so they are added here.
-        let drawn = console::measure_text_width(line);
-        let blank = " ".repeat(width.saturating_sub(drawn));
-        let line = format!("{line}{blank}{} {}", palette.dim("│"), palette.dim(label));
+        let line = format!("{line}{} {}", palette.dim("│"), palette.dim(label));
         text.push_str(line.trim_end());
         text.push('\n');
     }
@@ -213,9 +198,17 @@ pub(super) fn framed(
 fn legend(index: usize, name: &str, palette: Palette) -> String {
     match palette {
         Palette::Plain => name.to_owned(),
+        Palette::Colours => format!("{} {name}", coloured_line(index, "⠤⠤", palette)),
+    }
+}
+
+/// Returns a piece of a line in the line's colour, if the palette has colours.
+fn coloured_line(index: usize, text: &str, palette: Palette) -> String {
+    match palette {
+        Palette::Plain => text.to_owned(),
         Palette::Colours => {
             let (r, g, b) = COLOURS[index % COLOURS.len()];
-            format!("\x1b[38;2;{r};{g};{b}m⠤⠤\x1b[0m {name}")
+            format!("\x1b[38;2;{r};{g};{b}m{text}\x1b[0m")
         }
     }
 }

@@ -206,10 +206,8 @@ fn curve(study: &Study, look: Look) -> String {
         return String::new();
     }
     let height = if high > low { high - low } else { 1.0 };
-    // textplots reads numbers with seven digits: enough for a screen.
-    let place = |&(rate, time): &(f64, f64)| {
-        (((rate - left) / (right - left)) as f32, ((time - low) / height) as f32)
-    };
+    let place =
+        |&(rate, time): &(f64, f64)| ((rate - left) / (right - left), (time - low) / height);
     let paths: Vec<Vec<_>> =
         lines.iter().map(|(_, points)| points.iter().map(place).collect()).collect();
     let names: Vec<_> = lines.iter().map(|(name, _)| *name).collect();

@@ -1,26 +1,37 @@
 //! Tables for people: aligned columns, a dim head, no lines.
 
-use comfy_table::{CellAlignment, Table, presets};
+use std::iter;
+
+use console::measure_text_width;
 
 use super::palette::Palette;
 
 /// Blanks between two columns.
-const GAP: u16 = 2;
+const GAP: &str = "  ";
 
 /// Formats rows under a head: the first column to the left, all others, which are numbers, to the
 /// right.
 ///
 /// Each line ends with a line feed, and none with blanks.
 pub(crate) fn render(head: &[&str], rows: &[Vec<String>], palette: Palette) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head.to_vec()).add_rows(rows.to_vec());
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let alignment = if index == 0 { CellAlignment::Left } else { CellAlignment::Right };
-        column.set_padding((0, GAP));
-        column.set_cell_alignment(alignment);
-    }
+    let rows = rows.iter().map(|row| row.iter().map(String::as_str).collect::<Vec<_>>());
+    let lines: Vec<Vec<&str>> = iter::once(head.to_vec()).chain(rows).collect();
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
+    };
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for (index, line) in table.lines().enumerate() {
+    for (index, cells) in lines.iter().enumerate() {
+        let mut line = String::new();
+        for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            let blank = " ".repeat(width - measure_text_width(cell));
+            match column {
+                0 => line.extend([*cell, &*blank]),
+                _ => line.extend([GAP, &*blank, *cell]),
+            }
+        }
         // The line is painted after it is aligned, since colours have no width.
         let line = line.trim_end();
         text.push_str(&if index == 0 { palette.dim(line) } else { line.to_owned() });
@@ -34,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_under_each_other_whatever_their_unit() {
+    fn numbers_are_aligned_to_the_right_with_their_units() {
         let rows = [vec!["wait".into(), "45.0 µs".into()], vec!["service".into(), "1.2 s".into()]];
         assert_eq!(
             render(&["metric", "mean"], &rows, Palette::Plain),

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_comes_and_how_the_run_stands_once_a_second() {
+    fn a_line_a_second_shows_the_phase_and_the_progress_of_the_run() {
         let mut out = Vec::new();
         let mut plain = Plain::new(&mut out, Chatter::All);
         plain.show(&updates(), None);

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_wakes_whoever_waits() {
+    fn the_end_wakes_the_thread_that_waits() {
         let queue = UpdateQueue::default();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| queue.take(Duration::from_secs(60)).end.is_some());

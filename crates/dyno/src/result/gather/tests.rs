@@ -110,7 +110,7 @@ fn no_password_is_left_in_the_error_of_the_primarys_after() {
 }
 
 #[test]
-fn cycles_that_never_ended_are_counted_and_said() {
+fn cycles_that_never_ended_are_counted_and_reported() {
     let mut run = fixture::run();
     let issued = PerPhase { warmup: 0, measured: 10 };
     run.observer.died(1, issued).expect("it ended six");

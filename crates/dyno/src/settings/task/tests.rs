@@ -63,7 +63,7 @@ fn a_value_may_hold_the_sign_that_separates_it() {
 }
 
 #[test]
-fn an_unknown_name_is_refused_with_those_that_there_are() {
+fn an_unknown_name_is_refused_with_the_existing_names() {
     let refusal = |pair| parameters().set_pair(pair).unwrap_err().to_string();
     assert_eq!(
         refusal("verbos=true"),
@@ -96,7 +96,7 @@ fn a_value_of_another_type_is_refused_by_what_it_should_be() {
 }
 
 #[test]
-fn what_the_type_itself_refuses_is_refused_by_the_check() {
+fn a_value_that_the_type_itself_refuses_is_refused_by_the_check() {
     let mut set = parameters();
     set.set("n", "-1").unwrap();
     let refusal = set.check().unwrap_err().to_string();

@@ -25,7 +25,7 @@ fn spread(values: &[f64], error: f64) -> Spread {
 }
 
 #[test]
-fn as_many_trials_are_run_as_requested() {
+fn a_repetition_runs_the_requested_number_of_trials() {
     let mut repeat = Repeat::new(3).unwrap();
     for index in 0..3 {
         assert_eq!(repeat.next(), RepeatStep::Trial(index));
@@ -43,7 +43,7 @@ fn a_signal_ends_a_repetition() {
 }
 
 #[test]
-fn a_single_trial_is_no_repetition() {
+fn a_single_trial_is_not_a_repetition() {
     let message = "invalid number of trials `1`: expected 2 to 1000, such as `5`";
     assert_eq!(Repeat::new(1).unwrap_err().to_string(), message);
     assert!(Repeat::new(0).is_err() && Repeat::new(1_001).is_err());

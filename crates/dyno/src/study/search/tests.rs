@@ -59,7 +59,7 @@ fn rates(search: &Search) -> Vec<f64> {
 }
 
 #[test]
-fn both_ends_are_confirmed_by_trials_of_their_own() {
+fn both_ends_are_confirmed_by_their_own_trials() {
     let system = plain(5_000.0);
     let (answer, search) = search(system, settings(&system), 1);
     assert_eq!((answer.end, answer.exit_code()), (SearchEnd::Found, 0));
@@ -143,7 +143,7 @@ fn an_invalid_trial_is_repeated_after_a_rest() {
 }
 
 #[test]
-fn a_harness_that_is_always_the_limit_is_no_answer() {
+fn a_harness_that_is_always_the_limit_gives_no_answer() {
     let (answer, _) = answered(settings(&plain(1.0)), |_| TrialVerdict::Invalid);
     assert_eq!((answer.end, answer.lower), (SearchEnd::Invalid, None));
     assert_eq!(answer.exit_code(), 4);
@@ -191,7 +191,7 @@ fn a_task_that_holds_no_rate_ends_at_the_lowest_one() {
 }
 
 #[test]
-fn inconclusive_trials_get_longer_and_end_the_search_if_none_tells() {
+fn inconclusive_trials_get_longer_and_end_the_search_if_they_stay_inconclusive() {
     let (answer, search) = answered(settings(&plain(1.0)), |_| TrialVerdict::Inconclusive);
     assert_eq!(answer.exit_code(), 6);
     assert!(matches!(answer.end, SearchEnd::Unclear | SearchEnd::TimeOver));

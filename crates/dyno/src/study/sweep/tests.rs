@@ -52,7 +52,7 @@ fn a_range_with_a_step_has_no_rounding_errors_and_ends_with_its_last_rate() {
 }
 
 #[test]
-fn a_sweep_of_one_rate_or_of_none_is_refused_with_the_way_out() {
+fn a_sweep_of_fewer_than_two_rates_is_refused_with_the_way_out() {
     assert_eq!(
         refusal("1k"),
         "invalid rates `1k`: expected at least two; for one run at this rate: `--rate 1k`"

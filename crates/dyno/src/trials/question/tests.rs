@@ -27,7 +27,7 @@ fn sweep(rate: &str) -> (Vec<f64>, OnLimit) {
 }
 
 #[test]
-fn the_rate_says_which_study_it_is() {
+fn the_rate_selects_the_study() {
     assert_eq!(question("50", &[]), Ok(None));
     assert_eq!(question("max", &[]), Ok(None));
     assert_eq!(question("1,000", &[]), Ok(None), "a comma may group the digits of one rate");
@@ -73,13 +73,13 @@ fn a_search_is_repeated_if_it_is_requested() {
 }
 
 #[test]
-fn a_rate_that_is_no_list_is_left_to_the_settings() {
+fn a_rate_that_is_not_a_list_is_left_to_the_settings() {
     assert_eq!(question("nonsense", &[]), Ok(None));
     assert_eq!(question("", &[]), Ok(None));
 }
 
 #[test]
-fn a_sweep_of_one_rate_of_none_or_downwards_is_refused_with_its_input() {
+fn a_sweep_of_fewer_than_two_rates_or_downwards_is_refused_with_its_input() {
     for rate in ["1k,", ",", "4k,1k", "1k..1k", "1k..", "1k..4k/9k", "1k,max"] {
         let refused = question(rate, &[]).unwrap_err();
         assert!(refused.starts_with(&format!("--rate {rate}: ")), "{refused}");
@@ -112,7 +112,7 @@ fn a_setting_of_another_study_in_code_is_not_used() {
 }
 
 #[test]
-fn a_repetition_of_no_or_of_one_run_is_refused() {
+fn a_repetition_of_fewer_than_two_runs_is_refused() {
     for count in ["0", "1", "x", "-3", "1001"] {
         let refused = question("50", &[(StudySetting::Repeat, count)]).unwrap_err();
         assert!(refused.starts_with(&format!("--repeat {count}: ")), "{refused}");
@@ -138,7 +138,7 @@ fn an_invalid_setting_of_a_search_is_named_as_it_was_given() {
 }
 
 #[test]
-fn each_trial_has_arrivals_of_its_own_that_follow_from_the_seed() {
+fn each_trial_has_its_own_arrivals_that_follow_from_the_seed() {
     let seeds: Vec<_> = (0..3).map(|trial| seed_of(7, trial)).collect();
     assert_eq!(seeds, [7, 8, 9]);
     assert_eq!(seed_of(value::SEED_MAX, 1), 0);

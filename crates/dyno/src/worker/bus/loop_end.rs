@@ -4,7 +4,7 @@ use std::sync::mpsc::Sender;
 
 use dyno_bus::Phase;
 use dyno_bus::message::Start;
-use dyno_emitter::{CycleRecorder, PhaseSwitch, Recorder};
+use dyno_emitter::harness::{CycleRecorder, PhaseSwitch, Recorder};
 
 use crate::worker::health::fork;
 

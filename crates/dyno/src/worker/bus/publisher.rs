@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dyno_bus::Time;
 use dyno_bus::message::{Batch, Declare, HarnessCosts};
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 
 use crate::worker::counts::Counters;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dyno_bus::message::{Hello, Report, VERSION};
 use dyno_bus::{Link, Time, clock};
-use dyno_emitter::Emitter;
+use dyno_emitter::harness::Emitter;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::world::BusWorld;

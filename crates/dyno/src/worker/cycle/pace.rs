@@ -50,10 +50,13 @@ impl Skip {
     /// Moves the cursor past the oldest waiting cycles beyond the limit.
     fn pass(&mut self, cursor: &mut Cursor, now: Time, running: u32, until: Time) -> PerPhase<u64> {
         let mut skipped = PerPhase::default();
+        // The front counts the cycles that may have begun by now: those due and under a lease.
         let leased = until.min(Time::from_nanos(now.as_nanos() + 1));
         let passed = self.front.pass(leased);
         self.waiting += passed.warmup;
         let running = u64::from(running);
+        // The limit counts from the level that the warm-up left, so the level is taken once: before
+        // the first measured cycle is added.
         if passed.measured > 0 {
             self.level.get_or_insert((self.waiting, running));
         }
@@ -64,6 +67,7 @@ impl Skip {
         let beyond_total = (self.waiting + running).saturating_sub(total);
         let beyond_waiting = self.waiting.saturating_sub(waiting);
         let excess = beyond_waiting.max(beyond_total).min(self.waiting);
+        // The oldest go: they have waited longest, and those behind them may still be on time.
         for _ in 0..excess {
             let Some(due) = cursor.peek(now) else { break };
             skipped[due.phase] += 1;
@@ -105,9 +109,12 @@ impl CyclePacer {
         if control.has_segments() {
             return Next::Wait;
         }
+        // The plan as it is known has no further cycle: the bus may add a segment until the end.
         let Some(due) = self.cursor.peek(now) else {
             return if ending == Ending::Open { Next::Wait } else { Next::Over };
         };
+        // No lease covers the cycle. One that is due later wakes the loop by its own time, because a
+        // lease that is extended meanwhile does not.
         if due.at >= until {
             return match ending {
                 Ending::Open if due.at > now => Next::At(due.at),
@@ -120,6 +127,7 @@ impl CyclePacer {
         if due.at > now {
             return Next::At(due.at);
         }
+        // The end of a running cycle makes room, and the loop calls this again.
         let in_flight_max = self.cursor.in_flight_max().or(self.in_flight_max);
         if in_flight_max.is_some_and(|max| running >= max) {
             return Next::Wait;
@@ -226,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_planned_before_the_last_lease_is_followed_before_it_is_over() {
+    fn segments_planned_before_the_last_lease_are_followed_to_its_end() {
         let control = leased(125, true);
         let mut pace = CyclePacer::new(Share { worker: 0, workers: 1 }, &start(None));
         // The bus appends it just after the loop has looked, and before this reading.
@@ -263,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_beyond_the_limit_at_a_cut_was_skipped_however_late_the_loop_looks() {
+    fn cycles_beyond_the_limit_at_a_cut_are_skipped_even_if_the_loop_is_late() {
         let mut pace = pace(Some(BacklogRule::Total(2)));
         let control = leased(1_000, false);
         control.cut_now(|| at(130));

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_with_a_loop_of_its_own_is_told_the_way_out() {
+    fn the_panic_of_a_client_with_its_own_loop_names_the_way_out() {
         install();
         let runtime = || tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let outer = runtime();

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_abandoned_is_dropped_and_named() {
+    fn a_cycle_that_is_abandoned_is_dropped_and_named() {
         struct Loud(Rc<Cell<u32>>);
         impl Drop for Loud {
             fn drop(&mut self) {

@@ -5,7 +5,7 @@
 use dyno_bus::Time;
 use dyno_bus::builtin;
 use dyno_bus::value::Unit;
-use dyno_emitter::{Emitter, Recorder};
+use dyno_emitter::harness::{Emitter, Recorder};
 use nix::time::{ClockId, clock_gettime};
 
 /// The nanoseconds between two samples.
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_tells_what_this_process_uses() {
+    fn cpu_time_and_memory_are_those_of_this_process() {
         let before = cpu_ns();
         assert!(before > 0);
         assert!(cpu_ns() >= before);

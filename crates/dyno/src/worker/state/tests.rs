@@ -65,7 +65,7 @@ fn kills(actions: &[WorkerAction]) -> bool {
 }
 
 #[test]
-fn a_life_goes_through_all_phases_and_asks_for_each_thing_once() {
+fn a_worker_goes_through_all_phases_and_requests_each_action_once() {
     let mut worker = WorkerState::new();
     let phases = [
         WorkerPhase::Preparing,
@@ -91,7 +91,7 @@ fn a_life_goes_through_all_phases_and_asks_for_each_thing_once() {
 }
 
 #[test]
-fn a_hook_that_fails_is_told_and_ends_the_worker() {
+fn a_hook_that_fails_is_reported_and_ends_the_worker() {
     for (lived, hook) in [(1, Hook::Before), (6, Hook::After)] {
         let mut worker = after(whole_life().into_iter().take(lived));
         let message = "no".to_owned();
@@ -125,7 +125,7 @@ fn nothing_is_planned_after_the_cut() {
 }
 
 #[test]
-fn what_no_primary_says_at_that_moment_ends_the_worker() {
+fn a_message_that_no_primary_sends_at_that_moment_ends_the_worker() {
     for (lived, command) in [
         (0, segment()),
         (0, Command::Drain),
@@ -144,7 +144,7 @@ fn what_no_primary_says_at_that_moment_ends_the_worker() {
 }
 
 #[test]
-fn a_primary_that_is_gone_takes_the_worker_with_it_unless_all_is_said() {
+fn a_worker_whose_primary_is_gone_ends_unless_its_account_is_complete() {
     for lived in 0..7 {
         let mut worker = after(whole_life().into_iter().take(lived));
         assert_eq!(worker.step(WorkerEvent::PrimaryGone), [WorkerAction::KillGroup]);

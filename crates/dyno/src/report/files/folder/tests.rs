@@ -13,7 +13,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_run_has_a_private_folder_of_its_own_even_within_one_second() {
+fn a_run_has_its_own_private_folder_even_within_one_second() {
     let root = tempfile::tempdir().unwrap();
     let make = || Folder::in_folder(&root.path().join("shop"), "20260102T030405Z-7").unwrap();
     let (first, second) = (make(), make());
@@ -100,7 +100,7 @@ fn a_named_folder_is_made_and_nothing_is_linked_beside_it() {
 }
 
 #[test]
-fn what_takes_no_files_is_refused() {
+fn a_path_that_takes_no_files_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
@@ -110,7 +110,7 @@ fn what_takes_no_files_is_refused() {
 }
 
 #[test]
-fn two_packages_that_share_a_target_folder_have_folders_of_their_own() {
+fn two_packages_that_share_a_target_folder_have_their_own_folders() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
     let plain = root.join("shop");

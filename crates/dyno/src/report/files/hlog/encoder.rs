@@ -1,17 +1,13 @@
-//! The bytes of a series in a row: a histogram, written from its values if they are few.
+//! The bytes of a series in a row: an `HdrHistogram` of the format's second version.
 //!
-//! The format requires a zlib stream, but not one that compresses. For each row the library clears
-//! and searches as many buckets as the largest value needs, and clears a third of a megabyte for a
-//! compressor. Yet most rows of a slow run, and all rows of gauges, are some dozens of bytes. So
-//! values that a series still has one by one are stored without compression. This takes a small
-//! part of the time, for up to twice the bytes if there are hundreds of values. Series that are in
-//! buckets are left to the library.
-
-use std::io;
+//! The format requires a zlib stream, but not one that compresses. For each row a compressor clears
+//! a third of a megabyte. Yet most rows of a slow run, and all rows of gauges, are some dozens of
+//! bytes. So a series with few values is stored without compression. This takes a small part of the
+//! time, for up to twice the bytes if there are hundreds of values.
 
 use dyno_observer::Series;
 use dyno_observer::series::RAW_MAX;
-use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 
 /// The number that begins a histogram of the format's second version: one that is compressed, and a
 /// plain one.
@@ -34,37 +30,34 @@ const BESIDE: usize = STORED.len() + 2 * size_of::<u16>() + size_of::<u32>();
 /// The modulus of Adler-32's sums.
 const ADLER: u32 = 65_521;
 
+/// The effort of the compressor: zlib's own default.
+const LEVEL: u8 = 6;
+
 /// The encoder of one series after the other; it keeps its buffers.
+#[derive(Default)]
 pub(crate) struct Encoder {
-    /// The plain bytes of the last series that was stored without compression.
+    /// The plain bytes of the last series.
     plain: Vec<u8>,
     /// The encoded bytes of the last series, stored or compressed.
     encoded: Vec<u8>,
-    compressing: V2DeflateSerializer,
 }
 
 impl Encoder {
-    pub(crate) fn new() -> Self {
-        Self { plain: Vec::new(), encoded: Vec::new(), compressing: V2DeflateSerializer::new() }
-    }
-
     /// Returns the bytes of a series in the log, before they are made text.
-    pub(crate) fn encode(&mut self, series: &Series) -> io::Result<&[u8]> {
+    pub(crate) fn encode(&mut self, series: &Series) -> &[u8] {
         self.encoded.clear();
-        if let Some(places) = series.places() {
-            write_plain(&places, series.max(), &mut self.plain);
+        write_plain(&series.buckets(), series.max(), &mut self.plain);
+        if series.count() <= RAW_MAX as u64 {
             store(&self.plain, &mut self.encoded);
         } else {
-            self.compressing
-                .serialize(&series.histogram(), &mut self.encoded)
-                .map_err(io::Error::other)?;
+            compress(&self.plain, &mut self.encoded);
         }
-        Ok(&self.encoded)
+        &self.encoded
     }
 }
 
-/// Writes a plain histogram of three digits, from the places of its values' buckets, in order.
-fn write_plain(places: &[usize], max: u64, out: &mut Vec<u8>) {
+/// Writes a plain histogram of three digits, from the buckets that hold values.
+fn write_plain(buckets: &[(usize, u64)], max: u64, out: &mut Vec<u8>) {
     out.clear();
     out.extend(PLAIN.to_be_bytes());
     // The length of the counts, which is not known yet, and the offset of the places, which is 0.
@@ -75,20 +68,20 @@ fn write_plain(places: &[usize], max: u64, out: &mut Vec<u8>) {
     out.extend(max.max(2).to_be_bytes());
     out.extend(1_f64.to_be_bytes());
     // Every histogram has at least one bucket.
-    if places.is_empty() {
+    if buckets.is_empty() {
         write_number(0, out);
     }
     let mut next = 0;
     // Each bucket with values is one count, after the number of empty buckets before it.
-    for same in places.chunk_by(|one, other| one == other) {
-        match same[0] - next {
+    for &(index, count) in buckets {
+        match index - next {
             0 => {}
             // A single empty bucket is written as a count of 0, several as their negative number.
             1 => write_number(0, out),
             empty => write_number(-(empty as i64), out),
         }
-        write_number(same.len() as i64, out);
-        next = same[0] + 1;
+        write_number(count as i64, out);
+        next = index + 1;
     }
     let counts = (out.len() - PLAIN_HEAD) as u32;
     out[4..8].copy_from_slice(&counts.to_be_bytes());
@@ -117,6 +110,14 @@ fn store(plain: &[u8], out: &mut Vec<u8>) {
     out.extend(adler32(plain).to_be_bytes());
 }
 
+/// Writes a plain histogram in the form of a compressed one, and compresses it.
+fn compress(plain: &[u8], out: &mut Vec<u8>) {
+    let stream = compress_to_vec_zlib(plain, LEVEL);
+    out.extend(COMPRESSED.to_be_bytes());
+    out.extend((stream.len() as u32).to_be_bytes());
+    out.extend(stream);
+}
+
 /// Returns Adler-32's checksum: the sum of the bytes, from 1, and the sum of those sums. The sums
 /// are reduced only once, since there are at most [`PLAIN_MAX`] bytes.
 fn adler32(bytes: &[u8]) -> u32 {
@@ -132,7 +133,7 @@ fn adler32(bytes: &[u8]) -> u32 {
 mod tests {
     use dyno_bus::value::VALUE_MAX;
     use hdrhistogram::Histogram;
-    use hdrhistogram::serialization::{Deserializer, V2Serializer};
+    use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
     use proptest::prelude::*;
 
     use super::*;
@@ -140,54 +141,60 @@ mod tests {
 
     proptest! {
         #[test]
-        fn few_values_are_stored_as_the_library_has_them(
-            values in prop::collection::vec((0..=VALUE_MAX, 0..54_u32), 0..=RAW_MAX),
+        fn plain_bytes_are_those_of_the_library_for_few_values_and_for_many(
+            values in prop::collection::vec((0..=VALUE_MAX, 0..54_u32), 0..=3 * RAW_MAX),
             same in 1..RAW_MAX,
         ) {
             let mut values = Vec::from_iter(values.iter().map(|(value, bits)| value >> bits));
             for run in values.chunks_mut(same) {
                 run.fill(run[0]);
             }
-            let mut encoder = Encoder::new();
-            encoder.encode(&series(&values)).unwrap();
-            let max = values.iter().copied().fold(2, u64::max);
-            let mut histogram = Histogram::<u64>::new_with_max(max, 3).unwrap();
-            values.iter().for_each(|value| histogram.record(*value).unwrap());
+            let mut encoder = Encoder::default();
+            encoder.encode(&series(&values));
             let mut plain = Vec::new();
-            V2Serializer::new().serialize(&histogram, &mut plain).unwrap();
+            V2Serializer::new().serialize(&histogram(&values), &mut plain).unwrap();
             prop_assert_eq!(&encoder.plain, &plain);
         }
     }
 
     #[test]
     fn few_values_are_stored_and_many_compressed_and_both_are_read_back() {
-        let mut encoder = Encoder::new();
+        let mut encoder = Encoder::default();
         for (values, stored) in [(0, true), (1, true), (RAW_MAX, true), (RAW_MAX + 1, false)] {
-            let series = series(&Vec::from_iter((0..values as u64).map(|value| value.pow(3))));
-            let encoded = encoder.encode(&series).unwrap();
+            let values = Vec::from_iter((0..values as u64).map(|value| value.pow(3)));
+            let series = series(&values);
+            let encoded = encoder.encode(&series);
             let read: Histogram<u64> = Deserializer::new().deserialize(&mut &*encoded).unwrap();
-            assert_eq!(read, series.histogram());
+            assert_eq!(read, histogram(&values));
             // The first 8 bytes are the number of the format, and the length of the stream.
-            assert_eq!(encoded[8..].starts_with(&STORED), stored, "{values}");
+            assert_eq!(encoded[8..].starts_with(&STORED), stored, "{}", values.len());
         }
     }
 
     #[test]
-    fn no_row_that_is_stored_is_longer_than_is_thought() {
-        let mut encoder = Encoder::new();
+    fn no_stored_row_is_longer_than_its_limit() {
+        let mut encoder = Encoder::default();
         // The values are far apart, side by side, and all in one bucket.
         for apart in [VALUE_MAX / RAW_MAX as u64, 1 << 20, 1, 0] {
             let series = series(&Vec::from_iter((1..=RAW_MAX as u64).map(|value| value * apart)));
-            encoder.encode(&series).unwrap();
+            encoder.encode(&series);
             assert!(encoder.plain.len() <= PLAIN_MAX, "{apart}: {}", encoder.plain.len());
         }
     }
 
     #[test]
-    fn sums_are_adlers() {
+    fn checksums_are_those_of_adler_32() {
         assert_eq!(adler32(b""), 1);
         assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
         assert_eq!(adler32(&[0xff; 512]), 0x1ef1_fe10);
+    }
+
+    /// Returns the library's own histogram of the values.
+    fn histogram(values: &[u64]) -> Histogram<u64> {
+        let max = values.iter().copied().fold(2, u64::max);
+        let mut histogram = Histogram::new_with_max(max, 3).unwrap();
+        values.iter().for_each(|value| histogram.record(*value).unwrap());
+        histogram
     }
 
     /// Returns a series of `values` as an interval has it.

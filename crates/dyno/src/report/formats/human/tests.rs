@@ -40,7 +40,7 @@ fn page(summary: &Summary, width: usize) -> String {
 }
 
 #[test]
-fn a_run_reads_from_what_was_asked_to_what_to_try_next() {
+fn a_report_begins_with_the_request_and_ends_with_the_next_step() {
     assert_eq!(page(&fixture::summary(), 100), WIDE);
 }
 
@@ -53,7 +53,7 @@ fn a_narrow_terminal_has_fewer_percentiles_and_no_line_that_breaks() {
 }
 
 #[test]
-fn of_many_workers_the_slowest_and_those_that_died_are_shown() {
+fn the_slowest_and_the_dead_of_many_workers_are_shown() {
     let mut summary = fixture::summary();
     let worker = summary.workers[0].clone();
     summary.workers = (0..40)
@@ -144,7 +144,7 @@ fn a_closed_loop_has_no_backlog_and_an_empty_run_no_tables() {
 }
 
 #[test]
-fn troubles_of_the_harness_are_said_where_there_are_any() {
+fn overhead_of_the_harness_is_shown_if_there_is_any() {
     let mut summary = fixture::summary();
     summary.harness.unleased = 12;
     summary.harness.bus_stall_ns = 3_000_000;
@@ -169,7 +169,7 @@ fn sentences_break_between_words_on_a_terminal_and_nowhere_else() {
 }
 
 #[test]
-fn colours_change_no_word() {
+fn colours_change_no_text() {
     let plain = page(&fixture::summary(), 100);
     let look = Look { palette: Palette::Colours, width: Some(100) };
     let coloured = render(&fixture::summary(), None, look);

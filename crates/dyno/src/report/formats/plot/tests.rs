@@ -31,7 +31,7 @@ fn a_plot_has_a_title_a_legend_and_both_axes_with_units() {
 }
 
 #[test]
-fn it_fits_any_width_and_no_point_is_lost_at_an_edge() {
+fn a_plot_fits_any_width_and_loses_no_point_at_an_edge() {
     let points = |values: &[f64]| {
         let point = |(index, value): (usize, &f64)| Point { at_ns: index as u64, value: *value };
         values.iter().enumerate().map(point).collect::<Vec<_>>()
@@ -40,7 +40,7 @@ fn it_fits_any_width_and_no_point_is_lost_at_an_edge() {
         let lines = [("p50".to_owned(), points(values))];
         for width in [0, 10, 60, 120, 1_000] {
             let text = draw("x", Unit::Nanoseconds, &lines, width, Palette::Plain);
-            assert_eq!(text.lines().count(), ROWS as usize + 3, "{text}");
+            assert_eq!(text.lines().count(), ROWS + 3, "{text}");
             assert!(
                 text.contains(|c| ('\u{2801}'..='\u{28ff}').contains(&c)),
                 "{values:?}\n{text}"
@@ -53,7 +53,7 @@ fn it_fits_any_width_and_no_point_is_lost_at_an_edge() {
 }
 
 #[test]
-fn nothing_is_drawn_of_nothing() {
+fn a_plot_without_points_is_empty() {
     assert_eq!(plot("nothing", &[], 80), "");
     assert_eq!(draw("x", Unit::None, &[("p50".to_owned(), Vec::new())], 80, Palette::Plain), "");
 }

@@ -88,7 +88,7 @@ fn json_is_read_back_as_it_was() {
 }
 
 #[test]
-fn a_trial_that_went_wrong_says_why_as_it_ends() {
+fn a_trial_that_went_wrong_shows_the_reason_at_its_end() {
     let mut study = study();
     assert_eq!(
         progress(&study).as_deref(),

@@ -82,7 +82,7 @@ fn before_the_first_cycle_there_is_little_to_see() {
 }
 
 #[test]
-fn of_many_workers_the_slowest_are_shown_as_far_as_there_are_rows() {
+fn the_slowest_of_many_workers_are_shown_in_the_rows_that_there_are() {
     let mut observer = Observer::new(Pace::Closed { in_flight: 1 });
     for worker in 0..20 {
         observer.hello(ProcessId::Worker(worker), 1).unwrap();

@@ -16,7 +16,7 @@ fn tick() -> Update {
 }
 
 #[test]
-fn on_tick_is_asked_for_a_tick_and_once_at_the_end() {
+fn on_tick_is_called_for_each_tick_and_once_at_the_end() {
     let (asked, heard) = channel();
     let on_tick: OnTick = Box::new(move |list: &List| {
         let _heard = asked.send(list.processes().count());
@@ -41,7 +41,7 @@ fn a_text_of_on_tick_is_cleaned_and_keeps_no_password() {
 }
 
 #[test]
-fn an_on_tick_that_panics_is_asked_no_more() {
+fn an_on_tick_that_panics_is_not_called_again() {
     let (asked, heard) = channel();
     let on_tick: OnTick = Box::new(move |_: &List| {
         let _heard = asked.send(());
