@@ -268,7 +268,7 @@ fn open_log(
 /// Opens the log that the user named. The file is emptied only once it is certain that no other
 /// run, and no other output of this run, writes to it.
 fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogLock)> {
-    let file = File::options().write(true).create(true).truncate(false).open(path)?;
+    let file = open_to_write(path)?;
     let metadata = file.metadata()?;
     // A pipe or a device may be shared, and has no content to remove.
     if !metadata.is_file() {
@@ -285,6 +285,25 @@ fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogL
     let lock = folder::lock_file(file.try_clone()?)?;
     file.set_len(0)?;
     Ok((file, lock))
+}
+
+/// Opens a file to write to it. A named pipe that no program reads yet is announced before the wait
+/// for its reader, so that nobody takes the wait for a hang.
+fn open_to_write(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let no_wait = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    // It stays open until the end, so that the reader of a pipe sees no end of file in between.
+    let at_once = options.clone().custom_flags(no_wait).open(path);
+    let is_unread =
+        |error: &io::Error| error.raw_os_error() == Some(nix::errno::Errno::ENXIO as i32);
+    if at_once.as_ref().err().is_some_and(is_unread) {
+        let path = path.display();
+        print_note(&format!("--log-file {path}: waiting for a program that reads this pipe"));
+    }
+    options.open(path)
 }
 
 impl Sink for Reporter {

@@ -107,10 +107,17 @@ fn warnings(run: &Run, merged: &[MetricStats]) -> Vec<String> {
             let age = dyno_observer::format::value(age as f64, Unit::Nanoseconds);
             format!(", the youngest {age} after it was due")
         });
-        format!(
-            "{} cycles never ended{age}: `{}` would be longer with them",
-            metric.censored.count, metric.label.name
-        )
+        let name = &metric.label.name;
+        match metric.censored.count {
+            1 => format!(
+                "1 cycle never ended{}: `{name}` would be longer with it",
+                age.replace("the youngest ", "")
+            ),
+            count => format!(
+                "{} cycles never ended{age}: `{name}` would be longer with them",
+                thousands(count)
+            ),
+        }
     });
     let clamped = merged.iter().filter(|metric| metric.stats.out_of_range > 0).map(|metric| {
         let (clamped, count) = (metric.stats.out_of_range, metric.stats.count);

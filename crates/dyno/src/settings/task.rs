@@ -129,10 +129,14 @@ impl TaskParameters {
     /// Sets a parameter from `name=value`.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set), or if the text lacks a `=`.
+    /// Those of [`set`](Self::set), or if the text lacks a `=` or a name before it.
     pub fn set_pair(&mut self, pair: &str) -> Result<(), ParameterError> {
         let (name, text) = pair.split_once('=').ok_or(ParameterError::NoPair)?;
-        self.set(name.trim(), text)
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(ParameterError::NoPair);
+        }
+        self.set(name, text)
     }
 
     /// Checks that the values decode as the user's type.

@@ -287,6 +287,10 @@ fn workers_are_at_least_one_and_at_most_what_the_open_files_allow() {
             )
         );
     }
+    assert_eq!(
+        refusal(&flags(&[(Setting::Workers, "99999999999")])),
+        "--workers 99999999999: no machine runs that many workers: give a number, or \"auto\""
+    );
     assert_eq!(plan(&flags(&[(Setting::Workers, "198")])).unwrap().workers, 198);
     assert_eq!(
         refusal(&flags(&[(Setting::Workers, "5k")])),

@@ -102,9 +102,12 @@ pub(crate) fn workers(text: &str) -> Reading<Option<u32>> {
     if text.eq_ignore_ascii_case(AUTO) {
         return Ok(None);
     }
-    let workers = count(text, 1, u32::MAX.into())
+    let workers = count(text, 1, u64::MAX)
         .ok_or("a run needs at least one worker: give a number, or \"auto\"")?;
-    Ok(Some(u32::try_from(workers).unwrap_or(u32::MAX)))
+    let workers = u32::try_from(workers);
+    workers
+        .map(Some)
+        .map_err(|_| "no machine runs that many workers: give a number, or \"auto\"".to_owned())
 }
 
 /// Parses a limit of the backlog; `None` for `auto`, where the plan sets the limit.

@@ -122,6 +122,15 @@ fn cycles_that_never_ended_are_counted_and_reported() {
 }
 
 #[test]
+fn a_single_cycle_that_never_ended_is_counted_in_the_singular() {
+    let mut run = fixture::run();
+    let issued = PerPhase { warmup: 0, measured: 7 };
+    run.observer.died(1, issued).expect("it ended six");
+    let warning = of(&mut run).warnings.last().cloned();
+    assert_eq!(warning.as_deref(), Some("1 cycle never ended: `response` would be longer with it"));
+}
+
+#[test]
 fn only_the_most_frequent_messages_are_listed() {
     let mut run = fixture::run();
     let error = run.errors.remove(0);

@@ -90,6 +90,8 @@ fn a_value_of_another_type_is_refused_by_what_it_should_be() {
         ("verbose=yes", "verbose is true or false"),
         ("sizes=3", "sizes is a JSON array"),
         ("n", "a parameter is given as name=value"),
+        ("=5", "a parameter is given as name=value"),
+        (" =5", "a parameter is given as name=value"),
     ] {
         assert_eq!(parameters().set_pair(pair).unwrap_err().to_string(), refusal);
     }
