@@ -24,6 +24,8 @@ mod meddling;
 mod metrics;
 mod orphans;
 mod output;
+#[cfg(target_os = "linux")]
+mod page;
 mod prompt;
 mod protocol;
 mod redis;

@@ -276,7 +276,7 @@ fn a_log_file_in_the_runs_own_folder_overwrites_no_other_file() {
     let ended = benchmark(BEHAVES).args("--log-file out/more.jsonl").run();
     ended.verdict(0, "sustained");
     assert_eq!(ended.read("out/more.jsonl"), ended.read("out/log.jsonl"));
-    for name in ["metrics.hlog", "log.jsonl", "intervals.json"] {
+    for name in ["metrics.hlog", "log.jsonl", "intervals.json", "report.html"] {
         let ended = benchmark(BEHAVES).args(&format!("--log-file ./out/{name}")).run();
         assert_says(ended.refusal(), &["--log-file", name, "another of its files"]);
     }

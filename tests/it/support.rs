@@ -4,6 +4,8 @@
 //! Nothing here waits without a deadline, and nothing is assumed to be done because some time has
 //! passed.
 
+#[cfg(target_os = "linux")]
+mod browser;
 mod invariants;
 mod server;
 mod terminal;
@@ -22,6 +24,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+pub(crate) use browser::Browser;
 pub(crate) use invariants::{State, processes_of, processor_time, state_of, zombies_of};
 pub(crate) use server::Redis;
 pub(crate) use terminal::Terminal;

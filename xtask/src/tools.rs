@@ -1,6 +1,6 @@
 //! Programs that the tasks need and that the Rust toolchain does not include.
 //!
-//! The tests need a real Redis server, a real terminal, system calls that fail, and an independent
+//! The tests need a real Redis server, a real browser, a real terminal, system calls that fail, and an independent
 //! reader of histogram logs. For root, apt installs what is missing; for everyone else, the error
 //! names the command. Packages of cargo and pip are installed once, for any user, into the target
 //! folder.
@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
+    ("chromium", "chromium"),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
     ("tmux", "tmux"),
@@ -43,7 +44,7 @@ fn programs() -> Result<()> {
     if find("apt-get").is_none() {
         bail!(
             "the tests need {list}: install them by your package manager \
-             (brew install redis tmux python; strace is Linux's)"
+             (brew install redis tmux python; strace is Linux's, and chromium a browser)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {

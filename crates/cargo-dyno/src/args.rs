@@ -43,6 +43,11 @@ pub(crate) enum DynoCommand {
     Runs(Runs),
     /// Print a saved run again
     Show(Show),
+    /// Write the page of a saved run or study again
+    ///
+    /// Each run leaves `report.html` in its folder. This writes it for a run of an earlier version,
+    /// or one of `--no-report`. The path of the page is printed.
+    Report(PageArguments),
     /// Print a script that completes `cargo-dyno` in a shell
     Completions {
         /// The shell
@@ -262,6 +267,25 @@ pub(crate) struct Show {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+
+    /// The folder that `run --target-dir` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct PageArguments {
+    /// A run as `runs` names it, a benchmark's name for its newest, or a path to a run's folder
+    /// [default: the newest]
+    pub(crate) run: Option<String>,
+
+    /// Open the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
 
     #[command(flatten)]
     pub(crate) manifest: Manifest,

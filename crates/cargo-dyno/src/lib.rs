@@ -21,6 +21,7 @@ pub mod fuzzing;
 mod init;
 mod launch;
 mod nearest;
+mod report;
 mod runs;
 mod targets;
 
@@ -73,6 +74,7 @@ fn perform(command: DynoCommand) -> anyhow::Result<()> {
         DynoCommand::Init(init) => init::init(&init)?,
         DynoCommand::Runs(which) => runs::list(&which)?,
         DynoCommand::Show(show) => runs::show(&show)?,
+        DynoCommand::Report(which) => report::write(&which)?,
         DynoCommand::Completions { shell } => completions::script(shell),
     };
     print(&text)

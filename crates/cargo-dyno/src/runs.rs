@@ -58,30 +58,7 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
 
 /// Prints a saved run again.
 pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
-    let file = match &show.run {
-        // The name of a saved run never begins with `.` or `/`.
-        Some(run) if run.starts_with(['.', '/']) => summary_at(run),
-        Some(run) => {
-            let saved = root(&show.manifest, show.target_dir.as_deref())
-                .and_then(|root| find(&root, Some(run)));
-            match saved {
-                Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
-                // It may be a folder of `--out`. Another folder of that name holds no result.
-                Err(error) => {
-                    let is_there = |file: &PathBuf| file.is_file() || study_at(file).is_some();
-                    Some(summary_at(run).filter(is_there).ok_or(error)?)
-                }
-            }
-        }
-        None => {
-            let root = root(&show.manifest, show.target_dir.as_deref())?;
-            Some(find(&root, None)?.folder.join(SUMMARY_FILE))
-        }
-    };
-    let file = file.with_context(|| {
-        let run = show.run.as_deref().unwrap_or_default();
-        format!("there is no run at {run}: name a folder that holds {SUMMARY_FILE}, or that file")
-    })?;
+    let file = file_of(show.run.as_deref(), &show.manifest, show.target_dir.as_deref())?;
     if let Some(study) = study_at(&file) {
         return match show.format {
             Format::Json => fs::read_to_string(&study)
@@ -99,8 +76,34 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     }
 }
 
+/// Returns the file with the result of the run that a word names, or of the newest: that of a
+/// summary, unless [`study_at`] finds that it is a study.
+pub(crate) fn file_of(
+    word: Option<&str>,
+    manifest: &Manifest,
+    target: Option<&Path>,
+) -> anyhow::Result<PathBuf> {
+    let file = match word {
+        // The name of a saved run never begins with `.` or `/`.
+        Some(run) if run.starts_with(['.', '/']) => summary_at(run),
+        Some(run) => match root(manifest, target).and_then(|root| find(&root, Some(run))) {
+            Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
+            // It may be a folder of `--out`. Another folder of that name holds no result.
+            Err(error) => {
+                let is_there = |file: &PathBuf| file.is_file() || study_at(file).is_some();
+                Some(summary_at(run).filter(is_there).ok_or(error)?)
+            }
+        },
+        None => Some(find(&root(manifest, target)?, None)?.folder.join(SUMMARY_FILE)),
+    };
+    file.with_context(|| {
+        let run = word.unwrap_or_default();
+        format!("there is no run at {run}: name a folder that holds {SUMMARY_FILE}, or that file")
+    })
+}
+
 /// Returns the study's file, if the path names it, or a summary that is missing next to it.
-fn study_at(file: &Path) -> Option<PathBuf> {
+pub(crate) fn study_at(file: &Path) -> Option<PathBuf> {
     let study = file.with_file_name(STUDY_FILE);
     let is_named = file.file_name() == study.file_name();
     (study.is_file() && (is_named || !file.exists())).then_some(study)

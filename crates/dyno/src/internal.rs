@@ -12,6 +12,36 @@ pub use crate::settings::{
     Machine, Setting, SettingSource, Settings, StudySetting, StudySettings, TaskParameters,
 };
 
+/// The name of a page's file in the folder of a run or a study.
+#[cfg(feature = "cli")]
+pub const PAGE: &str = crate::report::PAGE;
+
+/// Returns the page of a run. Runs of earlier versions have no intervals.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn page_of_run(
+    summary: &dyno_summary::Summary,
+    intervals: Option<&dyno_summary::Intervals>,
+) -> String {
+    crate::report::page_of_run(summary, intervals)
+}
+
+/// Returns the page of a study.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn page_of_study(study: &dyno_summary::Study) -> String {
+    crate::report::page_of_study(study)
+}
+
+/// Writes a whole file in a folder, so that a reader never sees a part of it.
+///
+/// # Errors
+/// If the file can't be written.
+#[cfg(feature = "cli")]
+pub fn write_whole(folder: &std::path::Path, name: &str, text: &str) -> io::Result<()> {
+    crate::report::write_whole(folder, name, text)
+}
+
 /// Returns a text as reports show and store it.
 #[must_use]
 pub fn redacted(text: &str) -> String {

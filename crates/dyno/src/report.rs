@@ -6,7 +6,7 @@
 //!            └─ interval ─▶ [files] ──▶ [hlog], [log]                      the run's folder
 //!
 //!  run ──▶ [summary] ──▶ [human], [json], [csv], [markdown]                stdout
-//!                   └──▶ run.json                                          the run's folder
+//!                   └──▶ run.json, [page]                                  the run's folder
 //! ```
 //!
 //! The thread that drives the run only hands over updates and intervals. Two other threads process
@@ -19,16 +19,22 @@ mod error;
 mod files;
 pub(crate) mod formats;
 mod live;
+mod options;
+mod page;
 mod reporter;
 mod study;
 
 pub(crate) use self::error::ReportError;
+pub(crate) use self::files::folder::{PAGE, write_whole};
 pub(crate) use self::files::hlog::of_observer as histogram_log;
 pub use self::formats::figures::{asked, delivered, span};
 pub use self::formats::plot::plot;
 pub(crate) use self::live::reflows;
-pub use self::reporter::{Format, render};
-pub(crate) use self::reporter::{Progress, ReportOptions, RunFolder, start};
+pub use self::options::Format;
+pub(crate) use self::options::{PageChoice, Progress, ReportOptions, RunFolder};
+pub(crate) use self::page::{of_run as page_of_run, of_study as page_of_study};
+pub use self::reporter::render;
+pub(crate) use self::reporter::start;
 pub(crate) use self::reporter::{print_error, print_line, print_note};
 pub(crate) use self::study::StudyReporter;
 pub use self::study::render_study;

@@ -25,7 +25,7 @@ use crate::error::RunError;
 use crate::plan::{OnBacklog, Plan, Rate};
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, Run, SignalWatch};
-use crate::result::{environment, redacted, summary_of};
+use crate::result::{environment, redact, redacted, summary_of};
 use crate::settings::{Setting, SettingSource, Settings, StudySettings};
 use crate::study::searches::Searches;
 use crate::study::sweep::SweepOrder;
@@ -235,7 +235,7 @@ fn new_study(benchmark: &str, command: &[String]) -> Study {
     study.benchmark = benchmark.to_owned();
     study.started_at =
         humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + clock::wall()).to_string();
-    study.command = command.iter().map(|word| redacted(word)).collect();
+    study.command = command.iter().map(|word| redact::word(word)).collect();
     study.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
     study
 }

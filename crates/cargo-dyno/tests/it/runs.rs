@@ -1,4 +1,6 @@
-//! `cargo dyno runs` and `show`: saved runs, damaged ones among them.
+//! `cargo dyno runs`, `show` and `report`: saved runs, damaged ones among them.
+
+use std::process::Command;
 
 use crate::workbench::{Workbench, package};
 
@@ -78,6 +80,64 @@ fn show_prints_a_run_in_every_form_that_a_run_has() {
         assert!(text.contains("sustained"), "{text}");
     }
     assert_eq!(show(""), show("--format human"));
+}
+
+#[test]
+fn report_writes_the_page_of_a_saved_run_and_prints_its_path() {
+    let bench = with_runs();
+    for (run, folder) in
+        [("", "io/2"), ("io/1", "io/1"), ("target/dyno/fibonacci/1", "fibonacci/1")]
+    {
+        let path = format!("target/dyno/{folder}/report.html");
+        assert!(!bench.path(&path).exists());
+        let ended = bench.dyno("", &format!("report {run}"));
+        assert!(ended.printed().ends_with(&format!("{path}\n")), "{ended:?}");
+        let saved = bench.read(&format!("target/dyno/{folder}/run.json"));
+        let saved = serde_json::from_str(&saved).expect("a summary");
+        assert_eq!(bench.read(&path), dyno::internal::page_of_run(&saved, None));
+    }
+    assert!(bench.dyno("", "report oi").refusal().starts_with("no run `oi` in "));
+}
+
+#[test]
+fn report_writes_the_pages_of_a_study_and_of_its_trials() {
+    let bench = with_runs();
+    let mut of: dyno::Study = serde_json::from_str(&study(Some("found"))).expect("a study");
+    for folder in ["01", "../1"] {
+        let mut trial = dyno::summary::StudyTrial::default();
+        folder.clone_into(&mut trial.folder);
+        of.trials.push(trial);
+    }
+    let text = dyno::internal::render_study(&of, dyno::internal::Format::Json);
+    bench.write("target/dyno/io/3/study.json", &text);
+    bench.write("target/dyno/io/3/01/run.json", &summary("io", "2026-01-04T10:00:01Z", Some(1.0)));
+    let ended = bench.dyno("", "report io");
+    assert!(ended.printed().ends_with("target/dyno/io/3/report.html\n"), "{ended:?}");
+    assert_eq!(bench.read("target/dyno/io/3/report.html"), dyno::internal::page_of_study(&of));
+    assert!(bench.path("target/dyno/io/3/01/report.html").is_file());
+    assert!(!bench.path("target/dyno/io/1/report.html").exists(), "a path leads out of the study");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn report_opens_the_page_on_request() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = with_runs();
+    bench.write("bin/xdg-open", "#!/bin/sh\necho \"$1\" > opened\n");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(bench.path("bin/xdg-open"), executable).expect("writable");
+    let path = std::env::var("PATH").expect("a path");
+    let report = |path: String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+        command.args(["report", "target/dyno/io/1", "--open"]).env("PATH", path);
+        bench.end("", command)
+    };
+    let ended = report(format!("{}:{path}", bench.path("bin").display()));
+    assert_eq!(bench.read("opened"), ended.printed());
+    bench.write("bin/xdg-open", "#!/bin/sh\nexit 3\n");
+    let ended = report(format!("{}:{path}", bench.path("bin").display()));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("in a browser by hand"), "{ended:?}");
 }
 
 /// Returns a study as a search leaves it.

@@ -23,6 +23,7 @@ use self::filter::Selection;
 pub use self::help::command;
 use self::study::StudyFlags;
 pub(crate) use crate::report::Format;
+use crate::report::PageChoice;
 use crate::result::redacted;
 use crate::settings::{Setting, SettingSource, Settings, StudySettings, TaskParameters};
 
@@ -127,12 +128,22 @@ pub struct OutputFlags {
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     #[arg(env = "DYNO_PLOT", hide_env_values = true)]
     pub plot: Vec<String>,
+    /// Leaves out report.html, the page of the run; so does DYNO_REPORT=0.
+    #[arg(long)]
+    pub no_report: bool,
     /// Shows faults and the result only: no live view, no workers' output.
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
     pub quiet: bool,
     /// Asks for the parameters on the terminal, and offers the values of flags and variables.
     #[arg(long, help_heading = "Task", env = "DYNO_PROMPT", hide_env_values = true)]
     pub prompt: bool,
+}
+
+impl OutputFlags {
+    /// Returns the choice of a page.
+    pub(crate) fn page(&self) -> PageChoice {
+        if self.no_report { PageChoice::LeftOut } else { PageChoice::Written }
+    }
 }
 
 /// A command line after which nothing is started.

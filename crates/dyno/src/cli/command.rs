@@ -156,6 +156,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
         log_file: output.log_file.clone(),
         plot,
         above: Vec::new(),
+        page: output.page(),
     }
 }
 

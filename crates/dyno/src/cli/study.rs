@@ -12,7 +12,9 @@ use crate::error::RunError;
 use crate::plan::Plan;
 use crate::primary::run::OnTick;
 use crate::primary::{ProcessOwnership, Run};
-use crate::report::{self, Progress, ReportError, ReportOptions, RunFolder, StudyReporter};
+use crate::report::{
+    self, PageChoice, Progress, ReportError, ReportOptions, RunFolder, StudyReporter,
+};
 use crate::trials::{StudyPlan, TrialHost};
 
 /// A flag that has no meaning for a study.
@@ -55,10 +57,11 @@ pub(crate) fn run(
 ) -> Result<i32, StudyRefusal> {
     let progress = if output.quiet { Progress::Quiet } else { Progress::Shown };
     let files = output.out.clone().map_or(RunFolder::Default, RunFolder::In);
+    let page = output.page();
     let reporter =
-        StudyReporter::start(output.format, progress, &files, &study.base, &study.title)?;
+        StudyReporter::start(output.format, (progress, page), &files, &study.base, &study.title)?;
     let on_tick = bench.on_tick.take().map(|on_tick| Arc::new(Mutex::new(on_tick)));
-    let mut host = Host { reporter, on_tick };
+    let mut host = Host { reporter, page, on_tick };
     let command: Vec<_> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     match study.perform(bench, &command, &mut host) {
@@ -73,6 +76,7 @@ pub(crate) fn run(
 /// The host of a study that is a program.
 struct Host {
     reporter: StudyReporter,
+    page: PageChoice,
     /// The user's callback, which each trial calls in turn.
     on_tick: Option<Arc<Mutex<OnTick>>>,
 }
@@ -110,6 +114,7 @@ impl TrialHost for Host {
             log_file: None,
             plot: Vec::new(),
             above: self.reporter.above(folder, plan.rate),
+            page: self.page,
         };
         let on_tick = self.on_tick.as_ref().and_then(for_one_trial);
         let mut reporter = report::start(options, &plan, on_tick)?;

@@ -9,6 +9,8 @@ pub(super) mod markdown;
 pub(super) mod palette;
 pub(super) mod plot;
 pub(super) mod printable;
+pub(super) mod rows;
 pub(super) mod sparkline;
+pub(super) mod spectrum;
 pub(super) mod study;
 pub(super) mod table;

@@ -9,20 +9,23 @@ use std::time::Duration;
 use console::Term;
 use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
-use dyno_summary::{Environment, Summary};
+use dyno_summary::{Environment, Intervals, Summary};
 use nix::fcntl::Flock;
 
 use super::error::ReportError;
 use super::files;
 use super::files::folder::{self, Folder};
+use super::files::intervals::{intervals_of, render as render_intervals};
 use super::files::log::{Log, LogEntry};
-use super::formats::human::{self, Look};
+use super::formats::human::{self, Kept, Look};
 use super::formats::palette::{self, Palette};
 use super::formats::{csv, json, markdown, plot, printable};
 use super::live::Live;
 use super::live::frame::LiveCourse;
 use super::live::plain::{Chatter, Plain};
 use super::live::screen::{Screen, View};
+use super::options::{Format, PageChoice, Progress, ReportOptions, RunFolder};
+use super::page::{self, PageFile};
 use crate::plan::Plan;
 use crate::primary::run::{OnTick, Run, Sink, Update};
 use crate::result::{environment, fail, redact, summary_of};
@@ -34,66 +37,6 @@ const TICK: Duration = Duration::from_millis(200);
 const SEPARATOR: &str = " · ";
 /// The time between two ticks that are written as a line or logged.
 const SLOW_TICK: Duration = Duration::from_secs(1);
-
-/// The settings of a run's reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReportOptions {
-    /// The format of the result on stdout; `None` writes no result.
-    pub format: Option<Format>,
-    /// The output on stderr while the run goes on.
-    pub progress: Progress,
-    /// The folder for the run's files.
-    pub files: RunFolder,
-    /// A log file in addition to the log in the run's folder.
-    pub log_file: Option<PathBuf>,
-    /// The names of metrics whose course is drawn at the end.
-    pub plot: Vec<String>,
-    /// The lines above the live view, about the study that the run belongs to.
-    pub above: Vec<String>,
-}
-
-/// The format of the result on stdout.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Tables, and the verdict last.
-    #[default]
-    #[value(help = None)]
-    Human,
-    /// One object, by the contract of [`Summary`].
-    #[value(help = None)]
-    Json,
-    /// A line of names and one row.
-    #[value(help = None)]
-    Csv,
-    /// A table for the comment of a pull request.
-    #[value(help = None)]
-    Markdown,
-}
-
-/// The output on stderr while the run goes on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// The live view on a terminal, lines elsewhere.
-    #[default]
-    Shown,
-    /// The live view on a terminal, faults alone elsewhere: for a trial of a study, whose own lines
-    /// are around it.
-    Trial,
-    /// Faults alone: no view, no warnings, no output of workers.
-    Quiet,
-}
-
-/// The folder for a run's files: its summary, its histograms, its log.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum RunFolder {
-    /// A new folder in cargo's target folder, or in `./dyno-runs` outside of cargo.
-    #[default]
-    Default,
-    /// This folder, which belongs to this run alone.
-    In(PathBuf),
-    /// No folder: the run leaves no files.
-    Nowhere,
-}
 
 /// The reporter of one run.
 #[derive(Debug)]
@@ -180,7 +123,7 @@ pub(crate) fn start(
 
 /// Returns the settings of a run: in one line, or in as many as a terminal needs.
 pub(super) fn announcement(benchmark: &str, words: &[String]) -> String {
-    let parameters: Vec<_> = words.iter().map(|word| redact::text(word)).collect();
+    let parameters: Vec<_> = words.iter().map(|word| redact::word(word)).collect();
     let look = look(&Term::stderr());
     match look.width {
         Some(_) => human::wrapped(benchmark, &parameters, look),
@@ -278,7 +221,7 @@ fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogL
         let other = std::fs::metadata(other);
         other.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
     };
-    let own = [folder::SUMMARY, folder::HISTOGRAMS, folder::INTERVALS, folder::LOG];
+    let own = [folder::SUMMARY, folder::HISTOGRAMS, folder::INTERVALS, folder::LOG, folder::PAGE];
     if folder.is_some_and(|folder| own.iter().any(|name| is_same(folder.path.join(name)))) {
         return Err(io::Error::other("the run writes another of its files there"));
     }
@@ -351,8 +294,9 @@ impl Reporter {
         // `after` may change the verdict, so the log receives it only now.
         self.files.entry(LogEntry::verdict(&summary));
         summary.warnings.extend(self.files.finish());
+        let intervals = intervals_of(run);
         if let Some(folder) = &self.folder
-            && let Err(error) = folder.write(folder::INTERVALS, &files::intervals::render(run))
+            && let Err(error) = folder.write(folder::INTERVALS, &render_intervals(&intervals))
         {
             summary.warnings.push(format!("{} is not kept: {error}", folder::INTERVALS));
         }
@@ -365,14 +309,17 @@ impl Reporter {
             let path = folder.path.display();
             summary.warnings.push(format!("this run is not kept: {path}: {error}"));
         }
+        let has_page =
+            write_page(self.folder.as_ref(), self.settings.page, &mut summary, &intervals);
         if let Some(format) = self.settings.format {
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
             let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));
+            let kept = kept.map(|folder| Kept { folder, has_page });
             self.screen.clear_for_stdout();
             // A quiet run writes nothing but faults to stderr, where these plots would go.
             let is_quiet = self.settings.progress != Progress::Shown && format != Format::Human;
             let plots: &[String] = if is_quiet { &[] } else { &self.settings.plot };
-            if let Err(fault) = write(&summary, format, kept, plots) {
+            if let Err(fault) = write(&summary, &intervals, (format, kept), plots) {
                 print_error(&fault);
                 fail(&mut summary, &fault);
             }
@@ -394,6 +341,22 @@ impl Reporter {
         }
         due
     }
+}
+
+/// Writes the page of a run. Returns `true` if the folder has one; else the summary may have a
+/// warning.
+fn write_page(
+    folder: Option<&Folder>,
+    page: PageChoice,
+    summary: &mut Summary,
+    intervals: &Intervals,
+) -> bool {
+    let Some(folder) = folder.filter(|_| page.is_written()) else { return false };
+    let (shown, table) = (summary.clone(), intervals.clone());
+    let make = move || page::of_run(&shown, Some(&table));
+    let written = PageFile::start(&folder.path, make).finish();
+    summary.warnings.extend(written.as_ref().err().cloned());
+    written.is_ok()
 }
 
 /// Returns the warnings that belong on stderr, since the result on stdout is for a program. Most
@@ -419,7 +382,7 @@ pub fn render(summary: &Summary, format: Format) -> String {
     rendered(summary, format, None, Look { palette: Palette::Plain, width: None })
 }
 
-fn rendered(summary: &Summary, format: Format, kept: Option<&Path>, look: Look) -> String {
+fn rendered(summary: &Summary, format: Format, kept: Option<Kept<'_>>, look: Look) -> String {
     match format {
         Format::Human => human::render(summary, kept, look),
         Format::Json => json::render(summary),
@@ -432,8 +395,8 @@ fn rendered(summary: &Summary, format: Format, kept: Option<&Path>, look: Look) 
 /// to stderr after the result: a terminal that blocks must not hold back the result.
 fn write(
     summary: &Summary,
-    format: Format,
-    kept: Option<&Path>,
+    intervals: &Intervals,
+    (format, kept): (Format, Option<Kept<'_>>),
     plots: &[String],
 ) -> Result<(), String> {
     let plots_to = match format {
@@ -441,7 +404,7 @@ fn write(
         Format::Json | Format::Csv | Format::Markdown => Term::stderr(),
     };
     let look = look(&plots_to);
-    let plots = plot::series(summary, plots, look.columns(), look.palette);
+    let plots = plot::requested(summary, Some(intervals), plots, look.columns(), look.palette);
     let text = rendered(summary, format, kept, look);
     let written = match format {
         Format::Human => {

@@ -9,13 +9,14 @@ use dyno_summary::{STUDY_FILE, Study};
 
 use super::error::ReportError;
 use super::files::folder::Folder;
-use super::formats::human::Look;
+use super::formats::human::{Kept, Look};
 use super::formats::palette::Palette;
 use super::formats::study;
 use super::live::bracket::BracketHistory;
+use super::options::{Format, PageChoice, Progress, RunFolder};
+use super::page::{self, PageFile};
 use super::reporter::{
-    Format, Progress, RunFolder, announcement, look, open_folder, print, print_error, print_note,
-    unless_unread,
+    announcement, look, open_folder, print, print_error, print_note, unless_unread,
 };
 use crate::plan::{Plan, Rate};
 
@@ -24,6 +25,9 @@ use crate::plan::{Plan, Rate};
 pub(crate) struct StudyReporter {
     format: Format,
     progress: Progress,
+    page: PageChoice,
+    /// `true` if the folder has a page.
+    has_page: bool,
     /// `None` if the default folder can't be made.
     folder: Option<Folder>,
     /// The current folder at the start.
@@ -40,7 +44,7 @@ impl StudyReporter {
     /// If the folder that the user named can't be written.
     pub(crate) fn start(
         format: Format,
-        progress: Progress,
+        (progress, page): (Progress, PageChoice),
         files: &RunFolder,
         plan: &Plan,
         title: &str,
@@ -48,8 +52,8 @@ impl StudyReporter {
         let mut warnings = Vec::new();
         let here = std::env::current_dir().unwrap_or_default();
         let folder = open_folder(files, &here, plan, clock::wall(), &mut warnings)?;
-        let brackets = BracketHistory::default();
-        let reporter = Self { format, progress, folder, here, warnings, brackets };
+        let (has_page, brackets) = (false, BracketHistory::default());
+        let reporter = Self { format, progress, page, has_page, folder, here, warnings, brackets };
         // The title has the rates.
         let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
         let words: Vec<_> = std::iter::once(title.to_owned()).chain(words).collect();
@@ -105,7 +109,10 @@ impl StudyReporter {
         let kept = self.folder.as_ref().map(|folder| &*folder.path);
         let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));
         let text = match self.format {
-            Format::Human => study::human(&study, kept, look(&Term::stdout())),
+            Format::Human => {
+                let kept = kept.map(|folder| Kept { folder, has_page: self.has_page });
+                study::human(&study, kept, look(&Term::stdout()))
+            }
             format => render_study(&study, format),
         };
         if self.format == Format::Csv && self.progress == Progress::Shown {
@@ -124,12 +131,18 @@ impl StudyReporter {
 
     fn store(&mut self, study: &Study) {
         let Some(folder) = &self.folder else { return };
+        let mut failed = Vec::new();
         if let Err(error) = folder.complete(STUDY_FILE, &study::json(study)) {
-            let warning = format!("this study is not kept: {}: {error}", folder.path.display());
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
+            failed.push(format!("this study is not kept: {}: {error}", folder.path.display()));
         }
+        if self.page.is_written() {
+            let shown = study.clone();
+            let written = PageFile::start(&folder.path, move || page::of_study(&shown)).finish();
+            self.has_page = written.is_ok();
+            failed.extend(written.err());
+        }
+        failed.retain(|warning| !self.warnings.contains(warning));
+        self.warnings.extend(failed);
     }
 
     fn note(&self, line: &str) {

@@ -41,7 +41,7 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.exit_code = run.judgement.exit_code;
     summary.started_at = started_at(run.started_at);
     summary.elapsed_ns = nanos(run.elapsed);
-    summary.command = command.iter().map(|word| redact::text(word)).collect();
+    summary.command = command.iter().map(|word| redact::word(word)).collect();
     summary.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
     summary.parameters = parameters(&run.plan);
     summary.rate = rate(run);

@@ -1,8 +1,10 @@
-//! The removal of passwords in URLs, which are neither shown nor stored: `redis://user:***@host`.
+//! The removal of secrets, which are neither shown nor stored: passwords in URLs
+//! (`redis://user:***@host`), and parameters of the task whose names say that they are secret
+//! (`token=…`).
 //!
 //! Passwords come in parameters, on command lines, and in messages of clients that quote the URL
-//! which they could not reach. Only the text between a scheme and a host is examined: nobody can
-//! recognise other secrets by their form.
+//! which they could not reach. In a text, only the part between a scheme and a host is examined:
+//! nobody can recognise other secrets by their form.
 
 use serde_json::{Map, Value};
 
@@ -10,6 +12,15 @@ use serde_json::{Map, Value};
 const MASK: &str = "***";
 /// The text that follows the scheme of a URL.
 const MARK: &str = "://";
+/// The text in place of a parameter that is a secret.
+const SECRET: &str = "…";
+/// The parts of a name that make its value a secret.
+const SECRET_PARTS: [&str; 4] = ["password", "passwd", "secret", "token"];
+/// A word that makes a name's value a secret, alone or at the end of the name. As a part it would
+/// hide `keys=1000` and `keyspace=16`, which a report needs.
+const SECRET_WORD: &str = "key";
+/// The flags of a task's parameter, which may be followed by its name at once.
+const PARAMETER_FLAGS: [&str; 3] = ["--param=", "--param", "-P"];
 
 /// Returns a text without the passwords of its URLs.
 pub(crate) fn text(text: &str) -> String {
@@ -65,9 +76,32 @@ fn in_scheme(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')
 }
 
-/// Returns the parameters without the passwords of the URLs among them.
+/// Returns the parameters without the secrets among them.
 pub(crate) fn map(map: &Map<String, Value>) -> Map<String, Value> {
-    map.iter().map(|(name, one)| (name.clone(), value(one))).collect()
+    let shown = |name: &str, one: &Value| match one {
+        Value::Null | Value::Bool(_) => one.clone(),
+        _ if is_secret(name) => Value::from(SECRET),
+        _ => value(one),
+    };
+    map.iter().map(|(name, one)| (name.clone(), shown(name, one))).collect()
+}
+
+/// Returns `NAME=VALUE` without its value if the name is that of a secret, and any other text
+/// without the passwords of its URLs. A flag of parameters may precede the name.
+pub(crate) fn word(word: &str) -> String {
+    let flag = PARAMETER_FLAGS.into_iter().find(|flag| word.starts_with(flag)).unwrap_or_default();
+    match word[flag.len()..].split_once('=') {
+        Some((name, value)) if is_secret(name) && !value.is_empty() => {
+            format!("{flag}{name}={SECRET}")
+        }
+        _ => text(word),
+    }
+}
+
+/// Returns `true` if a parameter with this name holds a secret.
+fn is_secret(name: &str) -> bool {
+    let lower = name.trim().to_lowercase();
+    SECRET_PARTS.iter().any(|part| lower.contains(part)) || lower.ends_with(SECRET_WORD)
 }
 
 fn value(one: &Value) -> Value {
@@ -118,13 +152,36 @@ mod tests {
         assert_eq!(Value::Object(map(given.as_object().unwrap())), shown);
     }
 
+    #[test]
+    fn a_parameter_with_the_name_of_a_secret_has_no_value() {
+        let given = json!({
+            "password": "a", "api_key": "b", "AccessToken": 7, "key": ["c"], "secrets": {"d": 1},
+            "use_token": true, "keys": 1000, "keyspace": "d", "monkeys": "e", "url": "a://b:c@d",
+        });
+        let shown = json!({
+            "password": "…", "api_key": "…", "AccessToken": "…", "key": "…", "secrets": "…",
+            "use_token": true, "keys": 1000, "keyspace": "d", "monkeys": "e", "url": "a://b:***@d",
+        });
+        assert_eq!(Value::Object(map(given.as_object().unwrap())), shown);
+        for (given, shown) in [
+            ("-Ptoken=a=b", "-Ptoken=…"),
+            ("--param=password=a", "--param=password=…"),
+            ("apiKey=a", "apiKey=…"),
+            ("n=1", "n=1"),
+            ("-P", "-P"),
+            ("url=a://b:c@d?token=e", "url=a://b:***@d?token=e"),
+        ] {
+            assert_eq!(word(given), shown);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_panics_and_a_text_without_a_url_is_unchanged(given in ".{0,80}", url in "[:/@a-c ]{0,40}") {
+            let _redacted = (text(&url), word(&given), word(&url));
             if !given.contains(MARK) {
                 prop_assert_eq!(text(&given), given);
             }
-            let _redacted = text(&url);
         }
     }
 }

@@ -25,9 +25,21 @@ const LOG_FILE: &str = "DYNO_LOG_FILE";
 const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
+/// A switch that is on unless it is set to 0.
+const REPORT: &str = "DYNO_REPORT";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 9] =
-    [FORMAT, OUT, LOG_FILE, PLOT, QUIET, PROMPT, TARGET_VARIABLE, MARK_VARIABLE, PROCESS_VARIABLE];
+const OTHERS: [&str; 10] = [
+    FORMAT,
+    OUT,
+    LOG_FILE,
+    PLOT,
+    QUIET,
+    PROMPT,
+    REPORT,
+    TARGET_VARIABLE,
+    MARK_VARIABLE,
+    PROCESS_VARIABLE,
+];
 
 /// The variables that concern dyno and are not empty.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +97,8 @@ impl Variables {
         }
         output.quiet |= self.switch(QUIET)?;
         output.prompt |= self.switch(PROMPT)?;
+        let is_without = self.text(REPORT)?.is_some() && !self.switch(REPORT)?;
+        output.no_report |= is_without;
         Ok(())
     }
 

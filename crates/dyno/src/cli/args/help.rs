@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, Args, Command};
 
 use super::study::StudyFlags;
 use super::{OutputFlags, Selection};
-use crate::result::redacted;
+use crate::result::redact;
 use crate::settings::{DEADLINES, Setting, Settings, TaskParameters};
 
 /// The longest line of the help, in columns: longer lines are hard to read.
@@ -68,10 +68,10 @@ fn flag(setting: Setting, in_code: Option<&str>) -> Arg {
 
 /// Returns the task's parameters with their defaults, for the end of the help.
 fn parameters(task: &TaskParameters) -> String {
-    let rows = task.values().iter().map(|(name, value)| format!("\n  -P {name}={value}"));
     // A default may come from the environment, such as a server's URL, and hold a secret.
-    let rows = redacted(&rows.collect::<String>());
-    match rows.as_str() {
+    let word = |(name, value): (&String, &_)| redact::word(&format!("{name}={value}"));
+    let rows = task.values().iter().map(|row| format!("\n  -P {}", word(row)));
+    match rows.collect::<String>().as_str() {
         "" => "The task has no parameters of its own.".to_owned(),
         rows => {
             let variable = Setting::Param.variable();

@@ -213,6 +213,23 @@ fn the_output_is_read() {
 }
 
 #[test]
+fn the_page_is_left_out_by_its_flag_or_by_its_variable() {
+    for (line, variables, is_left_out) in [
+        ("", &[][..], false),
+        ("--no-report", &[], true),
+        ("", &[("DYNO_REPORT", "0")], true),
+        ("", &[("DYNO_REPORT", "1")], false),
+        ("", &[("DYNO_REPORT", "")], false),
+        ("--no-report", &[("DYNO_REPORT", "1")], true),
+    ] {
+        let output = read_in(line, variables).unwrap().output;
+        assert_eq!(output.no_report, is_left_out, "{line} {variables:?}");
+    }
+    let refused = read_in("", &[("DYNO_REPORT", "maybe")]).unwrap_err();
+    assert!(matches!(refused, UsageError::Refused(text) if text.contains("DYNO_REPORT=maybe")));
+}
+
+#[test]
 fn values_are_refused_by_the_plan_and_negative_ones_are_values() {
     let refusal = |line| plan(line).unwrap_err().to_string();
     assert!(refusal("--rate -5").starts_with("--rate -5: a rate is between 0.1 and 1,000,000"));

@@ -25,6 +25,8 @@ use nix::fcntl::{Flock, FlockArg};
 
 /// The name of the summary's file in a run's folder.
 pub(crate) use dyno_summary::SUMMARY_FILE as SUMMARY;
+/// The name of the page's file in the folder of a run or a study.
+pub(crate) const PAGE: &str = "report.html";
 /// The name of the histograms' file in a run's folder.
 pub(crate) const HISTOGRAMS: &str = "metrics.hlog";
 /// The name of the log's file in a run's folder.
@@ -86,9 +88,9 @@ impl Folder {
         let probe = path.join(format!(".{SUMMARY}.probe"));
         File::create(&probe)?;
         fs::remove_file(&probe)?;
-        // An earlier run's summary must not lie next to this run's histograms, nor an earlier study
-        // next to this one's trials.
-        for result in [SUMMARY, INTERVALS, STUDY_FILE] {
+        // An earlier run's summary and page must not lie next to this run's histograms, nor an
+        // earlier study next to this one's trials.
+        for result in [SUMMARY, INTERVALS, STUDY_FILE, PAGE] {
             match fs::remove_file(path.join(result)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
@@ -137,16 +139,7 @@ impl Folder {
 
     /// Writes a whole file, so that a reader never sees a part of it.
     pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let unfinished = self.path.join(format!(".{name}.tmp"));
-        let written = File::create(&unfinished)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&unfinished, self.path.join(name)));
-        if let Err(error) = written {
-            // A file that is not whole is of no use to anyone.
-            let _removed = fs::remove_file(&unfinished);
-            return Err(error);
-        }
-        Ok(())
+        write_whole(&self.path, name, text)
     }
 
     /// Removes the folder of a run that does not begin, with all files in it, unless the user named
@@ -171,6 +164,19 @@ impl Folder {
         symlink(run, &link)?;
         fs::rename(&link, benchmark.join(LATEST))
     }
+}
+
+/// Writes a whole file in a folder, so that a reader never sees a part of it.
+pub(crate) fn write_whole(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let unfinished = folder.join(format!(".{name}.tmp"));
+    let written = File::create(&unfinished)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&unfinished, folder.join(name)));
+    if written.is_err() {
+        // A file that is not whole is of no use to anyone.
+        let _removed = fs::remove_file(&unfinished);
+    }
+    written
 }
 
 /// Returns the folder of a benchmark's runs. Two packages that share a target folder may have

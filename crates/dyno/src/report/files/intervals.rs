@@ -12,14 +12,15 @@ use dyno_summary::{INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals}
 use crate::primary::run::Run;
 
 /// Returns the interval table of a run as text.
-pub(crate) fn render(run: &Run) -> String {
-    let mut text = serde_json::to_string(&intervals_of(run))
-        .expect("intervals hold numbers, and maps of texts");
+pub(crate) fn render(intervals: &Intervals) -> String {
+    let mut text =
+        serde_json::to_string(intervals).expect("intervals hold numbers, and maps of texts");
     text.push('\n');
     text
 }
 
-fn intervals_of(run: &Run) -> Intervals {
+/// Returns the interval table of a run.
+pub(crate) fn intervals_of(run: &Run) -> Intervals {
     let table = run.observer.intervals();
     let mut intervals = Intervals::default();
     intervals.schema = INTERVALS_SCHEMA;
@@ -59,7 +60,7 @@ mod tests {
         let mut run = fixture::run();
         run.observer.end(Time::from_nanos(9_000_000_000));
         let path = folder.path().join(dyno_summary::INTERVALS_FILE);
-        std::fs::write(path, render(&run)).unwrap();
+        std::fs::write(path, render(&intervals_of(&run))).unwrap();
         let read = Intervals::read(folder.path()).unwrap();
         assert_eq!(read, intervals_of(&run));
         for metric in run.observer.merged() {

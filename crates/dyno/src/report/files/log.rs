@@ -51,10 +51,8 @@ pub(crate) enum LogEntry {
 
 impl LogEntry {
     pub(crate) fn parameters(plan: &Plan) -> Self {
-        Self::Parameters {
-            benchmark: plan.benchmark.clone(),
-            text: redact::text(&plan.to_string()),
-        }
+        let words: Vec<_> = plan.words().iter().map(|word| redact::word(word)).collect();
+        Self::Parameters { benchmark: plan.benchmark.clone(), text: words.join(" · ") }
     }
 
     pub(crate) fn verdict(summary: &Summary) -> Self {

@@ -14,6 +14,7 @@ use super::figures::{self, NONE};
 use super::palette::Palette;
 use super::{printable, table};
 use crate::plan::thousands;
+use crate::report::files::folder::PAGE;
 
 /// The most workers in the table: those with the longest response. `run.json` has all of them.
 const WORKERS_SHOWN: usize = 16;
@@ -55,6 +56,22 @@ pub(crate) struct Look {
     pub(crate) width: Option<usize>,
 }
 
+/// The folder of a run's files, as the result names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    pub(crate) folder: &'a Path,
+    /// `true` if the folder has a page.
+    pub(crate) has_page: bool,
+}
+
+impl Kept<'_> {
+    /// Returns the path of the page, if there is one, as it is printed.
+    pub(crate) fn page(self) -> Option<String> {
+        let path = self.folder.join(PAGE);
+        self.has_page.then(|| printable::plain(&path.display().to_string()))
+    }
+}
+
 impl Look {
     /// Returns the number of columns to fill.
     pub(crate) fn columns(self) -> usize {
@@ -64,7 +81,7 @@ impl Look {
 
 /// Returns the whole page, the verdict last. `kept` is the folder of the run's files, if there is
 /// one.
-pub(crate) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> String {
+pub(crate) fn render(summary: &Summary, kept: Option<Kept<'_>>, look: Look) -> String {
     let palette = look.palette;
     let summary = &printable::summary(summary);
     let mut text = wrapped(&summary.benchmark, &figures::parameters(summary), look);
@@ -75,7 +92,11 @@ pub(crate) fn render(summary: &Summary, kept: Option<&Path>, look: Look) -> Stri
     }
     text.push_str(&wrapped("harness", &harness(summary), look));
     if let Some(kept) = kept {
-        text.push_str(&wrapped("files", &[printable::plain(&kept.display().to_string())], look));
+        let folder = printable::plain(&kept.folder.display().to_string());
+        text.push_str(&wrapped("files", &[folder], look));
+        if let Some(page) = kept.page() {
+            text.push_str(&wrapped("page", &[page], look));
+        }
     }
     if summary.metrics.values().any(|metric| metric.count > 0) {
         text.push('\n');

@@ -1,8 +1,13 @@
-//! Timelines drawn in a terminal: a plot for each metric of a query's `group()`.
+//! Plots in a terminal: a timeline for each metric of a query's `group()`, the heat map, and the
+//! percentile spectrum.
 
+mod heat;
+mod spectrum;
+
+use dyno_bus::builtin::RESPONSE;
 use dyno_bus::value::Unit;
 use dyno_observer::{Group, Line, Point, format};
-use dyno_summary::{PointMetric, Summary};
+use dyno_summary::{Intervals, PointMetric, Summary};
 
 use super::braille::Canvas;
 use super::figures;
@@ -18,6 +23,10 @@ const WIDTH: (usize, usize) = (24, 100);
 /// 2008).
 const COLOURS: [(u8, u8, u8); 6] =
     [(86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (240, 228, 66), (213, 94, 0)];
+
+/// The plots that are not of one metric. A metric of the user's with such a name is drawn instead.
+const HEAT: &str = "heat";
+const SPECTRUM: &str = "spectrum";
 
 /// Draws groups of lines over time, as the query list gives them, for a terminal of this width.
 ///
@@ -65,11 +74,12 @@ fn named(line: &Line) -> (String, Vec<Point>) {
     (line.process.to_string(), line.points.clone())
 }
 
-/// Draws the course of the metrics that `--plot` names, over all workers: p50 and p99, or p50 and
-/// the maximum if no interval has as many values as p99 needs. A metric without values is left out:
+/// Draws what `--plot` names. A metric is its course over all workers: p50 and p99, or p50 and the
+/// maximum if no interval has as many values as p99 needs. A metric without values is left out:
 /// [`missing`] names it.
-pub(crate) fn series(
+pub(crate) fn requested(
     summary: &Summary,
+    intervals: Option<&Intervals>,
     names: &[String],
     width: usize,
     palette: Palette,
@@ -77,7 +87,14 @@ pub(crate) fn series(
     let begun = summary.series.iter().find(|point| !point.metrics.is_empty());
     let mut text = String::new();
     for name in names {
-        let Some(metric) = summary.metric(name) else { continue };
+        let Some(metric) = summary.metric(name) else {
+            text.push_str(&match name.as_str() {
+                HEAT => intervals.map_or_else(String::new, |of| heat::draw(of, width, palette)),
+                SPECTRUM => spectrum::draw(summary, intervals, width, palette),
+                _ => String::new(),
+            });
+            continue;
+        };
         let line = |label: &str, number: fn(&PointMetric) -> Option<u64>| {
             let point = |point: &dyno_summary::SeriesPoint| {
                 let value = number(point.metrics.get(name)?)? as f64;
@@ -102,12 +119,16 @@ pub(crate) fn series(
 /// If nothing at all was measured, the reason for that is reported elsewhere.
 pub(crate) fn missing(summary: &Summary, names: &[String]) -> Option<String> {
     let has_values = |name: &&str| summary.metric(name).is_some_and(|metric| metric.count > 0);
+    let is_drawn = |name: &str| {
+        [HEAT, SPECTRUM].contains(&name) && has_values(&RESPONSE) && summary.metric(name).is_none()
+    };
     let recorded: Vec<_> = figures::ordered(&summary.metrics)
         .into_iter()
         .map(|(name, _)| name)
         .filter(|name| has_values(name))
         .collect();
-    let missing: Vec<_> = names.iter().filter(|name| !recorded.contains(&name.as_str())).collect();
+    let is_missing = |name: &&String| !recorded.contains(&name.as_str()) && !is_drawn(name);
+    let missing: Vec<_> = names.iter().filter(is_missing).collect();
     let (first, rest) = missing.split_first().filter(|_| !recorded.is_empty())?;
     let named = rest.iter().fold(format!("`{first}`"), |text, name| format!("{text}, `{name}`"));
     let recorded = recorded.join(", ");

@@ -1,7 +1,6 @@
 //! The result of a study in each format: the table of its trials, its curve, its answer. Pure.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use dyno_bus::value::Unit;
 use dyno_observer::format;
@@ -11,7 +10,7 @@ use dyno_summary::{
 };
 
 use super::figures::{self, NONE};
-use super::human::Look;
+use super::human::{Kept, Look};
 use super::palette::Palette;
 use super::{plot, printable, table};
 
@@ -77,7 +76,7 @@ pub(crate) fn markdown(study: &Study) -> String {
 
 /// Returns the page for people: the table, the curve of a sweep, the spread of a repetition, and
 /// the answer last.
-pub(crate) fn human(study: &Study, kept: Option<&Path>, look: Look) -> String {
+pub(crate) fn human(study: &Study, kept: Option<Kept<'_>>, look: Look) -> String {
     let palette = look.palette;
     let mut text = format!("{}\n", palette.bold(&printable::plain(&study.benchmark)));
     let rows: Vec<Vec<String>> = study.trials.iter().map(|trial| cells(trial).into()).collect();
@@ -105,7 +104,11 @@ pub(crate) fn human(study: &Study, kept: Option<&Path>, look: Look) -> String {
     let good = if study.exit_code == 0 { Verdict::Sustained } else { Verdict::Inconclusive };
     push(&mut text, &palette.verdict(&good, &answer));
     if let Some(kept) = kept {
-        push(&mut text, &palette.dim(&format!("trials: {}", kept.display())));
+        let folder = printable::plain(&kept.folder.display().to_string());
+        push(&mut text, &palette.dim(&format!("trials: {folder}")));
+        if let Some(page) = kept.page() {
+            push(&mut text, &palette.dim(&format!("page: {page}")));
+        }
     }
     text
 }

@@ -161,10 +161,13 @@ fn sentences_break_between_words_on_a_terminal_and_nowhere_else() {
     summary.reasons = vec!["one two three four".into()];
     assert!(page(&summary, 22).contains("\nunsustained: one two\n  three four\n"));
     let plain = Look { palette: Palette::Plain, width: None };
-    let text = render(&summary, Some(Path::new("target/dyno/shop/1")), plain);
+    let kept = Kept { folder: Path::new("target/dyno/shop/1"), has_page: true };
+    let text = render(&summary, Some(kept), plain);
     assert!(text.contains("\nunsustained: one two three four\n"), "{text}");
-    assert!(text.contains("\nfiles      target/dyno/shop/1\n"), "{text}");
-    let text = render(&summary, Some(Path::new("a\u{1b}[2Jb")), plain);
+    let files = "\nfiles      target/dyno/shop/1\npage       target/dyno/shop/1/report.html\n";
+    assert!(text.contains(files), "{text}");
+    let text =
+        render(&summary, Some(Kept { folder: Path::new("a\u{1b}[2Jb"), has_page: false }), plain);
     assert!(text.contains("\nfiles      ab\n"), "{text}");
 }
 

@@ -62,7 +62,7 @@ fn a_plot_without_points_is_empty() {
 fn a_summary_draws_the_metrics_that_came_and_names_those_that_did_not() {
     let summary = fixture::summary();
     let names = ["response", "checkout", "basket"].map(str::to_owned);
-    let text = series(&summary, &names, 80, Palette::Plain);
+    let text = requested(&summary, None, &names, 80, Palette::Plain);
     // Six cycles in an interval are too few for a p99.
     assert!(text.starts_with("\nresponse  p50  max\n"), "{text}");
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_summary_draws_the_metrics_that_came_and_names_those_that_did_not() {
 fn intervals_with_enough_values_for_p99_are_drawn_by_it_and_single_values_by_the_largest() {
     let mut summary = fixture::summary();
     let drawn = |summary: &Summary| {
-        let text = series(summary, &["service".to_owned()], 80, Palette::Plain);
+        let text = requested(summary, None, &["service".to_owned()], 80, Palette::Plain);
         text.lines().nth(1).unwrap().to_owned()
     };
     summary.series[0].metrics.get_mut("service").unwrap().p99 = Some(24_000_000);
@@ -94,4 +94,21 @@ fn a_run_that_measured_nothing_blames_no_plot() {
     let mut summary = fixture::summary();
     summary.metrics.clear();
     assert_eq!(missing(&summary, &["checkout".to_owned()]), None);
+}
+
+#[test]
+fn the_heat_map_and_the_spectrum_are_plots_unless_a_metric_has_their_name() {
+    let mut summary = fixture::summary();
+    let names = ["heat".to_owned(), "spectrum".to_owned()];
+    assert_eq!(missing(&summary, &names), None);
+    let mut run = fixture::run();
+    run.observer.end(dyno_bus::Time::from_nanos(9_000_000_000));
+    let intervals = crate::report::files::intervals::intervals_of(&run);
+    let draw = |summary: &Summary| requested(summary, Some(&intervals), &names, 80, Palette::Plain);
+    let text = draw(&summary);
+    assert!(text.contains("response  · 1 cycle") && text.contains("percentiles  "), "{text}");
+    let metric = summary.metrics["service"].clone();
+    summary.metrics.insert("heat".to_owned(), metric);
+    let text = draw(&summary);
+    assert!(!text.contains("· 1 cycle") && text.contains("percentiles  "), "{text}");
 }

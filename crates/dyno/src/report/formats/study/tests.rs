@@ -1,5 +1,7 @@
 //! Tests of the formats of a study, over a sweep of three rates.
 
+use std::path::Path;
+
 use dyno_summary::SweepFinding;
 
 use super::*;
@@ -37,14 +39,15 @@ fn study() -> Study {
 
 #[test]
 fn a_page_has_a_row_for_each_trial_the_curve_and_the_answer_last() {
-    let page = human(&study(), Some(Path::new("target/dyno/shop/1")), LOOK);
+    let kept = Kept { folder: Path::new("target/dyno/shop/1"), has_page: true };
+    let page = human(&study(), Some(kept), LOOK);
     let rows = "trial   rate      verdict  delivered      p50      p99\n\
                 01     100/s    sustained      100/s  1.00 ms  2.00 ms\n\
                 02     200/s    sustained      200/s  1.00 ms  4.00 ms\n\
                 03     400/s  unsustained      400/s  1.00 ms   900 ms\n";
     assert!(page.starts_with(&format!("shop\n{rows}")), "{page}");
-    let end =
-        "\nsweep: sustained up to 200/s; 400/s is not sustained\ntrials: target/dyno/shop/1\n";
+    let end = "\nsweep: sustained up to 200/s; 400/s is not sustained\n\
+               trials: target/dyno/shop/1\npage: target/dyno/shop/1/report.html\n";
     assert!(page.ends_with(end), "{page}");
 }
 

@@ -1,0 +1,141 @@
+//! The page of a run or a study: `report.html`, one file that any browser opens.
+//!
+//! It is made from a summary alone and requests nothing from anywhere: the style, the script and
+//! the pictures are in it, and its security policy allows nothing else. Without the script it is
+//! readable; with it, charts show values under the pointer, hide series, and zoom. Colours follow
+//! the system's setting, and differ for the colour-blind too. Texts of others are escaped, and
+//! isolated from the direction of what is around them.
+
+mod axis;
+mod chart;
+mod file;
+mod heat;
+mod html;
+mod over_time;
+mod png;
+mod run;
+mod sha256;
+mod spectrum;
+mod study;
+mod workers;
+
+use dyno_summary::Verdict;
+use serde_json::Value;
+
+pub(super) use self::file::PageFile;
+use self::html::{Html, flat};
+pub(crate) use self::run::render as of_run;
+pub(crate) use self::study::render as of_study;
+
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
+
+/// The top of a page: the answer, and the reason for it.
+struct Head<'a> {
+    name: &'a str,
+    started_at: &'a str,
+    answer: &'a str,
+    mood: Mood,
+    /// The reasons, a sentence each.
+    reasons: &'a [String],
+    /// A suggestion for the next run; may be empty.
+    hint: &'a str,
+}
+
+/// The colour and the sign of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Good,
+    Bad,
+    Open,
+}
+
+impl Mood {
+    fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Sustained | Verdict::Completed => Self::Good,
+            Verdict::Inconclusive | Verdict::Interrupted | Verdict::Invalid => Self::Open,
+            // A verdict that this version does not know never passes for a success.
+            _ => Self::Bad,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Open => "open",
+        }
+    }
+
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Bad => "✗",
+            Self::Open => "?",
+        }
+    }
+}
+
+/// Returns the whole page around its sections.
+fn frame(head: &Head<'_>, body: Html, data: &Value) -> String {
+    // The sources are exactly this page's own: nothing else is loaded, run or sent.
+    let policy = format!(
+        "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; \
+         form-action 'none'",
+        sha256::source(STYLE),
+        sha256::source(SCRIPT)
+    );
+    let mut html = Html::default();
+    html.markup("<!doctype html>\n");
+    html.inside("html", &[("lang", "en")], |html| {
+        html.inside("head", &[], |html| {
+            html.open("meta", &[("charset", "utf-8")]);
+            html.open("meta", &[("http-equiv", "Content-Security-Policy"), ("content", &policy)]);
+            let viewport = "width=device-width, initial-scale=1";
+            html.open("meta", &[("name", "viewport"), ("content", viewport)]);
+            html.open("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+            // Without it, the browser requests an icon from the server.
+            html.open("link", &[("rel", "icon"), ("href", "data:,")]);
+            html.element("title", &[], &flat(&format!("{}: {}", head.name, head.answer)));
+            html.inside("style", &[], |html| html.markup(STYLE));
+        });
+        html.inside("body", &[], |html| {
+            html.inside("main", &[], |html| {
+                answer(html, head);
+                html.markup(&body.into_text());
+            });
+            html.data("data", data);
+            html.inside("script", &[], |html| html.markup(SCRIPT));
+        });
+    });
+    let mut text = html.into_text();
+    text.push('\n');
+    text
+}
+
+fn answer(html: &mut Html, head: &Head<'_>) {
+    html.inside("header", &[("class", head.mood.class())], |html| {
+        html.inside("p", &[("class", "name")], |html| {
+            html.element("bdi", &[], head.name);
+            html.element("time", &[("datetime", head.started_at)], head.started_at);
+        });
+        html.inside("h1", &[], |html| {
+            html.element("span", &[("class", "sign"), ("aria-hidden", "true")], head.mood.sign());
+            html.element("bdi", &[], head.answer);
+        });
+        for (index, reason) in head.reasons.iter().enumerate() {
+            let class = if index == 0 { "reason" } else { "also" };
+            html.foreign("p", &[("class", class)], reason);
+        }
+        if !head.hint.is_empty() {
+            html.inside("p", &[("class", "also")], |html| {
+                html.text("next: ");
+                html.element("bdi", &[], head.hint);
+            });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;

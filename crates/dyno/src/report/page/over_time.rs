@@ -1,0 +1,145 @@
+//! The course of a run: the load, the backlog, and metrics over time, from the points of a summary.
+
+use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_bus::value::Unit;
+use dyno_summary::{Metric, PointMetric, Summary};
+
+use super::axis::{Axis, AxisKind};
+use super::chart::{Chart, Shape};
+
+/// The most metrics of the user's that have a chart: the table has all of them.
+const USER_METRICS_MAX: usize = 6;
+/// The built-in metrics, which are not among those of the user.
+const BUILT_IN: [&str; 6] = [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS];
+/// The multiple of the largest value up to which a mark stretches the axis.
+const MARK_MAX: f64 = 2.0;
+
+/// Returns the charts over time, in reading order; an empty list if nothing was measured.
+pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
+    let Some(last) = summary.series.last() else { return Vec::new() };
+    let x = Axis::exact(AxisKind::Clock, 0.0, last.t_ns as f64);
+    let mut charts = vec![load(summary, x)];
+    if summary.rate.asked.is_some() {
+        charts.push(backlog(summary, x));
+    }
+    let metrics = [RESPONSE, SERVICE, WAIT, LOOP_LAG, CPU].into_iter();
+    let users = summary.metrics.keys().map(String::as_str);
+    let users = users.filter(|name| !BUILT_IN.contains(name)).take(USER_METRICS_MAX);
+    for name in metrics.chain(users) {
+        if let Some(of) = summary.metric(name).filter(|metric| metric.count > 0) {
+            charts.extend(metric(summary, name, of, x));
+        }
+    }
+    for chart in &mut charts {
+        mark_warmup(chart, summary);
+    }
+    charts
+}
+
+/// Returns the cycles per second that were issued and completed in each interval.
+fn load(summary: &Summary, x: Axis) -> Chart {
+    let rates = |count: fn(&dyno_summary::SeriesPoint) -> u64| -> Vec<(f64, Option<f64>)> {
+        let before = std::iter::once(0).chain(summary.series.iter().map(|point| point.t_ns));
+        let points = summary.series.iter().zip(before);
+        let rate = |(point, before): (&dyno_summary::SeriesPoint, u64)| {
+            let seconds = point.t_ns.saturating_sub(before) as f64 / 1e9;
+            (point.t_ns as f64, (seconds > 0.0).then(|| count(point) as f64 / seconds))
+        };
+        points.map(rate).collect()
+    };
+    let (issued, completed) = (rates(|point| point.issued), rates(|point| point.completed));
+    let most = issued.iter().chain(&completed).filter_map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let asked = summary.rate.asked;
+    let how = match asked {
+        Some(_) => {
+            "Cycles per second in each interval. A system that holds the rate completes as many \
+             as are issued: the lines lie on each other."
+        }
+        None => {
+            "Cycles per second in each interval: as many as the system can do, since each \
+                 cycle begins when one before it ends."
+        }
+    };
+    let marked = asked.filter(|asked| *asked < most * MARK_MAX).unwrap_or(0.0);
+    let y = Axis::linear(AxisKind::PerSecond, most.max(marked));
+    let mut chart = Chart::new("load", "Load", how, (x, y));
+    chart.add("completed", Shape::Line, completed);
+    if let Some(asked) = asked {
+        chart.add("issued", Shape::Line, issued);
+        chart.rules.push((asked, "requested".to_owned()));
+    }
+    chart
+}
+
+fn backlog(summary: &Summary, x: Axis) -> Chart {
+    let points: Vec<_> = summary
+        .series
+        .iter()
+        .map(|point| (point.t_ns as f64, Some(point.backlog as f64)))
+        .collect();
+    let most = points.iter().filter_map(|(_, backlog)| *backlog).fold(0.0, f64::max);
+    let limit = summary.parameters.max_backlog.map(|limit| limit as f64);
+    let marked = limit.filter(|limit| *limit < most * MARK_MAX).unwrap_or(0.0);
+    let y = Axis::linear(AxisKind::In(Unit::None), most.max(marked));
+    let how = "Cycles that were due and had not ended. It stays level if the rate is held; if it \
+               grows until the end, the system falls behind.";
+    let mut chart = Chart::new("backlog", "Backlog", how, (x, y));
+    chart.add("backlog", Shape::Area, points);
+    chart.rules.extend(limit.map(|limit| (limit, "limit".to_owned())));
+    chart
+}
+
+/// Returns the statistics of a metric in each interval; `None` if no interval has a value.
+fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> {
+    let line = |number: fn(&PointMetric) -> Option<u64>| -> Vec<(f64, Option<f64>)> {
+        let value = |point: &dyno_summary::SeriesPoint| {
+            let value = point.metrics.get(name).and_then(number);
+            (point.t_ns as f64, value.map(|value| value as f64))
+        };
+        summary.series.iter().map(value).collect()
+    };
+    let mut lines = vec![
+        ("p50", line(|point| point.p50)),
+        ("p99", line(|point| point.p99)),
+        ("largest", line(|point| Some(point.max))),
+    ];
+    lines.retain(|(_, points)| points.iter().any(|(_, value)| value.is_some()));
+    if lines.is_empty() {
+        return None;
+    }
+    let values = lines.iter().flat_map(|(_, points)| points.iter().filter_map(|point| point.1));
+    let y = Axis::of_values(of.unit, values);
+    let (title, about) = match name {
+        RESPONSE => ("Response", "Time from a cycle's due time to its end, in each interval"),
+        SERVICE => ("Service", "Time from a cycle's start to its end, in each interval"),
+        WAIT => ("Wait", "Time from a cycle's due time to its start, in each interval"),
+        LOOP_LAG => ("Loop lag", "Delay of a timer on the loop that runs the task"),
+        CPU => ("Processor", "Use of one core by the workers"),
+        name => (name, "Values of this metric in each interval"),
+    };
+    let axis = if y.is_log() { ", on a logarithmic axis" } else { "" };
+    let how =
+        format!("{about}{axis}: half of the values are at most p50, and 99 of 100 at most p99.");
+    // The user's names may be equal to those of other charts.
+    let id = match BUILT_IN.contains(&name) {
+        true => name.to_owned(),
+        false => {
+            let place = summary.metrics.keys().position(|other| other == name);
+            format!("metric-{}", place.unwrap_or_default())
+        }
+    };
+    let mut chart = Chart::new(&id, title, &how, (x, y));
+    for (name, points) in lines {
+        chart.add(name, Shape::Line, points);
+    }
+    let limits = summary.thresholds.iter().filter(|one| one.metric == name && one.unit == of.unit);
+    chart.rules.extend(limits.map(|one| (one.limit, one.expression.clone())));
+    Some(chart)
+}
+
+fn mark_warmup(chart: &mut Chart, summary: &Summary) {
+    let warmup = summary.parameters.warmup_ns;
+    if warmup > 0 {
+        chart.bands.push((0.0, warmup as f64, "warm-up".to_owned()));
+    }
+}

@@ -1,0 +1,237 @@
+//! The page of a study: its answer, the curve over its trials, and a link to each trial's page.
+
+use dyno_bus::value::Unit;
+use dyno_observer::format;
+use dyno_summary::{Study, StudyTrial};
+use serde_json::{Value, json};
+
+use super::axis::{Axis, AxisKind};
+use super::chart::{Chart, Shape, table, texts};
+use super::html::Html;
+use super::{Head, Mood, frame};
+use crate::report::files::folder::PAGE;
+use crate::report::formats::figures::{self, NONE};
+use crate::result::redact;
+
+/// A number of a trial, if it has one.
+type TrialFigure = fn(&StudyTrial) -> Option<f64>;
+
+/// Returns the page of a study, or of its state so far.
+pub(crate) fn render(study: &Study) -> String {
+    let charts = charts(study);
+    let mut body = Html::default();
+    let html = &mut body;
+    for warning in &study.warnings {
+        html.inside("p", &[("class", "warning")], |html| {
+            html.element("strong", &[], "warning: ");
+            html.element("bdi", &[], warning);
+        });
+    }
+    html.inside("section", &[], |html| {
+        html.element("h2", &[], "Trials");
+        html.inside("div", &[("class", "charts")], |html| {
+            charts.iter().for_each(|chart| chart.write(html));
+        });
+        trials(html, study);
+    });
+    spreads(html, study);
+    html.inside("section", &[], |html| {
+        html.element("h2", &[], "Environment");
+        let command: Vec<_> = study.command.iter().map(|word| redact::word(word)).collect();
+        let rows = [
+            ("command", command.join(" ")),
+            ("profile", study.profile.clone()),
+            ("took", figures::span(study.elapsed_ns)),
+        ];
+        let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
+        texts(html, ["fact", "value"], &rows);
+    });
+    let mut study_data = serde_json::to_value(study).expect("a study holds numbers and texts");
+    study_data["command"] = study.command.iter().map(|word| redact::word(word)).collect();
+    let data: Vec<Value> = charts.iter().map(Chart::data).collect();
+    let head = Head {
+        name: &study.benchmark,
+        started_at: &study.started_at,
+        answer: &study.study,
+        mood: mood(study),
+        reasons: std::slice::from_ref(&study.answer),
+        hint: "",
+    };
+    frame(&head, body, &json!({"study": study_data, "charts": data}))
+}
+
+/// Returns the mood of the answer. A study that goes on, or was interrupted, is open.
+fn mood(study: &Study) -> Mood {
+    match (study.end.is_some(), study.exit_code) {
+        (true, 0) => Mood::Good,
+        (true, 1 | 3 | 5) => Mood::Bad,
+        (true | false, _) => Mood::Open,
+    }
+}
+
+/// Returns the charts: over the rate if trials have several, else over the number of the trial.
+fn charts(study: &Study) -> Vec<Chart> {
+    let rates: Vec<f64> = study.trials.iter().filter_map(|trial| trial.rate).collect();
+    let (least, most) = rates
+        .iter()
+        .fold((f64::INFINITY, 0.0_f64), |(least, most), rate| (least.min(*rate), most.max(*rate)));
+    if study.trials.is_empty() {
+        return Vec::new();
+    }
+    let is_over_rates = least < most && rates.len() == study.trials.len();
+    let count = study.trials.len() as f64;
+    let x = if is_over_rates {
+        Axis::exact(
+            AxisKind::PerSecond,
+            least - (most - least) * 0.05,
+            most + (most - least) * 0.05,
+        )
+    } else {
+        Axis::exact(AxisKind::In(Unit::None), 0.5, count + 0.5)
+    };
+    let place = |(number, trial): (usize, &StudyTrial)| match trial.rate {
+        Some(rate) if is_over_rates => rate,
+        _ => number as f64 + 1.0,
+    };
+    let points = |held: Option<bool>, figure: TrialFigure| -> Vec<(f64, Option<f64>)> {
+        let trials = study.trials.iter().enumerate();
+        let chosen = trials.filter(|(_, trial)| held.is_none_or(|held| is_held(trial) == held));
+        let mut points: Vec<_> =
+            chosen.map(|(number, trial)| (place((number, trial)), figure(trial))).collect();
+        points.retain(|(_, value)| value.is_some());
+        points.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        points
+    };
+    let mut charts = vec![latency(&points, x), delivered(&points, x, is_over_rates)];
+    charts.retain(|chart| chart.series.iter().any(|series| !series.points.is_empty()));
+    for chart in &mut charts {
+        chart.x_name = if is_over_rates { "rate" } else { "trial" };
+        if let Some((from, to)) = bracket(study).filter(|_| is_over_rates) {
+            chart.bands.push((from, to, "between sustained and not".to_owned()));
+        }
+    }
+    charts
+}
+
+/// Returns the response over the trials.
+fn latency(
+    points: &impl Fn(Option<bool>, TrialFigure) -> Vec<(f64, Option<f64>)>,
+    x: Axis,
+) -> Chart {
+    let p50: TrialFigure = |trial| figures::percentile(trial.response_p50_ns);
+    let p99: TrialFigure = |trial| figures::percentile(trial.response_p99_ns);
+    let all = [points(None, p50), points(None, p99)].concat();
+    let y = Axis::of_values(Unit::Nanoseconds, all.iter().filter_map(|(_, value)| *value));
+    let how = "The response of each trial: time from a cycle's due time to its end. Where the \
+               lines turn upwards, the system comes to its limit.";
+    let mut chart = Chart::new("response", "Response", how, (x, y));
+    chart.add("p50", Shape::Line, points(None, p50));
+    chart.add("p99", Shape::Line, points(None, p99));
+    chart.add("p99, not sustained", Shape::Dots, points(Some(false), p99));
+    chart.series.retain(|series| !series.points.is_empty());
+    chart
+}
+
+/// Returns the delivered rate over the trials.
+fn delivered(
+    points: &impl Fn(Option<bool>, TrialFigure) -> Vec<(f64, Option<f64>)>,
+    x: Axis,
+    is_over_rates: bool,
+) -> Chart {
+    let figure: TrialFigure = |trial| Some(trial.delivered);
+    let most = points(None, figure).iter().filter_map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let y = Axis::linear(AxisKind::PerSecond, most);
+    let how = "Cycles that completed per second. A system that holds the rate delivers as many as \
+               were requested; beyond its limit it delivers fewer.";
+    let mut chart = Chart::new("delivered", "Delivered", how, (x, y));
+    chart.add("delivered", Shape::Line, points(None, figure));
+    if is_over_rates {
+        chart.add("requested", Shape::Line, points(None, |trial| trial.rate));
+    }
+    chart.add("not sustained", Shape::Dots, points(Some(false), figure));
+    chart.series.retain(|series| !series.points.is_empty());
+    chart
+}
+
+/// Returns `true` if the trial held its rate, or was requested to hold none.
+fn is_held(trial: &StudyTrial) -> bool {
+    Mood::of(&trial.verdict) == Mood::Good
+}
+
+/// Returns the rates between which the limit lies.
+fn bracket(study: &Study) -> Option<(f64, f64)> {
+    let sweep = study.sweep.as_ref().and_then(|sweep| sweep.sustained.zip(sweep.not_sustained));
+    let search = study
+        .search
+        .as_ref()
+        .and_then(|search| Some((search.lower.as_ref()?.rate, search.upper.as_ref()?.rate)));
+    sweep.or(search)
+}
+
+fn trials(html: &mut Html, study: &Study) {
+    if study.trials.is_empty() {
+        html.element("p", &[], "No trial has ended.");
+        return;
+    }
+    let head = ["trial", "rate", "verdict", "delivered", "p50", "p99", "reason"];
+    html.inside("div", &[("class", "scrolls"), ("tabindex", "0")], |html| {
+        html.inside("table", &[], |html| {
+            html.inside("tr", &[], |html| {
+                head.iter().for_each(|name| html.element("th", &[("scope", "col")], name));
+            });
+            study.trials.iter().for_each(|trial| trial_row(html, trial));
+        });
+    });
+}
+
+fn trial_row(html: &mut Html, trial: &StudyTrial) {
+    let span = |nanos: Option<u64>| nanos.map_or_else(|| NONE.to_owned(), figures::span);
+    let note = match (&trial.purpose, trial.is_overruled) {
+        (_, true) => " (overruled)".to_owned(),
+        (Some(purpose), false) => format!(" ({purpose})"),
+        (None, false) => String::new(),
+    };
+    html.inside("tr", &[], |html| {
+        html.inside("th", &[("scope", "row")], |html| {
+            // A folder's name that is a path or an address leads elsewhere.
+            let is_plain = trial.folder.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            match is_plain && !trial.folder.is_empty() {
+                true => {
+                    let page = format!("{}/{PAGE}", trial.folder);
+                    html.element("a", &[("href", &page)], &trial.folder);
+                }
+                false => html.element("bdi", &[], &trial.folder),
+            }
+            html.text(&note);
+        });
+        let cells = [
+            figures::asked(trial.rate),
+            trial.verdict.to_string(),
+            figures::delivered(trial.delivered),
+            span(trial.response_p50_ns),
+            span(trial.response_p99_ns),
+        ];
+        cells.iter().for_each(|cell| html.foreign("td", &[], cell));
+        html.foreign("td", &[("class", "text")], &trial.reason);
+    });
+}
+
+/// Appends the spread of a repetition.
+fn spreads(html: &mut Html, study: &Study) {
+    let Some(repeat) = study.repeat.as_ref().filter(|repeat| !repeat.spreads.is_empty()) else {
+        return;
+    };
+    let nanos = |nanos: f64| format::value(nanos, Unit::Nanoseconds);
+    let row = |(name, spread): (&String, &dyno_summary::FigureSpread)| {
+        let differs = if spread.differs { "yes" } else { "no" };
+        let [mean, between, within] =
+            [spread.mean_ns, spread.between_ns, spread.within_ns].map(nanos);
+        vec![name.clone(), mean, between, within, differs.to_owned()]
+    };
+    let rows: Vec<_> = repeat.spreads.iter().map(row).collect();
+    let head = ["figure", "mean", "between trials", "within one", "more than chance"];
+    html.inside("section", &[], |html| {
+        html.element("h2", &[], "Spread between trials");
+        table(html, &head.map(str::to_owned), &rows);
+    });
+}

@@ -1,0 +1,244 @@
+//! Tests of pages as texts. How they look and behave in a browser is tested with a real one.
+
+use dyno_summary::{
+    CycleErrors, IntervalColumn, Intervals, MetricIntervals, Study, StudyTrial, Summary, Verdict,
+};
+use serde_json::Value;
+
+use super::*;
+use crate::result::fixture;
+
+/// Texts that try to leave the place where they belong.
+const HOSTILE: &str = "</script><script>alert(1)</script>\"]]></svg>\u{202e}<img src=x>";
+/// The most bytes of a page of an hour with 1,000 workers.
+const BYTES_MAX: usize = 300_000;
+
+/// Returns the data that a page holds for its script.
+fn data_of(page: &str) -> Value {
+    let begin = "<script type=\"application/json\" id=\"data\">";
+    let (_, rest) = page.split_once(begin).expect("a page has data");
+    let (data, _) = rest.split_once("</script>").expect("the data ends");
+    serde_json::from_str(data).expect("the data is JSON")
+}
+
+/// Checks that each value of `part` is at the same place in `whole`.
+fn assert_is_part(part: &Value, whole: &Value, place: &str) {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            for (name, value) in part {
+                let other = whole.get(name).unwrap_or_else(|| panic!("{place}.{name} is new"));
+                assert_is_part(value, other, &format!("{place}.{name}"));
+            }
+        }
+        _ => assert_eq!(part, whole, "{place}"),
+    }
+}
+
+/// Returns the summary of an hour with 1,000 workers, many metrics and many errors.
+fn hour() -> Summary {
+    let mut summary = fixture::summary();
+    let point = summary.series[1].clone();
+    summary.series = (1..=50)
+        .map(|number| {
+            let mut point = point.clone();
+            point.t_ns = number * 72_000_000_000;
+            for (place, metric) in point.metrics.values_mut().enumerate() {
+                let value = 1_000_003 * number + 7_919 * place as u64;
+                (metric.p50, metric.p99) = (Some(value), Some(3 * value));
+                metric.max = 1_000 * value;
+            }
+            point
+        })
+        .collect();
+    let worker = summary.workers[0].clone();
+    summary.workers = vec![worker; 1_000];
+    for (index, worker) in summary.workers.iter_mut().enumerate() {
+        worker.index = index as u32;
+        worker.metrics.get_mut("response").expect("it responds").p99 =
+            Some(1_000_000 + index as u64);
+    }
+    let metric = summary.metrics["service"].clone();
+    for number in 0..20 {
+        summary.metrics.insert(format!("metric number {number}"), metric.clone());
+        for point in &mut summary.series {
+            let service = point.metrics["service"];
+            point.metrics.insert(format!("metric number {number}"), service);
+        }
+    }
+    summary.errors = (0..10)
+        .map(|number| CycleErrors::new(format!("{number}: {}", "x".repeat(1_000)), 1, number))
+        .collect();
+    summary
+}
+
+/// Returns the interval table of an hour, whose 200 columns are all full.
+fn intervals_of_hour() -> Intervals {
+    let mut intervals = Intervals::default();
+    intervals.ends_ns = (1..=200).map(|column| column * 18_000_000_000).collect();
+    intervals.rows = (0..80)
+        .map(|row| if row == 0 { 0 } else { (100.0 * 1.333_f64.powi(row)) as u64 })
+        .collect();
+    let mut metric = MetricIntervals::default();
+    metric.columns = (0..200)
+        .map(|column| {
+            let mut rows = IntervalColumn::default();
+            rows.counts = (0..80).map(|row| (column * 7_919 + row * 104_729) % 100_000).collect();
+            rows.count = rows.counts.iter().sum();
+            rows.sum = rows.count * 1_000_000;
+            rows
+        })
+        .collect();
+    intervals.metrics.insert("response".to_owned(), metric);
+    intervals
+}
+
+#[test]
+fn the_data_of_a_page_equals_the_summary() {
+    for summary in [fixture::summary(), hour()] {
+        let mut whole = serde_json::to_value(&summary).unwrap();
+        let data = data_of(&of_run(&summary, None));
+        let mut part = data["summary"].clone();
+        let shown = part.as_object_mut().unwrap().remove("workers").unwrap();
+        let all = whole.as_object_mut().unwrap().remove("workers").unwrap();
+        assert_is_part(&part, &whole, "summary");
+        assert!(!shown.as_array().unwrap().is_empty());
+        for worker in shown.as_array().unwrap() {
+            assert_eq!(*worker, all[worker["index"].as_u64().unwrap() as usize]);
+        }
+        let backlog = data["charts"].as_array().unwrap().iter().find(|one| one["id"] == "backlog");
+        let points = backlog.unwrap()["series"][0]["points"].as_array().unwrap();
+        let expected: Vec<_> =
+            summary.series.iter().map(|point| (point.t_ns, point.backlog)).collect();
+        let read: Vec<_> =
+            points.iter().map(|one| (one[0].as_u64().unwrap(), one[1].as_u64().unwrap())).collect();
+        assert_eq!(read, expected);
+    }
+}
+
+#[test]
+fn the_page_of_an_hour_with_a_thousand_workers_is_small() {
+    let page = of_run(&hour(), Some(&intervals_of_hour()));
+    assert!(page.len() <= BYTES_MAX, "{} bytes", page.len());
+    assert!(page.contains("data:image/png;base64,"));
+    assert!(page.contains("Of 1,000 workers the 8 slowest and the 8 fastest are shown"));
+    let data = data_of(&page);
+    let shown = data["summary"]["workers"].as_array().unwrap();
+    let indices: Vec<_> = shown.iter().map(|worker| worker["index"].as_u64().unwrap()).collect();
+    assert_eq!(indices[..2], [999, 998]);
+    assert_eq!(indices[14..], [1, 0]);
+}
+
+#[test]
+fn texts_of_others_stay_texts() {
+    let mut summary = fixture::summary();
+    summary.benchmark = HOSTILE.to_owned();
+    summary.verdict = Verdict::Unknown(HOSTILE.to_owned());
+    summary.reasons = vec![HOSTILE.to_owned()];
+    summary.warnings = vec![HOSTILE.to_owned()];
+    summary.hint = HOSTILE.to_owned();
+    summary.command = vec![HOSTILE.to_owned()];
+    summary.errors[0].message = HOSTILE.to_owned();
+    let metric = summary.metrics["service"].clone();
+    summary.metrics.insert(HOSTILE.to_owned(), metric);
+    for point in &mut summary.series {
+        let service = point.metrics["service"];
+        point.metrics.insert(HOSTILE.to_owned(), service);
+    }
+    let task = serde_json::json!({HOSTILE: HOSTILE});
+    summary.parameters.task = serde_json::from_value(task).unwrap();
+    let page = of_run(&summary, None);
+    assert!(!page.contains("alert(1)</script>"), "{page}");
+    assert!(!page.contains("<img"), "{page}");
+    // The two scripts and the title, whose text is not isolated, are our own.
+    assert_eq!(page.matches("<script").count(), 2);
+    let title = page.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
+    assert!(!title.contains('\u{202e}'), "{title}");
+    assert_eq!(data_of(&page)["summary"]["benchmark"], HOSTILE);
+}
+
+#[test]
+fn nothing_is_requested_and_no_style_is_in_an_attribute() {
+    let mut study = Study::default();
+    study.trials.push(StudyTrial::default());
+    for page in [of_run(&fixture::summary(), None), of_study(&study)] {
+        let (head, _) = page.split_once("<body>").unwrap();
+        assert!(head.contains("default-src &#39;none&#39;; style-src &#39;sha256-"), "{head}");
+        for refused in [" style=", "file:", "http://", "https://", "url(", "@import", " on"] {
+            let found = page.replace("http://www.w3.org/2000/svg", "");
+            let found = found.split("<body>").nth(1).unwrap();
+            let markup = found.split("<script").next().unwrap();
+            assert!(!markup.contains(&format!("{refused}click")), "{refused}");
+            assert!(refused == " on" || !markup.contains(refused), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_an_earlier_version_is_not_shown() {
+    let mut summary = fixture::summary();
+    let task = serde_json::json!({"api_token": "hidden-1"});
+    summary.parameters.task = serde_json::from_value(task).unwrap();
+    summary.command = vec!["shop".into(), "-P".into(), "api_token=hidden-1".into()];
+    let page = of_run(&summary, None);
+    assert!(!page.contains("hidden-1"), "{page}");
+    assert!(page.contains("api_token=…"), "{page}");
+}
+
+#[test]
+fn a_run_without_anything_has_a_page() {
+    let mut summary = Summary::default();
+    summary.benchmark = "empty".to_owned();
+    summary.verdict = Verdict::Error;
+    summary.reasons = vec!["no worker started".to_owned()];
+    let page = of_run(&summary, None);
+    assert!(page.contains("<bdi>error</bdi>"), "{page}");
+    assert!(page.contains("no worker started"), "{page}");
+    assert!(page.contains("The run ended before an interval was over."), "{page}");
+}
+
+#[test]
+fn a_closed_loop_has_neither_a_requested_rate_nor_a_backlog() {
+    let mut summary = fixture::summary();
+    summary.rate.asked = None;
+    summary.verdict = Verdict::Completed;
+    let page = of_run(&summary, None);
+    assert!(!page.contains("requested"), "{page}");
+    assert!(!page.contains("id=\"backlog\""), "{page}");
+}
+
+#[test]
+fn a_sweep_has_its_curve_with_the_bracket_and_a_link_to_each_trial() {
+    let mut study = Study::default();
+    (study.study, study.answer) = ("sweep".into(), "sustains 2,000/s".into());
+    study.end = Some("done".into());
+    for (number, verdict) in [(1, Verdict::Sustained), (2, Verdict::Unsustained)] {
+        let mut trial = StudyTrial::default();
+        (trial.folder, trial.verdict) = (format!("0{number}"), verdict);
+        trial.rate = Some(2_000.0 * f64::from(number));
+        trial.response_p99_ns = Some(1_000_000 << (4 * number));
+        study.trials.push(trial);
+    }
+    let mut sweep = dyno_summary::SweepFinding::default();
+    (sweep.sustained, sweep.not_sustained) = (Some(2_000.0), Some(4_000.0));
+    study.sweep = Some(sweep);
+    let page = of_study(&study);
+    assert!(page.contains("href=\"01/report.html\""), "{page}");
+    assert!(page.contains("between sustained and not"), "{page}");
+    let data = data_of(&page);
+    assert_eq!(data["study"], serde_json::to_value(&study).unwrap());
+    assert_eq!(data["charts"][0]["series"][1]["name"], "p99, not sustained");
+}
+
+#[test]
+fn a_threshold_is_a_sentence_and_a_mark_in_the_chart_of_its_metric() {
+    let mut summary = fixture::summary();
+    let mut threshold = dyno_summary::ThresholdResult::default();
+    "response.p50 < 25ms".clone_into(&mut threshold.expression);
+    "response".clone_into(&mut threshold.metric);
+    threshold.unit = dyno_summary::Unit::Nanoseconds;
+    (threshold.limit, threshold.value, threshold.met) = (25e6, Some(20e6), true);
+    summary.thresholds = vec![threshold];
+    let page = of_run(&summary, None);
+    assert!(page.contains("<bdi>response.p50 &lt; 25ms met: 20.0 ms</bdi>"), "{page}");
+    assert_eq!(page.matches("<bdi>response.p50 &lt; 25ms</bdi>").count(), 1, "{page}");
+}
