@@ -13,6 +13,7 @@ compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the proces
 
 mod args;
 mod columns;
+mod command;
 mod completions;
 mod exec;
 #[cfg(feature = "fuzzing")]
