@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context, bail};
 
@@ -95,4 +95,26 @@ fn command_line() -> Vec<OsString> {
 pub(crate) fn refuse(error: &anyhow::Error) -> ExitCode {
     note(&format!("error: {error:#}"));
     EXIT_USAGE.into()
+}
+
+/// Returns how a process has ended. Equal endings give equal texts, so that they are counted
+/// together.
+pub(crate) fn ending(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exited with code {code}"),
+        None => format!("killed by {}", status.to_string().replace("signal: ", "signal ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn endings_are_said_in_the_same_words_each_time() {
+        assert_eq!(ending(ExitStatus::from_raw(7 << 8)), "exited with code 7");
+        assert_eq!(ending(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
+    }
 }

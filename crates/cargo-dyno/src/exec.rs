@@ -18,7 +18,7 @@ use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 
 use self::line::CommandLine;
-use crate::command::{WORKER_VARIABLE, know_target_folder, program, refuse};
+use crate::command::{WORKER_VARIABLE, ending, know_target_folder, program, refuse};
 use crate::{note, print};
 
 mod line;
@@ -96,7 +96,7 @@ impl dyno::Task for CommandTask {
         };
         match status {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(failure(status).into()),
+            Ok(status) => Err(ending(status).into()),
             Err(error) => Err(format!("can't be waited for: {error}").into()),
         }
     }
@@ -134,15 +134,6 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
     let has = |name| summary.parameter::<String>(name).is_some();
     let argv = summary.parameter("argv").filter(|_| has("output") && has("stdin"));
     argv.unwrap_or_default()
-}
-
-/// Returns the reason why a cycle failed. Equal endings give equal texts, so that they are counted
-/// together.
-fn failure(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("exited with code {code}"),
-        None => format!("killed by {}", status.to_string().replace("signal: ", "signal ")),
-    }
 }
 
 /// Runs `args`, whose first two words are this program and `exec`; in a worker of such a run, runs
@@ -184,15 +175,7 @@ fn help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
     use super::*;
-
-    #[test]
-    fn endings_are_said_in_the_same_words_each_time() {
-        assert_eq!(failure(ExitStatus::from_raw(7 << 8)), "exited with code 7");
-        assert_eq!(failure(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
-    }
 
     #[test]
     fn its_own_flags_are_none_of_a_benchmarks() {
