@@ -1,7 +1,7 @@
 //! Programs that the tasks need and that the Rust toolchain does not include.
 //!
-//! The tests need a real Redis server, a real terminal, system calls that fail, and an independent
-//! reader of histogram logs. For root, apt installs what is missing; for everyone else, the error
+//! The tests need a real Redis server, a real terminal, system calls that fail, programs that are
+//! driven through a pipe, and an independent reader of histogram logs. For root, apt installs what is missing; for everyone else, the error
 //! names the command. Packages of cargo and pip are installed once, for any user, into the target
 //! folder.
 
@@ -13,12 +13,14 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 7] = [
     ("redis-server", "redis-server"),
     ("strace", "strace"),
     ("tmux", "tmux"),
     ("python3", "python3"),
     ("pip3", "python3-pip"),
+    ("node", "nodejs"),
+    ("sqlite3", "sqlite3"),
 ];
 /// The Python package that reads histogram logs, and the module that shows that it is installed.
 /// Pinned: another version may read differently, and a test must not change by itself.
@@ -43,7 +45,7 @@ fn programs() -> Result<()> {
     if find("apt-get").is_none() {
         bail!(
             "the tests need {list}: install them by your package manager \
-             (brew install redis tmux python; strace is Linux's)"
+             (brew install redis tmux python node sqlite; strace is Linux's)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {

@@ -67,7 +67,7 @@ const FLAGS: [OwnFlag; 10] = [
         name: "stderr",
         value: Some("TARGET"),
         help: "Where standard error goes: `worker` shows it, `reply` joins it to the replies, as \
-               --mark does unless told otherwise",
+               --mark does by default",
     },
     OwnFlag {
         name: "ipc",

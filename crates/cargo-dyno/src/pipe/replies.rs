@@ -119,11 +119,6 @@ impl Replies {
         self.ended
     }
 
-    /// Returns the number of cycles that wait for a reply.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// Returns the beginning of the last line that arrived, whole or not; `None` before the first.
     pub(super) fn last_line(&self) -> Option<String> {
         let line = if self.part.is_empty() { &self.last } else { &self.part };
