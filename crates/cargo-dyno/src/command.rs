@@ -1,5 +1,5 @@
 //! The parts that all benchmarks of a command share, `exec` and `pipe`: the check of the command, the
-//! split of their own flags, and the folder of their runs.
+//! split of a flag from its value, and the folder of their runs.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,7 @@ const SHELL_WORDS: [&str; 12] =
 /// Returns the words of a command, if the kernel would start it.
 ///
 /// # Errors
-/// If there is no command, or it can't be started; `example` is the line to show.
+/// If the command is missing, or it can't be started; `example` is the line to show.
 pub(crate) fn loadable(command: &[OsString], example: &str) -> anyhow::Result<Vec<String>> {
     let argv = command.iter().map(|word| {
         let text = word.to_str().map(str::to_owned);

@@ -49,13 +49,13 @@ pub(crate) struct PipeParameters {
     argv: Vec<String>,
     /// The template of a cycle's line.
     line: String,
-    /// The template of the line whose echo ends a reply; empty if there is no such line.
+    /// The template of the line whose echo ends a reply; empty without a mark.
     mark: String,
     /// The number of lines of a reply.
     reply_lines: u64,
     /// The pattern of a reply's last line; empty if a reply ends otherwise.
     reply_until: String,
-    /// The pattern of a line that makes the cycle a failed one; empty if there is no such line.
+    /// The pattern of a line that makes the cycle a failed one; empty if no line does.
     fail_if: String,
     /// `true` if replies begin with their cycle's number.
     matched: bool,

@@ -28,7 +28,7 @@ pub(super) enum Message<'a> {
 }
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct AnyMessage<'a> {
     #[serde(borrow, default)]
     name: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -47,7 +47,7 @@ struct Recorded {
 
 /// Reads one message; returns `None` if the line is not JSON.
 pub(super) fn read(line: &[u8]) -> Option<Message<'_>> {
-    let Ok(message) = serde_json::from_slice::<Line<'_>>(line) else {
+    let Ok(message) = serde_json::from_slice::<AnyMessage<'_>>(line) else {
         // A program may send any value; only the form of the line is checked.
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();
         return is_json.then_some(Message::Other);
@@ -66,7 +66,7 @@ pub(super) fn read(line: &[u8]) -> Option<Message<'_>> {
     })
 }
 
-/// Returns the text of an error: a string, or the `message` of an object; `None` if it is no error.
+/// Returns the text of an error: a string, or the `message` of an object; `None` for `null` and `false`.
 fn text_of(error: Value) -> Option<String> {
     match error {
         Value::Null | Value::Bool(false) => None,

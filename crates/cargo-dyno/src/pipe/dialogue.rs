@@ -10,7 +10,7 @@ use super::channel;
 use super::replies::{Replies, ReplyForm};
 use super::template::{CycleNumbers, LineTemplate};
 
-/// The text that a mark must contain: its echo is a line of its own, by which a reply ends.
+/// The text that a mark must contain: its echo is the line that ends a reply.
 const MARK_ECHO: &str = "={cycle}";
 
 /// A client program whose dialogue is known.

@@ -81,7 +81,7 @@ const FLAGS: [OwnFlag; 10] = [
 pub(super) struct PipeLine {
     /// A program's name, and the benchmark's flags.
     pub(super) flags: Vec<OsString>,
-    /// The last value of each of its own flags; empty for a switch.
+    /// The last value of each flag of `pipe` itself; empty for a switch.
     own: BTreeMap<&'static str, OsString>,
     /// Empty without `--`.
     command: Vec<OsString>,
@@ -199,7 +199,7 @@ impl PipeLine {
         command::shell_warning(&self.command)
     }
 
-    /// Returns the value of one of its own flags, if the flag is given.
+    /// Returns the value of a flag of `pipe` itself, if the flag is given.
     fn text(&self, flag: &str) -> anyhow::Result<Option<&str>> {
         let Some(value) = self.own.get(flag) else { return Ok(None) };
         let text = value.to_str().with_context(|| format!("--{flag} is not UTF-8"))?;

@@ -19,31 +19,31 @@ use crate::command::{WORKER_VARIABLE, program};
 
 /// The stream to a command. Its drop is the end of the command's input.
 #[derive(Debug)]
-pub(super) enum CommandInput {
+pub(super) enum LineStream {
     Pipe(Sender),
     Channel(OwnedWriteHalf),
 }
 
 /// The stream from a command.
 #[derive(Debug)]
-pub(super) enum CommandOutput {
+pub(super) enum ReplyStream {
     Pipe(Receiver),
     Channel(OwnedReadHalf),
 }
 
 /// A command that was started.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct StartedCommand {
     pub(super) child: Child,
-    pub(super) input: CommandInput,
-    pub(super) output: CommandOutput,
+    pub(super) input: LineStream,
+    pub(super) output: ReplyStream,
 }
 
 /// Starts the command of a worker.
 ///
 /// # Errors
 /// If it can't be found or started.
-pub(super) fn start(parameters: &PipeParameters, worker: u32) -> anyhow::Result<Started> {
+pub(super) fn start(parameters: &PipeParameters, worker: u32) -> anyhow::Result<StartedCommand> {
     let name = parameters.argv.first().ok_or_else(|| anyhow::anyhow!("`argv` is empty"))?;
     let words = parameters.argv[1..].iter();
     let mut command = Command::new(program::find(name)?);
@@ -69,8 +69,8 @@ pub(super) fn start(parameters: &PipeParameters, worker: u32) -> anyhow::Result<
         let child = command.spawn()?;
         drop(theirs);
         let (output, input) = UnixStream::from_std(ours)?.into_split();
-        let (input, output) = (CommandInput::Channel(input), CommandOutput::Channel(output));
-        return Ok(Started { child, input, output });
+        let (input, output) = (LineStream::Channel(input), ReplyStream::Channel(output));
+        return Ok(StartedCommand { child, input, output });
     }
     let (their_input, input) = std::io::pipe()?;
     let (output, their_output) = std::io::pipe()?;
@@ -81,14 +81,14 @@ pub(super) fn start(parameters: &PipeParameters, worker: u32) -> anyhow::Result<
     command.stdout(Stdio::from(their_output));
     let child = command.spawn()?;
     drop(command);
-    Ok(Started {
+    Ok(StartedCommand {
         child,
-        input: CommandInput::Pipe(Sender::from_owned_fd(OwnedFd::from(input))?),
-        output: CommandOutput::Pipe(Receiver::from_owned_fd(OwnedFd::from(output))?),
+        input: LineStream::Pipe(Sender::from_owned_fd(OwnedFd::from(input))?),
+        output: ReplyStream::Pipe(Receiver::from_owned_fd(OwnedFd::from(output))?),
     })
 }
 
-impl CommandInput {
+impl LineStream {
     /// Writes as much as there is room for.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -106,7 +106,7 @@ impl CommandInput {
     }
 }
 
-impl AsyncRead for CommandOutput {
+impl AsyncRead for ReplyStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -119,7 +119,7 @@ impl AsyncRead for CommandOutput {
     }
 }
 
-impl AsFd for CommandOutput {
+impl AsFd for ReplyStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Pipe(pipe) => pipe.as_fd(),

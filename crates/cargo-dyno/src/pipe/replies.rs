@@ -43,7 +43,7 @@ pub(super) struct Replies {
     form: ReplyForm,
     fail_if: Option<Regex>,
     /// The cycles that wait for a reply, in the order of their lines.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<WaitingCycle>,
     /// The beginning of a line whose end has not arrived.
     part: Vec<u8>,
     /// The bytes of the reply that arrives.
@@ -55,7 +55,7 @@ pub(super) struct Replies {
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct WaitingCycle {
     cycle: u64,
     place: usize,
     lines: u64,
@@ -111,7 +111,7 @@ impl Replies {
 
     /// Expects a reply to a cycle. Its end is reported with `place`.
     pub(super) fn expect(&mut self, cycle: u64, place: usize) {
-        self.waiting.push_back(Waiting { cycle, place, lines: 0, failure: None });
+        self.waiting.push_back(WaitingCycle { cycle, place, lines: 0, failure: None });
     }
 
     /// Returns the number of replies that have ended.
@@ -191,7 +191,7 @@ impl Replies {
         };
         let Some(place) = place else {
             return match self.form {
-                // Between two marks, a line may be a notice: its place shows that it is no reply.
+                // Between two marks, a line may be a notice: its place shows that no cycle waits for it.
                 ReplyForm::Mark => {
                     on(ReplyEvent::Aside(line));
                     Ok(())
@@ -258,7 +258,8 @@ impl Replies {
     ) -> Result<(), ReplyError> {
         match channel::read(line) {
             Some(channel::Message::Completed { cycle, error }) => {
-                let is_its = |waiting: &Waiting| cycle.is_none_or(|cycle| waiting.cycle == cycle);
+                let is_its =
+                    |waiting: &WaitingCycle| cycle.is_none_or(|cycle| waiting.cycle == cycle);
                 let Some(at) = self.waiting.iter().position(is_its) else {
                     return Err(ReplyError::UnaskedMessage(quoted(line)));
                 };

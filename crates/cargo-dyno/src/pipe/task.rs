@@ -23,10 +23,10 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::dialogue::Dialogue;
-use super::process::{CommandInput, CommandOutput, Started, start};
+use super::process::{LineStream, ReplyStream, StartedCommand, start};
 use super::replies::{Replies, ReplyError, ReplyEvent};
 use super::template::CycleNumbers;
 use super::{PipeParameters, buffering, channel};
@@ -54,7 +54,7 @@ pub(super) struct PipeTask {
 struct Pipe {
     state: RefCell<PipeState>,
     /// `None` once the input is to end.
-    input: RefCell<Option<Rc<CommandInput>>>,
+    input: RefCell<Option<Rc<LineStream>>>,
     /// Wakes the writer.
     write: Notify,
     exit: watch::Receiver<Option<ExitStatus>>,
@@ -98,7 +98,7 @@ impl dyno::Task for PipeTask {
         let parameters = context.parameters::<PipeParameters>().clone();
         let describe = |error: anyhow::Error| format!("{error:#}");
         let (dialogue, replies) = Dialogue::read(&parameters).map_err(describe)?;
-        let Started { child, input, output } =
+        let StartedCommand { child, input, output } =
             start(&parameters, context.worker()).map_err(describe)?;
         let after_deadline = Duration::from_millis(parameters.after_deadline_ms);
         let (pid, (exited, exit)) = (child.id(), watch::channel(None));
@@ -318,7 +318,7 @@ enum Written {
 }
 
 /// Writes bytes while there is room, and keeps the others.
-fn write_now(input: &CommandInput, unsent: &mut Vec<u8>) -> Written {
+fn write_now(input: &LineStream, unsent: &mut Vec<u8>) -> Written {
     let mut written = 0;
     let outcome = loop {
         if written == unsent.len() {
@@ -338,7 +338,7 @@ fn write_now(input: &CommandInput, unsent: &mut Vec<u8>) -> Written {
 }
 
 /// Writes what had no room, to the end of the run.
-async fn write(pipe: Rc<Pipe>, input: Rc<CommandInput>) {
+async fn write(pipe: Rc<Pipe>, input: Rc<LineStream>) {
     loop {
         pipe.write.notified().await;
         let mut outcome = write_now(&input, &mut pipe.state.borrow_mut().unsent);
@@ -359,7 +359,7 @@ async fn write(pipe: Rc<Pipe>, input: Rc<CommandInput>) {
 }
 
 /// Reads replies until the command's output ends.
-async fn read(pipe: Rc<Pipe>, mut output: CommandOutput) {
+async fn read(pipe: Rc<Pipe>, mut output: ReplyStream) {
     let mut buffer = vec![0; READ_MAX];
     let mut exit = pipe.exit.clone();
     let mut gone = pin!(exited(&mut exit));
@@ -427,9 +427,10 @@ async fn wait(mut child: Child, exit: watch::Sender<Option<ExitStatus>>) {
 
 /// Ends the worker if the first line is not answered within the start deadline.
 async fn watch_first_reply(pipe: Rc<Pipe>) {
-    sleep(Duration::from_millis(pipe.parameters.start_deadline_ms)).await;
-    if pipe.is_mute() && !pipe.is_over.get() {
-        let deadline = Duration::from_millis(pipe.parameters.start_deadline_ms);
+    let deadline = Duration::from_millis(pipe.parameters.start_deadline_ms);
+    let mut exit = pipe.exit.clone();
+    let is_late = timeout(deadline, exited(&mut exit)).await.is_err();
+    if is_late && pipe.is_mute() && !pipe.is_over.get() {
         let deadline = humantime::format_duration(deadline);
         pipe.fail(&format!("{} (waited {deadline}: --start-deadline)", pipe.mute()));
     }

@@ -11,10 +11,10 @@ const NAMES: &str = "`{cycle}`, `{worker}` or `{random N}`, and `{{` for a brace
 
 /// A text with places that each cycle fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LineTemplate(Vec<Piece>);
+pub(super) struct LineTemplate(Vec<TemplatePiece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+enum TemplatePiece {
     Text(String),
     Cycle,
     Worker,
@@ -49,14 +49,14 @@ impl LineTemplate {
                 format!("the brace before `{after}` is not closed: expected {NAMES}")
             })?;
             if !literal.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+                pieces.push(TemplatePiece::Text(std::mem::take(&mut literal)));
             }
-            pieces.push(Piece::named(name)?);
+            pieces.push(TemplatePiece::named(name)?);
             rest = after;
         }
         literal.push_str(rest);
         if !literal.is_empty() {
-            pieces.push(Piece::Text(literal));
+            pieces.push(TemplatePiece::Text(literal));
         }
         Ok(Self(pieces))
     }
@@ -67,10 +67,10 @@ impl LineTemplate {
         for (place, piece) in self.0.iter().enumerate() {
             // A vector accepts every byte.
             let _written = match piece {
-                Piece::Text(text) => line.write_all(text.as_bytes()),
-                Piece::Cycle => write!(line, "{cycle}"),
-                Piece::Worker => write!(line, "{worker}"),
-                Piece::Random(limit) => {
+                TemplatePiece::Text(text) => line.write_all(text.as_bytes()),
+                TemplatePiece::Cycle => write!(line, "{cycle}"),
+                TemplatePiece::Worker => write!(line, "{worker}"),
+                TemplatePiece::Random(limit) => {
                     let drawn = mixed(mixed(mixed(seed) ^ cycle) ^ place as u64);
                     write!(line, "{}", (u128::from(drawn) * u128::from(*limit)) >> 64)
                 }
@@ -80,7 +80,7 @@ impl LineTemplate {
     }
 }
 
-impl Piece {
+impl TemplatePiece {
     fn named(name: &str) -> anyhow::Result<Self> {
         if let Some(limit) = name.strip_prefix("random ") {
             return match limit.trim().parse() {

@@ -1,3 +1,5 @@
+//! Output of commands, whole and in pieces, and the events that it must give.
+
 use super::*;
 
 fn replies(form: ReplyForm, cycles: std::ops::Range<u64>) -> Replies {
