@@ -1,8 +1,8 @@
 //! Programs that the tasks need and that the Rust toolchain does not include.
 //!
-//! The tests need a real Redis server, a real browser, a real terminal, system calls that fail, and an independent
-//! reader of histogram logs. For root, apt installs what is missing; for everyone else, the error
-//! names the command. Packages of cargo and pip are installed once, for any user, into the target
+//! The tests need a real Redis server, a real browser, a real terminal, system calls that fail, programs that are driven
+//! through a pipe, and an independent reader of histogram logs. For root, apt installs what is missing; for everyone
+//! else, the error names the command. Packages of cargo and pip are installed once, for any user, into the target
 //! folder.
 
 use std::path::PathBuf;
@@ -13,13 +13,15 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 8] = [
     ("chromium", "chromium"),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
     ("tmux", "tmux"),
     ("python3", "python3"),
     ("pip3", "python3-pip"),
+    ("node", "nodejs"),
+    ("sqlite3", "sqlite3"),
 ];
 /// The Python package that reads histogram logs, and the module that shows that it is installed.
 /// Pinned: another version may read differently, and a test must not change by itself.
@@ -44,7 +46,7 @@ fn programs() -> Result<()> {
     if find("apt-get").is_none() {
         bail!(
             "the tests need {list}: install them by your package manager \
-             (brew install redis tmux python; strace is Linux's, and chromium a browser)"
+             (brew install redis tmux python node sqlite; strace is Linux's, and chromium a browser)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {

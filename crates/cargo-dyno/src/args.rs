@@ -34,6 +34,10 @@ pub(crate) enum DynoCommand {
     ///
     /// Its flags are those of every benchmark, and it reads them itself: `exec --help` lists them.
     Exec(Exec),
+    /// Run a command that stays as the task: a line for each cycle in, a reply out
+    ///
+    /// Its flags are those of every benchmark, and it reads them itself: `pipe --help` lists them.
+    Pipe(Exec),
     /// Write a first benchmark, and what the manifest needs for it
     ///
     /// Nothing that exists is overwritten, and the manifest keeps its comments and its order. An
@@ -235,7 +239,7 @@ pub(crate) enum Dep {
     Version,
 }
 
-/// For the list of commands and for completions: see [`crate::exec`].
+/// For the list of commands and for completions: see [`crate::exec`] and [`crate::pipe`].
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     /// The command and its arguments, behind the flags and `--`

@@ -7,10 +7,8 @@
 //! Each worker is this executable again, with the same command line. So the benchmark is declared
 //! before anything but its name is read from that line: in a worker, the declaration never returns.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus, Stdio, Termination};
 
@@ -20,17 +18,13 @@ use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 
 use self::line::CommandLine;
-use crate::launch::TARGET_VARIABLE;
-use crate::{EXIT_USAGE, note, print, targets};
+use crate::command::{WORKER_VARIABLE, ending, know_target_folder, program, refuse};
+use crate::{note, print};
 
 mod line;
-mod program;
 
 /// The name of the subcommand, and of its benchmark unless `--name` gives another.
 pub(crate) const NAME: &str = "exec";
-/// The variable that marks a process as a worker of dyno. A command is not one, though its parent
-/// is.
-const WORKER_VARIABLE: &str = "DYNO_WORKER";
 const USAGE: &str = "cargo dyno exec [OPTIONS] -- COMMAND [ARGS]...";
 const ABOUT: &str = "Does this command sustain this rate?";
 const MORE: &str = "\
@@ -102,7 +96,7 @@ impl dyno::Task for CommandTask {
         };
         match status {
             Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(failure(status).into()),
+            Ok(status) => Err(ending(status).into()),
             Err(error) => Err(format!("can't be waited for: {error}").into()),
         }
     }
@@ -142,15 +136,6 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
     argv.unwrap_or_default()
 }
 
-/// Returns the reason why a cycle failed. Equal endings give equal texts, so that they are counted
-/// together.
-fn failure(status: ExitStatus) -> String {
-    match status.code() {
-        Some(code) => format!("exited with code {code}"),
-        None => format!("killed by {}", status.to_string().replace("signal: ", "signal ")),
-    }
-}
-
 /// Runs `args`, whose first two words are this program and `exec`; in a worker of such a run, runs
 /// the task and never returns.
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
@@ -180,46 +165,6 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     outcome.report()
 }
 
-/// Starts this program again with the folder of runs in its environment, if cargo knows that
-/// folder: only then is a run saved where `cargo dyno runs` looks. Returns the error if the start
-/// fails; `None` if the folder is set already or cargo does not know it.
-fn know_target_folder() -> Option<anyhow::Error> {
-    let here = targets::current_folder().ok()?;
-    let known = std::env::var_os(TARGET_VARIABLE);
-    let is_known = known.is_some_and(|folder| !folder.to_string_lossy().trim().is_empty());
-    if is_known || targets::manifest_above(&here).is_none() {
-        return None;
-    }
-    // A command can be run in a package that cargo can't read.
-    let metadata = targets::metadata(None).ok()?;
-    let program = std::env::current_exe().ok()?;
-    let mut again = std::process::Command::new(program);
-    if let Some((name, arguments)) = command_line().split_first() {
-        again.arg0(name).args(arguments);
-    }
-    again.env(TARGET_VARIABLE, metadata.target_directory);
-    Some(anyhow::Error::new(again.exec()).context("can't start this program again"))
-}
-
-/// Returns the command line of this process as the kernel knows it. If a dynamic loader started this
-/// program, the executable of the process is the loader, which needs its own arguments again.
-fn command_line() -> Vec<OsString> {
-    let own: Vec<OsString> = std::env::args_os().collect();
-    let whole = std::fs::read("/proc/self/cmdline").unwrap_or_default();
-    let words = whole.strip_suffix(b"\0").unwrap_or_default().split(|byte| *byte == 0);
-    let words: Vec<OsString> = words.map(|word| OsStr::from_bytes(word).to_owned()).collect();
-    if words.ends_with(own.get(1..).unwrap_or_default()) && words.len() >= own.len() {
-        words
-    } else {
-        own
-    }
-}
-
-fn refuse(error: &anyhow::Error) -> ExitCode {
-    note(&format!("error: {error:#}"));
-    EXIT_USAGE.into()
-}
-
 /// Returns the benchmark's help, with the flags and the text that only `exec` has.
 fn help() -> String {
     let command = dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
@@ -230,15 +175,7 @@ fn help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
     use super::*;
-
-    #[test]
-    fn an_ending_has_the_same_text_each_time() {
-        assert_eq!(failure(ExitStatus::from_raw(7 << 8)), "exited with code 7");
-        assert_eq!(failure(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
-    }
 
     #[test]
     fn flags_of_exec_differ_from_those_of_a_benchmark() {

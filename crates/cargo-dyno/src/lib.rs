@@ -1,7 +1,7 @@
 //! `cargo dyno`: run, list, start and show benchmarks of any cargo package.
 //!
 //! This crate knows other people's benchmarks only by their command line, their exit code and the
-//! files that they leave; the one that it has itself is `exec`. It finds targets by cargo's own JSON
+//! files that they leave; those that it has itself are `exec` and `pipe`. It finds targets by cargo's own JSON
 //! and builds them by cargo, so that a feature, a profile or a compile error means here what it
 //! means in cargo.
 //!
@@ -13,6 +13,7 @@ compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the proces
 
 mod args;
 mod columns;
+mod command;
 mod completions;
 mod exec;
 #[cfg(feature = "fuzzing")]
@@ -21,6 +22,7 @@ pub mod fuzzing;
 mod init;
 mod launch;
 mod nearest;
+mod pipe;
 mod report;
 mod runs;
 mod targets;
@@ -45,8 +47,12 @@ const EXIT_CARGO: u8 = 101;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = args::arrange(args);
     if args.get(1).is_some_and(|word| word == exec::NAME) {
-        // This comes before anything else of the line is read: it may be a worker of `exec`.
+        // This comes before anything else of the line is read: it may be a worker of `exec` or
+        // `pipe`.
         return exec::run(args);
+    }
+    if args.get(1).is_some_and(|word| word == pipe::NAME) {
+        return pipe::run(args);
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -69,7 +75,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn perform(command: DynoCommand) -> anyhow::Result<()> {
     let text = match command {
         DynoCommand::Run(run) => match launch::run(&run)? {},
-        DynoCommand::Exec(_) => unreachable!("`exec` reads its own command line"),
+        DynoCommand::Exec(_) | DynoCommand::Pipe(_) => {
+            unreachable!("`exec` and `pipe` read their own command lines")
+        }
         DynoCommand::List(list) => targets::list(&list)?,
         DynoCommand::Init(init) => init::init(&init)?,
         DynoCommand::Runs(which) => runs::list(&which)?,

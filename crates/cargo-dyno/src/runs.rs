@@ -17,6 +17,7 @@ use crate::args::{Manifest, Runs, Show};
 use crate::columns;
 use crate::exec;
 use crate::nearest::did_you_mean;
+use crate::pipe;
 use crate::targets;
 
 /// The greatest width of a command in the list, in columns of a terminal.
@@ -252,9 +253,9 @@ fn unreadable(run: &Saved, state: &str) -> [String; 8] {
     row
 }
 
-/// Returns the command of a run of `exec`, on one line; an empty text for other runs.
+/// Returns the command of a run of `exec` or `pipe`, on one line; an empty text for other runs.
 fn command_of(summary: &Summary) -> String {
-    let words = exec::command_of(summary);
+    let words = [exec::command_of(summary), pipe::command_of(summary)].concat();
     let line = words.join(" ").replace(char::is_control, "?");
     console::truncate_str(&line, COMMAND_MAX, "…").into_owned()
 }

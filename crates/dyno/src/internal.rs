@@ -48,6 +48,11 @@ pub fn redacted(text: &str) -> String {
     crate::result::redacted(text)
 }
 
+/// Ends this worker, with a message on its standard error that the fault of the run quotes.
+pub fn fail_worker(message: &str) -> ! {
+    crate::worker::fail(message)
+}
+
 /// Writes a histogram log of the values that the observer has received since `begun`, as one
 /// interval.
 ///

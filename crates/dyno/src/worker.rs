@@ -103,7 +103,7 @@ pub(crate) fn run(identity: &Identity, task: impl Runnable) -> ! {
 
 /// Ends the process with this message on standard error, which the primary shows.
 #[expect(clippy::print_stderr, reason = "a worker's standard error is what the primary shows")]
-fn fail(message: &str) -> ! {
+pub(crate) fn fail(message: &str) -> ! {
     eprintln!("dyno: {message}");
     exit(FAILED)
 }

@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::{Arg, ValueEnum};
 
-use super::{CommandOutput, CommandParameters, NAME, program};
+use super::{CommandOutput, CommandParameters, NAME};
+use crate::command::{self, halves};
 use crate::init::check_name;
 
 const RUN_NAME: &str = "--name";
@@ -16,10 +17,6 @@ const OUTPUT: &str = "--output";
 const STDIN: &str = "--stdin";
 /// The file that a command reads unless `--stdin` names another.
 const NO_INPUT: &str = "/dev/null";
-/// Words that mean something to a shell, and nothing to a program.
-const SHELL_WORDS: [&str; 12] =
-    ["|", "||", "&", "&&", ";", "<", "<<", "<<<", ">", ">>", "2>", "2>&1"];
-
 /// A command line in its parts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CommandLine {
@@ -120,15 +117,7 @@ impl CommandLine {
         if self.name.is_some() {
             check_name(&self.name()).context("invalid --name")?;
         }
-        let argv = self.command.iter().map(|word| {
-            let text = word.to_str().map(str::to_owned);
-            text.with_context(|| format!("`{}` is not UTF-8", word.display()))
-        });
-        let argv = argv.collect::<anyhow::Result<Vec<_>>>()?;
-        let Some(name) = argv.first() else {
-            bail!("no command: put it behind `--`, as in `cargo dyno exec --rate 50 -- true`");
-        };
-        program::try_to_load(&program::find(name)?, &argv)?;
+        let argv = command::loadable(&self.command, "cargo dyno exec --rate 50 -- true")?;
         let output = match &self.output {
             None => CommandOutput::Null,
             Some(value) if value.is_empty() => CommandOutput::Show,
@@ -149,15 +138,7 @@ impl CommandLine {
     /// Returns a warning for each part that the user may have meant otherwise: a shell's operator
     /// among the command's words, and standard input, which the command does not get.
     pub(super) fn warnings(&self, stdin: Stdin) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let is_shells = |word: &&OsString| SHELL_WORDS.iter().any(|shells| word == shells);
-        if let Some(word) = self.command.iter().find(is_shells) {
-            let word = word.display();
-            warnings.push(format!(
-                "the command gets `{word}` as an argument, since there is no shell between; to use \
-                 a shell: `-- sh -c 'one {word} two'`"
-            ));
-        }
+        let mut warnings: Vec<String> = command::shell_warning(&self.command).into_iter().collect();
         let given = match stdin {
             Stdin::File => "a file",
             Stdin::Pipe => "a pipe",
@@ -170,15 +151,6 @@ impl CommandLine {
             ));
         }
         warnings
-    }
-}
-
-/// Splits a word such as `--stdin=FILE` into the flag's name and its value.
-fn halves(word: &OsString) -> (Option<&str>, Option<OsString>) {
-    let Some(text) = word.to_str() else { return (None, None) };
-    match text.split_once('=') {
-        Some((name, value)) => (Some(name), Some(value.into())),
-        None => (Some(text), None),
     }
 }
 

@@ -8,6 +8,7 @@ mod cargo;
 mod exec;
 mod help;
 mod init;
+mod pipe;
 mod run;
 mod runs;
 mod workbench;

@@ -95,7 +95,7 @@ impl Bench {
         plan: &mut Plan,
     ) -> Result<(), String> {
         let Some(before) = self.before.take() else { return Ok(()) };
-        let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()));
+        let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()), plan);
         let result = call(reach, || before(&mut setup));
         plan.task = setup.into_parameters().into_map();
         let is_too_long = || too_long(plan).map(|error| error.to_string());

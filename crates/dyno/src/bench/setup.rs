@@ -2,9 +2,11 @@
 
 use std::any::type_name;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::plan::{Deadlines, Plan};
 use crate::settings::{ParameterError, TaskParameters};
 
 /// A run before any worker is started: the argument of [`before`](crate::Bench::before).
@@ -31,11 +33,35 @@ use crate::settings::{ParameterError, TaskParameters};
 #[derive(Debug)]
 pub struct Setup {
     parameters: TaskParameters,
+    seed: u64,
+    deadlines: Deadlines,
 }
 
 impl Setup {
-    pub(super) fn new(parameters: TaskParameters) -> Self {
-        Self { parameters }
+    pub(super) fn new(parameters: TaskParameters, plan: &Plan) -> Self {
+        Self { parameters, seed: plan.seed, deadlines: plan.deadlines }
+    }
+
+    /// Returns the seed of the run, for `cargo dyno pipe`, whose data follow from it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Returns the start deadline, for `cargo dyno pipe`, whose first reply it limits too.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn start_deadline(&self) -> Duration {
+        self.deadlines.start
+    }
+
+    /// Returns the deadline of the workers' `after`, for `cargo dyno pipe`, which names the command
+    /// that does not keep it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn after_deadline(&self) -> Duration {
+        self.deadlines.after
     }
 
     pub(super) fn into_parameters(self) -> TaskParameters {
@@ -85,7 +111,7 @@ mod tests {
 
     fn setup() -> Setup {
         let defaults = Parameters { url: String::new(), rows: 10 };
-        Setup::new(TaskParameters::of(&defaults).expect("a struct"))
+        Setup::new(TaskParameters::of(&defaults).expect("a struct"), &crate::plan::fixture::plan())
     }
 
     #[test]

@@ -16,7 +16,7 @@ const PATH_DEFAULT: &str = "/bin:/usr/bin";
 ///
 /// # Errors
 /// If it can't be found, or is not an executable file.
-pub(super) fn find(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn find(name: &str) -> anyhow::Result<PathBuf> {
     if name.contains('/') {
         let path = Path::new(name);
         let metadata = path.metadata().with_context(|| format!("can't start `{name}`"))?;
@@ -44,7 +44,7 @@ fn is_executable(path: &Path) -> bool {
 /// If the kernel refuses it: its interpreter is missing, it is for another machine, its arguments
 /// are too long.
 #[cfg(target_os = "linux")]
-pub(super) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()> {
+pub(crate) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()> {
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
 
@@ -94,7 +94,7 @@ pub(super) fn try_to_load(program: &Path, argv: &[String]) -> anyhow::Result<()>
 
 /// Checks nothing: on systems other than Linux, a command that can't be started is a failed cycle.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn try_to_load(_program: &Path, _argv: &[String]) -> anyhow::Result<()> {
+pub(crate) fn try_to_load(_program: &Path, _argv: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
