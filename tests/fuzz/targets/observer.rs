@@ -44,7 +44,7 @@ fuzz_target!(|input: (bool, Vec<(u8, Vec<u8>)>)| {
                 let issued = PerPhase { warmup: u64::from(*who), measured: 1_000 };
                 drop(observer.died(worker, issued));
             }
-            Report::Ready => observer.rotate(Time::from_nanos(u64::from(*who)), |_| {}),
+            Report::Ready => drop(observer.rotate(Time::from_nanos(u64::from(*who)), |_| {})),
             Report::Notice(_) => drop(observer.list().pick(Stat::P99).to_string()),
         }
     }
