@@ -104,9 +104,14 @@ impl Chart {
 
     /// Returns the chart's values for the page's script.
     pub(super) fn data(&self) -> Value {
+        // Most series have their points at the same places: these are written once.
+        let mut places: Vec<f64> =
+            self.series.iter().flat_map(|one| &one.points).map(|p| p.0).collect();
+        places.sort_by(f64::total_cmp);
+        places.dedup();
         let series = self.series.iter().map(|series| {
-            let points = series.points.iter().map(|(x, y)| json!([number(*x), y.map(number)]));
-            json!({"name": series.name, "points": points.collect::<Vec<_>>()})
+            let at = |place: &f64| series.points.iter().find(|(x, _)| x == place)?.1.map(number);
+            json!({"name": series.name, "values": places.iter().map(at).collect::<Vec<_>>()})
         });
         let series: Vec<_> = series.collect();
         json!({
@@ -114,6 +119,7 @@ impl Chart {
             "x": self.x.to_json(),
             "y": self.y.to_json(),
             "bars": self.series.iter().any(|series| series.shape == Shape::Bars),
+            "places": places.iter().copied().map(number).collect::<Vec<_>>(),
             "series": series,
             "cells": self.cells.as_ref().map(|cells| &cells.data),
         })

@@ -17,6 +17,8 @@ use super::png::{self, Colour};
 use crate::plan::thousands;
 use crate::report::formats::{figures, rows};
 
+/// The most columns: of a longer table, neighbours are added, so that the page stays small.
+const COLUMNS_MAX: usize = 100;
 /// The pixels of a row: enough to show columns of unlike lengths at their places.
 const PIXELS: u64 = 400;
 /// The colours from the fewest cycles to the most, on a light and on a dark page. Both differ in
@@ -61,29 +63,34 @@ fn cells(
     rows: Range<usize>,
     (from, to): (f64, f64),
 ) -> Cells {
+    let ends: Vec<u64> = joined(&intervals.ends_ns).filter_map(<[u64]>::last).copied().collect();
+    let table: Vec<Vec<u64>> = joined(&metric.columns)
+        .map(|columns| {
+            let in_row = |row: usize, column: &IntervalColumn| {
+                column.counts.get(row.checked_sub(column.row)?).copied()
+            };
+            let sum = |row| columns.iter().filter_map(|column| in_row(row, column)).sum();
+            rows.clone().map(sum).collect()
+        })
+        .collect();
     let count = |column: usize, row: usize| {
-        let column = metric.columns.get(column)?;
-        column.counts.get(row.checked_sub(column.row)?).copied()
+        table.get(column).and_then(|counts| counts.get(row)).copied().unwrap_or(0)
     };
-    let most = metric.columns.iter().flat_map(|column| &column.counts).copied().max().unwrap_or(0);
-    let (begin, end) = (intervals.start_ns, intervals.ends_ns.last().copied().unwrap_or(0));
+    let most = table.iter().flatten().copied().max().unwrap_or(0);
+    let (begin, end) = (intervals.start_ns, ends.last().copied().unwrap_or(0));
     // The column at the middle of each pixel.
     let places: Vec<usize> = (0..PIXELS)
         .map(|pixel| {
             let share = (2 * pixel + 1) as f64 / (2 * PIXELS) as f64;
             let at = begin as f64 + (end - begin) as f64 * share;
-            intervals.ends_ns.partition_point(|end| (*end as f64) < at)
+            ends.partition_point(|end| (*end as f64) < at)
         })
         .collect();
-    let pixels: Vec<Vec<u8>> = rows
-        .clone()
+    let pixels: Vec<Vec<u8>> = (0..rows.len())
         .rev()
-        .map(|row| places.iter().map(|at| colour(count(*at, row).unwrap_or(0), most)).collect())
+        .map(|row| places.iter().map(|at| colour(count(*at, row), most)).collect())
         .collect();
     let scale: Vec<u8> = (1..=COLOURS).collect();
-    let dense = (0..intervals.ends_ns.len())
-        .map(|column| rows.clone().map(|row| count(column, row).unwrap_or(0)).collect());
-    let counts: Vec<Vec<u64>> = dense.collect();
     Cells {
         pictures: ENDS.map(|ends| png::address(PIXELS as usize, &pixels, &palette(ends))),
         scales: ENDS
@@ -93,8 +100,8 @@ fn cells(
             most => format!("{} cycles in a cell", thousands(most)),
         },
         data: json!({
-            "rows": rows.len(), "from": from, "to": to, "ends": intervals.ends_ns,
-            "counts": counts,
+            "rows": rows.len(), "from": from, "to": to, "ends": ends,
+            "counts": table,
         }),
         head: ["until", "cycles", "mean"].map(str::to_owned).into(),
         rows: rows_of_table(intervals, metric),
@@ -105,13 +112,21 @@ fn cells(
 fn rows_of_table(intervals: &Intervals, metric: &MetricIntervals) -> Vec<Vec<String>> {
     let end = intervals.ends_ns.last().map_or(1, |end| *end);
     let axis = Axis::exact(AxisKind::Clock, 0.0, end as f64);
-    let columns = intervals.ends_ns.iter().zip(&metric.columns);
-    let filled = columns.filter(|(_, column)| column.count > 0);
-    let row = |(end, column): (&u64, &IntervalColumn)| {
-        let mean = figures::span(column.sum / column.count);
-        vec![axis.text(*end as f64), thousands(column.count), mean]
+    let columns = joined(&intervals.ends_ns).zip(joined(&metric.columns));
+    let row = |(ends, columns): (&[u64], &[IntervalColumn])| {
+        let count: u64 = columns.iter().map(|column| column.count).sum();
+        let mean = columns
+            .iter()
+            .fold(0, |sum: u64, column| sum.saturating_add(column.sum))
+            .checked_div(count)?;
+        Some(vec![axis.text(*ends.last()? as f64), thousands(count), figures::span(mean)])
     };
-    filled.map(row).collect()
+    columns.filter_map(row).collect()
+}
+
+/// Returns a table's columns in as few groups of neighbours as [`COLUMNS_MAX`] requires.
+fn joined<T>(columns: &[T]) -> impl Iterator<Item = &[T]> {
+    columns.chunks(columns.len().div_ceil(COLUMNS_MAX).max(1))
 }
 
 /// Returns the index of a count's colour: 0 for an empty cell, then by equal ratios up to `most`.

@@ -48,9 +48,7 @@
     readout.className = "readout";
     readout.setAttribute("aria-live", "polite");
     figure.querySelector(".frame").after(readout);
-    const places = chart.cells ? chart.cells.ends : [...new Set(chart.series.flatMap((one) => one.points.map(([x]) => x)))]
-      .sort((a, b) => a - b);
-    const values = chart.series.map((one) => new Map(one.points));
+    const places = chart.cells ? chart.cells.ends : chart.places;
     const cells = chart.cells || null;
     const hidden = new Set();
     const cursor = svg("path", "cursor hidden");
@@ -80,8 +78,8 @@
       cursor.classList.remove("hidden");
       const parts = [format(x, chart.x.unit)];
       chart.series.forEach((one, which) => {
-        const value = values[which].get(x);
-        if (value !== undefined && value !== null && !hidden.has(which)) {
+        const value = one.values[index];
+        if (value !== null && !hidden.has(which)) {
           parts.push(`${one.name} ${format(value, chart.y.unit)}`);
         }
       });

@@ -79,10 +79,17 @@ fn intervals_of_hour() -> Intervals {
         .map(|row| if row == 0 { 0 } else { (100.0 * 1.333_f64.powi(row)) as u64 })
         .collect();
     let mut metric = MetricIntervals::default();
-    metric.columns = (0..200)
+    metric.columns = (0..200_u64)
         .map(|column| {
             let mut rows = IntervalColumn::default();
-            rows.counts = (0..80).map(|row| (column * 7_919 + row * 104_729) % 100_000).collect();
+            // A band that moves slowly and thins out on both sides, with chance in each cell.
+            let count = |row: u64| {
+                let from_middle = row as f64 - 40.0 - 10.0 * (column as f64 / 30.0).sin();
+                let chance = ((column * 7_919 + row * 104_729) % 1_000) as f64 / 1_000.0;
+                (300_000.0 * (-from_middle * from_middle / 60.0).exp() * (0.9 + 0.2 * chance))
+                    as u64
+            };
+            rows.counts = (0..80).map(count).collect();
             rows.count = rows.counts.iter().sum();
             rows.sum = rows.count * 1_000_000;
             rows
@@ -106,11 +113,16 @@ fn the_data_of_a_page_equals_the_summary() {
             assert_eq!(*worker, all[worker["index"].as_u64().unwrap() as usize]);
         }
         let backlog = data["charts"].as_array().unwrap().iter().find(|one| one["id"] == "backlog");
-        let points = backlog.unwrap()["series"][0]["points"].as_array().unwrap();
+        let numbers = |list: &Value| {
+            list.as_array().unwrap().iter().map(|one| one.as_u64().unwrap()).collect::<Vec<_>>()
+        };
+        let backlog = backlog.unwrap();
+        let read: Vec<_> = numbers(&backlog["places"])
+            .into_iter()
+            .zip(numbers(&backlog["series"][0]["values"]))
+            .collect();
         let expected: Vec<_> =
             summary.series.iter().map(|point| (point.t_ns, point.backlog)).collect();
-        let read: Vec<_> =
-            points.iter().map(|one| (one[0].as_u64().unwrap(), one[1].as_u64().unwrap())).collect();
         assert_eq!(read, expected);
     }
 }

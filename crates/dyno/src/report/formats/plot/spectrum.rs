@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn labels_are_at_their_percentiles_and_do_not_overlap() {
         assert_eq!(axis(1_000.0, 40), "0 %          90 %         99 %");
-        assert_eq!(axis(1e5, 24), "0 % 90 % 99 %  99.9 %");
+        assert_eq!(axis(1e5, 24), "0 % 90 % 99 % 99.9 %");
     }
 
     #[test]

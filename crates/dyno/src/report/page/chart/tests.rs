@@ -36,8 +36,10 @@ fn a_chart_has_its_figures_as_a_table_and_as_data() {
     let text = html.into_text();
     assert!(text.contains(">1 s</th><td>5.5/s</td><td>6/s"), "{text}");
     assert!(text.contains(">2 s</th><td></td><td></td>"), "{text}");
-    let points = &chart.data()["series"][0]["points"];
-    assert_eq!(*points, json!([[1_000_000_000, 5.5], [2_000_000_000, null]]));
+    let data = chart.data();
+    assert_eq!(data["places"], json!([1_000_000_000, 2_000_000_000]));
+    assert_eq!(data["series"][0]["values"], json!([5.5, null]));
+    assert_eq!(data["series"][1]["values"], json!([6, null]));
 }
 
 #[test]
