@@ -15,6 +15,7 @@
 //!
 //! It starts no process and decides no verdict: the primary does both.
 
+mod comparison;
 mod error;
 mod files;
 pub(crate) mod formats;
@@ -22,6 +23,7 @@ mod live;
 mod reporter;
 mod study;
 
+pub use self::comparison::{ComparisonProgress, render_comparison};
 pub(crate) use self::error::ReportError;
 pub(crate) use self::files::hlog::of_observer as histogram_log;
 pub use self::formats::figures::{asked, delivered, span};

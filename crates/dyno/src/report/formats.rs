@@ -1,5 +1,6 @@
 //! The result of a run in each format, and the parts of the formats for people.
 
+pub(super) mod comparison;
 pub(super) mod csv;
 pub(super) mod figures;
 pub(super) mod human;

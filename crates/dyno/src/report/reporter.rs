@@ -10,7 +10,7 @@ use std::time::Duration;
 use console::Term;
 use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
-use dyno_summary::{Environment, Summary};
+use dyno_summary::{Environment, Summary, Verdict};
 use nix::fcntl::Flock;
 
 use super::error::ReportError;
@@ -47,6 +47,8 @@ pub(crate) struct ReportOptions {
     pub files: RunFolder,
     /// A log file in addition to the log in the run's folder.
     pub log_file: Option<PathBuf>,
+    /// The name of the baseline that the run is kept as.
+    pub save: Option<String>,
     /// The names of metrics whose course is drawn at the end.
     pub plot: Vec<String>,
     /// The lines above the live view, about the study that the run belongs to.
@@ -360,6 +362,12 @@ impl Reporter {
             let path = folder.path.display();
             summary.warnings.push(format!("this run is not kept: {path}: {error}"));
         }
+        let is_whole = !matches!(
+            summary.verdict,
+            Verdict::Invalid | Verdict::Interrupted | Verdict::Error | Verdict::Unknown(_)
+        );
+        let saved = save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
+        summary.warnings.extend(saved);
         if let Some(format) = self.settings.format {
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
             let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));
@@ -389,6 +397,18 @@ impl Reporter {
         }
         due
     }
+}
+
+/// Keeps a run or a study as a baseline, if a name is set. Returns a warning if it can't be kept, or
+/// is not worth it: the baseline before it then stays.
+pub(super) fn save(name: Option<&str>, folder: Option<&Folder>, is_whole: bool) -> Option<String> {
+    let name = name?;
+    let reason = match folder {
+        _ if !is_whole => "it did not end well".to_owned(),
+        None => "it has no folder".to_owned(),
+        Some(folder) => folder.save_as(name).err()?.to_string(),
+    };
+    Some(format!("this result is not saved as the baseline `{name}`: {reason}"))
 }
 
 /// Returns the warnings that belong on stderr, since the result on stdout is for a program. Most

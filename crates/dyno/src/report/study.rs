@@ -15,7 +15,7 @@ use super::formats::study;
 use super::live::bracket::BracketHistory;
 use super::reporter::{
     Format, Progress, RunFolder, announcement, look, open_folder, print, print_error, print_note,
-    unless_unread,
+    save, unless_unread,
 };
 use crate::plan::{Plan, Rate};
 
@@ -26,6 +26,8 @@ pub(crate) struct StudyReporter {
     progress: Progress,
     /// `None` if the default folder can't be made.
     folder: Option<Folder>,
+    /// The name of the baseline that the study is kept as.
+    save: Option<String>,
     /// The current folder at the start.
     here: PathBuf,
     warnings: Vec<String>,
@@ -44,12 +46,13 @@ impl StudyReporter {
         files: &RunFolder,
         plan: &Plan,
         title: &str,
+        save: Option<String>,
     ) -> Result<Self, ReportError> {
         let mut warnings = Vec::new();
         let here = std::env::current_dir().unwrap_or_default();
         let folder = open_folder(files, &here, plan, clock::wall(), &mut warnings)?;
         let brackets = BracketHistory::default();
-        let reporter = Self { format, progress, folder, here, warnings, brackets };
+        let reporter = Self { format, progress, folder, save, here, warnings, brackets };
         // The title has the rates.
         let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
         let words: Vec<_> = std::iter::once(title.to_owned()).chain(words).collect();
@@ -101,6 +104,9 @@ impl StudyReporter {
     /// Writes the result. Returns the exit code: a result that can't be written is an error.
     pub(crate) fn finish(mut self, mut study: Study) -> i32 {
         self.store(&study);
+        // The exit codes of an error, and of a signal.
+        let is_whole = !matches!(study.exit_code, 4 | 5 | 128..);
+        self.warnings.extend(save(self.save.as_deref(), self.folder.as_ref(), is_whole));
         study.warnings.append(&mut self.warnings);
         let kept = self.folder.as_ref().map(|folder| &*folder.path);
         let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));

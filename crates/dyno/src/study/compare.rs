@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The unit of evidence is the trial, not the cycle: cycles of one run depend on each other. A pair is
-//! a trial of each side, one right after the other, in an order that the caller draws by a coin. Its
-//! evidence is the ratio of the two, so that a machine that is slow for a minute slows both sides.
+//! a trial of each side, one right after the other. Its evidence is the ratio of the two, so that a
+//! machine that is slow for a minute slows both sides. The order in a pair is drawn by a coin, and that
+//! of the next pair is its opposite: so what the second trial of a pair gains or loses is even.
 //!
 //! A look after every pair would find something in the end. So there are few looks, at numbers of
 //! pairs that are fixed before, and the probability of an error is divided among looks and figures.
@@ -16,6 +17,8 @@
 //! else *worse* or *better*, if it lies on one side of 1; else it stays open.
 
 use std::time::Duration;
+
+use dyno_summary::Finding;
 
 pub(crate) mod evidence;
 mod figure;
@@ -78,34 +81,21 @@ pub(crate) enum BetterWhen {
     Higher,
 }
 
-/// The finding on a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Finding {
-    /// NEW is better than BASE.
-    Better,
-    /// NEW is worse than BASE.
-    Worse,
-    /// Both are equal within the tolerance.
-    Same,
-    /// The evidence shows none of these.
-    Unclear,
-}
-
-impl Finding {
+impl ComparedFigure {
     /// Returns the finding that an interval of NEW over BASE shows. *Same* comes first, however narrow
     /// the interval is: it is the test by two one-sided tests (Schuirmann, 1987).
-    pub(crate) fn of(ratio: LogRatio, figure: &ComparedFigure) -> Self {
-        let tolerance = figure.tolerance.ln_1p();
+    pub(crate) fn finding(&self, ratio: LogRatio) -> Finding {
+        let tolerance = self.tolerance.ln_1p();
         if ratio.low > -tolerance && ratio.high < tolerance {
-            return Self::Same;
+            return Finding::Same;
         }
         let (is_higher, is_lower) = (ratio.low > 0.0, ratio.high < 0.0);
-        match figure.better {
-            BetterWhen::Lower if is_higher => Self::Worse,
-            BetterWhen::Lower if is_lower => Self::Better,
-            BetterWhen::Higher if is_higher => Self::Better,
-            BetterWhen::Higher if is_lower => Self::Worse,
-            BetterWhen::Lower | BetterWhen::Higher => Self::Unclear,
+        match self.better {
+            BetterWhen::Lower if is_higher => Finding::Worse,
+            BetterWhen::Lower if is_lower => Finding::Better,
+            BetterWhen::Higher if is_higher => Finding::Better,
+            BetterWhen::Higher if is_lower => Finding::Worse,
+            BetterWhen::Lower | BetterWhen::Higher => Finding::Unclear,
         }
     }
 }
@@ -128,10 +118,40 @@ impl PairSide {
                 Some(true)
             }
             TrialVerdict::Unsustained | TrialVerdict::Failed => Some(false),
-            TrialVerdict::Invalid
-            | TrialVerdict::Error
-            | TrialVerdict::Interrupted { .. } => None,
+            TrialVerdict::Invalid | TrialVerdict::Error | TrialVerdict::Interrupted { .. } => None,
         }
+    }
+}
+
+/// The side that runs first in a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PairOrder {
+    /// BASE, then NEW.
+    BaseFirst,
+    /// NEW, then BASE.
+    NewFirst,
+}
+
+/// The orders of pairs: each two have both orders.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PairOrders {
+    /// The order of the second pair of two; `None` before the first of them.
+    second: Option<PairOrder>,
+}
+
+impl PairOrders {
+    /// Returns the order of the next pair. `is_heads` is a coin, which decides for every second pair.
+    pub(crate) fn next(&mut self, is_heads: bool) -> PairOrder {
+        if let Some(order) = self.second.take() {
+            return order;
+        }
+        let (first, second) = if is_heads {
+            (PairOrder::BaseFirst, PairOrder::NewFirst)
+        } else {
+            (PairOrder::NewFirst, PairOrder::BaseFirst)
+        };
+        self.second = Some(second);
+        first
     }
 }
 
@@ -179,6 +199,8 @@ impl CompareEnd {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Look {
     pairs: usize,
+    /// The probability that this look at one figure errs on one side.
+    tail: f64,
     /// The point of Student's t.
     student: f64,
     /// The point of the signed-rank statistic, where that is used.
@@ -220,8 +242,6 @@ impl HeldPairs {
 pub(crate) struct Compare {
     settings: CompareSettings,
     looks: Vec<Look>,
-    /// The probability that one look at one figure errs on one side.
-    tail: f64,
     figures: Vec<FigureCourse>,
     held: HeldPairs,
     held_finding: Finding,
@@ -238,17 +258,18 @@ impl Compare {
     pub(crate) fn new(settings: CompareSettings) -> Self {
         let planned = settings.time.as_secs_f64() / settings.pair.as_secs_f64().max(1e-3);
         let pairs = looks_until(planned.min(PAIRS_MAX as f64) as usize);
-        // The verdict is a figure too.
-        let tests = pairs.len() * (settings.figures.len() + 1);
-        let tail = ERROR / 2.0 / tests as f64;
-        let look = |pairs: usize| Look {
-            pairs,
-            student: student_point(pairs as f64 - 1.0, tail),
-            rank: if pairs > STUDENT_MAX { rank_point(pairs, tail) } else { None },
+        // The verdict is a figure too. A look gets a part of the error by its pairs: later looks decide
+        // what is hard to decide.
+        let of_figure = ERROR / 2.0 / (settings.figures.len() + 1) as f64;
+        let all: usize = pairs.iter().sum();
+        let look = |pairs: usize| {
+            let tail = of_figure * pairs as f64 / all as f64;
+            let student = student_point(pairs as f64 - 1.0, tail);
+            let rank = if pairs > STUDENT_MAX { rank_point(pairs, tail) } else { None };
+            Look { pairs, tail, student, rank }
         };
         Self {
             looks: pairs.into_iter().map(look).collect(),
-            tail,
             figures: settings.figures.iter().cloned().map(FigureCourse::new).collect(),
             settings,
             held: HeldPairs::default(),
@@ -299,9 +320,9 @@ impl Compare {
             (false, true) => self.held.new_only += 1,
             (false, false) => self.held.neither += 1,
         }
-        let is_look = |look: &Look| look.pairs == self.held.count();
-        if self.held_finding == Finding::Unclear && self.looks.iter().any(is_look) {
-            self.held_finding = self.held.finding(self.tail);
+        let look = self.looks.iter().find(|look| look.pairs == self.held.count());
+        if let Some(look) = look.filter(|_| self.held_finding == Finding::Unclear) {
+            self.held_finding = self.held.finding(look.tail);
         }
         // The times of a rate that is not held grow with the window: they are no figure.
         if !(base_held && new_held) {
@@ -332,7 +353,7 @@ impl Compare {
     /// Returns the verdicts of all pairs so far, and the finding that they are.
     #[must_use]
     pub(crate) fn held(&self) -> (HeldPairs, Finding) {
-        (self.held, self.held_finding)
+        (self.held, self.held_finding.clone())
     }
 
     /// Returns the number of pairs that were repeated.
@@ -346,7 +367,7 @@ impl Compare {
     #[must_use]
     pub(crate) fn finding(&self) -> Finding {
         if self.held_finding != Finding::Unclear {
-            return self.held_finding;
+            return self.held_finding.clone();
         }
         overall(self.figures.iter().filter(|figure| figure.figure.is_decisive).map(|figure| {
             (figure.finding(), matches!(figure.state, FigureState::OutOfReach { .. }))
@@ -371,9 +392,7 @@ impl Compare {
 /// Returns the finding of several figures, each with `true` if it is out of reach.
 pub(crate) fn overall(figures: impl IntoIterator<Item = (Finding, bool)>) -> Finding {
     let figures: Vec<_> = figures.into_iter().collect();
-    let any = |finding: Finding| {
-        figures.iter().any(|(found, is_out)| *found == finding && !is_out)
-    };
+    let any = |finding: Finding| figures.iter().any(|(found, is_out)| *found == finding && !is_out);
     if any(Finding::Worse) {
         Finding::Worse
     } else if any(Finding::Unclear) || figures.iter().all(|(_, is_out)| *is_out) {

@@ -22,12 +22,23 @@ const PREFIX: &str = "DYNO_";
 const FORMAT: &str = "DYNO_FORMAT";
 const OUT: &str = "DYNO_OUT";
 const LOG_FILE: &str = "DYNO_LOG_FILE";
+const SAVE: &str = "DYNO_SAVE";
 const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 9] =
-    [FORMAT, OUT, LOG_FILE, PLOT, QUIET, PROMPT, TARGET_VARIABLE, MARK_VARIABLE, PROCESS_VARIABLE];
+const OTHERS: [&str; 10] = [
+    FORMAT,
+    OUT,
+    LOG_FILE,
+    SAVE,
+    PLOT,
+    QUIET,
+    PROMPT,
+    TARGET_VARIABLE,
+    MARK_VARIABLE,
+    PROCESS_VARIABLE,
+];
 
 /// The variables that concern dyno and are not empty.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +88,9 @@ impl Variables {
         }
         if unsaid("log_file") {
             output.log_file = self.path(LOG_FILE);
+        }
+        if unsaid("save") {
+            output.save = self.text(SAVE)?;
         }
         if unsaid("plot")
             && let Some(text) = self.text(PLOT)?

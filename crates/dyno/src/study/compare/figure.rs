@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use dyno_summary::Finding;
+
 use super::evidence::{LogRatio, by_ranks, by_student, mean_and_deviation, robust_deviation};
-use super::{ComparedFigure, Finding, Look, SURE_MIN, UNSURE_FACTOR};
+use super::{ComparedFigure, Look, SURE_MIN, UNSURE_FACTOR};
 
 /// The normal deviates of 5 % and of 10 % on one side.
 const Z95: f64 = 1.645;
@@ -30,7 +32,7 @@ pub(crate) struct FigureCourse {
 }
 
 /// The state of a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FigureState {
     /// More pairs may decide it.
     Open,
@@ -64,8 +66,8 @@ impl FigureCourse {
 
     /// Returns the finding so far.
     pub(crate) fn finding(&self) -> Finding {
-        match self.state {
-            FigureState::Decided(finding) => finding,
+        match &self.state {
+            FigureState::Decided(finding) => finding.clone(),
             FigureState::Open | FigureState::OutOfReach { .. } => Finding::Unclear,
         }
     }
@@ -112,10 +114,10 @@ impl FigureCourse {
         };
         self.ratio = Some(ratio);
         self.pairs = count;
-        let found = Finding::of(ratio, &self.figure);
+        let found = self.figure.finding(ratio);
         let is_sure = found == Finding::Same
             || count >= SURE_MIN
-            || Finding::of(ratio.widened(UNSURE_FACTOR), &self.figure) == found;
+            || self.figure.finding(ratio.widened(UNSURE_FACTOR)) == found;
         if found != Finding::Unclear && is_sure {
             self.state = FigureState::Decided(found);
         } else if count >= SURE_MIN
@@ -126,7 +128,7 @@ impl FigureCourse {
     }
 
     /// Returns the number of pairs that would decide the figure, if the time has no room for them. A
-    /// difference that is larger than the tolerance may be found with a larger spread.
+    /// difference that already shows itself may be found in spite of the spread.
     fn out_of_reach(&self, looks: &[Look], pairs_max: usize) -> Option<f64> {
         let last = looks.iter().rev().find(|look| look.pairs <= pairs_max)?;
         let count = self.differences.len() as f64;
@@ -137,8 +139,9 @@ impl FigureCourse {
         let spread_min = spread * least_share(count - 1.0);
         let margin = last.student * spread_min / (last.pairs as f64).sqrt();
         let tolerance = self.figure.tolerance.ln_1p();
-        let mean_max = mean.abs() + 2.0 * deviation / count.sqrt();
-        if margin < tolerance || margin < mean_max {
+        let doubt = 2.0 * deviation / count.sqrt();
+        let may_be_found = mean.abs() > doubt && mean.abs() + doubt > margin;
+        if margin < tolerance || may_be_found {
             return None;
         }
         let needed = ((last.student + Z90) * spread / tolerance).powi(2);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::trial::TrialVerdict;
 use super::{
-    BetterWhen, Compare, CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairSide,
+    BetterWhen, Compare, CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairOrder,
+    PairOrders, PairSide,
 };
 use crate::verdict::simulation::random::Random;
 
@@ -101,11 +102,12 @@ pub(super) fn compare(prepared: &Compare, machine: Machine, seed: u64) -> (Compa
     let mut world = World { machine, random, now: 0.0, is_slow, memory: [0.0; 2] };
     let time = compare.settings.time.as_secs_f64();
     let length = compare.settings.pair.as_secs_f64() / 2.0;
+    let mut orders = PairOrders::default();
     loop {
         if let CompareStep::Done(end) = compare.next() {
             return (compare, end);
         }
-        let is_base_first = world.random.uniform() < 0.5;
+        let is_base_first = orders.next(world.random.uniform() < 0.5) == PairOrder::BaseFirst;
         let first = world.trial(length, time);
         let second = world.trial(length, time).map(|log| log + machine.second.ln_1p());
         let (base, new) = if is_base_first { (first, second) } else { (second, first) };

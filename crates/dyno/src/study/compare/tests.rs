@@ -45,9 +45,9 @@ fn noise(index: u32) -> f64 {
 #[test]
 fn a_narrow_interval_within_the_tolerance_is_the_same_even_beside_one() {
     let ratio = LogRatio { estimate: 0.02, low: 0.01, high: 0.03 };
-    assert_eq!(Finding::of(ratio, &figure("service.mean", 0.05)), Finding::Same);
-    assert_eq!(Finding::of(ratio, &figure("service.mean", 0.02)), Finding::Worse);
-    assert_eq!(Finding::of(ratio, &figure("rate", 0.02)), Finding::Better);
+    assert_eq!(figure("service.mean", 0.05).finding(ratio), Finding::Same);
+    assert_eq!(figure("service.mean", 0.02).finding(ratio), Finding::Worse);
+    assert_eq!(figure("rate", 0.02).finding(ratio), Finding::Better);
 }
 
 #[test]
@@ -55,24 +55,25 @@ fn the_tolerance_is_equally_wide_on_both_sides_of_one() {
     let at = |end: f64| LogRatio { estimate: end / 2.0, low: end.min(0.0), high: end.max(0.0) };
     let figure = figure("service.mean", 0.05);
     for end in [1.049_f64.ln(), -1.049_f64.ln()] {
-        assert_eq!(Finding::of(at(end), &figure), Finding::Same, "{end}");
+        assert_eq!(figure.finding(at(end)), Finding::Same, "{end}");
     }
     for end in [1.051_f64.ln(), -1.051_f64.ln()] {
-        assert_eq!(Finding::of(at(end), &figure), Finding::Unclear, "{end}");
+        assert_eq!(figure.finding(at(end)), Finding::Unclear, "{end}");
     }
 }
 
 #[test]
 fn a_clear_slowdown_is_found_at_the_sixth_pair() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
-    let end = run(&mut compare, |pair| (side(&[noise(pair)]), side(&[1.3 * noise(3 * pair + 1)])));
+    let wide = |pair: u32| (3.0 * (noise(pair) - 1.0)).exp();
+    let end = run(&mut compare, |pair| (side(&[wide(pair)]), side(&[1.3 * wide(3 * pair + 1)])));
     assert_eq!((end, compare.finding()), (CompareEnd::Decided, Finding::Worse));
     let found = &compare.figures()[0];
     assert_eq!(found.pairs, 6);
     let ratio = found.ratio.unwrap();
     assert!(ratio.low < 1.3_f64.ln() && 1.3_f64.ln() < ratio.high, "{ratio:?}");
     let [base, new] = found.means().unwrap();
-    assert!((new / base - 1.3).abs() < 0.02);
+    assert!((new / base - 1.3).abs() < 0.05);
 }
 
 #[test]
@@ -87,14 +88,13 @@ fn a_difference_before_six_pairs_takes_twice_the_evidence() {
     assert_eq!(pairs(1.0), 4);
     let interval = |scale: f64| {
         let looks = compare(vec![figure("service.mean", 0.05)]).looks;
-        let differences: Vec<_> = (0..4)
-            .map(|pair| 10_f64.ln() + scale * (noise(3 * pair + 1) - noise(pair)))
-            .collect();
+        let differences: Vec<_> =
+            (0..4).map(|pair| 10_f64.ln() + scale * (noise(3 * pair + 1) - noise(pair))).collect();
         evidence::by_student(&differences, looks[0].student)
     };
-    let unsure = interval(6.0);
+    let unsure = interval(20.0);
     assert!(unsure.low > 0.0 && unsure.widened(UNSURE_FACTOR).low < 0.0, "{unsure:?}");
-    assert!(pairs(6.0) > 4);
+    assert!(pairs(20.0) > 4);
 }
 
 #[test]
@@ -158,9 +158,8 @@ fn the_exit_code_leaves_out_figures_that_were_not_requested() {
 #[test]
 fn a_side_that_does_not_hold_the_rate_is_worse_whatever_its_times_are() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
-    let end = run(&mut compare, |_| {
-        (with(TrialVerdict::Sustained), with(TrialVerdict::Unsustained))
-    });
+    let end =
+        run(&mut compare, |_| (with(TrialVerdict::Sustained), with(TrialVerdict::Unsustained)));
     assert_eq!((end, compare.finding()), (CompareEnd::Held, Finding::Worse));
     let (held, finding) = compare.held();
     assert_eq!((held.base_only, held.both, finding), (16, 0, Finding::Worse));
@@ -170,9 +169,7 @@ fn a_side_that_does_not_hold_the_rate_is_worse_whatever_its_times_are() {
 #[test]
 fn a_rate_that_neither_side_holds_gives_no_figure() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
-    let end = run(&mut compare, |_| {
-        (with(TrialVerdict::Unsustained), with(TrialVerdict::Failed))
-    });
+    let end = run(&mut compare, |_| (with(TrialVerdict::Unsustained), with(TrialVerdict::Failed)));
     assert_eq!((end, compare.finding()), (CompareEnd::NeitherHeld, Finding::Unclear));
     assert_eq!(compare.held().0.neither, SURE_MIN);
 }
@@ -225,6 +222,14 @@ fn the_time_ends_a_comparison_before_a_pair_that_it_has_no_room_for() {
     let mut compare = Compare::new(settings);
     let end = run(&mut compare, |pair| (side(&[noise(pair)]), side(&[noise(3 * pair + 1)])));
     assert_eq!((end, compare.held().0.count()), (CompareEnd::Time, 5));
+}
+
+#[test]
+fn each_two_pairs_have_both_orders_and_a_coin_decides_the_first() {
+    let mut orders = PairOrders::default();
+    let drawn: Vec<_> = [true, true, false, true].map(|heads| orders.next(heads)).into();
+    let (base, new) = (PairOrder::BaseFirst, PairOrder::NewFirst);
+    assert_eq!(drawn, [base, new, new, base]);
 }
 
 #[test]
