@@ -11,8 +11,11 @@
 #[cfg(not(unix))]
 compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the process, which is exec");
 
+mod ab;
 mod args;
+mod baselines;
 mod columns;
+mod compare;
 mod completions;
 mod exec;
 #[cfg(feature = "fuzzing")]
@@ -30,6 +33,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use dyno::Comparison;
+use dyno::internal::{Format, render_comparison};
 
 use crate::args::{Cli, DynoCommand};
 
@@ -56,7 +61,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match perform(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if error.is::<targets::CargoRefused>() => EXIT_CARGO.into(),
         Err(error) => {
             note(&format!("error: {error:#}"));
@@ -65,7 +70,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn perform(command: DynoCommand) -> anyhow::Result<()> {
+fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
     let text = match command {
         DynoCommand::Run(run) => match launch::run(&run)? {},
         DynoCommand::Exec(_) => unreachable!("`exec` reads its own command line"),
@@ -73,9 +78,24 @@ fn perform(command: DynoCommand) -> anyhow::Result<()> {
         DynoCommand::Init(init) => init::init(&init)?,
         DynoCommand::Runs(which) => runs::list(&which)?,
         DynoCommand::Show(show) => runs::show(&show)?,
+        DynoCommand::Ab(line) => {
+            let format = line.figures.format;
+            return answer(&ab::ab(&line)?, format);
+        }
+        DynoCommand::Baselines(line) => baselines::baselines(&line)?,
+        DynoCommand::Compare(line) => {
+            return answer(&compare::compare(&line)?, line.figures.format);
+        }
         DynoCommand::Completions { shell } => completions::script(shell),
     };
-    print(&text)
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a comparison, and returns its exit code.
+fn answer(comparison: &Comparison, format: Format) -> anyhow::Result<ExitCode> {
+    print(&render_comparison(comparison, format))?;
+    Ok(u8::try_from(comparison.exit_code).unwrap_or(u8::MAX).into())
 }
 
 /// Writes a line to stderr for the user. Where stderr is closed, the exit code still reports the
