@@ -311,7 +311,7 @@ pub(crate) struct Compare {
 #[command(override_usage = "cargo dyno ab [OPTIONS] [NAME] [FLAGS]...")]
 #[command(args_override_self = true)]
 pub(crate) struct AbArguments {
-    /// The revision to compare with, such as main or v1.2: it is built in a worktree of its own
+    /// The revision to compare with, such as main or v1.2: it is built in a separate worktree
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
 

@@ -69,7 +69,7 @@ pub(crate) fn below(root: &Path) -> Vec<Baseline> {
     all
 }
 
-/// Removes a baseline, and leaves its run to the others, of which the oldest are removed.
+/// Removes a baseline. Its run is then one of the others, whose oldest are removed.
 fn remove(name: &str, all: &[Baseline], root: &Path) -> anyhow::Result<String> {
     let named: Vec<_> = all.iter().filter(|baseline| baseline.name == name).collect();
     match named.as_slice() {

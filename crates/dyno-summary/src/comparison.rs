@@ -44,7 +44,7 @@ pub struct Comparison {
     pub answer: String,
     /// The exit code: that of [`finding`](Self::finding), or 128 + the signal that came.
     pub exit_code: i32,
-    /// A suggestion for better evidence; empty if there is none.
+    /// A suggestion for better evidence; empty if it needs none.
     pub hint: String,
     /// The differences between both sides that `--force` has overruled.
     pub differences: Vec<String>,

@@ -1,6 +1,6 @@
 //! Another revision of the code, checked out in a git worktree below the target folder.
 //!
-//! The user's checkout, index and stash are never touched: git gets a folder and an index of its own.
+//! The user's checkout, index and stash are never touched: git gets a separate folder and index.
 //! The worktree and what cargo builds there are kept, so that the next comparison builds little.
 
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 /// The folder in the target folder.
 const FOLDER: &str = "dyno-base";
-/// The variables by which a hook of git would point another git at the user's checkout.
+/// The variables that let a hook of git point another git at the user's checkout.
 const GIT_VARIABLES: [&str; 5] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"];
 

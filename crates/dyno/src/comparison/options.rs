@@ -47,7 +47,7 @@ pub struct OptionError {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ComparisonOptions {
-    /// The requested figures, with the direction in which each is better.
+    /// The requested figures, with the direction that is better.
     figures: Vec<(String, BetterWhen)>,
     /// The tolerances by figure or statistic; an empty name is that of all figures.
     tolerances: Vec<(String, f64)>,

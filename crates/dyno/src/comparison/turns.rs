@@ -107,7 +107,7 @@ pub enum AbError {
     Signals(#[from] StartError),
 }
 
-/// Compares two programs, each of which is a benchmark at one rate, by runs in turn.
+/// Compares two programs by runs in turn. Each is a benchmark at one rate.
 ///
 /// The commands get variables for the length and the result of a run, which their own flags override.
 /// Their standard input is empty, and their output is not shown.

@@ -11,7 +11,7 @@
 //! machine that is slow for a minute slows both sides. The order in a pair is drawn by a coin, and that
 //! of the next pair is its opposite: so what the second trial of a pair gains or loses is even.
 //!
-//! A look after every pair would find something in the end. So there are few looks, at numbers of
+//! A look after every pair would find something sooner or later. So there are few looks, at numbers of
 //! pairs that are fixed before, and the probability of an error is divided among looks and figures.
 //! A figure is decided in this order: *same*, if the interval of the ratio lies within the tolerance;
 //! else *worse* or *better*, if it lies on one side of 1; else it stays open.
@@ -32,7 +32,7 @@ use super::trial::TrialVerdict;
 const LOOKS: [usize; 13] = [4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 60];
 /// The distance of looks beyond the last of these.
 const LOOK_GROWTH: f64 = 1.25;
-/// The most pairs, whatever the time: beyond, the machine has changed more than the code.
+/// The most pairs, for any time: beyond, the machine has changed more than the code.
 const PAIRS_MAX: usize = 500;
 /// The probability that a comparison of the same code finds a difference, over all its looks and
 /// figures.
@@ -64,7 +64,7 @@ pub(crate) struct CompareSettings {
 pub(crate) struct ComparedFigure {
     /// The metric and its statistic, such as `response.p50`.
     pub(crate) name: String,
-    /// The direction in which it is better.
+    /// The better direction: lower, as for times, or higher.
     pub(crate) better: BetterWhen,
     /// The tolerance: sides that differ by at most this share are the same.
     pub(crate) tolerance: f64,
@@ -72,7 +72,7 @@ pub(crate) struct ComparedFigure {
     pub(crate) is_decisive: bool,
 }
 
-/// The direction in which a figure is better.
+/// The better direction of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BetterWhen {
     /// As times are.
@@ -212,11 +212,11 @@ struct Look {
 pub(crate) struct HeldPairs {
     /// Pairs whose sides both hold the rate.
     pub(crate) both: usize,
-    /// Pairs of which BASE alone holds it.
+    /// Pairs whose BASE alone holds it.
     pub(crate) base_only: usize,
-    /// Pairs of which NEW alone holds it.
+    /// Pairs whose NEW alone holds it.
     pub(crate) new_only: usize,
-    /// Pairs of which neither side does.
+    /// Pairs whose sides both do not.
     pub(crate) neither: usize,
 }
 

@@ -23,16 +23,16 @@ pub(super) struct Machine {
     pub(super) memory: f64,
     /// The mean time, in seconds, that the machine keeps its speed; 0 for a constant speed.
     pub(super) stays: f64,
-    /// The share by which all times are longer while the machine is slow.
+    /// The part that is added to all times while the machine is slow.
     pub(super) slow: f64,
-    /// The share by which the second trial of a pair takes longer.
+    /// The part that is added to the second trial of a pair.
     pub(super) second: f64,
-    /// The share by which NEW is slower.
+    /// The part that is added to all times of NEW.
     pub(super) slower: f64,
 }
 
 impl Machine {
-    /// Returns a machine with noise alone, a few trials of which are far off.
+    /// Returns a machine with noise alone, where a few trials are far off.
     pub(super) fn with(spread: f64, slower: f64) -> Self {
         Self {
             spread,

@@ -43,7 +43,7 @@ fn noise(index: u32) -> f64 {
 }
 
 #[test]
-fn a_narrow_interval_within_the_tolerance_is_the_same_even_beside_one() {
+fn a_narrow_interval_within_the_tolerance_is_the_same_wherever_it_lies() {
     let ratio = LogRatio { estimate: 0.02, low: 0.01, high: 0.03 };
     assert_eq!(figure("service.mean", 0.05).finding(ratio), Finding::Same);
     assert_eq!(figure("service.mean", 0.02).finding(ratio), Finding::Worse);
@@ -156,7 +156,7 @@ fn the_exit_code_leaves_out_figures_that_were_not_requested() {
 }
 
 #[test]
-fn a_side_that_does_not_hold_the_rate_is_worse_whatever_its_times_are() {
+fn a_side_that_does_not_hold_the_rate_is_worse_and_its_times_do_not_count() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
     let end =
         run(&mut compare, |_| (with(TrialVerdict::Sustained), with(TrialVerdict::Unsustained)));
