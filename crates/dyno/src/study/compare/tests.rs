@@ -92,9 +92,9 @@ fn a_difference_before_six_pairs_takes_twice_the_evidence() {
             (0..4).map(|pair| 10_f64.ln() + scale * (noise(3 * pair + 1) - noise(pair))).collect();
         evidence::by_student(&differences, looks[0].student)
     };
-    let unsure = interval(20.0);
+    let unsure = interval(10.0);
     assert!(unsure.low > 0.0 && unsure.widened(UNSURE_FACTOR).low < 0.0, "{unsure:?}");
-    assert!(pairs(20.0) > 4);
+    assert!(pairs(10.0) > 4);
 }
 
 #[test]
