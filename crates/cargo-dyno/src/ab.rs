@@ -80,7 +80,7 @@ fn revisions(line: &AbArguments, revision: &str) -> anyhow::Result<(Side, Side)>
     let manifest = match &line.run.place.manifest.path {
         Some(path) => path.clone(),
         None => targets::manifest_above(&targets::current_folder()?)
-            .context("there is no Cargo.toml here: name one with --manifest-path")?,
+            .context("found no Cargo.toml here: name one with --manifest-path")?,
     };
     let base = worktree::Worktree::at(revision, &root, &manifest, &target)?;
     if base.is_dirty {

@@ -46,7 +46,7 @@ pub(crate) enum DynoCommand {
     /// Compare two saved results: is NEW worse than BASE?
     ///
     /// The exit code is 0 if nothing is worse, 1 if something is, 4 if that is unclear.
-    Compare(Compare),
+    Compare(CompareArguments),
     /// Run two versions of a benchmark in turn: is NEW worse than BASE?
     ///
     /// The versions are another revision (--base) and the code as it is, two sets of flags (--a, --b),
@@ -285,7 +285,7 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 #[command(args_override_self = true)]
-pub(crate) struct Compare {
+pub(crate) struct CompareArguments {
     /// A baseline, a run as `runs` names it, a benchmark's name for its newest, or a path
     pub(crate) base: String,
 
@@ -355,7 +355,7 @@ pub(crate) struct CompareFigures {
     #[arg(long, value_name = "SHARE", value_delimiter = ',')]
     pub(crate) tolerance: Vec<String>,
 
-    /// How to print it
+    /// Format of the answer
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }

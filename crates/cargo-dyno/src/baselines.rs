@@ -1,42 +1,19 @@
 //! `cargo dyno baselines`: the results that `--save NAME` keeps, as links next to the runs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use crate::args::Baselines;
+use crate::links::{self, Baseline};
 use crate::nearest::did_you_mean;
 use crate::{columns, runs};
-
-/// The start of the name of a baseline's link in a benchmark's folder.
-const PREFIX: &str = "baseline-";
-
-/// A baseline that was found.
-#[derive(Debug)]
-pub(crate) struct Baseline {
-    /// The benchmark's folder name.
-    pub(crate) benchmark: String,
-    /// The name that it was saved as.
-    pub(crate) name: String,
-    /// The link.
-    link: PathBuf,
-}
-
-impl Baseline {
-    /// Returns the folder of its run or study.
-    pub(crate) fn folder(&self) -> PathBuf {
-        match (self.link.parent(), fs::read_link(&self.link)) {
-            (Some(benchmark), Ok(run)) => benchmark.join(run),
-            _ => self.link.clone(),
-        }
-    }
-}
 
 /// Lists the baselines, or removes one.
 pub(crate) fn baselines(line: &Baselines) -> anyhow::Result<String> {
     let root = runs::root(&line.manifest, line.target_dir.as_deref())?;
-    let mut all = below(&root);
+    let mut all = links::below(&root);
     if let Some(benchmark) = &line.benchmark {
         all.retain(|baseline| baseline.benchmark == *benchmark);
     }
@@ -50,23 +27,6 @@ pub(crate) fn baselines(line: &Baselines) -> anyhow::Result<String> {
     let mut rows = vec![["BENCHMARK", "BASELINE", "STARTED", "RESULT", "RUN"].map(str::to_owned)];
     rows.extend(all.iter().map(row));
     Ok(columns::align(&rows))
-}
-
-/// Returns all baselines below the folder of all runs.
-pub(crate) fn below(root: &Path) -> Vec<Baseline> {
-    let mut all = Vec::new();
-    for (benchmark, folder) in runs::folders(root) {
-        let Ok(entries) = fs::read_dir(folder) else { continue };
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            if let Some(name) = name.strip_prefix(PREFIX).filter(|_| is_link) {
-                let (benchmark, name) = (benchmark.clone(), name.to_owned());
-                all.push(Baseline { benchmark, name, link: entry.path() });
-            }
-        }
-    }
-    all
 }
 
 /// Removes a baseline. Its run is then one of the others, whose oldest are removed.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context;
-use dyno::{Comparison, ComparisonOptions, Evidence, compare_with};
+use dyno::{Comparison, ComparisonOptions, SideEvidence, compare_with};
 use dyno_summary::{Study, Summary};
 
-use crate::args::{Compare, CompareFigures};
+use crate::args::{CompareArguments, CompareFigures};
 use crate::runs;
 
 /// Compares two saved results.
-pub(crate) fn compare(line: &Compare) -> anyhow::Result<Comparison> {
+pub(crate) fn compare(line: &CompareArguments) -> anyhow::Result<Comparison> {
     let options = options(&line.figures)?.forced(line.force);
     let side = |name: Option<&str>| {
         let file = runs::locate(name, &line.manifest, line.target_dir.as_deref())?;
@@ -41,13 +41,13 @@ pub(crate) fn options(figures: &CompareFigures) -> anyhow::Result<ComparisonOpti
 
 /// Returns the evidence of a result: of a study with the summaries of its trials, if they are all
 /// there.
-fn evidence(file: &Path) -> anyhow::Result<Evidence> {
+fn evidence(file: &Path) -> anyhow::Result<SideEvidence> {
     let Some(study) = runs::study_at(file) else {
-        return Ok(Evidence::from(&Summary::read(file)?));
+        return Ok(SideEvidence::from(&Summary::read(file)?));
     };
     let folder = study.parent().unwrap_or(Path::new("."));
     let study = Study::read(&study)?;
     let trials = study.trials.iter().map(|trial| Summary::read(folder.join(&trial.folder)));
     let trials: Vec<_> = trials.filter_map(Result::ok).collect();
-    Ok(Evidence::of_trials(&study, &trials))
+    Ok(SideEvidence::of_trials(&study, &trials))
 }

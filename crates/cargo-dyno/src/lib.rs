@@ -23,6 +23,7 @@ mod exec;
 pub mod fuzzing;
 mod init;
 mod launch;
+mod links;
 mod nearest;
 mod runs;
 mod targets;

@@ -14,9 +14,9 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::args::{Manifest, Runs, Show};
-use crate::baselines;
 use crate::columns;
 use crate::exec;
+use crate::links;
 use crate::nearest::did_you_mean;
 use crate::targets;
 
@@ -167,7 +167,7 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
 
 /// Finds a baseline by its name, or by its benchmark's and its own: `main`, `shop/main`.
 fn baseline(root: &Path, word: &str) -> anyhow::Result<Option<Saved>> {
-    let mut named = baselines::below(root);
+    let mut named = links::below(root);
     named.retain(|one| one.name == word || format!("{}/{}", one.benchmark, one.name) == word);
     match named.as_slice() {
         [] => Ok(None),

@@ -18,11 +18,11 @@ pub const COMPARISON_SCHEMA: u32 = 1;
 /// The result of a comparison.
 ///
 /// ```
-/// use dyno_summary::{Comparison, Finding};
+/// use dyno_summary::{Comparison, ComparisonFinding};
 ///
 /// fn gate(comparison: &Comparison) -> Result<(), String> {
 ///     match comparison.finding {
-///         Finding::Worse => Err(comparison.answer.clone()),
+///         ComparisonFinding::Worse => Err(comparison.answer.clone()),
 ///         _ => Ok(()),
 ///     }
 /// }
@@ -39,7 +39,7 @@ pub struct Comparison {
     /// The reason of the end, as a word such as `decided` or `time`.
     pub end: String,
     /// The finding of the whole: the worst of the decisive figures.
-    pub finding: Finding,
+    pub finding: ComparisonFinding,
     /// The finding in one sentence.
     pub answer: String,
     /// The exit code: that of [`finding`](Self::finding), or 128 + the signal that came.
@@ -54,7 +54,7 @@ pub struct Comparison {
     pub base: ComparisonSide,
     /// The side that is judged.
     pub new: ComparisonSide,
-    /// All figures.
+    /// The figures of both sides, in the order of the table.
     pub figures: Vec<FigureComparison>,
     /// The number of pairs, for `pairs`.
     pub pairs: Option<u64>,
@@ -92,10 +92,10 @@ pub struct ComparisonSide {
 /// A figure of both sides, and the finding on it.
 ///
 /// ```
-/// use dyno_summary::{FigureComparison, Finding};
+/// use dyno_summary::{FigureComparison, ComparisonFinding};
 ///
 /// fn worst(figures: &[FigureComparison]) -> Option<&FigureComparison> {
-///     figures.iter().find(|figure| figure.finding == Finding::Worse)
+///     figures.iter().find(|figure| figure.finding == ComparisonFinding::Worse)
 /// }
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -125,8 +125,8 @@ pub struct FigureComparison {
     pub tolerance: f64,
     /// `true` if the exit code depends on the figure.
     pub is_decisive: bool,
-    /// The finding.
-    pub finding: Finding,
+    /// The finding on this figure alone.
+    pub finding: ComparisonFinding,
     /// The finding in a sentence.
     pub sentence: String,
     /// The number of pairs of the interval, or of trials of the side with fewer.
@@ -142,15 +142,15 @@ pub struct FigureComparison {
 /// The finding on a figure, or on all of them. In JSON it is its [`name`](Self::name).
 ///
 /// ```
-/// use dyno_summary::Finding;
+/// use dyno_summary::ComparisonFinding;
 ///
-/// assert_eq!(Finding::Worse.exit_code(), 1);
-/// assert_eq!(Finding::Unclear.to_string(), "unclear");
+/// assert_eq!(ComparisonFinding::Worse.exit_code(), 1);
+/// assert_eq!(ComparisonFinding::Unclear.to_string(), "unclear");
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "String")]
 #[non_exhaustive]
-pub enum Finding {
+pub enum ComparisonFinding {
     /// NEW is better than BASE.
     Better,
     /// NEW is worse than BASE.
@@ -164,7 +164,7 @@ pub enum Finding {
     Unknown(String),
 }
 
-impl Finding {
+impl ComparisonFinding {
     /// All findings that this version makes.
     pub const KNOWN: [Self; 4] = [Self::Better, Self::Worse, Self::Same, Self::Unclear];
 
@@ -192,21 +192,21 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for ComparisonFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
 /// Reads a finding's name; any name is valid.
-impl From<String> for Finding {
+impl From<String> for ComparisonFinding {
     fn from(name: String) -> Self {
         let known = Self::KNOWN.into_iter().find(|finding| finding.name() == name);
         known.unwrap_or(Self::Unknown(name))
     }
 }
 
-impl Serialize for Finding {
+impl Serialize for ComparisonFinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }

@@ -32,7 +32,9 @@ mod threshold;
 mod unit;
 mod verdict;
 
-pub use comparison::{COMPARISON_SCHEMA, Comparison, ComparisonSide, FigureComparison, Finding};
+pub use comparison::{
+    COMPARISON_SCHEMA, Comparison, ComparisonFinding, ComparisonSide, FigureComparison,
+};
 pub use environment::Environment;
 pub use fates::{CycleErrors, Fates};
 pub use intervals::{INTERVALS_FILE, INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals};

@@ -15,11 +15,11 @@ mod evidence;
 mod options;
 mod turns;
 
-use dyno_summary::{COMPARISON_SCHEMA, Comparison, Finding};
+use dyno_summary::{COMPARISON_SCHEMA, Comparison, ComparisonFinding};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::answer::percent;
-pub use self::evidence::Evidence;
+pub use self::evidence::SideEvidence;
 pub use self::options::{ComparisonOptions, OptionError};
 pub use self::turns::{Ab, AbError, ab};
 use crate::study::compare::{ERROR, overall};
@@ -33,7 +33,7 @@ const SAVED_MIN: usize = 6;
 /// use dyno::{CompareError, Study, compare};
 ///
 /// let empty = Study::default();
-/// let error: CompareError = compare(&empty, &empty).expect_err("there is no trial");
+/// let error: CompareError = compare(&empty, &empty).expect_err("it has no trial");
 /// assert!(error.to_string().ends_with("run the benchmark again"), "{error}");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,8 +70,8 @@ pub enum CompareError {
 /// # Errors
 /// If they are not of the same benchmark, parameters and machine, or if one has no trial.
 pub fn compare(
-    base: impl Into<Evidence>,
-    new: impl Into<Evidence>,
+    base: impl Into<SideEvidence>,
+    new: impl Into<SideEvidence>,
 ) -> Result<Comparison, CompareError> {
     compare_with(&base.into(), &new.into(), &ComparisonOptions::default())
 }
@@ -93,8 +93,8 @@ pub fn compare(
 /// # Errors
 /// As for [`compare`]; differences are not an error if the options overrule them.
 pub fn compare_with(
-    base: &Evidence,
-    new: &Evidence,
+    base: &SideEvidence,
+    new: &SideEvidence,
     options: &ComparisonOptions,
 ) -> Result<Comparison, CompareError> {
     for side in [base, new] {
@@ -120,7 +120,7 @@ pub fn compare_with(
     comparison.figures = rows.collect();
     let held = answer::saved_held(base, new, tail);
     comparison.finding = match held {
-        Finding::Unclear => {
+        ComparisonFinding::Unclear => {
             let decisive = comparison.figures.iter().filter(|figure| figure.is_decisive);
             overall(decisive.map(|figure| (figure.finding.clone(), false)))
         }

@@ -52,7 +52,8 @@ mod simulation;
 
 pub use bench::{Bench, Setup, bench};
 pub use comparison::{
-    Ab, AbError, CompareError, ComparisonOptions, Evidence, OptionError, ab, compare, compare_with,
+    Ab, AbError, CompareError, ComparisonOptions, OptionError, SideEvidence, ab, compare,
+    compare_with,
 };
 pub use error::RunError;
 #[cfg(feature = "cli")]
@@ -74,7 +75,7 @@ pub use dyno_observer::{List, Order, ProcessId, Stat, Stats};
 #[doc(no_inline)]
 pub use dyno_summary as summary;
 #[doc(inline)]
-pub use dyno_summary::{Comparison, Finding, Study, Summary, Unit, Verdict};
+pub use dyno_summary::{Comparison, ComparisonFinding, Study, Summary, Unit, Verdict};
 #[cfg(feature = "cli")]
 pub use report::plot;
 

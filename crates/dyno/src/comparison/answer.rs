@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use dyno_bus::clock::nanos;
-use dyno_summary::{Comparison, ComparisonSide, FigureComparison, Finding, Unit};
+use dyno_summary::{Comparison, ComparisonFinding, ComparisonSide, FigureComparison, Unit};
 
 use super::SAVED_MIN;
-use super::evidence::{Evidence, SavedFigure};
+use super::evidence::{SavedFigure, SideEvidence};
 use crate::plan::Rate;
 use crate::study::compare::evidence::{LogRatio, by_groups, mean_and_deviation};
 use crate::study::compare::{
-    BetterWhen, Compare, CompareEnd, ComparedFigure, FigureCourse, FigureState,
+    BetterWhen, CompareEnd, ComparedFigure, FigureCourse, FigureState, PairedStudy,
 };
 
 /// The percentiles of the spectrum, with their statistic.
 const SPECTRUM: [&str; 4] = ["p50", "p90", "p99", "p999"];
 
 /// Returns one side as data.
-pub(super) fn side(evidence: &Evidence) -> ComparisonSide {
+pub(super) fn side(evidence: &SideEvidence) -> ComparisonSide {
     let mut side = ComparisonSide::default();
     side.name.clone_from(&evidence.name);
     side.git.clone_from(&evidence.git);
@@ -37,8 +37,8 @@ pub(super) fn side(evidence: &Evidence) -> ComparisonSide {
 /// Returns a figure of saved results: with an interval if both sides have enough trials.
 pub(super) fn saved_figure(
     figure: &SavedFigure,
-    base: &Evidence,
-    new: &Evidence,
+    base: &SideEvidence,
+    new: &SideEvidence,
     tail: f64,
 ) -> FigureComparison {
     let ((base, base_unit), (new, new_unit)) = (base.values(figure), new.values(figure));
@@ -71,15 +71,15 @@ pub(super) fn saved_figure(
 }
 
 /// Returns the finding on the share of trials that held their rate, by the exact test of Fisher.
-pub(super) fn saved_held(base: &Evidence, new: &Evidence, tail: f64) -> Finding {
-    let counts = |side: &Evidence| {
+pub(super) fn saved_held(base: &SideEvidence, new: &SideEvidence, tail: f64) -> ComparisonFinding {
+    let counts = |side: &SideEvidence| {
         let usable = side.trials.iter().filter(|trial| trial.is_usable);
         let held = usable.clone().filter(|trial| trial.is_held).count();
         (held, usable.count())
     };
     let ((base_held, base_all), (new_held, new_all)) = (counts(base), counts(new));
     if base_held == base_all && new_held == new_all {
-        return Finding::Unclear;
+        return ComparisonFinding::Unclear;
     }
     let all = base_all + new_all;
     let held = base_held + new_held;
@@ -92,11 +92,11 @@ pub(super) fn saved_held(base: &Evidence, new: &Evidence, tail: f64) -> Finding 
         (least..=most.min(held)).map(ways).sum()
     };
     if at_most(new_held, new_all) <= tail {
-        Finding::Worse
+        ComparisonFinding::Worse
     } else if at_most(base_held, base_all) <= tail {
-        Finding::Better
+        ComparisonFinding::Better
     } else {
-        Finding::Unclear
+        ComparisonFinding::Unclear
     }
 }
 
@@ -109,7 +109,11 @@ fn choose(of: usize, count: usize) -> f64 {
 }
 
 /// Completes a comparison of saved results with its answer, its hint and its warnings.
-pub(super) fn saved_sentences(comparison: &mut Comparison, base: &Evidence, new: &Evidence) {
+pub(super) fn saved_sentences(
+    comparison: &mut Comparison,
+    base: &SideEvidence,
+    new: &SideEvidence,
+) {
     let shares = [base, new].map(|side| {
         let held = side.trials.iter().filter(|trial| trial.is_held).count();
         format!("{held} of {}", side.trials.len())
@@ -119,7 +123,7 @@ pub(super) fn saved_sentences(comparison: &mut Comparison, base: &Evidence, new:
     let held =
         format!("the rate is sustained in {new_share} trials of NEW and {base_share} of BASE");
     let differ = comparison.base.not_held > 0 || comparison.new.not_held > 0;
-    let is_held_finding = comparison.finding != Finding::Unclear
+    let is_held_finding = comparison.finding != ComparisonFinding::Unclear
         && comparison.figures.iter().all(|figure| figure.finding != comparison.finding);
     let rest = whole(comparison);
     comparison.answer =
@@ -168,14 +172,14 @@ pub(super) fn paired_figure(course: &FigureCourse, unit: Unit) -> FigureComparis
 /// Completes a comparison in pairs with its answer and its hint.
 pub(super) fn paired_sentences(
     comparison: &mut Comparison,
-    compare: &Compare,
+    compare: &PairedStudy,
     end: Option<CompareEnd>,
 ) {
     let (held, finding) = compare.held();
     let count = held.count();
     let [base, new] = [held.both + held.base_only, held.both + held.new_only];
     comparison.answer = match end {
-        _ if finding != Finding::Unclear => format!(
+        _ if finding != ComparisonFinding::Unclear => format!(
             "NEW is {finding}: the rate is sustained by NEW in {new} of {count} pairs, by BASE in \
              {base}"
         ),
@@ -191,10 +195,10 @@ pub(super) fn paired_sentences(
         Some(CompareEnd::NeitherHeld) => {
             "times of an overloaded program grow with the window: compare at a lower --rate"
         }
-        Some(CompareEnd::Time) if comparison.finding == Finding::Unclear => {
+        Some(CompareEnd::Time) if comparison.finding == ComparisonFinding::Unclear => {
             "more pairs may decide it: give it more --time, or a larger --tolerance"
         }
-        Some(CompareEnd::Decided) if comparison.finding == Finding::Unclear => {
+        Some(CompareEnd::Decided) if comparison.finding == ComparisonFinding::Unclear => {
             "the pairs differ too much: quiet the machine, give it more --time, or a larger \
              --tolerance"
         }
@@ -206,7 +210,7 @@ pub(super) fn paired_sentences(
 /// Returns the answer by the figures that the exit code depends on.
 fn whole(comparison: &Comparison) -> String {
     let decisive = || comparison.figures.iter().filter(|figure| figure.is_decisive);
-    let sentences = |finding: &Finding| {
+    let sentences = |finding: &ComparisonFinding| {
         let of: Vec<_> = decisive()
             .filter(|figure| figure.finding == *finding)
             .map(|figure| figure.sentence.clone())
@@ -214,13 +218,19 @@ fn whole(comparison: &Comparison) -> String {
         of.join("; ")
     };
     match &comparison.finding {
-        Finding::Worse => format!("NEW is worse: {}", sentences(&Finding::Worse)),
-        Finding::Better => format!("NEW is better: {}", sentences(&Finding::Better)),
-        Finding::Same => {
-            format!("NEW and BASE are the same: {}", sentences(&Finding::Same))
+        ComparisonFinding::Worse => {
+            format!("NEW is worse: {}", sentences(&ComparisonFinding::Worse))
         }
-        _ if decisive().next().is_none() => "unclear: there is no figure to compare".to_owned(),
-        _ => format!("unclear: {}", sentences(&Finding::Unclear)),
+        ComparisonFinding::Better => {
+            format!("NEW is better: {}", sentences(&ComparisonFinding::Better))
+        }
+        ComparisonFinding::Same => {
+            format!("NEW and BASE are the same: {}", sentences(&ComparisonFinding::Same))
+        }
+        _ if decisive().next().is_none() => {
+            "unclear: neither side has a figure to compare".to_owned()
+        }
+        _ => format!("unclear: {}", sentences(&ComparisonFinding::Unclear)),
     }
 }
 
@@ -237,9 +247,12 @@ fn sentence(row: &FigureComparison, figure: &ComparedFigure, count: &str) -> Str
     let tolerance = percent(figure.tolerance);
     let both = format!("{} to {}", signed(low), signed(high));
     match &row.finding {
-        Finding::Same => format!("{name} is the same within {tolerance}: {both} ({count})"),
-        finding @ (Finding::Worse | Finding::Better) => {
-            let is_higher = (*finding == Finding::Worse) == (figure.better == BetterWhen::Lower);
+        ComparisonFinding::Same => {
+            format!("{name} is the same within {tolerance}: {both} ({count})")
+        }
+        finding @ (ComparisonFinding::Worse | ComparisonFinding::Better) => {
+            let is_higher =
+                (*finding == ComparisonFinding::Worse) == (figure.better == BetterWhen::Lower);
             let range =
                 if is_higher { range(low - 1.0, high - 1.0) } else { range(1.0 - high, 1.0 - low) };
             format!("{name} is {range} {finding} ({count})")

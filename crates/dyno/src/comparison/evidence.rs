@@ -13,14 +13,14 @@ use crate::study::compare::ComparedFigure;
 /// [`Summary`] or a [`Study`].
 ///
 /// ```
-/// use dyno::{Evidence, Study};
+/// use dyno::{SideEvidence, Study};
 ///
 /// let study = Study::default();
-/// let evidence = Evidence::from(&study).named("main");
-/// assert!(dyno::compare(evidence, &study).is_err(), "there is no trial");
+/// let evidence = SideEvidence::from(&study).named("main");
+/// assert!(dyno::compare(evidence, &study).is_err(), "it has no trial");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
+pub struct SideEvidence {
     pub(super) name: String,
     pub(super) benchmark: String,
     pub(super) git: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct TrialFigures {
     values: BTreeMap<String, (f64, Unit)>,
 }
 
-impl Evidence {
+impl SideEvidence {
     /// Returns the evidence of a study whose trials have these summaries, in their order. It has the
     /// figures of all metrics, where a study alone has the usual ones.
     #[must_use]
@@ -124,8 +124,8 @@ pub(super) struct SavedFigure {
 
 /// Returns the figures to compare: one for each rate that both sides have.
 pub(super) fn figures(
-    base: &Evidence,
-    new: &Evidence,
+    base: &SideEvidence,
+    new: &SideEvidence,
     options: &ComparisonOptions,
 ) -> Vec<SavedFigure> {
     let compared = options.compared(|name| base.has(name) || new.has(name));
@@ -143,20 +143,21 @@ pub(super) fn figures(
 }
 
 /// Returns the facts that differ between both sides, in one sentence each.
-pub(super) fn differences(base: &Evidence, new: &Evidence) -> Vec<String> {
+pub(super) fn differences(base: &SideEvidence, new: &SideEvidence) -> Vec<String> {
     let names: BTreeSet<_> = base.facts.keys().chain(new.facts.keys()).collect();
-    let text =
-        |side: &Evidence, name: &str| side.facts.get(name).filter(|text| !text.is_empty()).cloned();
+    let text = |side: &SideEvidence, name: &str| {
+        side.facts.get(name).filter(|text| !text.is_empty()).cloned()
+    };
     let differs = names.into_iter().filter_map(|name| {
         let (base, new) = (text(base, name), text(new, name));
-        // A fact that only one side knows, as a study without its trials does, is no difference.
+        // A fact that only one side knows, as a study without its trials does, does not differ.
         let (base, new) = base.zip(new)?;
         (base != new).then(|| format!("{name} is {base} in BASE and {new} in NEW"))
     });
     differs.collect()
 }
 
-impl From<&Summary> for Evidence {
+impl From<&Summary> for SideEvidence {
     fn from(summary: &Summary) -> Self {
         let mut evidence = Self {
             name: summary.benchmark.clone(),
@@ -172,7 +173,7 @@ impl From<&Summary> for Evidence {
     }
 }
 
-impl From<&Study> for Evidence {
+impl From<&Study> for SideEvidence {
     fn from(study: &Study) -> Self {
         let question = match study.study.as_str() {
             // A single run and a repetition answer the same question.

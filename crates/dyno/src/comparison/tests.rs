@@ -27,7 +27,7 @@ const BASE: [f64; 8] = [100.0, 101.0, 99.0, 100.5, 99.5, 100.2, 99.8, 100.0];
 #[test]
 fn repetitions_of_the_same_code_are_the_same() {
     let comparison = compare(&repeat(&BASE), &repeat(&BASE)).unwrap();
-    assert_eq!((comparison.finding.clone(), comparison.exit_code), (Finding::Same, 0));
+    assert_eq!((comparison.finding.clone(), comparison.exit_code), (ComparisonFinding::Same, 0));
     assert_eq!(comparison.figures.len(), 2);
     assert!(comparison.answer.starts_with("NEW and BASE are the same: service.mean is the same"));
     assert!(comparison.warnings[0].starts_with("the sides were measured apart"));
@@ -37,7 +37,7 @@ fn repetitions_of_the_same_code_are_the_same() {
 fn a_slowdown_is_worse_by_an_interval_that_holds_it() {
     let slower = BASE.map(|time| 1.2 * time);
     let comparison = compare(&repeat(&BASE), &repeat(&slower)).unwrap();
-    assert_eq!((comparison.finding.clone(), comparison.exit_code), (Finding::Worse, 1));
+    assert_eq!((comparison.finding.clone(), comparison.exit_code), (ComparisonFinding::Worse, 1));
     let service = &comparison.figures[0];
     let (low, high) = service.ratio_low.zip(service.ratio_high).unwrap();
     assert!(low > 1.15 && low < 1.2 && high > 1.2 && high < 1.25, "{low} to {high}");
@@ -45,7 +45,7 @@ fn a_slowdown_is_worse_by_an_interval_that_holds_it() {
     let expected = "service.mean is 19 % to 22 % worse (8 trials a side)";
     assert_eq!(sentence, expected);
     let comparison = compare(&repeat(&slower), &repeat(&BASE)).unwrap();
-    assert_eq!((comparison.finding, comparison.exit_code), (Finding::Better, 0));
+    assert_eq!((comparison.finding, comparison.exit_code), (ComparisonFinding::Better, 0));
     assert!(comparison.answer.contains("service.mean is 16 % to 18 % better"));
 }
 
@@ -54,7 +54,10 @@ fn fewer_than_six_trials_a_side_are_unclear_and_say_how_to_ask() {
     for count in [1, 5] {
         let slower = BASE.map(|time| 3.0 * time);
         let comparison = compare(&repeat(&BASE), &repeat(&slower[..count])).unwrap();
-        assert_eq!((comparison.finding.clone(), comparison.exit_code), (Finding::Unclear, 4));
+        assert_eq!(
+            (comparison.finding.clone(), comparison.exit_code),
+            (ComparisonFinding::Unclear, 4)
+        );
         assert!(comparison.figures[0].ratio.is_some_and(|ratio| ratio > 2.9));
         assert!(comparison.hint.contains("`--repeat 6 --save NAME`"), "{}", comparison.hint);
     }
@@ -84,13 +87,13 @@ fn a_rate_that_only_one_side_sustains_is_the_finding() {
         trial.verdict = Verdict::Unsustained;
     }
     let comparison = compare(&repeat(&BASE), &new).unwrap();
-    assert_eq!(comparison.finding, Finding::Worse);
+    assert_eq!(comparison.finding, ComparisonFinding::Worse);
     let answer = "NEW is worse: the rate is sustained in 0 of 8 trials of NEW and 8 of 8 of BASE";
     assert_eq!(comparison.answer, answer);
-    assert_eq!(compare(&new, &repeat(&BASE)).unwrap().finding, Finding::Better);
+    assert_eq!(compare(&new, &repeat(&BASE)).unwrap().finding, ComparisonFinding::Better);
     new.trials[..6].iter_mut().for_each(|trial| trial.verdict = Verdict::Sustained);
     let comparison = compare(&repeat(&BASE), &new).unwrap();
-    assert_eq!(comparison.finding, Finding::Same);
+    assert_eq!(comparison.finding, ComparisonFinding::Same);
     assert!(comparison.warnings[0].contains("6 of 8 trials of NEW"), "{comparison:?}");
 }
 
@@ -123,7 +126,7 @@ fn two_searches_are_unclear() {
         study
     };
     let comparison = compare(&search(1_000.0), &search(700.0)).unwrap();
-    assert_eq!(comparison.finding, Finding::Unclear);
+    assert_eq!(comparison.finding, ComparisonFinding::Unclear);
     assert_eq!(comparison.figures[0].name, "capacity");
     assert_eq!(comparison.figures[0].sentence, "capacity is unclear: -30 % (1 trial a side)");
 }

@@ -15,12 +15,12 @@ use dyno_bus::clock::{self, nanos};
 use dyno_summary::{COMPARISON_SCHEMA, Comparison, ReadError, Summary, Unit, Verdict};
 
 use super::answer;
-use super::evidence::{Evidence, TrialFigures, differences};
+use super::evidence::{SideEvidence, TrialFigures, differences};
 use super::options::ComparisonOptions;
 use crate::primary::{ProcessOwnership, SignalWatch, StartError};
 use crate::study::compare::{
-    Compare, CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairOrder, PairOrders,
-    PairSide,
+    CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairOrder, PairOrders, PairSide,
+    PairedStudy,
 };
 use crate::study::trial::TrialVerdict;
 
@@ -185,7 +185,7 @@ impl Ab {
         let Self { base, new, names, options, time, reach } = self;
         let signals = SignalWatch::begin(reach)?;
         let folder = Scratch::new().map_err(AbError::Folder)?;
-        let programs = level([Turn::new("BASE", &base), Turn::new("NEW", &new)]);
+        let programs = level([TurnProgram::new("BASE", &base), TurnProgram::new("NEW", &new)]);
         let begun = clock::now();
         // The first pair counts for nothing: it shows the rate and the figures, and warms the caches.
         let mut window = WINDOW;
@@ -202,8 +202,8 @@ impl Ab {
             time: time.saturating_sub(spent),
             pair: expected,
         };
-        let mut compare = Compare::new(settings);
-        let mut state = State::new(names, &first, &figures);
+        let mut compare = PairedStudy::new(settings);
+        let mut state = PairsSoFar::new(names, &first, &figures);
         let (mut coin, mut orders) = (Coin::new(), PairOrders::default());
         let paired = clock::now();
         let end = loop {
@@ -275,7 +275,7 @@ impl Drop for Scratch {
 }
 
 /// A program, and how it is started.
-struct Turn {
+struct TurnProgram {
     side: &'static str,
     program: OsString,
     arguments: Vec<OsString>,
@@ -287,8 +287,8 @@ struct Turn {
 
 /// Makes both commands equally large: the size of arguments and variables moves the stack of a process,
 /// and with it the times (Mytkowicz and others, 2009).
-fn level(mut turns: [Turn; 2]) -> [Turn; 2] {
-    let sizes = turns.each_ref().map(Turn::stack_size);
+fn level(mut turns: [TurnProgram; 2]) -> [TurnProgram; 2] {
+    let sizes = turns.each_ref().map(TurnProgram::stack_size);
     let most = sizes.into_iter().max().unwrap_or(0);
     for (turn, size) in turns.iter_mut().zip(sizes) {
         turn.padding = most - size;
@@ -296,7 +296,7 @@ fn level(mut turns: [Turn; 2]) -> [Turn; 2] {
     turns
 }
 
-impl Turn {
+impl TurnProgram {
     fn new(side: &'static str, command: &Command) -> Self {
         let owned = |(name, value): (&std::ffi::OsStr, Option<&std::ffi::OsStr>)| {
             (name.to_owned(), value.map(ToOwned::to_owned))
@@ -327,7 +327,7 @@ impl Turn {
 
     /// Runs the program once. `out` has the same length for both sides, since the size of the
     /// environment moves a program's stack.
-    fn run(&self, out: &Path, window: Duration) -> Result<Trial, AbError> {
+    fn run(&self, out: &Path, window: Duration) -> Result<TurnSummary, AbError> {
         let mut command = Command::new(&self.program);
         // Variables, since flags of the user override them. The shell's own would be others.
         let time = |time: Duration| humantime::format_duration(time).to_string();
@@ -365,7 +365,7 @@ impl Turn {
                 side: self.side,
                 reason: summary.reasons.first().cloned().unwrap_or_default(),
             }),
-            Ok(summary) => Ok(Trial(summary)),
+            Ok(summary) => Ok(TurnSummary(summary)),
             Err(ReadError::Missing { .. }) => {
                 let stderr = String::from_utf8_lossy(&output.stderr);
                 let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
@@ -382,9 +382,9 @@ impl Turn {
 }
 
 /// A trial of one side.
-struct Trial(Summary);
+struct TurnSummary(Summary);
 
-impl Trial {
+impl TurnSummary {
     fn value(&self, name: &str) -> Option<f64> {
         TrialFigures::from(&self.0).value(name)
     }
@@ -401,11 +401,11 @@ impl Trial {
 
 /// Runs a pair, and returns the trials of BASE and of NEW.
 fn pair(
-    programs: &[Turn; 2],
+    programs: &[TurnProgram; 2],
     folder: &Path,
     window: Duration,
     order: PairOrder,
-) -> Result<[Trial; 2], AbError> {
+) -> Result<[TurnSummary; 2], AbError> {
     let [base, new] = programs;
     let out = |side: &str| folder.join(side);
     Ok(match order {
@@ -422,7 +422,7 @@ fn pair(
 
 /// Returns the window that a requested percentile of the tail needs; `None` if the usual one is long
 /// enough.
-fn longer_window(figures: &[ComparedFigure], first: &[Trial; 2]) -> Option<Duration> {
+fn longer_window(figures: &[ComparedFigure], first: &[TurnSummary; 2]) -> Option<Duration> {
     let is_tail = |figure: &ComparedFigure| {
         figure.is_decisive && [".p99", ".p999"].iter().any(|tail| figure.name.ends_with(tail))
     };
@@ -435,16 +435,16 @@ fn longer_window(figures: &[ComparedFigure], first: &[Trial; 2]) -> Option<Durat
 }
 
 /// The parts of the result that are not figures.
-struct State {
+struct PairsSoFar {
     names: [String; 2],
     trials: [Vec<TrialFigures>; 2],
-    evidence: [Evidence; 2],
+    evidence: [SideEvidence; 2],
     units: Vec<Unit>,
 }
 
-impl State {
-    fn new(names: [String; 2], first: &[Trial; 2], figures: &[ComparedFigure]) -> Self {
-        let [base, new] = first.each_ref().map(|trial| Evidence::from(&trial.0));
+impl PairsSoFar {
+    fn new(names: [String; 2], first: &[TurnSummary; 2], figures: &[ComparedFigure]) -> Self {
+        let [base, new] = first.each_ref().map(|trial| SideEvidence::from(&trial.0));
         let of_new = TrialFigures::from(&first[1].0);
         let units = figures.iter().map(|figure| of_new.unit(&figure.name).unwrap_or_default());
         Self {
@@ -455,7 +455,7 @@ impl State {
         }
     }
 
-    fn add(&mut self, pair: &[Trial; 2]) {
+    fn add(&mut self, pair: &[TurnSummary; 2]) {
         for (trials, trial) in self.trials.iter_mut().zip(pair) {
             trials.push(TrialFigures::from(&trial.0));
         }
@@ -464,7 +464,7 @@ impl State {
     /// Returns the comparison so far, or at its end.
     fn comparison(
         &self,
-        compare: &Compare,
+        compare: &PairedStudy,
         end: Option<CompareEnd>,
         elapsed: Duration,
     ) -> Comparison {

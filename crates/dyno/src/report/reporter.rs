@@ -366,7 +366,7 @@ impl Reporter {
             summary.verdict,
             Verdict::Invalid | Verdict::Interrupted | Verdict::Error | Verdict::Unknown(_)
         );
-        let saved = save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
+        let saved = folder::save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
         summary.warnings.extend(saved);
         if let Some(format) = self.settings.format {
             let kept = self.folder.as_ref().map(|folder| &*folder.path);
@@ -397,18 +397,6 @@ impl Reporter {
         }
         due
     }
-}
-
-/// Keeps a run or a study as a baseline, if a name is set. Returns a warning if it can't be kept, or
-/// is not worth it: the baseline before it then stays.
-pub(super) fn save(name: Option<&str>, folder: Option<&Folder>, is_whole: bool) -> Option<String> {
-    let name = name?;
-    let reason = match folder {
-        _ if !is_whole => "it did not end well".to_owned(),
-        None => "it has no folder".to_owned(),
-        Some(folder) => folder.save_as(name).err()?.to_string(),
-    };
-    Some(format!("this result is not saved as the baseline `{name}`: {reason}"))
 }
 
 /// Returns the warnings that belong on stderr, since the result on stdout is for a program. Most

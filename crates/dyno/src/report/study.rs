@@ -8,14 +8,14 @@ use dyno_bus::clock;
 use dyno_summary::{STUDY_FILE, Study};
 
 use super::error::ReportError;
-use super::files::folder::Folder;
+use super::files::folder::{self, Folder};
 use super::formats::human::Look;
 use super::formats::palette::Palette;
 use super::formats::study;
 use super::live::bracket::BracketHistory;
 use super::reporter::{
     Format, Progress, RunFolder, announcement, look, open_folder, print, print_error, print_note,
-    save, unless_unread,
+    unless_unread,
 };
 use crate::plan::{Plan, Rate};
 
@@ -106,7 +106,7 @@ impl StudyReporter {
         self.store(&study);
         // The exit codes of an error, and of a signal.
         let is_whole = !matches!(study.exit_code, 4 | 5 | 128..);
-        self.warnings.extend(save(self.save.as_deref(), self.folder.as_ref(), is_whole));
+        self.warnings.extend(folder::save(self.save.as_deref(), self.folder.as_ref(), is_whole));
         study.warnings.append(&mut self.warnings);
         let kept = self.folder.as_ref().map(|folder| &*folder.path);
         let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use dyno_summary::Finding;
+use dyno_summary::ComparisonFinding;
 
 pub(crate) mod evidence;
 mod figure;
@@ -84,18 +84,18 @@ pub(crate) enum BetterWhen {
 impl ComparedFigure {
     /// Returns the finding that an interval of NEW over BASE shows. *Same* comes first, however narrow
     /// the interval is: it is the test by two one-sided tests (Schuirmann, 1987).
-    pub(crate) fn finding(&self, ratio: LogRatio) -> Finding {
+    pub(crate) fn finding(&self, ratio: LogRatio) -> ComparisonFinding {
         let tolerance = self.tolerance.ln_1p();
         if ratio.low > -tolerance && ratio.high < tolerance {
-            return Finding::Same;
+            return ComparisonFinding::Same;
         }
         let (is_higher, is_lower) = (ratio.low > 0.0, ratio.high < 0.0);
         match self.better {
-            BetterWhen::Lower if is_higher => Finding::Worse,
-            BetterWhen::Lower if is_lower => Finding::Better,
-            BetterWhen::Higher if is_higher => Finding::Better,
-            BetterWhen::Higher if is_lower => Finding::Worse,
-            BetterWhen::Lower | BetterWhen::Higher => Finding::Unclear,
+            BetterWhen::Lower if is_higher => ComparisonFinding::Worse,
+            BetterWhen::Lower if is_lower => ComparisonFinding::Better,
+            BetterWhen::Higher if is_higher => ComparisonFinding::Better,
+            BetterWhen::Higher if is_lower => ComparisonFinding::Worse,
+            BetterWhen::Lower | BetterWhen::Higher => ComparisonFinding::Unclear,
         }
     }
 }
@@ -158,7 +158,7 @@ impl PairOrders {
 /// The next step of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CompareStep {
-    /// Run a pair of trials, and pass it to [`Compare::take`].
+    /// Run a pair of trials, and pass it to [`PairedStudy::take`].
     Pair,
     /// The comparison is over.
     Done(CompareEnd),
@@ -197,7 +197,7 @@ impl CompareEnd {
 
 /// A look: a number of pairs, with the points of the distributions at it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Look {
+struct PlannedLook {
     pairs: usize,
     /// The probability that this look at one figure errs on one side.
     tail: f64,
@@ -228,23 +228,23 @@ impl HeldPairs {
 
     /// Returns the finding of the sign test: a pair whose sides differ is a coin if both hold the rate
     /// equally often.
-    fn finding(self, tail: f64) -> Finding {
+    fn finding(self, tail: f64) -> ComparisonFinding {
         let (worse, better) = (self.base_only, self.new_only);
         if coin_tail(worse.max(better), worse + better) > tail {
-            return Finding::Unclear;
+            return ComparisonFinding::Unclear;
         }
-        if worse > better { Finding::Worse } else { Finding::Better }
+        if worse > better { ComparisonFinding::Worse } else { ComparisonFinding::Better }
     }
 }
 
 /// A comparison on its way.
 #[derive(Debug, Clone)]
-pub(crate) struct Compare {
+pub(crate) struct PairedStudy {
     settings: CompareSettings,
-    looks: Vec<Look>,
+    looks: Vec<PlannedLook>,
     figures: Vec<FigureCourse>,
     held: HeldPairs,
-    held_finding: Finding,
+    held_finding: ComparisonFinding,
     elapsed: Duration,
     /// The pairs that were repeated, in all and in a row.
     repeated: usize,
@@ -252,7 +252,7 @@ pub(crate) struct Compare {
     is_interrupted: bool,
 }
 
-impl Compare {
+impl PairedStudy {
     /// Creates a comparison before its first pair.
     #[must_use]
     pub(crate) fn new(settings: CompareSettings) -> Self {
@@ -266,14 +266,14 @@ impl Compare {
             let tail = of_figure * pairs as f64 / all as f64;
             let student = student_point(pairs as f64 - 1.0, tail);
             let rank = if pairs > STUDENT_MAX { rank_point(pairs, tail) } else { None };
-            Look { pairs, tail, student, rank }
+            PlannedLook { pairs, tail, student, rank }
         };
         Self {
             looks: pairs.into_iter().map(look).collect(),
             figures: settings.figures.iter().cloned().map(FigureCourse::new).collect(),
             settings,
             held: HeldPairs::default(),
-            held_finding: Finding::Unclear,
+            held_finding: ComparisonFinding::Unclear,
             elapsed: Duration::ZERO,
             repeated: 0,
             repeated_in_row: 0,
@@ -287,7 +287,7 @@ impl Compare {
         let pairs = self.held.count();
         let end = if self.is_interrupted {
             CompareEnd::Interrupted
-        } else if self.held_finding != Finding::Unclear {
+        } else if self.held_finding != ComparisonFinding::Unclear {
             CompareEnd::Held
         } else if self.held.neither >= SURE_MIN && self.held.neither == pairs {
             CompareEnd::NeitherHeld
@@ -321,10 +321,10 @@ impl Compare {
             (false, false) => self.held.neither += 1,
         }
         let look = self.looks.iter().find(|look| look.pairs == self.held.count());
-        if let Some(look) = look.filter(|_| self.held_finding == Finding::Unclear) {
+        if let Some(look) = look.filter(|_| self.held_finding == ComparisonFinding::Unclear) {
             self.held_finding = self.held.finding(look.tail);
         }
-        // The times of a rate that is not held grow with the window: they are no figure.
+        // The times of a rate that is not held grow with the window: they do not count.
         if !(base_held && new_held) {
             return;
         }
@@ -352,7 +352,7 @@ impl Compare {
 
     /// Returns the verdicts of all pairs so far, and the finding that they are.
     #[must_use]
-    pub(crate) fn held(&self) -> (HeldPairs, Finding) {
+    pub(crate) fn held(&self) -> (HeldPairs, ComparisonFinding) {
         (self.held, self.held_finding.clone())
     }
 
@@ -365,8 +365,8 @@ impl Compare {
     /// Returns the finding of the whole comparison: the worst of the figures that count. A figure that
     /// is out of reach does not count, unless all are.
     #[must_use]
-    pub(crate) fn finding(&self) -> Finding {
-        if self.held_finding != Finding::Unclear {
+    pub(crate) fn finding(&self) -> ComparisonFinding {
+        if self.held_finding != ComparisonFinding::Unclear {
             return self.held_finding.clone();
         }
         overall(self.figures.iter().filter(|figure| figure.figure.is_decisive).map(|figure| {
@@ -390,17 +390,21 @@ impl Compare {
 }
 
 /// Returns the finding of several figures, each with `true` if it is out of reach.
-pub(crate) fn overall(figures: impl IntoIterator<Item = (Finding, bool)>) -> Finding {
+pub(crate) fn overall(
+    figures: impl IntoIterator<Item = (ComparisonFinding, bool)>,
+) -> ComparisonFinding {
     let figures: Vec<_> = figures.into_iter().collect();
-    let any = |finding: Finding| figures.iter().any(|(found, is_out)| *found == finding && !is_out);
-    if any(Finding::Worse) {
-        Finding::Worse
-    } else if any(Finding::Unclear) || figures.iter().all(|(_, is_out)| *is_out) {
-        Finding::Unclear
-    } else if any(Finding::Better) {
-        Finding::Better
+    let any = |finding: ComparisonFinding| {
+        figures.iter().any(|(found, is_out)| *found == finding && !is_out)
+    };
+    if any(ComparisonFinding::Worse) {
+        ComparisonFinding::Worse
+    } else if any(ComparisonFinding::Unclear) || figures.iter().all(|(_, is_out)| *is_out) {
+        ComparisonFinding::Unclear
+    } else if any(ComparisonFinding::Better) {
+        ComparisonFinding::Better
     } else {
-        Finding::Same
+        ComparisonFinding::Same
     }
 }
 

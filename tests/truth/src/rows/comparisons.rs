@@ -1,14 +1,14 @@
 //! Comparisons of programs whose difference is known: the same program against itself, and against
 //! one with 5 % more work. Next to dyno's own, two usual methods judge the same programs.
 //!
-//! Wrong is a comparison that finds a difference where there is none, or the wrong one.
+//! Wrong is a comparison that finds a difference between equal programs, or the wrong one.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dyno::{Ab, Comparison, Finding, Summary};
+use dyno::{Ab, Comparison, ComparisonFinding, Summary};
 
 use super::{Options, Told, program};
 use crate::pool::Service;
@@ -80,9 +80,9 @@ impl Counts {
         self.pairs += comparison.pairs.unwrap_or_default();
         self.seconds += comparison.elapsed_ns as f64 / 1e9;
         match comparison.finding {
-            Finding::Same => self.same += 1,
-            Finding::Better => self.better += 1,
-            Finding::Worse => self.worse += 1,
+            ComparisonFinding::Same => self.same += 1,
+            ComparisonFinding::Better => self.better += 1,
+            ComparisonFinding::Worse => self.worse += 1,
             _ => self.unclear += 1,
         }
     }

@@ -1,6 +1,6 @@
 //! Programs in turn: shell scripts that leave the summary of a run, as a benchmark does.
 
-use dyno_summary::Finding;
+use dyno_summary::ComparisonFinding;
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn compared(base: Command, new: Command) -> Result<Comparison, AbError> {
 #[test]
 fn a_program_against_itself_is_the_same() {
     let comparison = compared(program(1.0), program(1.0)).expect("a comparison");
-    assert_eq!((comparison.finding.clone(), comparison.exit_code), (Finding::Same, 0));
+    assert_eq!((comparison.finding.clone(), comparison.exit_code), (ComparisonFinding::Same, 0));
     assert_eq!((comparison.end.as_str(), comparison.pairs), ("decided", Some(4)));
     assert_eq!((comparison.base.name.as_str(), comparison.new.name.as_str()), ("main", "HEAD"));
     assert!(comparison.base.spectrum.contains_key("p50"), "{comparison:?}");
@@ -43,10 +43,10 @@ fn a_program_against_itself_is_the_same() {
 #[test]
 fn a_slower_program_is_worse_and_a_faster_one_better() {
     let comparison = compared(program(1.0), program(1.5)).expect("a comparison");
-    assert_eq!((comparison.finding.clone(), comparison.exit_code), (Finding::Worse, 1));
+    assert_eq!((comparison.finding.clone(), comparison.exit_code), (ComparisonFinding::Worse, 1));
     assert_eq!(comparison.figures[0].sentence, "service.mean is 50 % to 50 % worse (4 pairs)");
     let comparison = compared(program(1.5), program(1.0)).expect("a comparison");
-    assert_eq!((comparison.finding, comparison.exit_code), (Finding::Better, 0));
+    assert_eq!((comparison.finding, comparison.exit_code), (ComparisonFinding::Better, 0));
 }
 
 #[test]
@@ -80,7 +80,8 @@ fn a_study_is_refused() {
 fn both_commands_are_equally_large_for_their_processes() {
     let mut long = Command::new("/a/longer/path/sh");
     long.args(["-c", "true"]).env("NAME", "value");
-    let turns = level([Turn::new("BASE", &long), Turn::new("NEW", &Command::new("/sh"))]);
+    let turns =
+        level([TurnProgram::new("BASE", &long), TurnProgram::new("NEW", &Command::new("/sh"))]);
     assert_eq!(turns[0].stack_size(), turns[1].stack_size());
     assert_eq!(turns[0].padding, 0);
 }
@@ -90,7 +91,7 @@ fn a_requested_percentile_of_the_tail_takes_a_window_with_enough_cycles() {
     let summary = || {
         let mut summary = Summary::parse(RUN, "run.json").expect("a summary");
         summary.rate.delivered = 100.0;
-        Trial(summary)
+        TurnSummary(summary)
     };
     let first = [summary(), summary()];
     let options = ComparisonOptions::default();

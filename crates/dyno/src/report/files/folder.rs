@@ -183,6 +183,18 @@ impl Folder {
     }
 }
 
+/// Keeps a run or a study as a baseline, if a name is set. Returns a warning if it can't be kept, or
+/// is not worth it: the baseline before it then stays.
+pub(crate) fn save(name: Option<&str>, folder: Option<&Folder>, is_whole: bool) -> Option<String> {
+    let name = name?;
+    let reason = match folder {
+        _ if !is_whole => "it did not end well".to_owned(),
+        None => "it has no folder".to_owned(),
+        Some(folder) => folder.save_as(name).err()?.to_string(),
+    };
+    Some(format!("this result is not saved as the baseline `{name}`: {reason}"))
+}
+
 /// Returns the folder of a benchmark's runs. Two packages that share a target folder may have
 /// benchmarks of the same name: the folder of the second one also has the package in its name.
 fn folder_of(root: &Path, benchmark: &str, package: Option<&str>) -> PathBuf {

@@ -2,7 +2,9 @@
 //! the answer. Pure.
 
 use dyno_observer::format;
-use dyno_summary::{Comparison, ComparisonSide, FigureComparison, Finding, Unit, Verdict};
+use dyno_summary::{
+    Comparison, ComparisonFinding, ComparisonSide, FigureComparison, Unit, Verdict,
+};
 
 use super::figures::NONE;
 use super::human::Look;
@@ -61,7 +63,7 @@ pub(crate) fn markdown(comparison: &Comparison) -> String {
     push(&mut text, "|:--|--:|--:|--:|--:|:--|");
     for figure in &comparison.figures {
         let mut cells = cells(figure).map(|cell| escaped(&cell));
-        if figure.finding == Finding::Worse {
+        if figure.finding == ComparisonFinding::Worse {
             cells[5] = format!("**{}**", cells[5]);
         }
         push(&mut text, &format!("| {} |", cells.join(" | ")));
@@ -95,8 +97,8 @@ pub(crate) fn human(comparison: &Comparison, look: Look) -> String {
         push(&mut text, &palette.warn(&format!("warning: {}", printable::plain(warning))));
     }
     let like = match comparison.finding {
-        Finding::Worse => Verdict::Unsustained,
-        Finding::Better | Finding::Same => Verdict::Sustained,
+        ComparisonFinding::Worse => Verdict::Unsustained,
+        ComparisonFinding::Better | ComparisonFinding::Same => Verdict::Sustained,
         _ => Verdict::Inconclusive,
     };
     push(&mut text, &palette.verdict(&like, &printable::plain(&comparison.answer)));
@@ -112,8 +114,10 @@ pub(crate) fn progress(comparison: &Comparison) -> String {
     let figure = |figure: &FigureComparison| {
         let interval = interval(figure).unwrap_or_else(|| "no interval yet".to_owned());
         match (&figure.finding, figure.needed_ns) {
-            (Finding::Unclear, None) => format!("{} {interval}", figure.name),
-            (Finding::Unclear, Some(_)) => format!("{} {interval}: out of reach", figure.name),
+            (ComparisonFinding::Unclear, None) => format!("{} {interval}", figure.name),
+            (ComparisonFinding::Unclear, Some(_)) => {
+                format!("{} {interval}: out of reach", figure.name)
+            }
             (finding, _) => format!("{} {interval}: {finding}", figure.name),
         }
     };
@@ -126,8 +130,8 @@ fn cells(figure: &FigureComparison) -> [String; 6] {
     let dash = || NONE.to_owned();
     let value = |value: Option<f64>| value.map_or_else(dash, |value| shown(value, figure.unit));
     let finding = match (&figure.finding, figure.needed_ns) {
-        (Finding::Same, _) => format!("same within {}", percent(figure.tolerance)),
-        (Finding::Unclear, Some(_)) => "out of reach".to_owned(),
+        (ComparisonFinding::Same, _) => format!("same within {}", percent(figure.tolerance)),
+        (ComparisonFinding::Unclear, Some(_)) => "out of reach".to_owned(),
         (finding, _) => finding.to_string(),
     };
     [

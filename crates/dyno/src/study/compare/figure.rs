@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use dyno_summary::Finding;
+use dyno_summary::ComparisonFinding;
 
 use super::evidence::{LogRatio, by_ranks, by_student, mean_and_deviation, robust_deviation};
-use super::{ComparedFigure, Look, SURE_MIN, UNSURE_FACTOR};
+use super::{ComparedFigure, PlannedLook, SURE_MIN, UNSURE_FACTOR};
 
 /// The normal deviates of 5 % and of 10 % on one side.
 const Z95: f64 = 1.645;
@@ -15,9 +15,9 @@ const Z90: f64 = 1.282;
 /// A figure on its way.
 #[derive(Debug, Clone)]
 pub(crate) struct FigureCourse {
-    /// The figure.
+    /// The figure that is compared.
     pub(crate) figure: ComparedFigure,
-    /// Its state.
+    /// The state of the figure after the last look.
     pub(crate) state: FigureState,
     /// The interval at the last look; `None` before the first.
     pub(crate) ratio: Option<LogRatio>,
@@ -37,7 +37,7 @@ pub(crate) enum FigureState {
     /// More pairs may decide it.
     Open,
     /// A look has decided it.
-    Decided(Finding),
+    Decided(ComparisonFinding),
     /// Its spread is too large for the tolerance within the time.
     OutOfReach {
         /// The time that would decide it, if both sides are the same.
@@ -65,10 +65,10 @@ impl FigureCourse {
     }
 
     /// Returns the finding so far.
-    pub(crate) fn finding(&self) -> Finding {
+    pub(crate) fn finding(&self) -> ComparisonFinding {
         match &self.state {
             FigureState::Decided(finding) => finding.clone(),
-            FigureState::Open | FigureState::OutOfReach { .. } => Finding::Unclear,
+            FigureState::Open | FigureState::OutOfReach { .. } => ComparisonFinding::Unclear,
         }
     }
 
@@ -94,7 +94,7 @@ impl FigureCourse {
         &mut self,
         base: f64,
         new: f64,
-        looks: &[Look],
+        looks: &[PlannedLook],
         pairs_left: usize,
         pair: Duration,
     ) {
@@ -115,10 +115,10 @@ impl FigureCourse {
         self.ratio = Some(ratio);
         self.pairs = count;
         let found = self.figure.finding(ratio);
-        let is_sure = found == Finding::Same
+        let is_sure = found == ComparisonFinding::Same
             || count >= SURE_MIN
             || self.figure.finding(ratio.widened(UNSURE_FACTOR)) == found;
-        if found != Finding::Unclear && is_sure {
+        if found != ComparisonFinding::Unclear && is_sure {
             self.state = FigureState::Decided(found);
         } else if count >= SURE_MIN
             && let Some(needed) = self.out_of_reach(looks, count + pairs_left)
@@ -129,11 +129,11 @@ impl FigureCourse {
 
     /// Returns the number of pairs that would decide the figure, if the time has no room for them. A
     /// difference that already shows itself may be found in spite of the spread.
-    fn out_of_reach(&self, looks: &[Look], pairs_max: usize) -> Option<f64> {
+    fn out_of_reach(&self, looks: &[PlannedLook], pairs_max: usize) -> Option<f64> {
         let last = looks.iter().rev().find(|look| look.pairs <= pairs_max)?;
         let count = self.differences.len() as f64;
         let (mean, deviation) = mean_and_deviation(&self.differences);
-        // An outlier among few pairs is no spread that stays.
+        // An outlier among few pairs is not a spread that stays.
         let spread = deviation.min(robust_deviation(&self.differences)).max(deviation / 3.0);
         // The spread of few pairs is itself uncertain: the least that explains it, with 95 %.
         let spread_min = spread * least_share(count - 1.0);

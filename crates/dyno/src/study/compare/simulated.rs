@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::super::trial::TrialVerdict;
 use super::{
-    BetterWhen, Compare, CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairOrder,
-    PairOrders, PairSide,
+    BetterWhen, CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairOrder, PairOrders,
+    PairSide, PairedStudy,
 };
 use crate::verdict::simulation::random::Random;
 
@@ -48,14 +48,14 @@ impl Machine {
 }
 
 /// Returns a comparison of two figures before its first pair: their tolerances are 5 %.
-pub(super) fn prepared(time: f64, pair: f64) -> Compare {
+pub(super) fn prepared(time: f64, pair: f64) -> PairedStudy {
     let figure = |name: &str| ComparedFigure {
         name: name.to_owned(),
         better: BetterWhen::Lower,
         tolerance: 0.05,
         is_decisive: true,
     };
-    Compare::new(CompareSettings {
+    PairedStudy::new(CompareSettings {
         figures: vec![figure("service.mean"), figure("response.p50")],
         time: Duration::from_secs_f64(time),
         pair: Duration::from_secs_f64(pair),
@@ -95,7 +95,11 @@ impl World {
 }
 
 /// Runs a comparison on a machine to its end.
-pub(super) fn compare(prepared: &Compare, machine: Machine, seed: u64) -> (Compare, CompareEnd) {
+pub(super) fn compare(
+    prepared: &PairedStudy,
+    machine: Machine,
+    seed: u64,
+) -> (PairedStudy, CompareEnd) {
     let mut compare = prepared.clone();
     let mut random = Random::new(seed);
     let is_slow = random.uniform() < 0.5;

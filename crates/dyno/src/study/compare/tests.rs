@@ -11,9 +11,9 @@ fn figure(name: &str, tolerance: f64) -> ComparedFigure {
     ComparedFigure { name: name.to_owned(), better, tolerance, is_decisive: true }
 }
 
-fn compare(figures: Vec<ComparedFigure>) -> Compare {
+fn compare(figures: Vec<ComparedFigure>) -> PairedStudy {
     let time = Duration::from_secs(120);
-    Compare::new(CompareSettings { figures, time, pair: PAIR })
+    PairedStudy::new(CompareSettings { figures, time, pair: PAIR })
 }
 
 fn side(values: &[f64]) -> PairSide {
@@ -26,7 +26,7 @@ fn with(verdict: TrialVerdict) -> PairSide {
 }
 
 /// Takes pairs until the end; `pair` returns both sides of the pair with this index.
-fn run(compare: &mut Compare, pair: impl Fn(u32) -> (PairSide, PairSide)) -> CompareEnd {
+fn run(compare: &mut PairedStudy, pair: impl Fn(u32) -> (PairSide, PairSide)) -> CompareEnd {
     for index in 0.. {
         if let CompareStep::Done(end) = compare.next() {
             return end;
@@ -45,9 +45,9 @@ fn noise(index: u32) -> f64 {
 #[test]
 fn a_narrow_interval_within_the_tolerance_is_the_same_wherever_it_lies() {
     let ratio = LogRatio { estimate: 0.02, low: 0.01, high: 0.03 };
-    assert_eq!(figure("service.mean", 0.05).finding(ratio), Finding::Same);
-    assert_eq!(figure("service.mean", 0.02).finding(ratio), Finding::Worse);
-    assert_eq!(figure("rate", 0.02).finding(ratio), Finding::Better);
+    assert_eq!(figure("service.mean", 0.05).finding(ratio), ComparisonFinding::Same);
+    assert_eq!(figure("service.mean", 0.02).finding(ratio), ComparisonFinding::Worse);
+    assert_eq!(figure("rate", 0.02).finding(ratio), ComparisonFinding::Better);
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn the_tolerance_is_equally_wide_on_both_sides_of_one() {
     let at = |end: f64| LogRatio { estimate: end / 2.0, low: end.min(0.0), high: end.max(0.0) };
     let figure = figure("service.mean", 0.05);
     for end in [1.049_f64.ln(), -1.049_f64.ln()] {
-        assert_eq!(figure.finding(at(end)), Finding::Same, "{end}");
+        assert_eq!(figure.finding(at(end)), ComparisonFinding::Same, "{end}");
     }
     for end in [1.051_f64.ln(), -1.051_f64.ln()] {
-        assert_eq!(figure.finding(at(end)), Finding::Unclear, "{end}");
+        assert_eq!(figure.finding(at(end)), ComparisonFinding::Unclear, "{end}");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_clear_slowdown_is_found_at_the_sixth_pair() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
     let wide = |pair: u32| (3.0 * (noise(pair) - 1.0)).exp();
     let end = run(&mut compare, |pair| (side(&[wide(pair)]), side(&[1.3 * wide(3 * pair + 1)])));
-    assert_eq!((end, compare.finding()), (CompareEnd::Decided, Finding::Worse));
+    assert_eq!((end, compare.finding()), (CompareEnd::Decided, ComparisonFinding::Worse));
     let found = &compare.figures()[0];
     assert_eq!(found.pairs, 6);
     let ratio = found.ratio.unwrap();
@@ -101,13 +101,13 @@ fn a_difference_before_six_pairs_takes_twice_the_evidence() {
 fn a_figure_is_the_same_as_soon_as_the_interval_is_narrow() {
     let mut compare = compare(vec![figure("service.mean", 0.2)]);
     let end = run(&mut compare, |pair| (side(&[noise(pair)]), side(&[noise(3 * pair + 1)])));
-    assert_eq!((end, compare.finding()), (CompareEnd::Decided, Finding::Same));
+    assert_eq!((end, compare.finding()), (CompareEnd::Decided, ComparisonFinding::Same));
     assert!(compare.figures()[0].pairs <= 10);
 }
 
 #[test]
 fn a_lower_rate_is_worse_and_a_higher_one_better() {
-    for (new, finding) in [(80.0, Finding::Worse), (125.0, Finding::Better)] {
+    for (new, finding) in [(80.0, ComparisonFinding::Worse), (125.0, ComparisonFinding::Better)] {
         let mut compare = compare(vec![figure("rate", 0.05)]);
         run(&mut compare, |pair| {
             (side(&[100.0 * noise(pair)]), side(&[new * noise(3 * pair + 1)]))
@@ -126,22 +126,34 @@ fn a_spread_that_is_too_large_for_the_tolerance_is_reported_after_six_pairs() {
     });
     assert_eq!(end, CompareEnd::Decided);
     let [service, p99] = compare.figures() else { panic!("two figures") };
-    assert_eq!(service.state, FigureState::Decided(Finding::Same));
+    assert_eq!(service.state, FigureState::Decided(ComparisonFinding::Same));
     let FigureState::OutOfReach { needed } = p99.state else { panic!("{:?}", p99.state) };
     assert!(needed > Duration::from_secs(1_000), "{needed:?}");
     assert_eq!(p99.pairs, SURE_MIN);
     // The figure that is out of reach does not make the whole unclear.
-    assert_eq!(compare.finding(), Finding::Same);
+    assert_eq!(compare.finding(), ComparisonFinding::Same);
 }
 
 #[test]
 fn the_whole_is_unclear_if_every_figure_is_out_of_reach() {
-    assert_eq!(overall([(Finding::Unclear, true)]), Finding::Unclear);
-    assert_eq!(overall([(Finding::Unclear, true), (Finding::Better, false)]), Finding::Better);
-    assert_eq!(overall([(Finding::Unclear, false), (Finding::Better, false)]), Finding::Unclear);
-    assert_eq!(overall([(Finding::Unclear, false), (Finding::Worse, false)]), Finding::Worse);
-    assert_eq!(overall([(Finding::Same, false), (Finding::Better, false)]), Finding::Better);
-    assert_eq!(overall([]), Finding::Unclear);
+    assert_eq!(overall([(ComparisonFinding::Unclear, true)]), ComparisonFinding::Unclear);
+    assert_eq!(
+        overall([(ComparisonFinding::Unclear, true), (ComparisonFinding::Better, false)]),
+        ComparisonFinding::Better
+    );
+    assert_eq!(
+        overall([(ComparisonFinding::Unclear, false), (ComparisonFinding::Better, false)]),
+        ComparisonFinding::Unclear
+    );
+    assert_eq!(
+        overall([(ComparisonFinding::Unclear, false), (ComparisonFinding::Worse, false)]),
+        ComparisonFinding::Worse
+    );
+    assert_eq!(
+        overall([(ComparisonFinding::Same, false), (ComparisonFinding::Better, false)]),
+        ComparisonFinding::Better
+    );
+    assert_eq!(overall([]), ComparisonFinding::Unclear);
 }
 
 #[test]
@@ -151,8 +163,8 @@ fn the_exit_code_leaves_out_figures_that_were_not_requested() {
     run(&mut compare, |pair| {
         (side(&[noise(pair), 1.0]), side(&[noise(3 * pair + 1), 3.0 * noise(pair)]))
     });
-    assert_eq!(compare.figures()[1].finding(), Finding::Worse);
-    assert_eq!(compare.finding(), Finding::Same);
+    assert_eq!(compare.figures()[1].finding(), ComparisonFinding::Worse);
+    assert_eq!(compare.finding(), ComparisonFinding::Same);
 }
 
 #[test]
@@ -160,9 +172,9 @@ fn a_side_that_does_not_hold_the_rate_is_worse_and_its_times_do_not_count() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
     let end =
         run(&mut compare, |_| (with(TrialVerdict::Sustained), with(TrialVerdict::Unsustained)));
-    assert_eq!((end, compare.finding()), (CompareEnd::Held, Finding::Worse));
+    assert_eq!((end, compare.finding()), (CompareEnd::Held, ComparisonFinding::Worse));
     let (held, finding) = compare.held();
-    assert_eq!((held.base_only, held.both, finding), (16, 0, Finding::Worse));
+    assert_eq!((held.base_only, held.both, finding), (16, 0, ComparisonFinding::Worse));
     assert_eq!(compare.figures()[0].means(), None);
 }
 
@@ -170,7 +182,7 @@ fn a_side_that_does_not_hold_the_rate_is_worse_and_its_times_do_not_count() {
 fn a_rate_that_neither_side_holds_gives_no_figure() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
     let end = run(&mut compare, |_| (with(TrialVerdict::Unsustained), with(TrialVerdict::Failed)));
-    assert_eq!((end, compare.finding()), (CompareEnd::NeitherHeld, Finding::Unclear));
+    assert_eq!((end, compare.finding()), (CompareEnd::NeitherHeld, ComparisonFinding::Unclear));
     assert_eq!(compare.held().0.neither, SURE_MIN);
 }
 
@@ -198,7 +210,7 @@ fn a_signal_ends_a_comparison() {
     let mut compare = compare(vec![figure("service.mean", 0.05)]);
     compare.interrupt();
     assert_eq!(compare.next(), CompareStep::Done(CompareEnd::Interrupted));
-    assert_eq!(compare.finding(), Finding::Unclear);
+    assert_eq!(compare.finding(), ComparisonFinding::Unclear);
 }
 
 #[test]
@@ -208,7 +220,7 @@ fn a_figure_that_no_trial_has_keeps_no_other_waiting() {
         let missing = |value: f64| PairSide { values: vec![Some(value), None], ..side(&[1.0]) };
         (missing(noise(pair)), missing(noise(3 * pair + 1)))
     });
-    assert_eq!((end, compare.finding()), (CompareEnd::Decided, Finding::Unclear));
+    assert_eq!((end, compare.finding()), (CompareEnd::Decided, ComparisonFinding::Unclear));
     assert!(compare.figures()[1].ratio.is_none());
 }
 
@@ -219,7 +231,7 @@ fn the_time_ends_a_comparison_before_a_pair_that_it_has_no_room_for() {
         time: Duration::from_secs(11),
         pair: PAIR,
     };
-    let mut compare = Compare::new(settings);
+    let mut compare = PairedStudy::new(settings);
     let end = run(&mut compare, |pair| (side(&[noise(pair)]), side(&[noise(3 * pair + 1)])));
     assert_eq!((end, compare.held().0.count()), (CompareEnd::Time, 5));
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::report::formats::palette::Palette;
 
-fn figure(name: &str, ratio: [f64; 3], finding: Finding) -> FigureComparison {
+fn figure(name: &str, ratio: [f64; 3], finding: ComparisonFinding) -> FigureComparison {
     let mut figure = FigureComparison::default();
     figure.name = name.to_owned();
     figure.unit = Unit::Nanoseconds;
@@ -22,7 +22,7 @@ fn comparison() -> Comparison {
     comparison.benchmark = "shop".to_owned();
     comparison.evidence = "pairs".to_owned();
     comparison.answer = "NEW is worse: response.p99 is 12 % to 19 % worse (9 pairs)".to_owned();
-    comparison.finding = Finding::Worse;
+    comparison.finding = ComparisonFinding::Worse;
     comparison.hint = "look at the commit".to_owned();
     comparison.pairs = Some(9);
     comparison.elapsed_ns = 20_000_000_000;
@@ -35,8 +35,8 @@ fn comparison() -> Comparison {
             times.map(|(name, time)| (name.to_owned(), factor * time)).into_iter().collect();
     }
     comparison.figures = vec![
-        figure("service.mean", [0.988, 1.0, 1.02], Finding::Same),
-        figure("response.p99", [1.12, 1.15, 1.19], Finding::Worse),
+        figure("service.mean", [0.988, 1.0, 1.02], ComparisonFinding::Same),
+        figure("response.p99", [1.12, 1.15, 1.19], ComparisonFinding::Worse),
     ];
     comparison.warnings = vec!["busy machine".to_owned()];
     comparison
@@ -89,7 +89,7 @@ fn a_program_gets_a_row_for_each_figure_and_an_object_of_the_contract() {
 #[test]
 fn the_progress_has_the_interval_of_each_figure() {
     let mut comparison = comparison();
-    comparison.figures[0].finding = Finding::Unclear;
+    comparison.figures[0].finding = ComparisonFinding::Unclear;
     assert_eq!(
         progress(&comparison),
         "pair 9: service.mean -1.2 % to +2 % · response.p99 +12 % to +19 %: worse"

@@ -31,9 +31,9 @@ fn shares(time: f64, pair: f64, machine: Machine, count: u64) -> Shares {
         let part = 1.0 / count as f64;
         shares.pairs += compare.held().0.count() as f64 * part;
         match compare.finding() {
-            Finding::Worse => shares.worse += part,
-            Finding::Better => shares.better += part,
-            Finding::Same => shares.same += part,
+            ComparisonFinding::Worse => shares.worse += part,
+            ComparisonFinding::Better => shares.better += part,
+            ComparisonFinding::Same => shares.same += part,
             _ => shares.unclear += part,
         }
     }
