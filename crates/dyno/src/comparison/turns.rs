@@ -76,7 +76,7 @@ pub enum AbError {
     Start {
         /// `BASE` or `NEW`.
         side: &'static str,
-        /// The program.
+        /// The program as it was to be started.
         program: String,
         /// The system's reason.
         source: io::Error,
