@@ -281,11 +281,13 @@ fn rounded(time: Duration) -> String {
 
 /// Returns a share as a percentage with two digits.
 pub(crate) fn percent(share: f64) -> String {
-    let percent = (1_000.0 * share).round() / 10.0;
-    if percent.abs() >= 9.95 || percent.fract() == 0.0 {
-        format!("{percent:.0} %")
-    } else {
-        format!("{percent:.1} %")
+    let percent = 100.0 * share;
+    if percent.abs() >= 9.95 {
+        return format!("{percent:.0} %");
+    }
+    match &*format!("{percent:.1}") {
+        "-0.0" => "0 %".to_owned(),
+        text => format!("{} %", text.trim_end_matches(".0")),
     }
 }
 
