@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dyno_summary::{Metric, Study, StudyTrial, Summary, Unit, Verdict};
+use dyno_summary::{Metric, SearchFinding, Study, StudyTrial, Summary, Unit, Verdict};
 
 use super::options::{CAPACITY, ComparisonOptions, DELIVERED, STATISTICS};
 use crate::settings::{self, Setting};
@@ -186,15 +186,17 @@ impl From<&Study> for SideEvidence {
             ("profile", &study.profile),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let trials = match &study.search {
-            // The answer of a search is one figure: its trials are steps to it.
-            Some(search) => vec![TrialFigures {
-                rate: None,
-                is_held: true,
-                is_usable: search.estimate > 0.0,
-                values: [(CAPACITY.to_owned(), (search.estimate, Unit::None))].into(),
-            }],
-            None => study.trials.iter().map(TrialFigures::from).collect(),
+        // The answer of a search is one figure: its trials are steps to it.
+        let of_search = |search: &SearchFinding| TrialFigures {
+            rate: None,
+            is_held: true,
+            is_usable: search.estimate > 0.0,
+            values: [(CAPACITY.to_owned(), (search.estimate, Unit::None))].into(),
+        };
+        let trials = match (&study.searches, &study.search) {
+            (Some(searches), _) => searches.findings.iter().map(of_search).collect(),
+            (None, Some(search)) => vec![of_search(search)],
+            (None, None) => study.trials.iter().map(TrialFigures::from).collect(),
         };
         Self {
             name: study.benchmark.clone(),

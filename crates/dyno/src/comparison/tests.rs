@@ -130,3 +130,25 @@ fn two_searches_are_unclear() {
     assert_eq!(comparison.figures[0].name, "capacity");
     assert_eq!(comparison.figures[0].sentence, "capacity is unclear: -30 % (1 trial a side)");
 }
+
+#[test]
+fn a_capacity_that_falls_is_found_by_repeated_searches() {
+    let searches = |factor: f64| {
+        let mut study = repeat(&[]);
+        study.study = "search".to_owned();
+        let finding = |capacity: &f64| {
+            let mut finding = dyno_summary::SearchFinding::default();
+            finding.estimate = factor * capacity;
+            finding
+        };
+        let mut repeated = dyno_summary::RepeatedSearch::default();
+        repeated.findings = BASE.iter().map(finding).collect();
+        study.search = repeated.findings.first().cloned();
+        study.searches = Some(repeated);
+        study
+    };
+    let comparison = compare(&searches(10.0), &searches(8.0)).unwrap();
+    assert_eq!(comparison.finding, ComparisonFinding::Worse);
+    assert!(comparison.figures[0].sentence.starts_with("capacity is 1"), "{comparison:?}");
+    assert_eq!(compare(&searches(8.0), &searches(8.0)).unwrap().finding, ComparisonFinding::Same);
+}
