@@ -10,7 +10,7 @@ use std::time::Duration;
 use console::Term;
 use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
-use dyno_summary::{Environment, Summary, Verdict};
+use dyno_summary::{Environment, Summary};
 use nix::fcntl::Flock;
 
 use super::error::ReportError;
@@ -362,10 +362,8 @@ impl Reporter {
             let path = folder.path.display();
             summary.warnings.push(format!("this run is not kept: {path}: {error}"));
         }
-        let is_whole = !matches!(
-            summary.verdict,
-            Verdict::Invalid | Verdict::Interrupted | Verdict::Error | Verdict::Unknown(_)
-        );
+        // The exit codes of an invalid run, of an error, and of a signal.
+        let is_whole = !matches!(summary.exit_code, 4 | 5 | 128..);
         let saved = folder::save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
         summary.warnings.extend(saved);
         if let Some(format) = self.settings.format {
