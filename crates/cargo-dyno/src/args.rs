@@ -52,6 +52,18 @@ pub(crate) enum DynoCommand {
     /// Each run leaves `report.html` in its folder. This writes it for a run of an earlier version,
     /// or one of `--no-report`. The path of the page is printed.
     Report(PageArguments),
+    /// Compare two saved results: is NEW worse than BASE?
+    ///
+    /// The exit code is 0 if nothing is worse, 1 if something is, 4 if that is unclear.
+    Compare(CompareArguments),
+    /// Run two versions of a benchmark in turn: is NEW worse than BASE?
+    ///
+    /// The versions are another revision (--base) and the code as it is, two sets of flags (--a, --b),
+    /// or two programs (--a-exe, --b-exe). The exit code is 0 if nothing is worse, 1 if something is,
+    /// 4 if that is unclear.
+    Ab(Box<AbArguments>),
+    /// List the results that `--save NAME` keeps, or remove one
+    Baselines(Baselines),
     /// Print a script that completes `cargo-dyno` in a shell
     Completions {
         /// The shell
@@ -59,7 +71,7 @@ pub(crate) enum DynoCommand {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(override_usage = "cargo dyno run [OPTIONS] [NAME] [FLAGS]...")]
 // A repeated flag replaces the earlier one: the caller of a script overrides its default.
 #[command(args_override_self = true)]
@@ -82,7 +94,7 @@ pub(crate) struct RunArguments {
 }
 
 /// Which kind of target, where a name alone does not say it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
 pub(crate) struct TargetKindArguments {
     /// Run this bench target
@@ -99,7 +111,7 @@ pub(crate) struct TargetKindArguments {
 }
 
 /// The package.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PackageArguments {
     /// The package, where the workspace has several
     #[arg(short, long, value_name = "NAME")]
@@ -110,7 +122,7 @@ pub(crate) struct PackageArguments {
 }
 
 /// The manifest.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Manifest {
     /// Path to Cargo.toml
     #[arg(long = "manifest-path", value_name = "PATH")]
@@ -118,7 +130,7 @@ pub(crate) struct Manifest {
 }
 
 /// How cargo builds. Each flag means what it means in cargo.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Build {
     /// Features to activate, separated by spaces or commas
     #[arg(short = 'F', long)]
@@ -299,16 +311,112 @@ pub(crate) struct PageArguments {
     pub(crate) target_dir: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct CompareArguments {
+    /// A baseline, a run as `runs` names it, a benchmark's name for its newest, or a path
+    pub(crate) base: String,
+
+    /// The result that is judged, as BASE [default: the newest]
+    pub(crate) new: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) figures: CompareFigures,
+
+    /// Compare even if benchmark, flags, workers or machine differ
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+
+    /// The folder that `run --target-dir` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "cargo dyno ab [OPTIONS] [NAME] [FLAGS]...")]
+#[command(args_override_self = true)]
+pub(crate) struct AbArguments {
+    /// The revision to compare with, such as main or v1.2: it is built in a separate worktree
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+
+    /// More flags for BASE, such as '-w 2 -P size=10'
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub(crate) a: Option<String>,
+
+    /// More flags for NEW
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub(crate) b: Option<String>,
+
+    /// The program of BASE: a benchmark; of `ab exec`, the command
+    #[arg(long, value_name = "PROGRAM", requires = "b_exe")]
+    pub(crate) a_exe: Option<PathBuf>,
+
+    /// The program of NEW
+    #[arg(long, value_name = "PROGRAM", requires = "a_exe")]
+    pub(crate) b_exe: Option<PathBuf>,
+
+    /// The longest time of all runs, after the build
+    #[arg(long, value_name = "TIME", default_value = "2m")]
+    pub(crate) time: String,
+
+    #[command(flatten)]
+    pub(crate) figures: CompareFigures,
+
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// The figures of a comparison, and its form.
+#[derive(Debug, Args)]
+pub(crate) struct CompareFigures {
+    /// A figure that the exit code depends on, such as response.p99 or rows.mean=higher; may be
+    /// repeated [default: service.mean, response.p50]
+    #[arg(long, value_name = "METRIC.STAT", value_delimiter = ',')]
+    pub(crate) metric: Vec<String>,
+
+    /// The difference that counts as none, such as 2% or p99=10%; may be repeated [default: 5%,
+    /// p99=25%]
+    #[arg(long, value_name = "SHARE", value_delimiter = ',')]
+    pub(crate) tolerance: Vec<String>,
+
+    /// Format of the answer
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct Baselines {
+    /// Only the baselines of this benchmark
+    pub(crate) benchmark: Option<String>,
+
+    /// Remove the baseline of this name; its run is then one of the others
+    #[arg(long, value_name = "NAME")]
+    pub(crate) remove: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) manifest: Manifest,
+
+    /// The folder that `run --target-dir` was given
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
+}
+
 /// Puts the words in an order that clap can read: without the `dyno` that cargo puts before the
-/// words of its subcommand, and with the benchmark's words of a `run` behind `--`.
+/// words of its subcommand, and with the benchmark's words of `run` and `ab` behind `--`.
 pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     if args.get(1).is_some_and(|word| word == "dyno") {
         args.remove(1);
     }
-    if args.get(1).is_some_and(|word| word == "run") {
+    let mixed = ["run", "ab"].into_iter().find(|name| args.get(1).is_some_and(|word| word == name));
+    if let Some(subcommand) = mixed {
         let words = args.split_off(2);
-        args.extend(arrange_run(words));
+        args.extend(arrange_mixed(subcommand, words));
     }
     args
 }
@@ -320,14 +428,18 @@ pub(crate) fn arrange(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
 /// NAME is the first word that is neither cargo's nor a flag, if no word of the benchmark comes
 /// before it: only the benchmark knows which of its flags take a value. `--help` is cargo-dyno's
 /// until the benchmark is named.
-fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
+fn arrange_mixed(subcommand: &str, words: Vec<OsString>) -> Vec<OsString> {
     let cli = Cli::command();
-    let run = cli.find_subcommand("run").expect("`run` is a subcommand");
+    let run = cli.find_subcommand(subcommand).expect("it is a subcommand");
     let (mut help, mut name, mut cargo, mut benchmark) = (Vec::new(), None, Vec::new(), Vec::new());
     let mut named = false;
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
         if word == "--" {
+            // Behind it are the words of the command, which `exec` has to tell from its flags.
+            if name.as_deref() == Some(OsStr::new("exec")) {
+                benchmark.push(word);
+            }
             benchmark.extend(words);
             break;
         }
@@ -340,7 +452,9 @@ fn arrange_run(words: Vec<OsString>) -> Vec<OsString> {
             let whole = word.len() > spelling_len(flag, &word);
             cargo.push(word);
             if wants_value && !whole {
-                cargo.extend(words.next_if(|value| !is_flag(value)));
+                let is_value =
+                    |value: &OsString| flag.is_allow_hyphen_values_set() || !is_flag(value);
+                cargo.extend(words.next_if(is_value));
             }
         } else if untouched && (word == "--help" || word == "-h") {
             help.push(word);

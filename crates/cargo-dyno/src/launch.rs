@@ -72,6 +72,18 @@ impl Folders {
 
 /// Runs `cargo dyno run`; returns only if the benchmark could not be started.
 pub(crate) fn run(run: &RunArguments) -> anyhow::Result<Infallible> {
+    let (mut command, not_started) = prepared(run)?;
+    command.env(PROCESS_VARIABLE, std::process::id().to_string());
+    Err(command.exec()).context(not_started)
+}
+
+/// Builds a benchmark, and returns the command that starts it.
+pub(crate) fn command(run: &RunArguments) -> anyhow::Result<Command> {
+    Ok(prepared(run)?.0)
+}
+
+/// Builds a benchmark, and returns the command that starts it, with the message for its failure.
+fn prepared(run: &RunArguments) -> anyhow::Result<(Command, String)> {
     let metadata = targets::metadata(run.place.manifest.path.as_deref())?;
     let wanted = Wanted::of(run);
     let target = targets::find(&metadata, &wanted)?;
@@ -82,8 +94,7 @@ pub(crate) fn run(run: &RunArguments) -> anyhow::Result<Infallible> {
     let mut environment = environment::of_package(package.context("cargo lists its packages")?);
     environment.extend(built.variables.iter().cloned());
     environment.push((TARGET_VARIABLE.into(), folders.target.clone().into()));
-    environment.push((PROCESS_VARIABLE.into(), std::process::id().to_string().into()));
-    become_benchmark(&target, &built, &folders, environment, run)
+    starter(&target, &built, &folders, environment, run)
 }
 
 /// Builds one target of one package.
@@ -171,14 +182,14 @@ fn shared(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
     files.map(PathBuf::from).filter(is_shared)
 }
 
-/// Becomes the benchmark, in the environment that cargo would give it.
-fn become_benchmark(
+/// Returns the command of the benchmark, in the environment that cargo would give it.
+fn starter(
     target: &Target,
     built: &Built,
     folders: &Folders,
     environment: Vec<(OsString, OsString)>,
     run: &RunArguments,
-) -> anyhow::Result<Infallible> {
+) -> anyhow::Result<(Command, String)> {
     let executable = built
         .executable
         .as_deref()
@@ -208,13 +219,13 @@ fn become_benchmark(
     {
         command.current_dir(folder);
     }
-    let error = command.exec();
-    Err(error).with_context(|| match &runner {
+    let not_started = match &runner {
         Some(runner) => format!(
             "can't start `{}`, the `runner` that cargo's configuration names for {}",
             runner.program.display(),
             platform.triple
         ),
         None => format!("can't start {}", executable.display()),
-    })
+    };
+    Ok((command, not_started))
 }

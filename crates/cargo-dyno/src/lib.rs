@@ -11,9 +11,12 @@
 #[cfg(not(unix))]
 compile_error!("cargo-dyno needs Unix: a benchmark takes its place in the process, which is exec");
 
+mod ab;
 mod args;
+mod baselines;
 mod columns;
 mod command;
+mod compare;
 mod completions;
 mod exec;
 #[cfg(feature = "fuzzing")]
@@ -21,6 +24,7 @@ mod exec;
 pub mod fuzzing;
 mod init;
 mod launch;
+mod links;
 mod nearest;
 mod pipe;
 mod report;
@@ -33,6 +37,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use dyno::Comparison;
+use dyno::internal::{Format, render_comparison};
 
 use crate::args::{Cli, DynoCommand};
 
@@ -63,7 +69,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match perform(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if error.is::<targets::CargoRefused>() => EXIT_CARGO.into(),
         Err(error) => {
             note(&format!("error: {error:#}"));
@@ -72,7 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn perform(command: DynoCommand) -> anyhow::Result<()> {
+fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
     let text = match command {
         DynoCommand::Run(run) => match launch::run(&run)? {},
         DynoCommand::Exec(_) | DynoCommand::Pipe(_) => {
@@ -83,9 +89,24 @@ fn perform(command: DynoCommand) -> anyhow::Result<()> {
         DynoCommand::Runs(which) => runs::list(&which)?,
         DynoCommand::Show(show) => runs::show(&show)?,
         DynoCommand::Report(which) => report::write(&which)?,
+        DynoCommand::Ab(line) => {
+            let format = line.figures.format;
+            return answer(&ab::ab(&line)?, format);
+        }
+        DynoCommand::Baselines(line) => baselines::baselines(&line)?,
+        DynoCommand::Compare(line) => {
+            return answer(&compare::compare(&line)?, line.figures.format);
+        }
         DynoCommand::Completions { shell } => completions::script(shell),
     };
-    print(&text)
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a comparison, and returns its exit code.
+fn answer(comparison: &Comparison, format: Format) -> anyhow::Result<ExitCode> {
+    print(&render_comparison(comparison, format))?;
+    Ok(u8::try_from(comparison.exit_code).unwrap_or(u8::MAX).into())
 }
 
 /// Writes a line to stderr for the user. Where stderr is closed, the exit code still reports the

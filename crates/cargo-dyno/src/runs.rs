@@ -16,6 +16,7 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::args::{Manifest, Runs, Show};
 use crate::columns;
 use crate::exec;
+use crate::links;
 use crate::nearest::did_you_mean;
 use crate::pipe;
 use crate::targets;
@@ -59,7 +60,7 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
 
 /// Prints a saved run again.
 pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
-    let file = file_of(show.run.as_deref(), &show.manifest, show.target_dir.as_deref())?;
+    let file = locate(show.run.as_deref(), &show.manifest, show.target_dir.as_deref())?;
     if let Some(study) = study_at(&file) {
         return match show.format {
             Format::Json => fs::read_to_string(&study)
@@ -77,30 +78,44 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
     }
 }
 
-/// Returns the file with the result of the run that a word names, or of the newest: that of a
-/// summary, unless [`study_at`] finds that it is a study.
-pub(crate) fn file_of(
-    word: Option<&str>,
+/// Returns the file of a saved result: of a run by its own name, the newest by a benchmark's name, a
+/// baseline by its name, or a path. Without a word, it is the newest of all.
+pub(crate) fn locate(
+    run: Option<&str>,
     manifest: &Manifest,
     target: Option<&Path>,
 ) -> anyhow::Result<PathBuf> {
-    let file = match word {
+    let file = match run {
         // The name of a saved run never begins with `.` or `/`.
         Some(run) if run.starts_with(['.', '/']) => summary_at(run),
-        Some(run) => match root(manifest, target).and_then(|root| find(&root, Some(run))) {
-            Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
-            // It may be a folder of `--out`. Another folder of that name holds no result.
-            Err(error) => {
-                let is_there = |file: &PathBuf| file.is_file() || study_at(file).is_some();
-                Some(summary_at(run).filter(is_there).ok_or(error)?)
+        Some(run) => {
+            let saved = root(manifest, target).and_then(|root| find(&root, Some(run)));
+            match saved {
+                Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
+                // It may be a folder of `--out`. Another folder of that name holds no result.
+                Err(error) => {
+                    let is_there = |file: &PathBuf| file.is_file() || study_at(file).is_some();
+                    Some(summary_at(run).filter(is_there).ok_or(error)?)
+                }
             }
-        },
+        }
         None => Some(find(&root(manifest, target)?, None)?.folder.join(SUMMARY_FILE)),
     };
     file.with_context(|| {
-        let run = word.unwrap_or_default();
+        let run = run.unwrap_or_default();
         format!("there is no run at {run}: name a folder that holds {SUMMARY_FILE}, or that file")
     })
+}
+
+/// Returns the start and the result of a run or a study in a few words, for a list.
+pub(crate) fn headline(folder: &Path) -> (String, String) {
+    match (Summary::read(folder), Study::read(folder)) {
+        (Ok(summary), _) => (summary.started_at, summary.verdict.to_string()),
+        (Err(_), Ok(study)) => {
+            (study.started_at, format!("{} of {} trials", study.study, study.trials.len()))
+        }
+        (Err(_), Err(_)) => ("-".to_owned(), "damaged".to_owned()),
+    }
 }
 
 /// Returns the study's file, if the path names it, or a summary that is missing next to it.
@@ -124,6 +139,11 @@ fn summary_at(path: &str) -> Option<PathBuf> {
 /// Without a word, finds the newest of all.
 fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     let mut saved = saved(root)?;
+    if let Some(word) = word
+        && let Some(baseline) = baseline(root, word)?
+    {
+        return Ok(baseline);
+    }
     let ids: Vec<String> = saved.iter().map(|run| run.id.clone()).collect();
     saved.retain(|run| {
         word.is_none_or(|word| {
@@ -146,6 +166,21 @@ fn find(root: &Path, word: Option<&str>) -> anyhow::Result<Saved> {
     })
 }
 
+/// Finds a baseline by its name, or by its benchmark's and its own: `main`, `shop/main`.
+fn baseline(root: &Path, word: &str) -> anyhow::Result<Option<Saved>> {
+    let mut named = links::below(root);
+    named.retain(|one| one.name == word || format!("{}/{}", one.benchmark, one.name) == word);
+    match named.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(Saved { id: word.to_owned(), folder: one.folder() })),
+        several => {
+            let names: Vec<_> =
+                several.iter().map(|one| format!("`{}/{}`", one.benchmark, one.name)).collect();
+            bail!("several benchmarks have a baseline `{word}`: {}; name one", names.join(", "))
+        }
+    }
+}
+
 /// Returns the current time, in the form that summaries have.
 #[expect(clippy::disallowed_methods, reason = "it is compared with stamps of wall time alone")]
 fn now() -> String {
@@ -154,7 +189,7 @@ fn now() -> String {
 
 /// Returns the folder of all runs: in cargo's target folder, or in the current folder if that is
 /// outside of a package.
-fn root(manifest: &Manifest, target: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(crate) fn root(manifest: &Manifest, target: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(target) = target {
         return Ok(target.join("dyno"));
     }
@@ -181,7 +216,7 @@ fn saved(root: &Path) -> anyhow::Result<Vec<Saved>> {
 }
 
 /// Returns the folders in a folder; an empty list if it can't be read.
-fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries
         .flatten()

@@ -5,9 +5,10 @@
 //! # This crate
 //!
 //! It holds the contract: the [`Summary`] of a run with all its parts, the [`Intervals`] of a run,
-//! the [`Study`] of several runs, and the reader of all three. Its field names, words and exit codes
-//! are read by other people's programs. Fields may be added within a version; any other change that
-//! a reader could notice raises [`SCHEMA`], [`INTERVALS_SCHEMA`] or [`STUDY_SCHEMA`].
+//! the [`Study`] of several runs, the reader of all three, and the [`Comparison`] of two results. Its
+//! field names, words and exit codes are read by other people's programs. Fields may be added within a
+//! version; any other change that a reader could notice raises [`SCHEMA`], [`INTERVALS_SCHEMA`],
+//! [`STUDY_SCHEMA`] or [`COMPARISON_SCHEMA`].
 //!
 //! It is the lowest crate of dyno and depends on none of the others. It decides no verdict, makes
 //! no summary of a run, and prints nothing. Types can grow: structs are made with `Default` and
@@ -16,6 +17,7 @@
 //! [`Unit`] is also a part of messages between processes, whose bytes have no names: a new unit is
 //! added at the end.
 
+mod comparison;
 mod environment;
 mod fates;
 mod intervals;
@@ -30,6 +32,9 @@ mod threshold;
 mod unit;
 mod verdict;
 
+pub use comparison::{
+    COMPARISON_SCHEMA, Comparison, ComparisonFinding, ComparisonSide, FigureComparison,
+};
 pub use environment::Environment;
 pub use fates::{CycleErrors, Fates};
 pub use intervals::{INTERVALS_FILE, INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals};

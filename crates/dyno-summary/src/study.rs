@@ -104,6 +104,9 @@ pub struct StudyTrial {
     pub window_ns: u64,
     /// The time from the run's begin to its end, in nanoseconds.
     pub elapsed_ns: u64,
+    /// The mean of the service, in nanoseconds; `None` if no cycle ended.
+    #[serde(default, serialize_with = "optional_number")]
+    pub service_mean_ns: Option<f64>,
     /// The 50th percentile of the response, in nanoseconds; `None` if it has too few values.
     pub response_p50_ns: Option<u64>,
     /// The 99th percentile of the response, in nanoseconds; `None` if it has too few values.

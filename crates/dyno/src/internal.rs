@@ -7,7 +7,9 @@ use {dyno_bus::Time, dyno_observer::Observer, std::io};
 #[cfg(feature = "cli")]
 pub use crate::cli::args::{Arguments, OutputFlags, UsageError, command};
 #[cfg(feature = "cli")]
-pub use crate::report::{Format, asked, delivered, render, render_study, span};
+pub use crate::report::{
+    ComparisonProgress, Format, asked, delivered, render, render_comparison, render_study, span,
+};
 pub use crate::settings::{
     Machine, Setting, SettingSource, Settings, StudySetting, StudySettings, TaskParameters,
 };
@@ -51,6 +53,13 @@ pub fn redacted(text: &str) -> String {
 /// Ends this worker, with a message on its standard error that the fault of the run quotes.
 pub fn fail_worker(message: &str) -> ! {
     crate::worker::fail(message)
+}
+
+/// Lets signals of this process end a comparison, whose result then is what is known so far.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn owning_process(ab: crate::Ab) -> crate::Ab {
+    ab.owning_process()
 }
 
 /// Writes a histogram log of the values that the observer has received since `begun`, as one

@@ -10,6 +10,8 @@
 //!   from a [`Context`] or a [`Cycle`].
 //! - [`histogram()`], [`measure()`], [`measure_async()`] and spans record metrics of your own.
 //! - [`Study`] is the result of several runs under one question, such as [`search`](Bench::search).
+//! - [`compare()`] compares saved results, and [`ab()`] two programs in turn; [`Comparison`] is the
+//!   answer.
 //! - [`Summary`] is the result of a run; [`mod@summary`] has its parts.
 //! - [`List`] shows the metrics while a run goes on; [`mod@list`] has what it returns.
 //!
@@ -35,6 +37,7 @@ mod primary;
 mod result;
 mod error;
 mod trials;
+mod comparison;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
@@ -48,6 +51,10 @@ pub mod internal;
 mod simulation;
 
 pub use bench::{Bench, Setup, bench};
+pub use comparison::{
+    Ab, AbError, CompareError, ComparisonOptions, OptionError, SideEvidence, ab, compare,
+    compare_with,
+};
 pub use error::RunError;
 #[cfg(feature = "cli")]
 pub use outcome::Outcome;
@@ -68,7 +75,7 @@ pub use dyno_observer::{List, Order, ProcessId, Stat, Stats};
 #[doc(no_inline)]
 pub use dyno_summary as summary;
 #[doc(inline)]
-pub use dyno_summary::{Study, Summary, Unit, Verdict};
+pub use dyno_summary::{Comparison, ComparisonFinding, Study, Summary, Unit, Verdict};
 #[cfg(feature = "cli")]
 pub use report::plot;
 

@@ -15,6 +15,7 @@
 //!
 //! It starts no process and decides no verdict: the primary does both.
 
+mod comparison;
 mod error;
 mod files;
 pub(crate) mod formats;
@@ -24,6 +25,7 @@ mod page;
 mod reporter;
 mod study;
 
+pub use self::comparison::{ComparisonProgress, render_comparison};
 pub(crate) use self::error::ReportError;
 pub(crate) use self::files::folder::{PAGE, write_whole};
 pub(crate) use self::files::hlog::of_observer as histogram_log;

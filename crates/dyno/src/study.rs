@@ -5,6 +5,7 @@
 //!   a rate ◀── next ─┤ search   how much is sustained?   │
 //!      │             │ sweep    what happens at each?    ├─▶ done: the numbers of the answer
 //!   a whole run      │ repeat   how far do two differ?   │
+//!      │             │ compare  is NEW worse than BASE?  │
 //!      │             └───────────────▲───────────────────┘
 //!      └──▶ trial: verdict, delivered rate, time ──── take
 //! ```
@@ -14,6 +15,7 @@
 //! nothing: its caller runs the trials, one at a time, and makes the sentences. So each study is
 //! tested over model systems, thousands of times in seconds.
 
+pub(crate) mod compare;
 pub(crate) mod repeat;
 pub(crate) mod search;
 pub(crate) mod searches;

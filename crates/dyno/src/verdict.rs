@@ -3,7 +3,7 @@
 //! Pure: [`judge`] reads an [`Evidence`] only, so that every verdict can be tested without a
 //! process. The decision on the rate is made in [`trend`]; `docs/verdicts.md` explains it to users.
 
-mod bounds;
+pub(crate) mod bounds;
 pub(crate) mod course;
 mod reason;
 mod sample;

@@ -1,5 +1,6 @@
 //! The measurements, a file each.
 
+pub mod comparisons;
 pub mod lag;
 pub mod omission;
 pub mod queues;
@@ -15,7 +16,8 @@ use anyhow::{Context, Result};
 #[command(bin_name = "cargo xtask bench truth", about = "What dyno measures, against theory")]
 pub struct Options {
     /// `queues`, `omission`, `verdicts`, `pools`, `redis`, `lag`, `searches` (or one of its parts:
-    /// `searches-spin`, `searches-pool`, `searches-redis`, `searches-cost`): all unless named
+    /// `searches-spin`, `searches-pool`, `searches-redis`, `searches-cost`): all of these unless
+    /// named; `comparisons`, which takes hours, only if it is named
     rows: Vec<String>,
     /// Less of everything: a minute, to check that it works
     #[arg(long)]
@@ -26,10 +28,17 @@ pub struct Options {
     /// Number of searches of each system; 20 unless quick, 10 of Redis
     #[arg(long)]
     pub searches: Option<usize>,
+    /// Number of comparisons for each program and method; 100 unless quick
+    #[arg(long)]
+    pub comparisons: Option<usize>,
 }
 
 const RUNS: usize = 20;
 const RUNS_QUICK: usize = 1;
+const COMPARISONS: usize = 100;
+const COMPARISONS_QUICK: usize = 1;
+/// The row that takes hours.
+const LONG: &str = "comparisons";
 
 impl Options {
     /// Returns the number of runs for each verdict.
@@ -44,12 +53,20 @@ impl Options {
         self.searches.unwrap_or(if self.quick { RUNS_QUICK } else { unless_set }).max(1)
     }
 
+    /// Returns the number of comparisons for each program and method.
+    #[must_use]
+    pub fn comparisons(&self) -> usize {
+        let usual = if self.quick { COMPARISONS_QUICK } else { COMPARISONS };
+        self.comparisons.unwrap_or(usual).max(1)
+    }
+
     /// Returns `true` if a row is to be measured: by its name, or by that of its group, which is
     /// the part before `-`.
     #[must_use]
     pub fn asks_for(&self, name: &str) -> bool {
         let group = name.split('-').next();
-        self.rows.is_empty() || self.rows.iter().any(|row| row == name || Some(&**row) == group)
+        let is_named = self.rows.iter().any(|row| row == name || Some(&**row) == group);
+        is_named || self.rows.is_empty() && name != LONG
     }
 }
 
@@ -73,7 +90,7 @@ pub struct Told {
 }
 
 /// All rows, in the order of their measurement.
-pub const ALL: [Row; 10] = [
+pub const ALL: [Row; 11] = [
     Row { name: "queues", title: "Queues", measure: queues::measure },
     Row { name: "omission", title: "Coordinated omission", measure: omission::measure },
     Row { name: "verdicts", title: "Verdicts", measure: verdicts::measure },
@@ -87,6 +104,7 @@ pub const ALL: [Row; 10] = [
         title: "Verdicts near a measured capacity: Redis",
         measure: verdicts::capacity::redis,
     },
+    Row { name: LONG, title: "Comparisons", measure: comparisons::measure },
     Row { name: "lag", title: "Loop lag", measure: lag::measure },
     Row { name: "searches-spin", title: "Searches: a known capacity", measure: searches::spin },
     Row { name: "searches-pool", title: "Searches: a pool", measure: searches::pool },

@@ -21,6 +21,8 @@ use crate::task::{self, How, Note, Work, begun_path, notes_path};
 
 /// The environment variable that holds a [`Run`], as JSON.
 const VARIABLE: &str = "TRUTH_RUN";
+/// The environment variable that holds a [`Run`] of a program, whose own variables set the rest.
+pub(crate) const PROGRAM_VARIABLE: &str = "TRUTH_PROGRAM";
 /// The time between two checks of a condition that can't be waited for.
 const POLL_PERIOD: Duration = Duration::from_millis(2);
 /// The longest wait for a run's first cycle, even on a busy machine.
@@ -279,6 +281,13 @@ impl Ran {
 /// If the run of the variable can't be started.
 pub fn main() -> Result<()> {
     let bench = task::bench();
+    if let Ok(text) = std::env::var(PROGRAM_VARIABLE) {
+        let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
+        let bench = bench.rate(run.rate).parameters(run.work).workers(run.workers);
+        // The command line is that of a program without flags.
+        let outcome = bench.main_with(["truth".into()]);
+        std::process::exit(outcome.exit_code().into());
+    }
     let Ok(text) = std::env::var(VARIABLE) else { return Ok(()) };
     let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
     let arrivals = run.load().arrivals;

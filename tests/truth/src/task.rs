@@ -32,6 +32,8 @@ pub enum How {
     Flood,
     /// It sleeps while it holds one of a few permits.
     Pool(Service),
+    /// It takes a fixed number of steps.
+    Steps,
     /// It waits for a command of Redis that keeps the server's thread, over one of a few
     /// connections.
     Redis,
@@ -53,7 +55,8 @@ impl From<theory::Service> for How {
 pub struct Work {
     /// The way each cycle spends its time.
     pub how: How,
-    /// The mean time of a cycle in nanoseconds; the number of values for [`How::Flood`].
+    /// The mean time of a cycle in nanoseconds; the number of values for [`How::Flood`],
+    /// and of steps for [`How::Steps`].
     pub ns: u64,
     /// The seed of the pool's services.
     pub seed: u64,
@@ -85,7 +88,7 @@ impl Work {
             _ if index == self.stalls => self.stall_ns,
             How::Constant => self.ns,
             How::Exponential => (Random::new(index).exponential() * self.ns as f64) as u64,
-            How::Sleep | How::Flood | How::Pool(_) | How::Redis | How::RedisWrite => 0,
+            How::Sleep | How::Flood | How::Steps | How::Pool(_) | How::Redis | How::RedisWrite => 0,
         }
     }
 }
@@ -169,6 +172,10 @@ impl dyno::Task for Truth {
             How::RedisWrite => {
                 let clients = self.clients.as_ref().ok_or("not connected")?;
                 clients.write(cycle.index()).await?;
+            }
+            How::Steps => {
+                let step = |state: u64, _| std::hint::black_box(state.rotate_left(5) ^ 0x9e37);
+                std::hint::black_box((0..self.work.ns).fold(1, step));
             }
             // Large values take more bytes, and the bus limits waiting data in bytes.
             How::Flood => (0..self.work.ns).for_each(|value| self.values.record(value << 38)),

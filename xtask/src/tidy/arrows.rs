@@ -35,7 +35,7 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 19] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
@@ -51,7 +51,10 @@ const MODULES: [(&str, &[&str]); 18] = [
     ("result", &["plan", "settings", "primary"]),
     ("error", &["settings", "primary"]),
     ("outcome", &[]),
-    ("report", &["harness", "task", "plan", "settings", "verdict", "primary", "result"]),
+    (
+        "report",
+        &["comparison", "harness", "task", "plan", "settings", "verdict", "primary", "result"],
+    ),
     (
         "bench",
         &[
@@ -60,6 +63,7 @@ const MODULES: [(&str, &[&str]); 18] = [
         ],
     ),
     ("trials", &["bench", "error", "plan", "primary", "result", "settings", "study", "verdict"]),
+    ("comparison", &["plan", "primary", "settings", "study"]),
 ];
 /// The modules that may name all others, and that none of those names: the command line, and what
 /// exists for tests and this workspace's own programs.

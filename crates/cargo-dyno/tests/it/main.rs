@@ -5,6 +5,7 @@
 //! because linking costs more than running.
 
 mod cargo;
+mod compare;
 mod exec;
 mod help;
 mod init;

@@ -5,6 +5,7 @@
 //! It refuses, before anything is started, a flag that does not exist, a word that means nothing,
 //! and a place for output that can't be written to.
 
+mod baseline;
 mod environment;
 mod filter;
 mod help;
@@ -89,6 +90,7 @@ impl Arguments {
         let left_out_by = selection.left_out_by(name);
         if left_out_by.is_none() {
             place::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
+            baseline::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
         }
         let settings = said.layered_with(settings(&matches));
         Ok(Self { settings, study, output, left_out_by, warnings: environment.unknown() })
@@ -121,6 +123,9 @@ pub struct OutputFlags {
     /// Folder for the files of a run or a study; target/dyno/NAME/RUN unless given.
     #[arg(long, value_name = "DIR", env = "DYNO_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
+    /// Keeps the result as the baseline NAME, which `cargo dyno compare` reads.
+    #[arg(long, value_name = "NAME", env = "DYNO_SAVE", hide_env_values = true)]
+    pub save: Option<String>,
     /// Also write the log as JSON lines to FILE.
     #[arg(long, value_name = "FILE", env = "DYNO_LOG_FILE", hide_env_values = true)]
     pub log_file: Option<PathBuf>,

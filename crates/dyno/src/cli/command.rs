@@ -154,6 +154,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
         progress: if output.quiet { Progress::Quiet } else { Progress::Shown },
         files: output.out.clone().map_or(RunFolder::Default, RunFolder::In),
         log_file: output.log_file.clone(),
+        save: output.save.clone(),
         plot,
         above: Vec::new(),
         page: output.page(),

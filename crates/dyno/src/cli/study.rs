@@ -58,8 +58,14 @@ pub(crate) fn run(
     let progress = if output.quiet { Progress::Quiet } else { Progress::Shown };
     let files = output.out.clone().map_or(RunFolder::Default, RunFolder::In);
     let page = output.page();
-    let reporter =
-        StudyReporter::start(output.format, (progress, page), &files, &study.base, &study.title)?;
+    let reporter = StudyReporter::start(
+        output.format,
+        (progress, page),
+        &files,
+        &study.base,
+        &study.title,
+        output.save.clone(),
+    )?;
     let on_tick = bench.on_tick.take().map(|on_tick| Arc::new(Mutex::new(on_tick)));
     let mut host = Host { reporter, page, on_tick };
     let command: Vec<_> =
@@ -112,6 +118,7 @@ impl TrialHost for Host {
             progress: self.reporter.progress_of_trials(),
             files: self.reporter.trial_folder(folder),
             log_file: None,
+            save: None,
             plot: Vec::new(),
             above: self.reporter.above(folder, plan.rate),
             page: self.page,

@@ -34,7 +34,7 @@ pub struct Threshold {
     /// The statistic that is limited.
     pub statistic: ThresholdStat,
     /// The comparison that holds if the limit is kept.
-    pub comparison: Comparison,
+    pub comparison: LimitOperator,
     /// The value that the statistic is compared with.
     pub limit: ThresholdLimit,
     /// The length of the sliding windows, which must all keep the limit; `None` for the measured
@@ -69,7 +69,7 @@ pub struct Percentile(pub u32);
 
 /// A comparison of a statistic with its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum LimitOperator {
     /// The statistic is below the limit: `<`.
     Below,
     /// The statistic is at most the limit: `<=`.
@@ -108,16 +108,16 @@ impl Threshold {
     /// Returns `true` if a value keeps the limit; both are in the metric's unit.
     pub(crate) fn is_kept_by(&self, value: f64, limit: f64) -> bool {
         match self.comparison {
-            Comparison::Below => value < limit,
-            Comparison::AtMost => value <= limit,
-            Comparison::Above => value > limit,
-            Comparison::AtLeast => value >= limit,
+            LimitOperator::Below => value < limit,
+            LimitOperator::AtMost => value <= limit,
+            LimitOperator::Above => value > limit,
+            LimitOperator::AtLeast => value >= limit,
         }
     }
 
     /// Returns `true` if large values are the ones that break the limit.
     pub(crate) fn is_upper(&self) -> bool {
-        matches!(self.comparison, Comparison::Below | Comparison::AtMost)
+        matches!(self.comparison, LimitOperator::Below | LimitOperator::AtMost)
     }
 
     /// Returns the unit of the statistic, for values of this unit.
@@ -306,7 +306,7 @@ impl fmt::Display for ThresholdStat {
     }
 }
 
-impl fmt::Display for Comparison {
+impl fmt::Display for LimitOperator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Below => "<",

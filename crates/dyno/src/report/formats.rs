@@ -1,6 +1,7 @@
 //! The result of a run in each format, and the parts of the formats for people.
 
 mod braille;
+pub(super) mod comparison;
 pub(super) mod csv;
 pub(super) mod figures;
 pub(super) mod human;

@@ -14,6 +14,8 @@ pub(crate) struct ReportOptions {
     pub files: RunFolder,
     /// A log file in addition to the log in the run's folder.
     pub log_file: Option<PathBuf>,
+    /// The name of the baseline that the run is kept as.
+    pub save: Option<String>,
     /// The names of metrics whose course is drawn at the end.
     pub plot: Vec<String>,
     /// The lines above the live view, about the study that the run belongs to.

@@ -309,6 +309,10 @@ impl Reporter {
             let path = folder.path.display();
             summary.warnings.push(format!("this run is not kept: {path}: {error}"));
         }
+        // The exit codes of an invalid run, of an error, and of a signal.
+        let is_whole = !matches!(summary.exit_code, 4 | 5 | 128..);
+        let saved = folder::save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
+        summary.warnings.extend(saved);
         let has_page =
             write_page(self.folder.as_ref(), self.settings.page, &mut summary, &intervals);
         if let Some(format) = self.settings.format {

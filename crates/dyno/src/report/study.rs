@@ -8,7 +8,7 @@ use dyno_bus::clock;
 use dyno_summary::{STUDY_FILE, Study};
 
 use super::error::ReportError;
-use super::files::folder::Folder;
+use super::files::folder::{self, Folder};
 use super::formats::human::{Kept, Look};
 use super::formats::palette::Palette;
 use super::formats::study;
@@ -30,6 +30,8 @@ pub(crate) struct StudyReporter {
     has_page: bool,
     /// `None` if the default folder can't be made.
     folder: Option<Folder>,
+    /// The name of the baseline that the study is kept as.
+    save: Option<String>,
     /// The current folder at the start.
     here: PathBuf,
     warnings: Vec<String>,
@@ -48,12 +50,14 @@ impl StudyReporter {
         files: &RunFolder,
         plan: &Plan,
         title: &str,
+        save: Option<String>,
     ) -> Result<Self, ReportError> {
         let mut warnings = Vec::new();
         let here = std::env::current_dir().unwrap_or_default();
         let folder = open_folder(files, &here, plan, clock::wall(), &mut warnings)?;
         let (has_page, brackets) = (false, BracketHistory::default());
-        let reporter = Self { format, progress, page, has_page, folder, here, warnings, brackets };
+        let reporter =
+            Self { format, progress, page, has_page, folder, save, here, warnings, brackets };
         // The title has the rates.
         let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
         let words: Vec<_> = std::iter::once(title.to_owned()).chain(words).collect();
@@ -105,6 +109,9 @@ impl StudyReporter {
     /// Writes the result. Returns the exit code: a result that can't be written is an error.
     pub(crate) fn finish(mut self, mut study: Study) -> i32 {
         self.store(&study);
+        // The exit codes of an error, and of a signal.
+        let is_whole = !matches!(study.exit_code, 4 | 5 | 128..);
+        self.warnings.extend(folder::save(self.save.as_deref(), self.folder.as_ref(), is_whole));
         study.warnings.append(&mut self.warnings);
         let kept = self.folder.as_ref().map(|folder| &*folder.path);
         let kept = kept.map(|kept| kept.strip_prefix(&self.here).unwrap_or(kept));

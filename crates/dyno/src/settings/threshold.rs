@@ -7,7 +7,7 @@ use dyno_summary::Unit;
 
 use super::value::{number, span};
 use crate::plan::threshold::{
-    Comparison, FAILED, LimitKind, Percentile, Threshold, ThresholdLimit, ThresholdStat,
+    FAILED, LimitKind, LimitOperator, Percentile, Threshold, ThresholdLimit, ThresholdStat,
     builtin_unit,
 };
 
@@ -86,12 +86,12 @@ pub(super) fn threshold(text: &str) -> Result<Threshold, String> {
     Ok(threshold)
 }
 
-fn comparison(text: &str) -> (Comparison, &str) {
+fn comparison(text: &str) -> (LimitOperator, &str) {
     let operators = [
-        ("<=", Comparison::AtMost),
-        (">=", Comparison::AtLeast),
-        ("<", Comparison::Below),
-        (">", Comparison::Above),
+        ("<=", LimitOperator::AtMost),
+        (">=", LimitOperator::AtLeast),
+        ("<", LimitOperator::Below),
+        (">", LimitOperator::Above),
     ];
     operators
         .into_iter()

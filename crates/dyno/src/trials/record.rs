@@ -75,6 +75,8 @@ pub(super) fn row(
     row.completed = summary.cycles.completed;
     row.window_ns = nanos(window);
     row.elapsed_ns = summary.elapsed_ns;
+    let service = summary.metric(SERVICE).filter(|service| service.count > 0);
+    row.service_mean_ns = service.map(|service| service.mean);
     row.response_p50_ns = response.and_then(|response| response.p50);
     row.response_p99_ns = response.and_then(|response| response.p99);
     row

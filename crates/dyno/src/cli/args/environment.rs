@@ -22,16 +22,18 @@ const PREFIX: &str = "DYNO_";
 const FORMAT: &str = "DYNO_FORMAT";
 const OUT: &str = "DYNO_OUT";
 const LOG_FILE: &str = "DYNO_LOG_FILE";
+const SAVE: &str = "DYNO_SAVE";
 const PLOT: &str = "DYNO_PLOT";
 const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
 /// A switch that is on unless it is set to 0.
 const REPORT: &str = "DYNO_REPORT";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     FORMAT,
     OUT,
     LOG_FILE,
+    SAVE,
     PLOT,
     QUIET,
     PROMPT,
@@ -89,6 +91,9 @@ impl Variables {
         }
         if unsaid("log_file") {
             output.log_file = self.path(LOG_FILE);
+        }
+        if unsaid("save") {
+            output.save = self.text(SAVE)?;
         }
         if unsaid("plot")
             && let Some(text) = self.text(PLOT)?

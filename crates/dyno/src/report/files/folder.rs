@@ -1,5 +1,5 @@
 //! The folders of runs: one for each run, the newest linked as `latest`. The last twenty runs of a
-//! benchmark are kept.
+//! benchmark are kept, and those that a link `baseline-NAME` names.
 //!
 //! A folder's path is `target/dyno/NAME/RUN/` in a cargo package, where `cargo dyno runs` finds it
 //! and `cargo clean` removes it, and `./dyno-runs/NAME/RUN/` elsewhere. `RUN` is a stamp in UTC and
@@ -33,6 +33,8 @@ pub(crate) const HISTOGRAMS: &str = "metrics.hlog";
 pub(crate) const LOG: &str = "log.jsonl";
 /// The name of the link to the newest run that has its summary.
 const LATEST: &str = "latest";
+/// The start of the name of a link to a baseline: a run that is kept under a name.
+const BASELINE: &str = "baseline-";
 /// The number of runs of a benchmark that are kept: enough to look back a day, at some hundred
 /// kilobytes each.
 const KEPT: usize = 20;
@@ -132,7 +134,7 @@ impl Folder {
     pub(crate) fn complete(&self, name: &str, text: &str) -> io::Result<()> {
         self.write(name, text)?;
         match self.owner {
-            Owner::Dyno => self.link(),
+            Owner::Dyno => self.link(LATEST),
             Owner::User => Ok(()),
         }
     }
@@ -151,7 +153,14 @@ impl Folder {
         }
     }
 
-    fn link(&self) -> io::Result<()> {
+    /// Keeps the run as a baseline of this name, in place of an earlier one: it is not removed with
+    /// the oldest runs.
+    pub(crate) fn save_as(&self, name: &str) -> io::Result<()> {
+        self.link(&format!("{BASELINE}{name}"))
+    }
+
+    /// Links the run under a name next to it.
+    fn link(&self, name: &str) -> io::Result<()> {
         let (Some(benchmark), Some(run)) = (self.path.parent(), self.path.file_name()) else {
             return Ok(());
         };
@@ -162,7 +171,7 @@ impl Folder {
             Ok(()) | Err(_) => {}
         }
         symlink(run, &link)?;
-        fs::rename(&link, benchmark.join(LATEST))
+        fs::rename(&link, benchmark.join(name))
     }
 }
 
@@ -177,6 +186,18 @@ pub(crate) fn write_whole(folder: &Path, name: &str, text: &str) -> io::Result<(
         let _removed = fs::remove_file(&unfinished);
     }
     written
+}
+
+/// Keeps a run or a study as a baseline, if a name is set. Returns a warning if it can't be kept, or
+/// is not worth it: the baseline before it then stays.
+pub(crate) fn save(name: Option<&str>, folder: Option<&Folder>, is_whole: bool) -> Option<String> {
+    let name = name?;
+    let reason = match folder {
+        _ if !is_whole => "it did not end well".to_owned(),
+        None => "it has no folder".to_owned(),
+        Some(folder) => folder.save_as(name).err()?.to_string(),
+    };
+    Some(format!("this result is not saved as the baseline `{name}`: {reason}"))
 }
 
 /// Returns the folder of a benchmark's runs. Two packages that share a target folder may have
@@ -251,14 +272,19 @@ pub(crate) fn lock_file(file: File) -> io::Result<Option<Flock<File>>> {
     }
 }
 
-/// Removes the oldest runs of a benchmark, except `newest`, which is just beginning. Runs without a
+/// Removes the oldest runs of a benchmark, except baselines and `newest`, which is just beginning. Runs without a
 /// summary are counted separately, so that they never displace a whole run. Runs that are still
 /// going on stay. A run that can't be removed stays too: it does no harm.
 fn prune(benchmark: &Path, newest: &Path, now: &str) {
     let Ok(entries) = fs::read_dir(benchmark) else { return };
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut runs: Vec<_> =
-        names.filter(|name| is_run(name) && benchmark.join(name) != newest).collect();
+    let (baselines, names): (Vec<_>, Vec<_>) = names.partition(|name| name.starts_with(BASELINE));
+    let saved = baselines.iter().filter_map(|link| fs::read_link(benchmark.join(link)).ok());
+    let saved: Vec<_> = saved.map(|run| run.to_string_lossy().into_owned()).collect();
+    let mut runs: Vec<_> = names
+        .into_iter()
+        .filter(|name| is_run(name) && benchmark.join(name) != newest && !saved.contains(name))
+        .collect();
     // A stamp in the future comes from a clock that was wrong: such runs are removed first.
     let time = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
     runs.sort_by_key(|name| (time(name) <= time(now), name.clone()));

@@ -88,10 +88,10 @@ fn known() -> impl Strategy<Value = Threshold> {
         Just(ThresholdStat::Last),
     ];
     let comparisons = prop::sample::select(vec![
-        Comparison::Below,
-        Comparison::AtMost,
-        Comparison::Above,
-        Comparison::AtLeast,
+        LimitOperator::Below,
+        LimitOperator::AtMost,
+        LimitOperator::Above,
+        LimitOperator::AtLeast,
     ]);
     let over = prop::option::of((1..100_000_u64).prop_map(Duration::from_millis));
     (names, statistics, comparisons, 0..10_000_u64, over, any::<bool>()).prop_map(

@@ -6,7 +6,7 @@ use dyno_observer::ProcessId;
 
 use super::*;
 use crate::plan::fixture::plan;
-use crate::plan::threshold::{Comparison, LimitKind, ThresholdLimit};
+use crate::plan::threshold::{LimitKind, LimitOperator, ThresholdLimit};
 
 const MS: u64 = 1_000_000;
 /// The time between two beats, and the cycles that are due in it.
@@ -19,7 +19,7 @@ fn limit(statistic: ThresholdStat, over: Option<u64>, aborts: bool, ms: u64) -> 
     Threshold {
         metric: RESPONSE.to_owned(),
         statistic,
-        comparison: Comparison::Below,
+        comparison: LimitOperator::Below,
         limit: ThresholdLimit { number, kind: LimitKind::Time, text: format!("{ms}ms") },
         over: over.map(Duration::from_secs),
         aborts,
@@ -178,7 +178,7 @@ fn a_limit_without_a_window_is_judged_at_the_end_also_next_to_one_with_a_window(
     let number = ThresholdLimit { number: 50.0, kind: LimitKind::Number, text: "50".into() };
     let whole = Threshold {
         statistic: ThresholdStat::Count,
-        comparison: Comparison::Above,
+        comparison: LimitOperator::Above,
         limit: number,
         ..limit(P90, None, false, 0)
     };
@@ -200,7 +200,7 @@ fn a_metric_that_never_came_is_a_breach_by_name() {
 #[test]
 fn failed_and_delivered_are_shares_of_all_cycles_in_thousandths() {
     for (metric, comparison, share) in
-        [(FAILED, Comparison::Below, 0.0), (DELIVERED, Comparison::AtLeast, 500.0)]
+        [(FAILED, LimitOperator::Below, 0.0), (DELIVERED, LimitOperator::AtLeast, 500.0)]
     {
         let limit = ThresholdLimit { number: 0.9, kind: LimitKind::Percent, text: "90%".into() };
         let statistic = ThresholdStat::Share;

@@ -42,6 +42,42 @@ fn the_last_twenty_are_kept_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn a_baseline_is_kept_among_newer_runs_until_another_has_its_name() {
+    let root = tempfile::tempdir().unwrap();
+    let benchmark = root.path().join("shop");
+    let fill = |hour: u32| {
+        for second in 0..KEPT {
+            let stamp = format!("20260102T{hour:02}04{second:02}Z-8");
+            let run = Folder::in_folder(&benchmark, &stamp).unwrap();
+            fs::write(run.path.join(SUMMARY), "{}").unwrap();
+        }
+    };
+    let saved = |stamp: &str| {
+        let run = Folder::in_folder(&benchmark, stamp).unwrap();
+        run.complete(SUMMARY, "{}").unwrap();
+        assert_eq!(save(Some("main"), Some(&run), true), None);
+        run.path.clone()
+    };
+    let first = saved("20260102T030405Z-7");
+    fill(4);
+    assert!(first.is_dir(), "the baseline is not removed");
+    let second = saved("20260102T050405Z-7");
+    fill(6);
+    assert!(!first.exists() && second.is_dir(), "the name is that of the second");
+}
+
+#[test]
+fn a_result_that_did_not_end_well_does_not_replace_a_baseline() {
+    let root = tempfile::tempdir().unwrap();
+    let run = Folder::in_folder(&root.path().join("shop"), "20260102T030405Z-7").unwrap();
+    let warning = save(Some("main"), Some(&run), false).unwrap();
+    let expected = "this result is not saved as the baseline `main`: it did not end well";
+    assert_eq!(warning, expected);
+    assert!(fs::read_link(root.path().join("shop/baseline-main")).is_err());
+    assert_eq!(save(None, Some(&run), false), None);
+}
+
+#[test]
 fn a_study_is_a_whole_run_among_the_last_twenty_with_all_its_trials() {
     let root = tempfile::tempdir().unwrap();
     let benchmark = root.path().join("shop");
