@@ -466,8 +466,7 @@ fn arrange_mixed(subcommand: &str, words: Vec<OsString>) -> Vec<OsString> {
         }
     }
     let mut arranged = help;
-    arranged.extend(name);
-    arranged.extend(cargo);
+    arranged.extend(name.into_iter().chain(cargo));
     arranged.push("--".into());
     arranged.extend(benchmark);
     arranged

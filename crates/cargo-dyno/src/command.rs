@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_are_said_in_the_same_words_each_time() {
+    fn an_ending_has_the_same_text_each_time() {
         assert_eq!(ending(ExitStatus::from_raw(7 << 8)), "exited with code 7");
         assert_eq!(ending(ExitStatus::from_raw(9)), "killed by signal 9 (SIGKILL)");
     }

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn bench(words: &[String]) -> Result<bool, Box<dyn Error>> {
     let mut rates = RATES.to_vec();
     if !words.is_empty() {
-        let rate = |word: &String| word.parse().map_err(|_| format!("`{word}` is no rate"));
+        let rate = |word: &String| word.parse().map_err(|_| format!("`{word}` is not a rate"));
         rates = words.iter().map(rate).collect::<Result<_, _>>()?;
     }
     println!("name        rate  delivered  p50 response  p99 response  backlog  verdict");
@@ -71,7 +71,7 @@ fn bench(words: &[String]) -> Result<bool, Box<dyn Error>> {
 
 /// One line of the table. Times are nanoseconds in a summary, and microseconds here.
 fn row(run: &dyno::Summary) -> String {
-    // There is none of too few cycles: 2 for p50, 100 for p99.
+    // It is missing for too few cycles: below 2 for p50, 100 for p99.
     let us = |ns: Option<u64>| ns.map_or("–".into(), |ns| format!("{:.1} µs", ns as f64 / 1e3));
     let response = run.metric("response");
     format!(

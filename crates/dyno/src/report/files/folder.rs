@@ -38,7 +38,7 @@ const BASELINE: &str = "baseline-";
 /// The number of runs of a benchmark that are kept: enough to look back a day, at some hundred
 /// kilobytes each.
 const KEPT: usize = 20;
-/// The time after which a run whose files don't change has ended, where there are no locks: longer
+/// The time after which a run whose files don't change has ended, on file systems without locks: longer
 /// than any pause of a run that goes on, which writes about once a second.
 const SILENCE_MIN: Duration = Duration::from_secs(24 * 60 * 60);
 /// The mode of new folders: only their owner may read them, because a run's files hold the user's
