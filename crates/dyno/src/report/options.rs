@@ -41,7 +41,7 @@ pub enum Format {
     #[default]
     #[value(help = None)]
     Human,
-    /// One object, by the contract of [`Summary`].
+    /// One object, by the contract of [`Summary`](dyno_summary::Summary).
     #[value(help = None)]
     Json,
     /// A line of names and one row.
