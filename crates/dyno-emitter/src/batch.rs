@@ -44,7 +44,7 @@ const RING_SLOTS: usize = 65_536;
 /// assert_eq!(declare[0].name, "rows");
 /// assert_eq!(batch.columns[0].values, [3]);
 /// # drop(installed);
-/// # Ok::<(), dyno_emitter::AlreadyInstalled>(())
+/// # Ok::<(), dyno_emitter::harness::AlreadyInstalled>(())
 /// ```
 #[derive(Debug)]
 pub struct Emitter {

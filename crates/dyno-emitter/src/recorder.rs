@@ -29,7 +29,7 @@ pub const RECORDER_SLOTS: usize = 16_384;
 ///
 /// ```compile_fail,E0277
 /// fn shared(_: impl Sync) {}
-/// shared(dyno_emitter::Emitter::new(|| {}).recorder());
+/// shared(dyno_emitter::harness::Emitter::new(|| {}).recorder());
 /// ```
 #[derive(Debug)]
 pub struct Recorder(Feed<1>);
