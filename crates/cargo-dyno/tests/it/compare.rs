@@ -8,6 +8,8 @@ use crate::workbench::{Ended, Workbench, package};
 /// A benchmark that leaves the summary of its package's `run.json`.
 const BENCHMARK: &str = r#"
 fn main() {
+    // As every program that links dyno does.
+    assert!(std::env::var_os("DYNO_WORKER").is_none());
     let out = std::path::PathBuf::from(std::env::var_os("DYNO_OUT").unwrap());
     std::fs::create_dir_all(&out).unwrap();
     let mut text = include_str!("../run.json").to_owned();
