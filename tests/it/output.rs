@@ -164,17 +164,6 @@ fn a_terminal_that_takes_nothing_stops_nothing() {
 }
 
 #[test]
-fn a_log_pipe_without_a_reader_is_announced_and_waited_for() {
-    // Nobody reads the pipe until the benchmark says that it waits.
-    let script = r#"mkfifo log && { "$0" "$@" --log-file log 2>said & }
-        until grep -q waiting said; do sleep 0.02; done; cat log >kept; wait $! && cat said >&2"#;
-    let run = benchmark(RECORDS).launched_by("sh -c").launched_with(script);
-    let ended = run.run();
-    ended.verdict(0, "sustained");
-    assert_says(&ended.stderr, &["--log-file log: waiting for a program that reads this pipe"]);
-}
-
-#[test]
 fn a_plot_of_a_metric_that_never_came_is_a_warning_that_lists_those_that_did() {
     let ended = benchmark(RECORDS).args("--plot nonesuch").run();
     let summary = ended.verdict(0, "sustained");

@@ -464,3 +464,23 @@ pub(super) fn look(term: &Term) -> Look {
     let width = term.size_checked().map(|(_, columns)| usize::from(columns));
     Look { palette: Palette::of(term), width }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_opened_once_a_program_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::read_to_string(path).unwrap()
+        });
+        let mut pipe = open_to_write(&path).unwrap();
+        pipe.write_all(b"a line\n").unwrap();
+        drop(pipe);
+        assert_eq!(reader.join().unwrap(), "a line\n");
+    }
+}
