@@ -266,6 +266,13 @@ pub(crate) struct Runs {
     pub(crate) benchmark: Option<String>,
 
     #[command(flatten)]
+    pub(crate) place: RunsPlace,
+}
+
+/// The place of the saved runs: that of the package, or of another target folder.
+#[derive(Debug, Args)]
+pub(crate) struct RunsPlace {
+    #[command(flatten)]
     pub(crate) manifest: Manifest,
 
     /// The folder that `run --target-dir` was given
@@ -285,11 +292,7 @@ pub(crate) struct Show {
     pub(crate) format: Format,
 
     #[command(flatten)]
-    pub(crate) manifest: Manifest,
-
-    /// The folder that `run --target-dir` was given
-    #[arg(long, value_name = "DIR")]
-    pub(crate) target_dir: Option<PathBuf>,
+    pub(crate) place: RunsPlace,
 }
 
 #[derive(Debug, Args)]
@@ -304,11 +307,7 @@ pub(crate) struct PageArguments {
     pub(crate) open: bool,
 
     #[command(flatten)]
-    pub(crate) manifest: Manifest,
-
-    /// The folder that `run --target-dir` was given
-    #[arg(long, value_name = "DIR")]
-    pub(crate) target_dir: Option<PathBuf>,
+    pub(crate) place: RunsPlace,
 }
 
 #[derive(Debug, Args)]
@@ -328,11 +327,7 @@ pub(crate) struct CompareArguments {
     pub(crate) force: bool,
 
     #[command(flatten)]
-    pub(crate) manifest: Manifest,
-
-    /// The folder that `run --target-dir` was given
-    #[arg(long, value_name = "DIR")]
-    pub(crate) target_dir: Option<PathBuf>,
+    pub(crate) place: RunsPlace,
 }
 
 #[derive(Debug, Args)]
@@ -399,11 +394,7 @@ pub(crate) struct Baselines {
     pub(crate) remove: Option<String>,
 
     #[command(flatten)]
-    pub(crate) manifest: Manifest,
-
-    /// The folder that `run --target-dir` was given
-    #[arg(long, value_name = "DIR")]
-    pub(crate) target_dir: Option<PathBuf>,
+    pub(crate) place: RunsPlace,
 }
 
 /// Puts the words in an order that clap can read: without the `dyno` that cargo puts before the

@@ -12,7 +12,7 @@ use crate::{columns, runs};
 
 /// Lists the baselines, or removes one.
 pub(crate) fn baselines(line: &Baselines) -> anyhow::Result<String> {
-    let root = runs::root(&line.manifest, line.target_dir.as_deref())?;
+    let root = runs::root(&line.place)?;
     let mut all = links::below(&root);
     if let Some(benchmark) = &line.benchmark {
         all.retain(|baseline| baseline.benchmark == *benchmark);

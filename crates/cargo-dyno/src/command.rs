@@ -9,7 +9,7 @@ use std::process::{ExitCode, ExitStatus};
 use anyhow::{Context, bail};
 
 use crate::launch::TARGET_VARIABLE;
-use crate::{EXIT_USAGE, note, targets};
+use crate::{EXIT_USAGE, note, print, targets};
 
 pub(crate) mod program;
 
@@ -56,10 +56,22 @@ pub(crate) fn halves(word: &OsString) -> (Option<&str>, Option<OsString>) {
     }
 }
 
+/// Prints the help, if a flag requests it; otherwise makes the folder of runs known. Returns an exit
+/// code if there is nothing to run.
+pub(crate) fn without_a_run(flags: &[OsString], help: impl FnOnce() -> String) -> Option<ExitCode> {
+    if flags.iter().any(|flag| flag == "--help" || flag == "-h") {
+        return Some(match print(&help()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&error),
+        });
+    }
+    know_target_folder().map(|error| refuse(&error))
+}
+
 /// Starts this program again with the folder of runs in its environment, if cargo knows that
 /// folder: only then is a run saved where `cargo dyno runs` looks. Returns the error if the start
 /// fails; `None` if the folder is set already or cargo does not know it.
-pub(crate) fn know_target_folder() -> Option<anyhow::Error> {
+fn know_target_folder() -> Option<anyhow::Error> {
     let here = targets::current_folder().ok()?;
     let known = std::env::var_os(TARGET_VARIABLE);
     let is_known = known.is_some_and(|folder| !folder.to_string_lossy().trim().is_empty());

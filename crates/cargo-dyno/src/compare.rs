@@ -13,7 +13,7 @@ use crate::runs;
 pub(crate) fn compare(line: &CompareArguments) -> anyhow::Result<Comparison> {
     let options = options(&line.figures)?.forced(line.force);
     let side = |name: Option<&str>| {
-        let file = runs::locate(name, &line.manifest, line.target_dir.as_deref())?;
+        let file = runs::locate(name, &line.place)?;
         Ok::<_, anyhow::Error>(evidence(&file)?.named(name.unwrap_or("the newest run")))
     };
     let (base, new) = (side(Some(&line.base))?, side(line.new.as_deref())?);

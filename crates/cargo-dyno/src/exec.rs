@@ -18,8 +18,8 @@ use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 
 use self::line::CommandLine;
-use crate::command::{WORKER_VARIABLE, ending, know_target_folder, program, refuse};
-use crate::{note, print};
+use crate::command::{WORKER_VARIABLE, ending, program, refuse, without_a_run};
+use crate::note;
 
 mod line;
 
@@ -141,14 +141,8 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let line = CommandLine::of(args);
     let benchmark = dyno::bench(line.name(), dyno::task::<CommandTask>());
-    if line.flags.iter().any(|flag| flag == "--help" || flag == "-h") {
-        return match print(&help()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => refuse(&error),
-        };
-    }
-    if let Some(error) = know_target_folder() {
-        return refuse(&error);
+    if let Some(code) = without_a_run(&line.flags, help) {
+        return code;
     }
     let parameters = match line.parameters() {
         Ok(parameters) => parameters,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use self::line::PipeLine;
 use self::task::PipeTask;
-use crate::command::{know_target_folder, refuse};
-use crate::{note, print};
+use crate::command::{refuse, without_a_run};
+use crate::note;
 
 mod buffering;
 mod channel;
@@ -92,14 +92,8 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let line = PipeLine::of(args);
     let benchmark = dyno::bench(line.name(), dyno::task::<PipeTask>());
-    if line.flags.iter().any(|flag| flag == "--help" || flag == "-h") {
-        return match print(&help()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => refuse(&error),
-        };
-    }
-    if let Some(error) = know_target_folder() {
-        return refuse(&error);
+    if let Some(code) = without_a_run(&line.flags, help) {
+        return code;
     }
     let parameters = match line.parameters() {
         Ok(parameters) => parameters,

@@ -16,7 +16,7 @@ const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" }
 
 /// Writes the page, and returns its path as a line.
 pub(crate) fn write(report: &PageArguments) -> anyhow::Result<String> {
-    let file = runs::locate(report.run.as_deref(), &report.manifest, report.target_dir.as_deref())?;
+    let file = runs::locate(report.run.as_deref(), &report.place)?;
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         Some(_) | None => PathBuf::from("."),

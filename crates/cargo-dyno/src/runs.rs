@@ -13,7 +13,7 @@ use dyno_summary::{ReadError, STUDY_FILE, SUMMARY_FILE, Study, Summary};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::args::{Manifest, Runs, Show};
+use crate::args::{Runs, RunsPlace, Show};
 use crate::columns;
 use crate::exec;
 use crate::links;
@@ -40,7 +40,7 @@ struct Saved {
 /// Lists the saved runs, the newest first. A run that is damaged, unfinished or still running is
 /// listed as such, and hides no other.
 pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
-    let root = root(&runs.manifest, runs.target_dir.as_deref())?;
+    let root = root(&runs.place)?;
     let mut saved = saved(&root)?;
     if let Some(benchmark) = &runs.benchmark {
         let all: Vec<String> = saved.iter().map(|run| benchmark_of(run).to_owned()).collect();
@@ -60,7 +60,7 @@ pub(crate) fn list(runs: &Runs) -> anyhow::Result<String> {
 
 /// Prints a saved run again.
 pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
-    let file = locate(show.run.as_deref(), &show.manifest, show.target_dir.as_deref())?;
+    let file = locate(show.run.as_deref(), &show.place)?;
     if let Some(study) = study_at(&file) {
         return match show.format {
             Format::Json => fs::read_to_string(&study)
@@ -80,16 +80,12 @@ pub(crate) fn show(show: &Show) -> anyhow::Result<String> {
 
 /// Returns the file of a saved result: of a run by its own name, the newest by a benchmark's name, a
 /// baseline by its name, or a path. Without a word, it is the newest of all.
-pub(crate) fn locate(
-    run: Option<&str>,
-    manifest: &Manifest,
-    target: Option<&Path>,
-) -> anyhow::Result<PathBuf> {
+pub(crate) fn locate(run: Option<&str>, place: &RunsPlace) -> anyhow::Result<PathBuf> {
     let file = match run {
         // The name of a saved run never begins with `.` or `/`.
         Some(run) if run.starts_with(['.', '/']) => summary_at(run),
         Some(run) => {
-            let saved = root(manifest, target).and_then(|root| find(&root, Some(run)));
+            let saved = root(place).and_then(|root| find(&root, Some(run)));
             match saved {
                 Ok(saved) => Some(saved.folder.join(SUMMARY_FILE)),
                 // It may be a folder of `--out`. Another folder of that name holds no result.
@@ -99,7 +95,7 @@ pub(crate) fn locate(
                 }
             }
         }
-        None => Some(find(&root(manifest, target)?, None)?.folder.join(SUMMARY_FILE)),
+        None => Some(find(&root(place)?, None)?.folder.join(SUMMARY_FILE)),
     };
     file.with_context(|| {
         let run = run.unwrap_or_default();
@@ -189,8 +185,9 @@ fn now() -> String {
 
 /// Returns the folder of all runs: in cargo's target folder, or in the current folder if that is
 /// outside of a package.
-pub(crate) fn root(manifest: &Manifest, target: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(target) = target {
+pub(crate) fn root(place: &RunsPlace) -> anyhow::Result<PathBuf> {
+    let RunsPlace { manifest, target_dir } = place;
+    if let Some(target) = target_dir {
         return Ok(target.join("dyno"));
     }
     let here = targets::current_folder()?;

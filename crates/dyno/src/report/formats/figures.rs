@@ -42,6 +42,18 @@ pub(crate) fn of(metrics: &Metrics, name: &str, number: fn(&Metric) -> Option<f6
     metric.map_or_else(|| NONE.to_owned(), |metric| value(metric, number(metric)))
 }
 
+/// Returns the numbers that show how a worker fared: its mean service, its p99 of response and of
+/// loop lag, its mean share of a processor and its most memory.
+pub(crate) fn of_worker(metrics: &Metrics) -> [String; 5] {
+    [
+        of(metrics, SERVICE, |metric| Some(metric.mean)),
+        of(metrics, RESPONSE, |metric| percentile(metric.p99)),
+        of(metrics, LOOP_LAG, |metric| percentile(metric.p99)),
+        of(metrics, CPU, |metric| Some(metric.mean)),
+        of(metrics, RSS, |metric| Some(metric.max as f64)),
+    ]
+}
+
 /// Formats a span of time with three digits, such as `1.23 ms`.
 #[must_use]
 pub fn span(nanos: u64) -> String {

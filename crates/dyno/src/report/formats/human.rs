@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use console::{Alignment, measure_text_width as width, pad_str};
-use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
 use dyno_summary::{Metric, Metrics, Summary, WorkerProcess};
 
 use super::figures::{self, NONE};
@@ -260,15 +260,8 @@ fn workers(summary: &Summary, palette: Palette) -> String {
         head.push("end");
     }
     let row = |worker: &&WorkerProcess| {
-        let metrics = &worker.metrics;
-        let mut cells = vec![
-            worker.index.to_string(),
-            figures::of(metrics, SERVICE, |metric| Some(metric.mean)),
-            figures::of(metrics, RESPONSE, |metric| figures::percentile(metric.p99)),
-            figures::of(metrics, LOOP_LAG, |metric| figures::percentile(metric.p99)),
-            figures::of(metrics, CPU, |metric| Some(metric.mean)),
-            figures::of(metrics, RSS, |metric| Some(metric.max as f64)),
-        ];
+        let mut cells = vec![worker.index.to_string()];
+        cells.extend(figures::of_worker(&worker.metrics));
         if exits {
             cells.push(figures::exit(worker).unwrap_or_else(|| NONE.to_owned()));
         }

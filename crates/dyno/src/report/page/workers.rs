@@ -1,6 +1,6 @@
 //! The workers of a run: their spread, and of many workers the slowest and the fastest.
 
-use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE};
+use dyno_bus::builtin::{RESPONSE, SERVICE};
 use dyno_bus::value::Unit;
 use dyno_summary::{Summary, WorkerProcess};
 
@@ -57,15 +57,8 @@ pub(super) fn write(html: &mut Html, summary: &Summary, chart: Option<&Chart>) {
 fn row(worker: &WorkerProcess, exits: bool) -> Vec<String> {
     let metrics = &worker.metrics;
     let cycles = metrics.get(SERVICE).map_or(0, |service| service.count);
-    let mut cells = vec![
-        worker.index.to_string(),
-        thousands(cycles),
-        figures::of(metrics, SERVICE, |metric| Some(metric.mean)),
-        figures::of(metrics, RESPONSE, |metric| figures::percentile(metric.p99)),
-        figures::of(metrics, LOOP_LAG, |metric| figures::percentile(metric.p99)),
-        figures::of(metrics, CPU, |metric| Some(metric.mean)),
-        figures::of(metrics, RSS, |metric| Some(metric.max as f64)),
-    ];
+    let mut cells = vec![worker.index.to_string(), thousands(cycles)];
+    cells.extend(figures::of_worker(metrics));
     if exits {
         cells.push(figures::exit(worker).unwrap_or_else(|| NONE.to_owned()));
     }

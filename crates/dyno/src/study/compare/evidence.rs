@@ -4,6 +4,9 @@
 //! Everything is in natural logarithms, so that "twice as long" and "half as long" are equally far
 //! from "the same". A tail is the probability that an interval misses on one side.
 
+pub(crate) use crate::verdict::bounds::mean_and_deviation;
+use crate::verdict::bounds::quantile;
+
 /// The steps of the integral of Student's density: its relative error is then far below one in a
 /// million, also in the tails that are used here.
 const STEPS: u32 = 400;
@@ -135,19 +138,14 @@ pub(crate) fn rank_point(count: usize, tail: f64) -> Option<usize> {
     within.count().checked_sub(1)
 }
 
-/// Returns the mean and the standard deviation of values.
-pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    crate::verdict::bounds::mean_and_deviation(values)
-}
-
 /// Returns the standard deviation by the median distance from the median, which a few outliers do
 /// not move.
 pub(crate) fn robust_deviation(values: &[f64]) -> f64 {
     /// The standard deviation of the normal distribution over its median distance.
     const NORMAL: f64 = 1.482_6;
-    let median = crate::verdict::bounds::quantile(values, 0.5);
+    let median = quantile(values, 0.5);
     let distances: Vec<_> = values.iter().map(|value| (value - median).abs()).collect();
-    NORMAL * crate::verdict::bounds::quantile(&distances, 0.5)
+    NORMAL * quantile(&distances, 0.5)
 }
 
 #[cfg(test)]
