@@ -17,7 +17,7 @@ use dyno::internal::{ComparisonProgress, owning_process};
 use dyno::{Ab, Comparison};
 
 use crate::args::{AbArguments, RunArguments};
-use crate::{compare, exec, launch, note, targets};
+use crate::{compare, exec, launch, note, pipe, targets};
 
 /// The shortest and the longest time of a comparison.
 const TIMES: std::ops::RangeInclusive<Duration> =
@@ -33,21 +33,22 @@ struct Side {
 pub(crate) fn ab(line: &AbArguments) -> anyhow::Result<Comparison> {
     let options = compare::options(&line.figures)?;
     let time = time(&line.time)?;
-    let is_exec = line.run.name.as_deref() == Some(exec::NAME);
+    let tool =
+        [exec::NAME, pipe::NAME].into_iter().find(|name| line.run.name.as_deref() == Some(name));
     let (base, new) = match (&line.base, line.a_exe.as_deref().zip(line.b_exe.as_deref())) {
         (Some(_), Some(_)) => bail!("--base and --a-exe: give one of them"),
-        (Some(_), None) if is_exec => {
+        (Some(_), None) if tool.is_some() => {
             bail!("--base: a command has no revision; give two programs by --a-exe and --b-exe")
         }
         (Some(revision), None) => revisions(line, revision)?,
-        (None, Some((a, b))) => programs(line, a, b, is_exec)?,
+        (None, Some((a, b))) => programs(line, a, b, tool)?,
         (None, None) => {
             ensure!(
                 line.a.is_some() || line.b.is_some(),
                 "nothing to compare: give --base REV, --a 'FLAGS' --b 'FLAGS', or --a-exe PROGRAM \
                  --b-exe PROGRAM"
             );
-            flags(line, is_exec)?
+            flags(line, tool)?
         }
     };
     note(&format!(
@@ -99,13 +100,12 @@ fn revisions(line: &AbArguments, revision: &str) -> anyhow::Result<(Side, Side)>
 }
 
 /// Returns the sides of a comparison of two sets of flags.
-fn flags(line: &AbArguments, is_exec: bool) -> anyhow::Result<(Side, Side)> {
+fn flags(line: &AbArguments, tool: Option<&str>) -> anyhow::Result<(Side, Side)> {
     let side = |flags: &Option<String>| {
         let text = flags.as_deref();
-        let command = if is_exec {
-            exec_command(&line.run.flags, text, None)?
-        } else {
-            command(&line.run, text)?
+        let command = match tool {
+            Some(tool) => command_of(tool, &line.run.flags, text, None)?,
+            None => command(&line.run, text)?,
         };
         let name = match text {
             Some(text) if !text.trim().is_empty() => format!("`{text}`"),
@@ -116,13 +116,19 @@ fn flags(line: &AbArguments, is_exec: bool) -> anyhow::Result<(Side, Side)> {
     Ok((side(&line.a)?, side(&line.b)?))
 }
 
-/// Returns the sides of a comparison of two programs, which are benchmarks, or commands of `exec`.
-fn programs(line: &AbArguments, a: &Path, b: &Path, is_exec: bool) -> anyhow::Result<(Side, Side)> {
+/// Returns the sides of a comparison of two programs, which are benchmarks, or commands of `exec` or
+/// `pipe`.
+fn programs(
+    line: &AbArguments,
+    a: &Path,
+    b: &Path,
+    tool: Option<&str>,
+) -> anyhow::Result<(Side, Side)> {
     let side = |program: &Path, flags: &Option<String>| {
         let name = format!("`{}`", program.display());
         let flags = flags.as_deref();
-        if is_exec {
-            let command = exec_command(&line.run.flags, flags, Some(program))?;
+        if let Some(tool) = tool {
+            let command = command_of(tool, &line.run.flags, flags, Some(program))?;
             return Ok::<_, anyhow::Error>(Side { name, command });
         }
         ensure!(
@@ -146,9 +152,10 @@ fn command(run: &RunArguments, flags: Option<&str>) -> anyhow::Result<Command> {
     launch::command(&run)
 }
 
-/// Returns the command of `exec` with these flags; the program, if there is one, comes before the
-/// words of the command.
-fn exec_command(
+/// Returns the command of `exec` or `pipe` with these flags; the program, if there is one, comes
+/// before the words of the command.
+fn command_of(
+    tool: &str,
     line: &[OsString],
     flags: Option<&str>,
     program: Option<&Path>,
@@ -156,7 +163,7 @@ fn exec_command(
     let mut parts = line.splitn(2, |word| word == "--");
     let (before, behind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let mut command = Command::new(std::env::current_exe().context("can't find this program")?);
-    command.arg(exec::NAME).args(before).args(words::split(flags.unwrap_or_default())?);
+    command.arg(tool).args(before).args(words::split(flags.unwrap_or_default())?);
     command.arg("--").args(program).args(behind);
     Ok(command)
 }

@@ -346,7 +346,7 @@ pub(crate) struct AbArguments {
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     pub(crate) b: Option<String>,
 
-    /// The program of BASE: a benchmark; of `ab exec`, the command
+    /// The program of BASE: a benchmark; of `ab exec` and `ab pipe`, the command
     #[arg(long, value_name = "PROGRAM", requires = "b_exe")]
     pub(crate) a_exe: Option<PathBuf>,
 
@@ -427,8 +427,9 @@ fn arrange_mixed(subcommand: &str, words: Vec<OsString>) -> Vec<OsString> {
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
         if word == "--" {
-            // Behind it are the words of the command, which `exec` has to tell from its flags.
-            if name.as_deref() == Some(OsStr::new("exec")) {
+            // Behind it are the words of the command, which `exec` and `pipe` have to tell from
+            // their flags.
+            if name.as_deref().is_some_and(|name| name == "exec" || name == "pipe") {
                 benchmark.push(word);
             }
             benchmark.extend(words);

@@ -227,6 +227,19 @@ fn two_programs_are_compared_and_a_missing_one_is_named() {
 }
 
 #[test]
+fn two_commands_that_stay_are_compared() {
+    let bench = Workbench::new();
+    let line = "ab pipe -R 200 -w 1 --a-exe cat --b-exe cat --time 10s --format json --";
+    let ended = bench.dyno("", line);
+    let comparison: dyno::Comparison = serde_json::from_str(&ended.stdout).expect("a comparison");
+    // The same command twice: the machine decides whether ten seconds are enough for an answer.
+    assert!(matches!(ended.code, Some(0 | 4)), "{ended:?}");
+    assert_eq!(comparison.base.name, "`cat`");
+    assert!(comparison.pairs.is_some_and(|pairs| pairs >= 1), "{ended:?}");
+    assert!(comparison.figures.iter().all(|figure| figure.ratio.is_some()), "{ended:?}");
+}
+
+#[test]
 fn an_ab_without_two_sides_is_refused() {
     let bench = Workbench::new();
     let ended = bench.dyno("", "ab io");

@@ -22,6 +22,20 @@ fn trial(rate: f64, time: f64, verdict: Verdict) -> StudyTrial {
     trial
 }
 
+/// Checks that the JSON of a comparison is by the schema, and is read back as it was.
+#[track_caller]
+pub(super) fn check_contract(comparison: &Comparison) {
+    let schema =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/comparison.schema.json"));
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("the schema is one");
+    let value = serde_json::to_value(comparison).expect("the comparison is JSON");
+    let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}: {value}");
+    let read: Comparison = serde_json::from_value(value).expect("a comparison");
+    assert_eq!(read, *comparison);
+}
+
 const BASE: [f64; 8] = [100.0, 101.0, 99.0, 100.5, 99.5, 100.2, 99.8, 100.0];
 
 #[test]
@@ -31,6 +45,30 @@ fn repetitions_of_the_same_code_are_the_same() {
     assert_eq!(comparison.figures.len(), 2);
     assert!(comparison.answer.starts_with("NEW and BASE are the same: service.mean is the same"));
     assert!(comparison.warnings[0].starts_with("the sides were measured apart"));
+}
+
+#[test]
+fn comparisons_of_saved_results_are_by_the_schema() {
+    let base = repeat(&BASE);
+    let mut failed = repeat(&BASE);
+    failed.trials.iter_mut().for_each(|trial| trial.verdict = Verdict::Unsustained);
+    let mut sweep = repeat(&BASE);
+    sweep.study = "sweep".to_owned();
+    let slower = repeat(&BASE.map(|time| 1.2 * time));
+    for (base, new) in [
+        (&base, &base),
+        (&base, &slower),
+        (&base, &repeat(&BASE[..1])),
+        (&base, &failed),
+        (&sweep, &sweep),
+    ] {
+        check_contract(&compare(base, new).expect("they are alike"));
+    }
+    let mut other = repeat(&BASE);
+    other.benchmark = "till".to_owned();
+    let options = ComparisonOptions::default().forced(true);
+    let sides = [&base, &other].map(SideEvidence::from);
+    check_contract(&compare_with(&sides[0], &sides[1], &options).expect("it is forced"));
 }
 
 #[test]

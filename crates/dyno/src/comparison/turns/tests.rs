@@ -38,6 +38,7 @@ fn a_program_against_itself_is_the_same() {
     assert_eq!((comparison.end.as_str(), comparison.pairs), ("decided", Some(4)));
     assert_eq!((comparison.base.name.as_str(), comparison.new.name.as_str()), ("main", "HEAD"));
     assert!(comparison.base.spectrum.contains_key("p50"), "{comparison:?}");
+    crate::comparison::tests::check_contract(&comparison);
 }
 
 #[test]
