@@ -1,10 +1,14 @@
-//! This program: how it was started, its place among cargo's programs, and where cargo builds.
+//! This program: how it was started, and its place among cargo's programs.
+
+#[cfg(feature = "cli")]
+mod cargo;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
 #[cfg(feature = "cli")]
-use std::process::{Command, Stdio};
+pub(crate) use self::cargo::{CargoFolders, folders_of_cargo};
 
 /// Returns `true` if this program, run again, would run tests: it links the standard test harness,
 /// which knows nothing of workers.
@@ -92,37 +96,6 @@ fn is_for_tests(program: &Path) -> bool {
         Some("out") => folders.nth(2).flatten().is_some_and(|name| name == "build"),
         _ => false,
     }
-}
-
-/// The folders for all that cargo builds.
-#[cfg(feature = "cli")]
-#[derive(Debug)]
-pub(crate) struct CargoFolders {
-    /// The folder for what is kept, runs among it.
-    pub(crate) target: PathBuf,
-    /// The folder for intermediate files, tests and benchmarks among them. It is the same one unless
-    /// cargo's `build-dir` names another.
-    pub(crate) build: PathBuf,
-}
-
-/// The folders that cargo names, whose configuration may choose any. Cargo is asked if it started
-/// this program, or if the program lies among tests, which a `build-dir` can keep apart.
-#[cfg(feature = "cli")]
-pub(crate) fn folders_of_cargo(here: &Path) -> Option<CargoFolders> {
-    let starter = std::env::var_os("CARGO").filter(|path| !path.is_empty());
-    let cargo = starter.or_else(|| in_deps().then(|| "cargo".into()))?;
-    let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
-        .current_dir(here)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-    let target = PathBuf::from(metadata["target_directory"].as_str()?);
-    // Earlier versions of cargo have no other folder.
-    let build = metadata["build_directory"].as_str().map(PathBuf::from);
-    Some(CargoFolders { build: build.unwrap_or_else(|| target.clone()), target })
 }
 
 #[cfg(test)]

@@ -41,8 +41,6 @@ mod comparison;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]
-mod outcome;
-#[cfg(feature = "cli")]
 mod cli;
 
 #[doc(hidden)]
@@ -56,8 +54,6 @@ pub use comparison::{
     compare_with,
 };
 pub use error::RunError;
-#[cfg(feature = "cli")]
-pub use outcome::Outcome;
 pub use plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
 pub use primary::{Remote, StartError};
 pub use settings::{ParameterError, SettingsError};
@@ -77,7 +73,7 @@ pub use dyno_summary as summary;
 #[doc(inline)]
 pub use dyno_summary::{Comparison, ComparisonFinding, Study, Summary, Unit, Verdict};
 #[cfg(feature = "cli")]
-pub use report::plot;
+pub use {cli::outcome::Outcome, report::plot};
 
 /// The parts of a [`List`]: picked numbers, and their course over time.
 pub mod list {

@@ -35,7 +35,7 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
@@ -50,7 +50,6 @@ const MODULES: [(&str, &[&str]); 19] = [
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
     ("result", &["plan", "settings", "primary"]),
     ("error", &["settings", "primary"]),
-    ("outcome", &[]),
     (
         "report",
         &["comparison", "harness", "task", "plan", "settings", "verdict", "primary", "result"],

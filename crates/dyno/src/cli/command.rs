@@ -7,12 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use dyno_summary::Verdict;
 
 use super::args::{Arguments, OutputFlags};
+use super::outcome::Outcome;
 use super::prompt::{self, PromptError};
 use super::study::{self, NotOfStudies, StudyRefusal};
 use super::test_mode::TestMode;
 use crate::bench::Bench;
 use crate::error::RunError;
-use crate::outcome::Outcome;
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
 use crate::report::{self, Format, Progress, ReportError, RunFolder};

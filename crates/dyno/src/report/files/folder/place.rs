@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::harness::{self, CargoFolders};
+use crate::harness::{CargoFolders, folders_of_cargo};
 
 /// The variable with the target folder that `cargo dyno` passes on.
 const PASSED: &str = "DYNO_TARGET_DIR";
@@ -38,7 +38,7 @@ pub(crate) fn root() -> io::Result<PathBuf> {
     };
     let named = OF_CARGO.into_iter().find_map(variable).map(PathBuf::from);
     let named = named.map(|target| resolved(&target, &here, program.as_deref()));
-    let target = target(named, program.as_deref(), || harness::folders_of_cargo(&here));
+    let target = target(named, program.as_deref(), || folders_of_cargo(&here));
     Ok(target.unwrap_or_else(|| workspace.join("target")).join("dyno"))
 }
 
@@ -72,7 +72,7 @@ fn target(
 /// programs, so the program must lie in that target folder.
 fn of_started_package(program: &Path) -> Option<PathBuf> {
     let package = variable("CARGO_MANIFEST_DIR")?;
-    let target = harness::folders_of_cargo(Path::new(&package))?.target;
+    let target = folders_of_cargo(Path::new(&package))?.target;
     program.starts_with(&target).then_some(target)
 }
 
