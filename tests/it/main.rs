@@ -15,6 +15,7 @@ mod drain;
 mod faults;
 mod hlog;
 mod hooks;
+mod http;
 mod inherited;
 mod kernel;
 mod library;
@@ -26,6 +27,7 @@ mod orphans;
 mod output;
 #[cfg(target_os = "linux")]
 mod page;
+mod postgres;
 mod prompt;
 mod protocol;
 mod redis;

@@ -41,6 +41,8 @@ pub(crate) const ALLOCATES: &str = env!("CARGO_BIN_EXE_allocates");
 pub(crate) const DRAWS: &str = env!("CARGO_BIN_EXE_draws");
 pub(crate) const INCR: &str = env!("CARGO_BIN_EXE_incr");
 pub(crate) const REDIS_EXAMPLE: &str = env!("CARGO_BIN_EXE_redis-example");
+pub(crate) const HTTP_EXAMPLE: &str = env!("CARGO_BIN_EXE_http-example");
+pub(crate) const POSTGRES_EXAMPLE: &str = env!("CARGO_BIN_EXE_postgres-example");
 
 /// The longest wait; no run of a test takes this long, even on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

@@ -5,7 +5,8 @@
 //! apt installs what is missing; for everyone else, the error names the command. Packages of cargo
 //! and pip are installed once, for any user, into the target folder.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,8 +14,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("chromium", "chromium"),
+    ("initdb", POSTGRES),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
     ("tmux", "tmux"),
@@ -23,6 +25,12 @@ const TOOLS: [(&str, &str); 8] = [
     ("node", "nodejs"),
     ("sqlite3", "sqlite3"),
 ];
+const POSTGRES: &str = "postgresql";
+/// The folder of Debian's Postgres, with a folder for each version: its programs are not in `PATH`.
+const POSTGRES_FOLDER: &str = "/usr/lib/postgresql";
+/// The file that decides whether the package makes a server that starts with the machine. The tests
+/// start their own.
+const POSTGRES_SETTINGS: &str = "/etc/postgresql-common/createcluster.conf";
 /// The Python package that reads histogram logs, and the module that shows that it is installed.
 /// Pinned: another version may read differently, and a test must not change by itself.
 const PYTHON: (&str, &str) = ("hdrhistogram==0.10.3", "hdrh.log");
@@ -38,7 +46,7 @@ pub(crate) fn ensure() -> Result<()> {
 
 /// Installs the missing [`TOOLS`] by apt, if the user is root.
 fn programs() -> Result<()> {
-    let packages = missing(|program| find(program).is_some());
+    let packages = missing(|program| find(program).is_some() || is_of_postgres(program));
     if packages.is_empty() {
         return Ok(());
     }
@@ -46,14 +54,33 @@ fn programs() -> Result<()> {
     if find("apt-get").is_none() {
         bail!(
             "the tests need {list}: install them by your package manager \
-             (brew install redis tmux python node sqlite; strace is Linux's, and chromium a browser)"
+             (brew install redis tmux python node sqlite postgresql; strace is Linux's, and chromium a browser)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {
         bail!("the tests need {list}: sudo apt-get update && sudo apt-get install --yes {list}");
     }
+    if packages.contains(&POSTGRES) {
+        without_a_cluster()?;
+    }
     run(apt_get().arg("update"))?;
     run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&packages))
+}
+
+/// Returns `true` if a program is among those of Debian's Postgres, in any version.
+fn is_of_postgres(program: &str) -> bool {
+    let versions = fs::read_dir(POSTGRES_FOLDER).into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin").join(program)).any(|path| path.is_file())
+}
+
+/// Lets the package of Postgres install programs only, unless somebody has settings of their own.
+fn without_a_cluster() -> Result<()> {
+    let settings = Path::new(POSTGRES_SETTINGS);
+    if let (false, Some(folder)) = (settings.exists(), settings.parent()) {
+        fs::create_dir_all(folder)?;
+        fs::write(settings, "create_main_cluster = false\n")?;
+    }
+    Ok(())
 }
 
 /// Installs the package for Python in `target/python`: apart from the user's packages, and without
@@ -132,8 +159,8 @@ mod tests {
     #[test]
     fn only_what_is_missing_is_installed() {
         assert_eq!(missing(|program| program != "strace"), ["strace"]);
-        let are_there = |program: &str| program != "redis-server" && program != "pip3";
-        assert_eq!(missing(are_there), ["redis-server", "python3-pip"]);
+        let are_there = |program: &str| program != "initdb" && program != "pip3";
+        assert_eq!(missing(are_there), ["postgresql", "python3-pip"]);
         assert!(missing(|_| true).is_empty());
     }
 }

@@ -38,6 +38,10 @@ pub(crate) enum DynoCommand {
     ///
     /// Its flags are those of every benchmark, and it reads them itself: `pipe --help` lists them.
     Pipe(Exec),
+    /// Send requests to a URL as the task
+    ///
+    /// Its flags are those of every benchmark, and it reads them itself: `http --help` lists them.
+    Http(Http),
     /// Write a first benchmark, and what the manifest needs for it
     ///
     /// Nothing that exists is overwritten, and the manifest keeps its comments and its order. An
@@ -219,9 +223,9 @@ pub(crate) struct Init {
     /// The benchmark's name [default: the task's]
     pub(crate) name: Option<String>,
 
-    /// The kind of task to generate
-    #[arg(long, value_enum, default_value_t = Template::Blank)]
-    pub(crate) task: Template,
+    /// The kind of task to generate [default: asked on a terminal, else blank]
+    #[arg(long, value_enum)]
+    pub(crate) task: Option<Template>,
 
     /// Where the dependency comes from
     #[arg(long, value_enum, default_value_t = Dep::Path)]
@@ -236,6 +240,10 @@ pub(crate) struct Init {
 pub(crate) enum Template {
     /// A function to replace with yours, a parameter, a metric and a plot
     Blank,
+    /// Requests to an HTTP server
+    Http,
+    /// Prepared queries to a Postgres server
+    Postgres,
     /// Writes and reads on a Redis server
     Redis,
 }
@@ -257,6 +265,14 @@ pub(crate) struct Exec {
     /// The command and its arguments, behind the flags and `--`
     #[arg(last = true, value_name = "COMMAND")]
     _command: Vec<OsString>,
+}
+
+/// For the list of commands and for completions: see [`crate::http`].
+#[derive(Debug, Args)]
+pub(crate) struct Http {
+    /// The URL, before the flags
+    #[arg(value_name = "URL")]
+    _url: OsString,
 }
 
 #[derive(Debug, Args)]

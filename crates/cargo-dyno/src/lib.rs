@@ -1,9 +1,9 @@
 //! `cargo dyno`: run, list, start and show benchmarks of any cargo package.
 //!
 //! This crate knows other people's benchmarks only by their command line, their exit code and the
-//! files that they leave; those that it has itself are `exec` and `pipe`. It finds targets by cargo's own JSON
-//! and builds them by cargo, so that a feature, a profile or a compile error means here what it
-//! means in cargo.
+//! files that they leave; those that it has itself are `exec`, `pipe` and `http`. It finds targets by
+//! cargo's own JSON and builds them by cargo, so that a feature, a profile or a compile error means
+//! here what it means in cargo.
 //!
 //! Each refusal is one line on stderr that names the input and the way out, with exit code 2.
 //! Where cargo itself refuses, cargo prints its own message, and the exit code is cargo's 101.
@@ -22,6 +22,7 @@ mod exec;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 mod init;
 mod launch;
 mod links;
@@ -53,12 +54,15 @@ const EXIT_CARGO: u8 = 101;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = args::arrange(args);
     if args.get(1).is_some_and(|word| word == exec::NAME) {
-        // This comes before anything else of the line is read: it may be a worker of `exec` or
-        // `pipe`.
+        // This comes before anything else of the line is read: it may be a worker of `exec`, `pipe`
+        // or `http`.
         return exec::run(args);
     }
     if args.get(1).is_some_and(|word| word == pipe::NAME) {
         return pipe::run(args);
+    }
+    if args.get(1).is_some_and(|word| word == http::NAME) {
+        return http::run(args);
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -81,8 +85,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
     let text = match command {
         DynoCommand::Run(run) => match launch::run(&run)? {},
-        DynoCommand::Exec(_) | DynoCommand::Pipe(_) => {
-            unreachable!("`exec` and `pipe` read their own command lines")
+        DynoCommand::Exec(_) | DynoCommand::Pipe(_) | DynoCommand::Http(_) => {
+            unreachable!("`exec`, `pipe` and `http` read their own command lines")
         }
         DynoCommand::List(list) => targets::list(&list)?,
         DynoCommand::Init(init) => init::init(&init)?,

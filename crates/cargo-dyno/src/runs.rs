@@ -18,8 +18,8 @@ use crate::columns;
 use crate::exec;
 use crate::links;
 use crate::nearest::did_you_mean;
-use crate::pipe;
 use crate::targets;
+use crate::{http, pipe};
 
 /// The greatest width of a command in the list, in columns of a terminal.
 const COMMAND_MAX: usize = 40;
@@ -285,9 +285,11 @@ fn unreadable(run: &Saved, state: &str) -> [String; 8] {
     row
 }
 
-/// Returns the command of a run of `exec` or `pipe`, on one line; an empty text for other runs.
+/// Returns the command of a run of `exec` or `pipe`, or the request of one of `http`, on one line;
+/// an empty text for other runs.
 fn command_of(summary: &Summary) -> String {
-    let words = [exec::command_of(summary), pipe::command_of(summary)].concat();
+    let words =
+        [exec::command_of(summary), pipe::command_of(summary), http::command_of(summary)].concat();
     let line = words.join(" ").replace(char::is_control, "?");
     console::truncate_str(&line, COMMAND_MAX, "…").into_owned()
 }

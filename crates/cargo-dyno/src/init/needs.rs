@@ -40,9 +40,40 @@ const LIBRARY: Use = Use {
 };
 pub(super) const SERDE: Use =
     Use { name: "serde", version: "1", defaults: Defaults::On, features: &["derive"] };
-/// The client of a Redis server, with the features that it has in dyno's own workspace.
+/// The clients of servers, and what they need, with the features that they have in dyno's own
+/// workspace.
 pub(super) const REDIS_CLIENT: Use =
     Use { name: "redis", version: "1", defaults: Defaults::Off, features: &["aio", "tokio-comp"] };
+pub(super) const HTTP_BODY_UTIL: Use =
+    Use { name: "http-body-util", version: "0.1", defaults: Defaults::Enough, features: &[] };
+pub(super) const HYPER: Use = Use {
+    name: "hyper",
+    version: "1",
+    defaults: Defaults::Off,
+    features: &["client", "http1", "server"],
+};
+pub(super) const HYPER_RUSTLS: Use = Use {
+    name: "hyper-rustls",
+    version: "0.27",
+    defaults: Defaults::Off,
+    features: &["http1", "native-tokio", "ring", "tls12"],
+};
+pub(super) const HYPER_UTIL: Use = Use {
+    name: "hyper-util",
+    version: "0.1",
+    defaults: Defaults::Off,
+    features: &["client-legacy", "http1", "tokio"],
+};
+pub(super) const TOKIO: Use =
+    Use { name: "tokio", version: "1", defaults: Defaults::Off, features: &["net", "rt", "time"] };
+pub(super) const TOKIO_POSTGRES: Use = Use {
+    name: "tokio-postgres",
+    version: "0.7",
+    defaults: Defaults::Enough,
+    features: &["runtime"],
+};
+pub(super) const TOWER: Use =
+    Use { name: "tower", version: "0.5", defaults: Defaults::Off, features: &["util"] };
 
 /// The name of dyno's library in a benchmark's source.
 pub(super) const CRATE: &str = "dyno";

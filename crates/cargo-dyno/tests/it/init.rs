@@ -174,17 +174,41 @@ fn an_invalid_name_is_refused() {
 fn a_scaffolded_benchmark_compiles_and_runs_at_once() {
     let bench = Workbench::new();
     bench.dyno("", "init --dep path").printed();
-    bench.dyno("", "init cache --task redis --dep path").printed();
+    for task in ["http", "postgres", "redis"] {
+        bench.dyno("", &format!("init my-{task} --task {task} --dep path")).printed();
+    }
     bench.use_what_is_here();
-    let flags = "-P n=5 -d 200ms --warmup 0s -w 1 --format json --out out";
-    let ended = bench.dyno("", &format!("run fibonacci --profile dev {flags}"));
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let summary: dyno::Summary = serde_json::from_str(ended.printed()).expect("a summary");
+    let flags = "-d 200ms --warmup 0s -w 1 --format json --out";
+    let run = |words: &str| {
+        let ended = bench.dyno("", &format!("run --profile dev {words} {flags} {}", words.len()));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        serde_json::from_str::<dyno::Summary>(ended.printed()).expect("a summary")
+    };
+    let summary = run("fibonacci -P n=5");
     assert_eq!((summary.benchmark.as_str(), summary.cycles.completed), ("fibonacci", 10));
     assert_eq!(summary.metric("number").map(|number| number.max), Some(5));
+    // Each of them starts its own server.
+    for task in ["http", "postgres", "redis"] {
+        let summary = run(&format!("my-{task} -R 50"));
+        assert_eq!((summary.benchmark, summary.cycles.completed), (format!("my-{task}"), 10));
+    }
+}
 
-    let ended = bench.dyno("", "run cache --profile dev --help");
-    assert!(ended.printed().contains("-P bytes=64"), "{ended:?}");
+#[test]
+fn the_modules_of_a_benchmark_are_in_a_folder_of_its_name() {
+    let bench = Workbench::new();
+    bench.write("x/.keep", "");
+    let ended = bench.dyno("x", "init web --task http");
+    let created = "created benches/web.rs\ncreated benches/web/client.rs\n\
+                   created benches/web/server.rs\ncreated Cargo.toml: ";
+    assert!(ended.printed().starts_with(created), "{ended:?}");
+    assert!(bench.read("x/benches/web.rs").contains("#[path = \"web/server.rs\"]"));
+    // They are no benchmarks themselves.
+    assert_eq!(targets(&bench, "x"), "bench web");
+    bench.write("x/benches/other/client.rs", "mine");
+    let ended = bench.dyno("x", "init other --task http");
+    assert!(ended.refusal().contains("exists in benches/other/client.rs"), "{ended:?}");
+    assert!(!bench.path("x/benches/other.rs").exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The removal of secrets, which are neither shown nor stored: passwords in URLs
-//! (`redis://user:***@host`), and parameters of the task whose names say that they are secret
-//! (`token=…`).
+//! (`redis://user:***@host`), parameters of the task whose names say that they are secret
+//! (`token=…`), and the values of such header fields (`Authorization: …`).
 //!
 //! Passwords come in parameters, on command lines, and in messages of clients that quote the URL
 //! which they could not reach. In a text, only the part between a scheme and a host is examined:
@@ -19,6 +19,8 @@ const SECRET_PARTS: [&str; 4] = ["password", "passwd", "secret", "token"];
 /// A word that makes a name's value a secret, alone or at the end of the name. As a part it would
 /// hide `keys=1000` and `keyspace=16`, which a report needs.
 const SECRET_WORD: &str = "key";
+/// The header fields whose names don't say it: `Authorization`, `Proxy-Authorization`, `Cookie`.
+const SECRET_FIELDS: [&str; 2] = ["authorization", "cookie"];
 /// The flags of a task's parameter, which may be followed by its name at once.
 const PARAMETER_FLAGS: [&str; 3] = ["--param=", "--param", "-P"];
 
@@ -94,8 +96,26 @@ pub(crate) fn word(word: &str) -> String {
         Some((name, value)) if is_secret(name) && !value.is_empty() => {
             format!("{flag}{name}={SECRET}")
         }
+        _ => field(word),
+    }
+}
+
+/// Returns a header field without its value if the name is that of a secret, and any other text
+/// without the passwords of its URLs. A flag may precede the name: `-HCookie: a`.
+fn field(word: &str) -> String {
+    match word.split_once(':') {
+        Some((name, value)) if is_secret_field(name) && !value.is_empty() => {
+            format!("{name}: {SECRET}")
+        }
         _ => text(word),
     }
+}
+
+/// Returns `true` if a header field with this name holds a secret.
+fn is_secret_field(name: &str) -> bool {
+    let is_name = !name.contains(|c: char| c.is_whitespace() || c == '/');
+    let lower = name.to_lowercase();
+    is_name && (SECRET_FIELDS.iter().any(|field| lower.ends_with(field)) || is_secret(name))
 }
 
 /// Returns `true` if a parameter with this name holds a secret.
@@ -106,7 +126,7 @@ fn is_secret(name: &str) -> bool {
 
 fn value(one: &Value) -> Value {
     match one {
-        Value::String(string) => Value::String(text(string)),
+        Value::String(string) => Value::String(field(string)),
         Value::Array(values) => Value::Array(values.iter().map(value).collect()),
         Value::Object(object) => Value::Object(map(object)),
         Value::Null | Value::Bool(_) | Value::Number(_) => one.clone(),
@@ -119,6 +139,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn secrets_in_header_fields_go_and_other_fields_stay() {
+        for (given, shown) in [
+            ("Authorization: Bearer abc", "Authorization: …"),
+            ("--header=proxy-authorization:Basic abc", "--header=proxy-authorization: …"),
+            ("-HCookie: a=b", "-HCookie: …"),
+            ("X-Api-Key: abc", "X-Api-Key: …"),
+            ("X-Auth-Token: abc", "X-Auth-Token: …"),
+            ("Accept: */*", "Accept: */*"),
+            ("Authorization", "Authorization"),
+            ("see the cookie: it is there", "see the cookie: it is there"),
+            ("http://a:b@c/cookie: d", "http://a:***@c/cookie: d"),
+        ] {
+            assert_eq!(word(given), shown, "{given}");
+            assert_eq!(value(&json!([given])), json!([shown]), "{given}");
+        }
+    }
 
     #[test]
     fn passwords_go_and_all_else_stays() {

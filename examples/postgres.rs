@@ -1,0 +1,1 @@
+../crates/cargo-dyno/templates/postgres.rs
