@@ -19,7 +19,10 @@ use crate::note;
 mod buffering;
 mod channel;
 mod dialogue;
+mod exchange;
 mod line;
+mod lines;
+mod loops;
 mod process;
 mod replies;
 mod task;
@@ -33,8 +36,8 @@ const MORE: &str = "\
 Each worker starts the command once, and sends it a line for each cycle. A cycle starts when its
 line is written, and ends when the last line of its reply has been read.
 In a TEMPLATE, {cycle} and {worker} are the numbers of the cycle and its worker, {random N} is a
-number below N that follows from --seed and the cycle, {{ is a brace and \\n a line break. In ARGS,
-{worker} is the worker's number.
+number below N that follows from --seed and the cycle, {line} is the cycle's line of the file of
+--lines, {{ is a brace and \\n a line break. In ARGS, {worker} is the worker's number.
 A command that works on one line at a time, as most do, gains nothing from --in-flight, which is 1
 unless given: more lines wait in the pipe, and `service` counts that wait.
 A line `#metric NAME VALUE [UNIT]` records a value, and is no part of a reply.
@@ -49,6 +52,9 @@ pub(crate) struct PipeParameters {
     argv: Vec<String>,
     /// The template of a cycle's line.
     line: String,
+    /// The file whose lines `{line}` in a template names; empty without one.
+    #[serde(default)]
+    lines: String,
     /// The template of the line whose echo ends a reply; empty without a mark.
     mark: String,
     /// The number of lines of a reply.

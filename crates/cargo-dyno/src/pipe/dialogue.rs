@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 
 use super::PipeParameters;
 use super::channel;
+use super::lines::FileLines;
 use super::replies::{Replies, ReplyForm};
 use super::template::{CycleNumbers, LineTemplate};
 
@@ -50,6 +51,7 @@ const CLIENTS: [Client; 3] = [
 pub(super) struct Dialogue {
     line: LineTemplate,
     mark: Option<LineTemplate>,
+    lines: FileLines,
 }
 
 impl Dialogue {
@@ -72,7 +74,8 @@ impl Dialogue {
         }
         if parameters.ipc {
             let line = LineTemplate::read(channel::START)?;
-            return Ok((Self { line, mark: None }, Replies::new(ReplyForm::Messages, None)));
+            let (mark, lines) = (None, FileLines::default());
+            return Ok((Self { line, mark, lines }, Replies::new(ReplyForm::Messages, None)));
         }
         let line = LineTemplate::read(line).context("invalid --line")?;
         let form = match given.first().copied() {
@@ -95,14 +98,19 @@ impl Dialogue {
             "" => None,
             text => Some(pattern("--fail-if", text)?),
         };
-        Ok((Self { line, mark }, Replies::new(form, fail_if)))
+        let lines = FileLines::read(&parameters.lines)?;
+        ensure!(
+            lines.is_empty() != line.has_file_line(),
+            "`{{line}}` in --line and --lines FILE need each other"
+        );
+        Ok((Self { line, mark, lines }, Replies::new(form, fail_if)))
     }
 
     /// Appends all that a cycle sends.
     pub(super) fn write(&self, numbers: CycleNumbers, text: &mut Vec<u8>) {
-        self.line.write(numbers, text);
+        self.line.write(numbers, &self.lines, text);
         if let Some(mark) = &self.mark {
-            mark.write(numbers, text);
+            mark.write(numbers, &self.lines, text);
         }
     }
 }

@@ -21,7 +21,7 @@ struct OwnFlag {
     help: &'static str,
 }
 
-const FLAGS: [OwnFlag; 10] = [
+const FLAGS: [OwnFlag; 11] = [
     OwnFlag {
         name: "name",
         value: Some("NAME"),
@@ -31,6 +31,11 @@ const FLAGS: [OwnFlag; 10] = [
         name: "line",
         value: Some("TEMPLATE"),
         help: "The line that each cycle sends; {cycle} unless given",
+    },
+    OwnFlag {
+        name: "lines",
+        value: Some("FILE"),
+        help: "A file: each cycle sends the line of its number, from the first again behind the last",
     },
     OwnFlag {
         name: "mark",
@@ -139,6 +144,7 @@ impl PipeLine {
         let mut parameters = PipeParameters {
             argv: command::loadable(&self.command, EXAMPLE)?,
             line: "{cycle}".to_owned(),
+            lines: String::new(),
             mark: String::new(),
             reply_lines: 1,
             reply_until: String::new(),
@@ -165,6 +171,11 @@ impl PipeLine {
             {
                 parameters.mark.clear();
             }
+        }
+        if let Some(file) = self.text("lines")? {
+            let path = std::path::absolute(file)?;
+            parameters.lines = path.to_str().context("--lines is not UTF-8")?.to_owned();
+            parameters.line = "{line}".to_owned();
         }
         let texts: [(&str, &mut String); 4] = [
             ("line", &mut parameters.line),
@@ -263,6 +274,7 @@ mod tests {
             assert!(parameters.mark.contains("={cycle}") && !parameters.fail_if.is_empty());
         }
         assert_eq!(parameters(&["--client", "psql", "--reply-lines", "2"]).mark, "");
+        assert_eq!(parameters(&["--client", "psql", "--lines", "Cargo.toml"]).line, "{line}");
     }
 
     #[test]
@@ -282,6 +294,9 @@ mod tests {
                 &["--reply-until", "x", "--mark", "={cycle}"],
                 "--mark and --reply-until are two forms",
             ),
+            (&["--lines", "/no/file"], "can't read --lines `/no/file`"),
+            (&["--line", "{line}"], "`{line}` in --line and --lines FILE need each other"),
+            (&["--lines", "Cargo.toml", "--line", "x"], "`{line}` in --line and --lines FILE"),
             (&["--client", "mysql"], "invalid --client `mysql`: expected redis-cli, psql, sqlite3"),
             (&["--stderr", "x"], "invalid --stderr `x`: expected `worker` or `reply`"),
             (&["--ipc", "--line", "x"], "--ipc has messages of its own: leave out --line"),

@@ -1,7 +1,7 @@
 //! The process of a command, and its two streams: pipes, or Node's channel.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::process::Stdio;
@@ -29,6 +29,16 @@ pub(super) enum LineStream {
 pub(super) enum ReplyStream {
     Pipe(Receiver),
     Channel(OwnedReadHalf),
+}
+
+/// The outcome of a write that does not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    All,
+    /// The pipe is full.
+    Part,
+    /// The command no longer reads.
+    Closed,
 }
 
 /// A command that was started.
@@ -89,8 +99,28 @@ pub(super) fn start(parameters: &PipeParameters, worker: u32) -> anyhow::Result<
 }
 
 impl LineStream {
+    /// Writes bytes while there is room, and keeps the others.
+    pub(super) fn write_now(&self, unsent: &mut Vec<u8>) -> Written {
+        let mut written = 0;
+        let outcome = loop {
+            if written == unsent.len() {
+                break Written::All;
+            }
+            match self.try_write(&unsent[written..]) {
+                Ok(bytes) => written += bytes,
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock => break Written::Part,
+                    _ => break Written::Closed,
+                },
+            }
+        };
+        unsent.drain(..written);
+        outcome
+    }
+
     /// Writes as much as there is room for.
-    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Pipe(pipe) => pipe.try_write(bytes),
             Self::Channel(channel) => channel.try_write(bytes),

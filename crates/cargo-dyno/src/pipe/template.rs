@@ -6,8 +6,10 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 
+use super::lines::FileLines;
+
 /// The names that a template may contain, for errors.
-const NAMES: &str = "`{cycle}`, `{worker}` or `{random N}`, and `{{` for a brace";
+const NAMES: &str = "`{cycle}`, `{worker}`, `{random N}` or `{line}`, and `{{` for a brace";
 
 /// A text with places that each cycle fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ enum TemplatePiece {
     Worker,
     /// A number from 0 to one below this.
     Random(u64),
+    /// The cycle's line of a file.
+    FileLine,
 }
 
 /// The numbers that fill a template.
@@ -61,8 +65,13 @@ impl LineTemplate {
         Ok(Self(pieces))
     }
 
+    /// Returns `true` if the text has a line of a file in it.
+    pub(super) fn has_file_line(&self) -> bool {
+        self.0.contains(&TemplatePiece::FileLine)
+    }
+
     /// Appends the text of one cycle, and a line break.
-    pub(super) fn write(&self, numbers: CycleNumbers, line: &mut Vec<u8>) {
+    pub(super) fn write(&self, numbers: CycleNumbers, lines: &FileLines, line: &mut Vec<u8>) {
         let CycleNumbers { cycle, worker, seed } = numbers;
         for (place, piece) in self.0.iter().enumerate() {
             // A vector accepts every byte.
@@ -70,6 +79,7 @@ impl LineTemplate {
                 TemplatePiece::Text(text) => line.write_all(text.as_bytes()),
                 TemplatePiece::Cycle => write!(line, "{cycle}"),
                 TemplatePiece::Worker => write!(line, "{worker}"),
+                TemplatePiece::FileLine => line.write_all(lines.of_cycle(cycle)),
                 TemplatePiece::Random(limit) => {
                     let drawn = mixed(mixed(mixed(seed) ^ cycle) ^ place as u64);
                     write!(line, "{}", (u128::from(drawn) * u128::from(*limit)) >> 64)
@@ -93,6 +103,7 @@ impl TemplatePiece {
         match name {
             "cycle" => Ok(Self::Cycle),
             "worker" => Ok(Self::Worker),
+            "line" => Ok(Self::FileLine),
             _ => bail!("unknown name `{{{name}}}`: expected {NAMES}"),
         }
     }
@@ -114,7 +125,8 @@ mod tests {
     fn line(template: &str, cycle: u64, seed: u64) -> String {
         let mut line = Vec::new();
         let template = LineTemplate::read(template).expect("a template");
-        template.write(CycleNumbers { cycle, worker: 3, seed }, &mut line);
+        let numbers = CycleNumbers { cycle, worker: 3, seed };
+        template.write(numbers, &FileLines::default(), &mut line);
         String::from_utf8(line).expect("UTF-8")
     }
 
@@ -149,7 +161,10 @@ mod tests {
     #[test]
     fn a_template_that_cannot_be_filled_is_refused() {
         for (template, reason) in [
-            ("{cycel}", "unknown name `{cycel}`: expected `{cycle}`, `{worker}` or `{random N}`"),
+            (
+                "{cycel}",
+                "unknown name `{cycel}`: expected `{cycle}`, `{worker}`, `{random N}` or `{line}`",
+            ),
             ("{}", "unknown name `{}`"),
             ("{random}", "unknown name `{random}`"),
             ("{random 0}", "invalid `{random 0}`: expected a whole number from 1"),

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::servers::Server;
 use crate::workbench::{Ended, Workbench};
 
 /// The flags of a short run: nothing here depends on its duration.
@@ -28,6 +29,16 @@ fn fault(flags: &[&str], command: &[&str]) -> String {
     summary(&ended).reasons.join("\n")
 }
 
+/// Returns `true` if a process runs that has this argument.
+#[cfg(target_os = "linux")]
+fn is_running(mark: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("Linux");
+    processes.flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == mark.as_bytes())
+    })
+}
+
 #[test]
 fn each_cycle_is_a_line_and_its_reply() {
     let bench = Workbench::new();
@@ -42,6 +53,21 @@ fn each_cycle_is_a_line_and_its_reply() {
     assert_eq!(seen, ["0 of 0", "1 of 1", "2 of 0", "3 of 1", "4 of 0", "5 of 1"]);
     let listed = bench.dyno("", "runs").printed().to_owned();
     assert!(listed.contains("pipe/") && listed.contains("  sh -c"), "{listed}");
+}
+
+#[test]
+fn the_lines_of_a_file_are_dealt_out_each_to_one_cycle() {
+    let bench = Workbench::new();
+    let lines: Vec<_> = (0..4).map(|line| format!("line {line}")).collect();
+    bench.write("lines.txt", &lines.join("\n"));
+    let script = "while read -r line; do echo; echo \"$line\" >>seen; done";
+    let flags = ["--rate", "20", "--lines", "lines.txt"];
+    let ended = pipe(&bench, &flags, &["sh", "-c", script]);
+    assert_eq!(summary(&ended).cycles.completed, 6, "{ended:?}");
+    let mut seen: Vec<_> = bench.read("seen").lines().map(str::to_owned).collect();
+    seen.sort();
+    // Six cycles, and four lines: the first two come twice.
+    assert_eq!(seen, ["line 0", "line 0", "line 1", "line 1", "line 2", "line 3"]);
 }
 
 #[test]
@@ -113,12 +139,7 @@ fn a_command_that_ignores_the_end_of_its_input_is_killed_and_named() {
     let script = format!("read -r a; while echo $a && read -r a; do :; done; exec sleep {mark}");
     let fault = fault(&["--rate", "20", "--after-deadline", "1s"], &["sh", "-c", &script]);
     assert!(fault.contains("`sh` did not end within 1s (--after-deadline)"), "{fault}");
-    let processes = std::fs::read_dir("/proc").expect("Linux");
-    let is_left = processes.flatten().any(|process| {
-        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|word| word == mark.as_bytes())
-    });
-    assert!(!is_left, "{fault}");
+    assert!(!is_running(&mark), "{fault}");
 }
 
 #[test]
@@ -174,6 +195,40 @@ fn the_example_in_node_answers_each_cycle_over_its_own_channel() {
 }
 
 #[test]
+fn a_program_written_for_dynos_node_version_runs_as_it_is() {
+    let bench = Workbench::new();
+    // The messages of that version: ends of cycles without a number, values as JSON inside of JSON,
+    // parameters and the worker in variables, and a message before its own end.
+    let program = r"
+        const { n } = JSON.parse(process.env.parameters);
+        process.on('message', ({ name }) => {
+            if (name === 'cycle:start') {
+                const json = JSON.stringify({ pid: process.pid, name: 'squared', value: n * n });
+                process.send({ name: 'histogram:recorded', json });
+                process.send({ name: 'cycle:completed' });
+            }
+            if (name === 'process:disconnect') {
+                console.error('after', process.env.THREAD_INDEX);
+                process.disconnect();
+            }
+        });";
+    bench.write("task.js", program);
+    let line = "pipe --ipc --rate 20 --drain-deadline 20s";
+    let mut dyno = Command::new("env");
+    dyno.arg("parameters={\"n\":7}").arg(env!("CARGO_BIN_EXE_cargo-dyno"));
+    dyno.args(line.split(' ')).args(SHORT.split(' ')).args(["--", "node", "task.js"]);
+    let ended = bench.end("", dyno);
+    let summary = summary(&ended);
+    assert_eq!((summary.cycles.completed, summary.cycles.failed), (6, 0), "{ended:?}");
+    let squared = summary.metric("squared").expect("a metric");
+    assert_eq!((squared.count, squared.max), (6, 49), "{ended:?}");
+    assert!(
+        ["[0] after 0", "[1] after 1"].iter().all(|after| ended.stderr.contains(after)),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn a_program_that_never_opens_its_channel_is_a_fault_that_names_the_call() {
     let fault = fault(&["--rate", "20", "--drain-deadline", "20s", "--ipc"], &["node", "-e", "1"]);
     assert!(fault.contains("exited with code 0 before the end of the run"), "{fault}");
@@ -190,4 +245,84 @@ fn statements_of_sqlite3_stay_with_their_cycles_if_they_print_nothing_or_fail() 
     let flags = ["--rate", "20", "--client", "sqlite3", "--line", "SELECT missing;"];
     let ended = pipe(&Workbench::new(), &flags, &["sqlite3"]);
     assert_eq!(summary(&ended).cycles.failed, 6, "{ended:?}");
+}
+
+#[test]
+fn replies_of_redis_cli_stay_with_their_cycles_if_they_are_errors_or_have_several_lines() {
+    let server = Server::redis();
+    let socket = server.folder().join("redis");
+    let client = ["redis-cli", "-s", socket.to_str().expect("UTF-8")];
+    // Each third command is an error of two lines, and the others a list of three.
+    let lines = "local i = tonumber(ARGV[1]); \
+                 if i % 3 == 0 then return redis.error_reply('ERR no') end; return {{i, i, i}";
+    let line = format!("EVAL \"{lines}\" 0 {{cycle}}");
+    let flags = ["--rate", "20", "--client", "redis-cli", "--line", &line];
+    let summary = summary(&pipe(&Workbench::new(), &flags, &client));
+    let cycles = summary.cycles;
+    assert_eq!((cycles.completed, cycles.failed), (4, 2), "{summary:#?}");
+    assert!(summary.errors[0].message.starts_with("ERR no"), "{summary:#?}");
+
+    // A script fills the keys that follow from the cycle.
+    let flags = ["--rate", "20", "--client", "redis-cli", "--line", "SET k{cycle} {worker}"];
+    let ended = pipe(&Workbench::new(), &flags, &client);
+    assert_eq!(self::summary(&ended).cycles.completed, 6, "{ended:?}");
+    let mut keys = Command::new("redis-cli");
+    keys.args(&client[1..]).args(["MGET", "k0", "k1", "k2", "k3", "k4", "k5", "k6"]);
+    let keys = keys.output().expect("it starts").stdout;
+    assert_eq!(String::from_utf8_lossy(&keys), "0\n1\n0\n1\n0\n1\n\n");
+}
+
+#[test]
+fn statements_of_psql_stay_with_their_cycles_if_they_print_nothing_fail_or_do_not_end() {
+    let server = Server::postgres();
+    let folder = server.folder().to_str().expect("UTF-8");
+    let client = ["psql", "-qAtX", "-h", folder, "-U", "postgres"];
+    let run = |line: &str| {
+        let flags = ["--rate", "20", "--client", "psql", "--line", line];
+        let ended = pipe(&Workbench::new(), &flags, &client);
+        (summary(&ended), ended)
+    };
+    // Each third statement prints two rows, and the others none.
+    let two = "SELECT generate_series(1, 2) WHERE {cycle} % 3 = 0;";
+    let (summary, ended) = run(two);
+    assert_eq!((summary.cycles.completed, summary.cycles.failed), (6, 0), "{ended:?}");
+    let (summary, ended) = run("SELECT 1 / ({cycle} % 3);");
+    assert_eq!((summary.cycles.completed, summary.cycles.failed), (4, 2), "{ended:?}");
+    assert!(summary.errors[0].message.contains("division by zero"), "{ended:?}");
+    let (summary, ended) = run("SELECT 'unfinished");
+    assert_eq!((ended.code, summary.cycles.completed), (Some(5), 0), "{ended:?}");
+    let (summary, ended) =
+        run("CREATE TEMPORARY TABLE IF NOT EXISTS t (id int);\\nINSERT INTO t VALUES ({cycle});");
+    assert_eq!(summary.cycles.failed, 0, "{ended:?}");
+}
+
+#[test]
+fn a_server_that_is_gone_fails_each_cycle_of_its_client() {
+    let flags = ["--rate", "20", "--client", "redis-cli"];
+    let ended = pipe(&Workbench::new(), &flags, &["redis-cli", "-s", "/nowhere/at/all"]);
+    let summary = summary(&ended);
+    assert_eq!(summary.cycles.completed, 0, "{ended:?}");
+    let texts = [ended.stderr, ended.stdout].concat();
+    assert!(texts.contains("Could not connect to Redis"), "{texts}");
+}
+
+#[test]
+fn a_command_that_does_not_read_fills_its_pipe_and_the_cycles_that_wait_are_counted() {
+    // Each line is longer than a part of a pipe, so that some are written in pieces.
+    let line = format!("{}{{cycle}}", "x".repeat(20_000));
+    let script = "read -r a; echo; sleep 0.5; exec cat";
+    let flags = ["--rate", "200", "--in-flight", "64", "--on-backlog", "queue", "--line", &line];
+    let ended = pipe(&Workbench::new(), &flags, &["sh", "-c", script]);
+    let cycles = summary(&ended).cycles;
+    assert_eq!((cycles.issued, cycles.completed, cycles.failed), (60, 60, 0), "{ended:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_a_command_leaves_in_its_own_session_is_gone_after_the_run() {
+    let mark = format!("2000.{}", std::process::id());
+    let script = format!("setsid sleep {mark} & while read -r line; do echo $line; done");
+    let ended = pipe(&Workbench::new(), &["--rate", "20"], &["sh", "-c", &script]);
+    assert_eq!(summary(&ended).cycles.completed, 6, "{ended:?}");
+    assert!(!is_running(&mark), "{ended:?}");
 }
