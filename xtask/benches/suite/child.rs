@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::machine;
-use crate::peers::{probe, redis_loop, rlt, sleepers};
+use crate::peers::{pipe_loop, probe, redis_loop, rlt, sleepers};
 use crate::tasks::TaskName;
 
 /// The environment variable that holds a child's role, as JSON.
@@ -34,6 +34,8 @@ pub(crate) enum Child {
     Sleepers(sleepers::Load),
     /// A bare loop around a Redis client.
     RedisLoop(redis_loop::Load),
+    /// A bare loop around a command that stays.
+    PipeLoop(pipe_loop::Load),
     /// The wake-ups of the loop-lag probe, and nothing else.
     Probe(probe::Load),
 }
@@ -59,6 +61,9 @@ impl Child {
             }
             Self::RedisLoop(load) => {
                 redis_loop::run(load).and_then(|rate| Ok(serde_json::to_string(&rate)?))
+            }
+            Self::PipeLoop(load) => {
+                pipe_loop::run(load).and_then(|rate| Ok(serde_json::to_string(&rate)?))
             }
             Self::Probe(load) => probe::run(load).map(|()| "null".to_owned()),
         };

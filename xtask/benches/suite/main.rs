@@ -2,6 +2,7 @@
 //!
 //! - [`options`]: the command line.
 //! - [`tasks`]: the benchmarks of dyno that the rows run. Workers are this program again.
+//! - [`build`]: the programs that are built for a row.
 //! - [`child`]: the processes that are measured; each reports its results.
 //! - [`peers`]: the programs that dyno is measured against.
 //! - [`figure`]: medians, spreads, goals.
@@ -17,6 +18,7 @@
     reason = "a tool that talks to the person who started it"
 )]
 
+mod build;
 mod child;
 mod figure;
 mod machine;

@@ -1,6 +1,7 @@
 //! The peers that dyno is measured against: other harnesses, and code that a user would write
 //! without a harness.
 
+pub(crate) mod pipe_loop;
 pub(crate) mod probe;
 pub(crate) mod redis_loop;
 pub(crate) mod redis_server;

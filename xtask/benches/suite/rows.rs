@@ -7,6 +7,7 @@ mod delivered;
 mod footprint;
 mod idle;
 mod memory;
+mod pipe;
 mod record;
 mod redis;
 mod start;
@@ -25,7 +26,7 @@ pub(crate) struct Row {
 }
 
 /// All rows, in the order of their measurement.
-pub(crate) const ALL: [Row; 12] = [
+pub(crate) const ALL: [Row; 13] = [
     Row {
         id: "S1",
         title: "cycles ended inside the window ÷ asked, no-op, 2 workers",
@@ -74,4 +75,9 @@ pub(crate) const ALL: [Row; 12] = [
         measure: idle::measure,
     },
     Row { id: "S12", title: "what a user's benchmark carries", measure: footprint::measure },
+    Row {
+        id: "S13",
+        title: "`cargo dyno pipe` with `cat`, 2 workers, beside a bare loop",
+        measure: pipe::measure,
+    },
 ];

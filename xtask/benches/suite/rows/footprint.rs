@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use dyno_bus::clock;
 
+use crate::build::cargo;
 use crate::figure::Figure;
 use crate::options::Options;
 
@@ -58,11 +59,4 @@ fn strip(binary: &Path) -> Result<u64> {
     let status = Command::new("strip").arg(binary).status().context("`strip` did not start")?;
     ensure!(status.success(), "`strip` failed: {status}");
     Ok(std::fs::metadata(binary)?.len())
-}
-
-fn cargo(line: &str) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of the repository");
-    command.args(line.split_whitespace()).current_dir(root);
-    command
 }
