@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{POSTGRES_EXAMPLE, assert_says, benchmark, until};
 
-/// The time in which a server that was asked to stop is gone.
+/// The longest time from the end of its primary until a server is gone.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 #[test]

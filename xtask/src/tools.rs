@@ -73,7 +73,7 @@ fn is_of_postgres(program: &str) -> bool {
     versions.map(|version| version.path().join("bin").join(program)).any(|path| path.is_file())
 }
 
-/// Lets the package of Postgres install programs only, unless somebody has settings of their own.
+/// Lets the package of Postgres install programs only, unless there are settings already.
 fn without_a_cluster() -> Result<()> {
     let settings = Path::new(POSTGRES_SETTINGS);
     if let (false, Some(folder)) = (settings.exists(), settings.parent()) {

@@ -41,7 +41,7 @@ pub(crate) enum DynoCommand {
     /// Send requests to a URL as the task
     ///
     /// Its flags are those of every benchmark, and it reads them itself: `http --help` lists them.
-    Http(Http),
+    Http { url: OsString },
     /// Write a first benchmark, and what the manifest needs for it
     ///
     /// Nothing that exists is overwritten, and the manifest keeps its comments and its order. An
@@ -259,20 +259,12 @@ pub(crate) enum Dep {
     Version,
 }
 
-/// For the list of commands and for completions: see [`crate::exec`] and [`crate::pipe`].
+/// For the list of commands and for completions, as `http`: see [`crate::exec`] and [`crate::pipe`].
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     /// The command and its arguments, behind the flags and `--`
     #[arg(last = true, value_name = "COMMAND")]
     _command: Vec<OsString>,
-}
-
-/// For the list of commands and for completions: see [`crate::http`].
-#[derive(Debug, Args)]
-pub(crate) struct Http {
-    /// The URL, before the flags
-    #[arg(value_name = "URL")]
-    _url: OsString,
 }
 
 #[derive(Debug, Args)]

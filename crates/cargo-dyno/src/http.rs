@@ -26,8 +26,8 @@ const ABOUT: &str = "Does this server sustain this rate of requests?";
 const MORE: &str = "\
 Each cycle is one request over HTTP/1.1, and ends when its whole reply has arrived. A status of 400
 or more, a late reply and a broken connection are failed cycles. Redirects are not followed.
-Connections stay open for further requests; each worker opens one more whenever all of its own are
-in use, up to --in-flight. For `https`, the certificates are those that this system trusts.
+Connections stay open for further requests. A worker opens one more when all that it has are in
+use, up to --in-flight. For `https`, the certificates are those that this system trusts.
 The metric `connect` has the time of each new connection, TLS included, and `first_byte` the time
 until the head of a reply has arrived.";
 

@@ -85,7 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
     let text = match command {
         DynoCommand::Run(run) => match launch::run(&run)? {},
-        DynoCommand::Exec(_) | DynoCommand::Pipe(_) | DynoCommand::Http(_) => {
+        DynoCommand::Exec(_) | DynoCommand::Pipe(_) | DynoCommand::Http { .. } => {
             unreachable!("`exec`, `pipe` and `http` read their own command lines")
         }
         DynoCommand::List(list) => targets::list(&list)?,

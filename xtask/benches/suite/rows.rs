@@ -5,6 +5,7 @@ mod closed;
 mod crowd;
 mod delivered;
 mod footprint;
+mod http;
 mod idle;
 mod memory;
 mod pipe;
@@ -26,7 +27,7 @@ pub(crate) struct Row {
 }
 
 /// All rows, in the order of their measurement.
-pub(crate) const ALL: [Row; 13] = [
+pub(crate) const ALL: [Row; 14] = [
     Row {
         id: "S1",
         title: "cycles ended inside the window ÷ asked, no-op, 2 workers",
@@ -79,5 +80,10 @@ pub(crate) const ALL: [Row; 13] = [
         id: "S13",
         title: "`cargo dyno pipe` with `cat`, 2 workers, beside a bare loop",
         measure: pipe::measure,
+    },
+    Row {
+        id: "S14",
+        title: "`cargo dyno http`, 4 connections, beside oha, h2load and wrk",
+        measure: http::measure,
     },
 ];

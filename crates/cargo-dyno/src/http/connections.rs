@@ -68,7 +68,7 @@ where
     }))
 }
 
-/// Returns the error in one line with its causes, of which the last one names the reason.
+/// Returns the error in one line with its causes. The last one names the reason.
 pub(super) fn described(error: impl Error) -> dyno::Error {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_task_is_asked_for_again_and_the_end_of_input_writes_nothing() {
+    fn an_unknown_task_repeats_the_question_and_the_end_of_input_writes_nothing() {
         let (task, asked) = answer("mysql\nredis\n");
         assert_eq!(task.expect("a task"), Template::Redis);
         assert_eq!(asked.matches("task [blank]: ").count(), 2, "{asked}");

@@ -185,7 +185,11 @@ impl Pipe {
         let (name, ended) = (self.command(), state.replies.ended());
         let half = match state.replies.last_line() {
             Some(line) if state.replies.is_in_a_line() => format!(", within the line `{line}`"),
-            Some(line) => format!("; its last line was `{line}`"),
+            Some(line) => {
+                // A complaint may have several lines, and the first one has the reason.
+                let line = state.replies.failure().unwrap_or(&line);
+                format!("; it printed `{line}`")
+            }
             None => String::new(),
         };
         let hint = if ended == 0 && self.parameters.ipc {

@@ -14,7 +14,7 @@ pub(super) struct FileLines {
 }
 
 impl FileLines {
-    /// Reads a file; an empty path is no file.
+    /// Reads a file; an empty path gives an empty list.
     ///
     /// # Errors
     /// If it can't be read, or has no line.
@@ -36,7 +36,7 @@ impl FileLines {
         Self { bytes, ends }
     }
 
-    /// Returns `true` if there is no file.
+    /// Returns `true` without a file.
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

@@ -125,6 +125,11 @@ impl Replies {
         (!line.is_empty()).then(|| quoted(line))
     }
 
+    /// Returns the line that has made a cycle fail whose reply has not ended.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.waiting.iter().find_map(|waiting| waiting.failure.as_deref())
+    }
+
     /// Returns `true` if a line has begun and its end has not arrived.
     pub(super) fn is_in_a_line(&self) -> bool {
         !self.part.is_empty()

@@ -1,4 +1,4 @@
-//! A private server for the Postgres benchmark, with a cluster of its own on a Unix socket.
+//! A private server for the Postgres benchmark, with a new cluster, on a Unix socket.
 //!
 //! It ends with the benchmark, even if that is killed: a shell between the two reads a pipe from
 //! this process until the pipe is closed, then stops the server and removes its folder. The

@@ -203,7 +203,7 @@ fn the_modules_of_a_benchmark_are_in_a_folder_of_its_name() {
                    created benches/web/server.rs\ncreated Cargo.toml: ";
     assert!(ended.printed().starts_with(created), "{ended:?}");
     assert!(bench.read("x/benches/web.rs").contains("#[path = \"web/server.rs\"]"));
-    // They are no benchmarks themselves.
+    // Cargo does not take them for benchmarks.
     assert_eq!(targets(&bench, "x"), "bench web");
     bench.write("x/benches/other/client.rs", "mine");
     let ended = bench.dyno("x", "init other --task http");

@@ -297,6 +297,16 @@ fn statements_of_psql_stay_with_their_cycles_if_they_print_nothing_fail_or_do_no
 }
 
 #[test]
+fn a_client_that_ends_without_its_server_is_a_fault_with_the_line_of_the_reason() {
+    // As psql does without a server, but after it was asked, so that the order is known.
+    let script = "read -r a; echo 'psql: error: connection to server failed: No such file'; \
+                  echo '        Is the server running locally?'; exit 2";
+    let fault = fault(&["--rate", "20", "--client", "psql"], &["sh", "-c", script]);
+    let reason = "after 0 replies; it printed `psql: error: connection to server failed: No such";
+    assert!(fault.contains(reason), "{fault}");
+}
+
+#[test]
 fn a_server_that_is_gone_fails_each_cycle_of_its_client() {
     let flags = ["--rate", "20", "--client", "redis-cli"];
     let ended = pipe(&Workbench::new(), &flags, &["redis-cli", "-s", "/nowhere/at/all"]);

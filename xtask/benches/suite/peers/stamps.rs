@@ -1,11 +1,12 @@
-//! A server that speaks as much of the Redis protocol as a writer needs, and keeps the arrival time
-//! of each write.
+//! A server that speaks as much of a protocol as its clients need, and keeps the arrival time of
+//! each request: writes of Redis on a Unix socket, or requests of HTTP.
 //!
 //! For each connection a thread reads, stamps and answers. The wake-up of this thread is part of
-//! every stamp, for dyno and for the bare threads alike.
+//! every stamp, for dyno and for its peers alike.
 
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -16,9 +17,16 @@ use tempfile::TempDir;
 /// The start of a write, after its count of arguments.
 const SET: &[u8] = b"$3\r\nSET\r\n";
 
-/// A server that stamps writes; the thread of a connection ends with the connection.
+/// The end of a request without a body.
+const HEAD_END: &[u8] = b"\r\n\r\n";
+/// The answer to every request.
+const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhello\n";
+
+/// A server that stamps requests; the thread of a connection ends with the connection.
 pub(crate) struct Stamps {
     folder: TempDir,
+    /// The address of an HTTP server.
+    address: Option<SocketAddr>,
     kept: Arc<Kept>,
 }
 
@@ -37,7 +45,7 @@ struct Arrivals {
 }
 
 impl Stamps {
-    /// Starts a server on a socket in a temporary folder.
+    /// Starts a server of Redis's protocol on a socket in a temporary folder.
     pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let listener = UnixListener::bind(folder.path().join("socket"))?;
@@ -45,12 +53,26 @@ impl Stamps {
         let all = Arc::clone(&kept);
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
-                all.arrivals.lock().unwrap_or_else(PoisonError::into_inner).open += 1;
-                let kept = Arc::clone(&all);
-                std::thread::spawn(move || kept.close(serve(connection)));
+                all.open(move || serve(connection, redis));
             }
         });
-        Ok(Self { folder, kept })
+        Ok(Self { folder, address: None, kept })
+    }
+
+    /// Starts a server of HTTP on a free port.
+    pub(crate) fn http() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = Some(listener.local_addr()?);
+        let kept = Arc::<Kept>::default();
+        let all = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                // An answer that waits for more bytes would be late on both sides.
+                let _kept_waiting = connection.set_nodelay(true);
+                all.open(move || serve(connection, http));
+            }
+        });
+        Ok(Self { folder: tempfile::tempdir()?, address, kept })
     }
 
     /// Returns the path of the server's socket.
@@ -58,9 +80,12 @@ impl Stamps {
         self.folder.path().join("socket")
     }
 
-    /// Returns the server's URL for Redis clients.
+    /// Returns the server's URL for its clients.
     pub(crate) fn url(&self) -> String {
-        format!("redis+unix://{}", self.path().display())
+        match self.address {
+            Some(address) => format!("http://{address}/"),
+            None => format!("redis+unix://{}", self.path().display()),
+        }
     }
 
     /// Waits until every connection is closed, and returns the arrivals since the last call, in
@@ -79,6 +104,13 @@ impl Stamps {
 }
 
 impl Kept {
+    /// Starts the thread of a connection.
+    fn open(self: &Arc<Self>, serve: impl FnOnce() -> Vec<Time> + Send + 'static) {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).open += 1;
+        let kept = Arc::clone(self);
+        std::thread::spawn(move || kept.close(serve()));
+    }
+
     /// Adds the arrivals of a connection that is closed.
     fn close(&self, mut own: Vec<Time>) {
         let mut all = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,24 +120,37 @@ impl Kept {
     }
 }
 
-/// Answers a client's requests, and returns the time at which each write arrived. Requests are
-/// small, so that each is read whole. A request that follows before the answer to the one before it
-/// may be read together with it, and then has the same time.
-fn serve(mut connection: UnixStream) -> Vec<Time> {
+/// Answers a client's requests, and returns the time at which each of those that count arrived.
+/// Requests are small, so that each is read whole. A request that follows before the answer to the
+/// one before it may be read together with it, and then has the same time.
+fn serve(
+    mut connection: impl Read + Write,
+    protocol: impl Fn(&[u8]) -> (usize, Vec<u8>),
+) -> Vec<Time> {
     let mut buffer = [0; 64 * 1024];
     let mut own = Vec::with_capacity(1 << 20);
     while let Ok(count @ 1..) = connection.read(&mut buffer) {
         let now = clock::now();
-        let requests = &buffer[..count];
-        let writes = requests.windows(SET.len()).filter(|window| *window == SET).count();
-        own.extend(std::iter::repeat_n(now, writes));
-        // Other commands, such as the client's name and version when it connects, get the same
-        // answer.
-        let lines = requests.split(|byte| *byte == b'\n');
-        let asked = lines.filter(|line| line.starts_with(b"*")).count();
-        if connection.write_all(&b"+OK\r\n".repeat(asked)).is_err() {
+        let (counted, answer) = protocol(&buffer[..count]);
+        own.extend(std::iter::repeat_n(now, counted));
+        if connection.write_all(&answer).is_err() {
             break;
         }
     }
     own
+}
+
+/// Returns the number of writes among requests to Redis, and the answer. Other commands, such as
+/// the client's name and version when it connects, get the same answer.
+fn redis(requests: &[u8]) -> (usize, Vec<u8>) {
+    let writes = requests.windows(SET.len()).filter(|window| *window == SET).count();
+    let lines = requests.split(|byte| *byte == b'\n');
+    let asked = lines.filter(|line| line.starts_with(b"*")).count();
+    (writes, b"+OK\r\n".repeat(asked))
+}
+
+/// Returns the number of requests of HTTP, and the answer.
+fn http(requests: &[u8]) -> (usize, Vec<u8>) {
+    let asked = requests.windows(HEAD_END.len()).filter(|window| *window == HEAD_END).count();
+    (asked, HELLO.repeat(asked))
 }

@@ -55,7 +55,7 @@ fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
 /// Returns the median distance of the arrivals from an even grid, in nanoseconds; `None` without
 /// arrivals. The grid has the requested rate, and lies where it fits best: the median arrival is on
 /// it.
-fn off_grid(arrivals: &[Time], rate: f64) -> Option<f64> {
+pub(super) fn off_grid(arrivals: &[Time], rate: f64) -> Option<f64> {
     let first = arrivals.first()?.as_nanos();
     let mut offs: Vec<i64> = arrivals
         .iter()
