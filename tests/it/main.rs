@@ -11,6 +11,8 @@ mod accounting;
 mod backlog;
 mod cli;
 mod crash;
+#[cfg(target_os = "linux")]
+mod dashboard;
 mod drain;
 mod faults;
 mod hlog;

@@ -262,6 +262,20 @@ impl Running {
         assert!(said, "`{text}` was not said: {}", self.stderr.text());
     }
 
+    /// Waits for a line of standard error that begins like this, and returns the rest of it.
+    #[track_caller]
+    pub(crate) fn until_line(&self, beginning: &str) -> String {
+        let beginning = format!("\n{beginning}");
+        let rest = |text: &str| {
+            let text = format!("\n{text}");
+            let (_, rest) = text.split_once(&beginning)?;
+            rest.split_once('\n').map(|(line, _)| line.to_owned())
+        };
+        let has = self.stderr.wait(DEADLINE, |stderr, _| rest(stderr).is_some());
+        assert!(has, "no line `{}`: {}", beginning.trim(), self.stderr.text());
+        rest(&self.stderr.text()).expect("it is there")
+    }
+
     /// Waits until the task's log contains this text.
     #[track_caller]
     pub(crate) fn until_log(&self, text: &str) {

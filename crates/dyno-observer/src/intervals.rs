@@ -21,7 +21,7 @@ use crate::stats::Label;
 /// The most columns; when there would be more, neighbours are added in pairs.
 pub const COLUMNS_MAX: usize = 200;
 /// The columns of all metrics so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct IntervalTable {
     begun: Time,
     /// The end of each closed column, ascending.
@@ -36,7 +36,7 @@ pub struct IntervalTable {
 }
 
 /// A metric of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct TableMetric {
     label: Label,
     /// The values of the current interval as they are now.

@@ -180,7 +180,10 @@ impl Observer {
             }
         }
         // Percentiles of several workers do not follow from those of each, so values are merged.
-        let merged = self.merge_workers(|metric, series| series.merge(metric.interval()));
+        let of_interval = |metric: &MetricRecord, series: &mut Series| {
+            series.merge(metric.interval());
+        };
+        let merged = self.merge_workers(of_interval, stats_of);
         let mut processes = Vec::new();
         for (process, state) in &mut self.processes {
             let metrics: Box<[_]> =
@@ -221,7 +224,13 @@ impl Observer {
     /// Returns each metric over the whole run, merged over all workers that have it.
     #[must_use]
     pub fn merged(&self) -> Vec<MetricStats> {
-        self.merge_workers(|metric, series| metric.merge_into(series))
+        self.merge_workers(MetricRecord::merge_into, stats_of)
+    }
+
+    /// Returns the values of each metric over the whole run, merged over all workers that have it.
+    #[must_use]
+    pub fn merged_values(&self) -> Vec<(Label, Series)> {
+        self.merge_workers(MetricRecord::merge_into, |label, series, _| (label.clone(), series))
     }
 
     /// Returns the metrics of [`OF_COMPLETED`] like [`merged`](Self::merged), but of completed
@@ -373,8 +382,13 @@ impl Observer {
         self.intervals.count(timed.map(|metric| (&metric.label, metric.interval())));
     }
 
-    /// Merges a part of each metric over all workers. The metrics are in the workers' order.
-    fn merge_workers(&self, part: impl Fn(&MetricRecord, &mut Series)) -> Vec<MetricStats> {
+    /// Merges a part of each metric over all workers, and returns what `finish` makes of it. The
+    /// metrics are in the workers' order.
+    fn merge_workers<T>(
+        &self,
+        part: impl Fn(&MetricRecord, &mut Series),
+        finish: impl Fn(&Label, Series, Censored) -> T,
+    ) -> Vec<T> {
         let mut named: Vec<(&Label, Vec<&MetricRecord>)> = Vec::new();
         let mut positions = BTreeMap::new();
         let mut censored = Censored::default();
@@ -395,14 +409,15 @@ impl Observer {
         let of_name = |(label, metrics): (&Label, Vec<&MetricRecord>)| {
             let mut series = Series::default();
             metrics.into_iter().for_each(|metric| part(metric, &mut series));
-            MetricStats {
-                label: label.clone(),
-                stats: series.stats(),
-                censored: censored_of(label, censored),
-            }
+            finish(label, series, censored)
         };
         named.into_iter().map(of_name).collect()
     }
+}
+
+fn stats_of(label: &Label, series: Series, censored: Censored) -> MetricStats {
+    let (stats, censored) = (series.stats(), censored_of(label, censored));
+    MetricStats { label: label.clone(), stats, censored }
 }
 
 /// Returns the censored cycles for the metric [`RESPONSE`], and none for all others: a client that

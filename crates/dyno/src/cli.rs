@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod command;
+mod dashboard;
 pub(crate) mod outcome;
 mod prompt;
 mod study;

@@ -3,7 +3,8 @@
 //! ```text
 //!            ┌─ update ──▶ [queue] ──▶ [screen] ──▶ [live] or [plain]      stderr
 //!  driver ───┤                                └──▶ the user's `on_tick`
-//!            └─ interval ─▶ [files] ──▶ [hlog], [log]                      the run's folder
+//!            ├─ interval ─▶ [files] ──▶ [hlog], [log]                      the run's folder
+//!            └─ interim ──▶ [dashboard]: the page, live                    browsers
 //!
 //!  run ──▶ [summary] ──▶ [human], [json], [csv], [markdown]                stdout
 //!                   └──▶ run.json, [page]                                  the run's folder
@@ -16,6 +17,11 @@
 //! It starts no process and decides no verdict: the primary does both.
 
 mod comparison;
+#[cfg(feature = "dashboard")]
+mod dashboard;
+#[cfg(not(feature = "dashboard"))]
+#[path = "report/dashboard/absent.rs"]
+mod dashboard;
 mod error;
 mod files;
 pub(crate) mod formats;
@@ -26,6 +32,7 @@ mod reporter;
 mod study;
 
 pub use self::comparison::{ComparisonProgress, render_comparison};
+pub(crate) use self::dashboard::{Board, Dashboard, DashboardPlace, PlaceFormError};
 pub(crate) use self::error::ReportError;
 pub(crate) use self::files::folder::{PAGE, write_whole};
 pub(crate) use self::files::hlog::of_observer as histogram_log;

@@ -10,5 +10,7 @@ pub(crate) mod fixture;
 mod gather;
 pub(crate) mod redact;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::gather::{RunFacts, interim_summary};
 pub(crate) use self::gather::{fail, summary_of};
 pub(crate) use self::redact::text as redacted;

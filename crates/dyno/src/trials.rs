@@ -235,7 +235,7 @@ fn new_study(benchmark: &str, command: &[String]) -> Study {
     study.benchmark = benchmark.to_owned();
     study.started_at =
         humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + clock::wall()).to_string();
-    study.command = command.iter().map(|word| redact::word(word)).collect();
+    study.command = redact::command(command);
     study.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
     study
 }

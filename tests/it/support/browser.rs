@@ -105,8 +105,13 @@ impl Browser {
     /// Opens a file, and waits until all of it is loaded.
     #[track_caller]
     pub(crate) fn visit(&mut self, file: &Path) {
+        self.open(&format!("file://{}", file.display()));
+    }
+
+    /// Opens a page, and waits until all of it is loaded.
+    #[track_caller]
+    pub(crate) fn open(&mut self, url: &str) {
         self.events.clear();
-        let url = format!("file://{}", file.display());
         self.call("Page.navigate", json!({"url": url}));
         let is_loaded = |message: &Value| message["method"] == "Page.loadEventFired";
         if !self.events.iter().any(is_loaded) {

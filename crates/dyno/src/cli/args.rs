@@ -6,6 +6,7 @@
 //! and a place for output that can't be written to.
 
 mod baseline;
+mod dashboard;
 mod environment;
 mod filter;
 mod help;
@@ -19,6 +20,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
+pub(crate) use self::dashboard::{DashboardChoice, DashboardFlagError};
 use self::environment::Variables;
 use self::filter::Selection;
 pub use self::help::command;
@@ -91,6 +93,7 @@ impl Arguments {
         if left_out_by.is_none() {
             place::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
             baseline::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
+            dashboard::read(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
         }
         let settings = said.layered_with(settings(&matches));
         Ok(Self { settings, study, output, left_out_by, warnings: environment.unknown() })
@@ -136,6 +139,19 @@ pub struct OutputFlags {
     /// Leaves out report.html, the page of the run; so does DYNO_REPORT=0.
     #[arg(long)]
     pub no_report: bool,
+    /// Serves the page of the run while it goes on, and prints its address; on this machine, at a
+    /// free port and a random path, unless given.
+    #[arg(long, value_name = "[ADDR][:PORT][/PATH]", num_args = 0..=1, default_missing_value = "")]
+    #[arg(env = "DYNO_DASHBOARD", hide_env_values = true)]
+    pub dashboard: Option<String>,
+    /// Host that a browser may name to reach the dashboard, in addition to those of this machine.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(env = "DYNO_DASHBOARD_HOST", hide_env_values = true)]
+    pub dashboard_host: Vec<String>,
+    /// Serves the final page after the run, for this time or until Ctrl-C.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "")]
+    #[arg(env = "DYNO_DASHBOARD_KEEP", hide_env_values = true)]
+    pub dashboard_keep: Option<String>,
     /// Shows faults and the result only: no live view, no workers' output.
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
     pub quiet: bool,
@@ -145,6 +161,11 @@ pub struct OutputFlags {
 }
 
 impl OutputFlags {
+    /// Returns the choice of a dashboard; `None` if none is requested.
+    pub(crate) fn dashboard(&self) -> Result<Option<DashboardChoice>, DashboardFlagError> {
+        dashboard::read(self)
+    }
+
     /// Returns the choice of a page.
     pub(crate) fn page(&self) -> PageChoice {
         if self.no_report { PageChoice::LeftOut } else { PageChoice::Written }

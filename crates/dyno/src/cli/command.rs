@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use dyno_summary::Verdict;
 
 use super::args::{Arguments, OutputFlags};
+use super::dashboard::{DashboardRefusal, OpenDashboard};
 use super::outcome::Outcome;
 use super::prompt::{self, PromptError};
 use super::study::{self, NotOfStudies, StudyRefusal};
@@ -90,6 +91,7 @@ enum Refusal {
     Report(#[from] ReportError),
     Prompt(#[from] PromptError),
     Study(#[from] StudyRefusal),
+    Dashboard(#[from] DashboardRefusal),
     StudyFlag(#[from] NotOfStudies),
     /// An earlier run of this program wrote to this path.
     #[error(
@@ -107,7 +109,11 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     if let Some(study) = StudyPlan::requested(bench, &arguments.settings, &arguments.study)? {
         study::check(&arguments.output)?;
         claim(&arguments.output)?;
-        return Ok(study::run(bench, study, &arguments.output)?);
+        let dashboard = OpenDashboard::requested(&arguments.output)?;
+        let board = dashboard.as_ref().map(OpenDashboard::board);
+        let code = study::run(bench, study, &arguments.output, board)?;
+        close(dashboard, code);
+        return Ok(code);
     }
     let mut over = arguments.settings.clone();
     if arguments.output.prompt {
@@ -116,12 +122,21 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     }
     let plan = bench.plan(&over)?;
     claim(&arguments.output)?;
-    let settings = report_settings(&arguments.output, &bench.plot);
+    let dashboard = OpenDashboard::requested(&arguments.output)?;
+    let mut settings = report_settings(&arguments.output, &bench.plot);
+    settings.board = dashboard.as_ref().map(OpenDashboard::board);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
     let mut run = bench.drive(plan, ProcessOwnership::Process, &mut reporter)?;
     let summary =
         reporter.finish(&mut run, |summary| bench.run_after(ProcessOwnership::Process, summary));
+    close(dashboard, summary.exit_code);
     Ok(summary.exit_code)
+}
+
+fn close(dashboard: Option<OpenDashboard>, exit_code: i32) {
+    if let Some(dashboard) = dashboard {
+        dashboard.close(exit_code);
+    }
 }
 
 /// Reserves the named folder and log for this run alone: another run of this program would replace
@@ -158,6 +173,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
         plot,
         above: Vec::new(),
         page: output.page(),
+        board: None,
     }
 }
 

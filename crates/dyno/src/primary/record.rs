@@ -18,7 +18,8 @@ use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
 use self::thresholds::{ThresholdEnd, ThresholdWatch};
-use super::run::{BacklogSummary, HarnessSummary, Run, RunSample, Totals, WorkerEnd};
+use super::run::{BacklogSummary, HarnessSummary, Interim, Run, RunSample, Totals, WorkerEnd};
+use super::state::event::RunPhase;
 use super::state::schedule::Dues;
 use crate::plan::{BacklogLimit, Plan};
 use crate::verdict::course::Course;
@@ -197,6 +198,31 @@ impl RunRecord {
         self.backlog.totals()
     }
 
+    /// Returns the result so far.
+    pub(crate) fn interim(&mut self, phase: RunPhase, elapsed: Duration) -> Interim {
+        let start = self.samples.kept().first().map_or(0, BacklogSample::total);
+        let (issued, counts) = (self.backlog.totals().issued, self.backlog.counts());
+        let processes: Vec<_> = self.observer.processes().collect();
+        let with_metrics = |(process, pid)| (process, pid, self.observer.metrics(process));
+        let processes = processes.into_iter().map(with_metrics).collect();
+        Interim {
+            phase,
+            elapsed,
+            account: Account { issued, counts, lost: PerPhase::default() },
+            backlog: BacklogSummary {
+                start,
+                max: self.samples.max(),
+                end: self.backlog.sample(Time::ZERO),
+            },
+            errors: most_frequent_first(self.errors.values().cloned()),
+            warnings: self.warnings.clone(),
+            series: self.series.clone(),
+            merged: self.observer.merged_values(),
+            intervals: self.observer.intervals().clone(),
+            processes,
+        }
+    }
+
     /// Ends the current interval, passes its values to `visit`, and adds its point to the series.
     pub(crate) fn rotate(&mut self, t: Duration, until: Time, visit: impl FnMut(Interval<'_>)) {
         let merged = self.observer.rotate(until, visit).merged.clone();
@@ -277,8 +303,7 @@ impl RunRecord {
         });
         let mut warnings = self.warnings;
         warnings.extend(judgement.warnings.iter().cloned());
-        let mut errors: Vec<_> = self.errors.into_values().collect();
-        errors.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_cycle.cmp(&b.first_cycle)));
+        let errors = most_frequent_first(self.errors.into_values());
         Run {
             plan: ending.plan,
             started_at: ending.started_at,
@@ -361,6 +386,12 @@ impl Troubles {
     fn longest(&self, ns: impl Fn(&HarnessCosts) -> u64) -> u64 {
         self.each.iter().map(ns).max().unwrap_or(0)
     }
+}
+
+fn most_frequent_first(errors: impl Iterator<Item = CycleErrors>) -> Vec<CycleErrors> {
+    let mut errors: Vec<_> = errors.collect();
+    errors.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_cycle.cmp(&b.first_cycle)));
+    errors
 }
 
 /// Returns the cycles that a worker's counts show as its own, in each phase: started, skipped or

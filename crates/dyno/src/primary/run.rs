@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use dyno_bus::Time;
 use dyno_bus::segment::PerPhase;
-use dyno_observer::{Account, Interval, List, MetricStats, Observer};
+use dyno_observer::{
+    Account, Interval, IntervalTable, Label, List, MetricStats, Observer, ProcessId, Series,
+};
 use dyno_summary::CycleErrors;
 
 use super::state::event::{Exit, RunPhase};
@@ -30,6 +32,14 @@ pub(crate) trait Sink {
 
     /// Receives the end of all intervals that end at this instant: no other follows.
     fn rotated(&mut self, _at: Time) {}
+
+    /// Returns the time between two calls of [`interim`](Self::interim); `None` for no calls.
+    fn interim_period(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Receives the result so far.
+    fn interim(&mut self, _interim: Interim) {}
 }
 
 /// A sink that ignores everything and reports nothing: for a run in a test.
@@ -88,6 +98,32 @@ pub(crate) struct Tick {
     pub backlog: BacklogSample,
     /// All processes with their metrics.
     pub list: List,
+}
+
+/// The result of a run so far, for those who look at it while it goes on.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "dashboard"), expect(dead_code, reason = "only the dashboard reads it"))]
+pub(crate) struct Interim {
+    /// The phase of the run.
+    pub phase: RunPhase,
+    /// Time since the run's first due time; zero before that.
+    pub elapsed: Duration,
+    /// The outcomes of all cycles so far.
+    pub account: Account,
+    /// The backlog over the measured window.
+    pub backlog: BacklogSummary,
+    /// Failed cycles by message, most frequent first.
+    pub errors: Vec<CycleErrors>,
+    /// Facts that the user should know, one sentence each.
+    pub warnings: Vec<String>,
+    /// The points of the run, warm-up included.
+    pub series: Vec<RunSample>,
+    /// The values of each metric, merged over the workers.
+    pub merged: Vec<(Label, Series)>,
+    /// The interval table.
+    pub intervals: IntervalTable,
+    /// All processes, with their process ids and their metrics.
+    pub processes: Vec<(ProcessId, u32, Vec<MetricStats>)>,
 }
 
 /// The cycles of all workers together, issued and ended.

@@ -23,6 +23,15 @@ pub(crate) enum ReportError {
         /// The error that the system reports.
         source: io::Error,
     },
+    /// The address of `--dashboard` can't be used.
+    #[cfg(feature = "dashboard")]
+    #[error("--dashboard: {address} can't be used ({source}); name another address or port")]
+    Dashboard {
+        /// The address that was to be listened on.
+        address: std::net::SocketAddr,
+        /// The error that the system reports.
+        source: io::Error,
+    },
     /// The system could not start a thread for the reports.
     #[error("no thread to report on: {source}")]
     Thread {

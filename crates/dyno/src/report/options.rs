@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use super::dashboard::Board;
+
 /// The settings of a run's reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ReportOptions {
     /// The format of the result on stdout; `None` writes no result.
     pub format: Option<Format>,
@@ -22,6 +24,8 @@ pub(crate) struct ReportOptions {
     pub above: Vec<String>,
     /// The page in the run's folder.
     pub page: PageChoice,
+    /// The board of the dashboard, if there is one.
+    pub board: Option<Board>,
 }
 
 /// The choice of a page in the folder of a run or a study.

@@ -11,6 +11,8 @@ mod chart;
 mod file;
 mod heat;
 mod html;
+#[cfg(feature = "dashboard")]
+pub(super) mod live;
 mod over_time;
 mod png;
 mod run;
@@ -77,41 +79,71 @@ impl Mood {
     }
 }
 
-/// Returns the whole page around its sections.
-fn frame(head: &Head<'_>, body: Html, data: &Value) -> String {
-    // The sources are exactly this page's own: nothing else is loaded, run or sent.
-    let policy = format!(
-        "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; \
-         form-action 'none'",
-        sha256::source(STYLE),
-        sha256::source(SCRIPT)
-    );
-    let mut html = Html::default();
-    html.markup("<!doctype html>\n");
-    html.inside("html", &[("lang", "en")], |html| {
-        html.inside("head", &[], |html| {
-            html.open("meta", &[("charset", "utf-8")]);
-            html.open("meta", &[("http-equiv", "Content-Security-Policy"), ("content", &policy)]);
-            let viewport = "width=device-width, initial-scale=1";
-            html.open("meta", &[("name", "viewport"), ("content", viewport)]);
-            html.open("meta", &[("name", "color-scheme"), ("content", "light dark")]);
-            // Without it, the browser requests an icon from the server.
-            html.open("link", &[("rel", "icon"), ("href", "data:,")]);
-            html.element("title", &[], &flat(&format!("{}: {}", head.name, head.answer)));
-            html.inside("style", &[], |html| html.markup(STYLE));
-        });
-        html.inside("body", &[], |html| {
-            html.inside("main", &[], |html| {
-                answer(html, head);
-                html.markup(&body.into_text());
+/// A page without the frame around it.
+#[derive(Debug)]
+pub(in crate::report) struct PageContent {
+    title: String,
+    /// The markup of the element `main`.
+    main: String,
+    /// The values of the charts for the script.
+    data: Value,
+}
+
+impl PageContent {
+    fn new(head: &Head<'_>, body: Html, data: Value) -> Self {
+        let mut main = Html::default();
+        answer(&mut main, head);
+        main.markup(&body.into_text());
+        let title = flat(&format!("{}: {}", head.name, head.answer));
+        Self { title, main: main.into_text(), data }
+    }
+
+    /// Returns the page as a whole file.
+    fn into_file(self) -> String {
+        self.framed(&[SCRIPT], &policy(&[SCRIPT], ""))
+    }
+
+    /// Returns the page around its sections, with these scripts.
+    fn framed(&self, scripts: &[&str], policy: &str) -> String {
+        let mut html = Html::default();
+        html.markup("<!doctype html>\n");
+        html.inside("html", &[("lang", "en")], |html| {
+            html.inside("head", &[], |html| {
+                html.open("meta", &[("charset", "utf-8")]);
+                let equiv = ("http-equiv", "Content-Security-Policy");
+                html.open("meta", &[equiv, ("content", policy)]);
+                let viewport = "width=device-width, initial-scale=1";
+                html.open("meta", &[("name", "viewport"), ("content", viewport)]);
+                html.open("meta", &[("name", "color-scheme"), ("content", "light dark")]);
+                // Without it, the browser requests an icon from the server.
+                html.open("link", &[("rel", "icon"), ("href", "data:,")]);
+                html.element("title", &[], &self.title);
+                html.inside("style", &[], |html| html.markup(STYLE));
             });
-            html.data("data", data);
-            html.inside("script", &[], |html| html.markup(SCRIPT));
+            html.inside("body", &[], |html| {
+                html.inside("main", &[], |html| html.markup(&self.main));
+                html.data("data", &self.data);
+                for script in scripts {
+                    html.inside("script", &[], |html| html.markup(script));
+                }
+            });
         });
-    });
-    let mut text = html.into_text();
-    text.push('\n');
-    text
+        let mut text = html.into_text();
+        text.push('\n');
+        text
+    }
+}
+
+/// Returns the security policy of a page with these scripts. Its sources are exactly the page's
+/// own: nothing else is loaded, run or sent, except as `further` directives allow.
+fn policy(scripts: &[&str], further: &str) -> String {
+    let scripts: Vec<_> = scripts.iter().map(|script| sha256::source(script)).collect();
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; \
+         form-action 'none'{further}",
+        sha256::source(STYLE),
+        scripts.join(" ")
+    )
 }
 
 fn answer(html: &mut Html, head: &Head<'_>) {

@@ -1,8 +1,9 @@
 //! The reporter: it opens a run's outputs before the run begins, and closes them with the summary.
 
+mod log_file;
+
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use console::Term;
 use dyno_bus::{Time, clock};
 use dyno_observer::Interval;
 use dyno_summary::{Environment, Intervals, Summary};
-use nix::fcntl::Flock;
 
+use self::log_file::{LogLock, open_log_file};
 use super::error::ReportError;
 use super::files;
 use super::files::folder::{self, Folder};
@@ -27,7 +28,7 @@ use super::live::screen::{Screen, View};
 use super::options::{Format, PageChoice, Progress, ReportOptions, RunFolder};
 use super::page::{self, PageFile};
 use crate::plan::Plan;
-use crate::primary::run::{OnTick, Run, Sink, Update};
+use crate::primary::run::{Interim, OnTick, Run, Sink, Update};
 use crate::result::{environment, fail, redact, summary_of};
 
 /// The time between two ticks for the live view and `on_tick`: nobody reads a number that changes
@@ -64,9 +65,6 @@ struct Opened {
     log: Option<Log>,
     lock: LogLock,
 }
-
-/// The lock on the log that the user named; `None` if no log is named, or if it can't be locked.
-type LogLock = Option<Flock<File>>;
 
 /// Opens all files, prints the settings of the run, and starts the threads that report it.
 ///
@@ -106,6 +104,10 @@ pub(crate) fn start(
     }
     let view = view(settings.progress, plan, settings.above.clone());
     let screen = Screen::start(view, on_tick)?;
+    let environment = environment::here();
+    if let Some(board) = &settings.board {
+        board.begin_run(plan, &environment, begun.1);
+    }
     Ok(Reporter {
         settings,
         tick_period,
@@ -116,7 +118,7 @@ pub(crate) fn start(
         logged: None,
         warnings,
         shown: Vec::new(),
-        environment: environment::here(),
+        environment,
         here,
     })
 }
@@ -208,47 +210,6 @@ fn open_log(
     Ok((log, lock))
 }
 
-/// Opens the log that the user named. The file is emptied only once it is certain that no other
-/// run, and no other output of this run, writes to it.
-fn open_log_file(path: &Path, folder: Option<&Folder>) -> io::Result<(File, LogLock)> {
-    let file = open_to_write(path)?;
-    let metadata = file.metadata()?;
-    // A pipe or a device may be shared, and has no content to remove.
-    if !metadata.is_file() {
-        return Ok((file, None));
-    }
-    let is_same = |other: PathBuf| {
-        let other = std::fs::metadata(other);
-        other.is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
-    };
-    let own = [folder::SUMMARY, folder::HISTOGRAMS, folder::INTERVALS, folder::LOG, folder::PAGE];
-    if folder.is_some_and(|folder| own.iter().any(|name| is_same(folder.path.join(name)))) {
-        return Err(io::Error::other("the run writes another of its files there"));
-    }
-    let lock = folder::lock_file(file.try_clone()?)?;
-    file.set_len(0)?;
-    Ok((file, lock))
-}
-
-/// Opens a file to write to it. A named pipe that no program reads yet is announced before the wait
-/// for its reader, so that nobody takes the wait for a hang.
-fn open_to_write(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    let no_wait = nix::fcntl::OFlag::O_NONBLOCK.bits();
-    // It stays open until the end, so that the reader of a pipe sees no end of file in between.
-    let at_once = options.clone().custom_flags(no_wait).open(path);
-    let is_unread =
-        |error: &io::Error| error.raw_os_error() == Some(nix::errno::Errno::ENXIO as i32);
-    if at_once.as_ref().err().is_some_and(is_unread) {
-        let path = path.display();
-        print_note(&format!("--log-file {path}: waiting for a program that reads this pipe"));
-    }
-    options.open(path)
-}
-
 impl Sink for Reporter {
     fn tick_period(&self) -> Option<Duration> {
         self.tick_period
@@ -272,6 +233,16 @@ impl Sink for Reporter {
 
     fn rotated(&mut self, at: Time) {
         self.files.rotated(at);
+    }
+
+    fn interim_period(&self) -> Option<Duration> {
+        self.settings.board.as_ref().map(|_| SLOW_TICK)
+    }
+
+    fn interim(&mut self, interim: Interim) {
+        if let Some(board) = &self.settings.board {
+            board.interim(interim);
+        }
     }
 }
 
@@ -313,6 +284,10 @@ impl Reporter {
         let is_whole = !matches!(summary.exit_code, 4 | 5 | 128..);
         let saved = folder::save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
         summary.warnings.extend(saved);
+        if let Some(board) = &self.settings.board {
+            let folder = self.folder.as_ref().map(|folder| &*folder.path);
+            board.end_run(&summary, &intervals, folder);
+        }
         let has_page =
             write_page(self.folder.as_ref(), self.settings.page, &mut summary, &intervals);
         if let Some(format) = self.settings.format {
@@ -463,24 +438,4 @@ pub(super) fn print(mut out: impl Write, text: &str) -> io::Result<()> {
 pub(super) fn look(term: &Term) -> Look {
     let width = term.size_checked().map(|(_, columns)| usize::from(columns));
     Look { palette: Palette::of(term), width }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pipe_is_opened_once_a_program_reads_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let reader = std::thread::spawn({
-            let path = path.clone();
-            move || std::fs::read_to_string(path).unwrap()
-        });
-        let mut pipe = open_to_write(&path).unwrap();
-        pipe.write_all(b"a line\n").unwrap();
-        drop(pipe);
-        assert_eq!(reader.join().unwrap(), "a line\n");
-    }
 }

@@ -7,6 +7,7 @@ use console::Term;
 use dyno_bus::clock;
 use dyno_summary::{STUDY_FILE, Study};
 
+use super::dashboard::Board;
 use super::error::ReportError;
 use super::files::folder::{self, Folder};
 use super::formats::human::{Kept, Look};
@@ -37,6 +38,8 @@ pub(crate) struct StudyReporter {
     warnings: Vec<String>,
     /// The course of a search, for the live view.
     brackets: BracketHistory,
+    /// The board of the dashboard, if there is one.
+    board: Option<Board>,
 }
 
 impl StudyReporter {
@@ -50,14 +53,24 @@ impl StudyReporter {
         files: &RunFolder,
         plan: &Plan,
         title: &str,
-        save: Option<String>,
+        (save, board): (Option<String>, Option<Board>),
     ) -> Result<Self, ReportError> {
         let mut warnings = Vec::new();
         let here = std::env::current_dir().unwrap_or_default();
         let folder = open_folder(files, &here, plan, clock::wall(), &mut warnings)?;
         let (has_page, brackets) = (false, BracketHistory::default());
-        let reporter =
-            Self { format, progress, page, has_page, folder, save, here, warnings, brackets };
+        let reporter = Self {
+            format,
+            progress,
+            page,
+            has_page,
+            folder,
+            save,
+            here,
+            warnings,
+            brackets,
+            board,
+        };
         // The title has the rates.
         let words = plan.words().into_iter().filter(|word| !word.starts_with("rate "));
         let words: Vec<_> = std::iter::once(title.to_owned()).chain(words).collect();
@@ -137,6 +150,9 @@ impl StudyReporter {
     }
 
     fn store(&mut self, study: &Study) {
+        if let Some(board) = &self.board {
+            board.study(study, self.folder.as_ref().map(|folder| &*folder.path));
+        }
         let Some(folder) = &self.folder else { return };
         let mut failed = Vec::new();
         if let Err(error) = folder.complete(STUDY_FILE, &study::json(study)) {

@@ -10,6 +10,8 @@ use dyno_summary::{CycleErrors, Environment, Summary, Unit, Verdict};
 
 use super::summary_of;
 use crate::plan::Plan;
+#[cfg(feature = "dashboard")]
+use crate::primary::run::Interim;
 use crate::primary::run::Totals;
 use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
 use crate::primary::{self, Exit};
@@ -176,5 +178,25 @@ pub(crate) fn tick() -> Tick {
         },
         backlog: BacklogSample { at: Time::ZERO, waiting: 2, running: 2 },
         list: observer().list(),
+    }
+}
+
+/// Returns the result of [`run`] so far, in this phase.
+#[cfg(feature = "dashboard")]
+pub(crate) fn interim(phase: primary::RunPhase) -> Interim {
+    let Run { account, backlog, errors, warnings, series, mut observer, .. } = run();
+    let processes: Vec<_> = observer.processes().collect();
+    let with_metrics = |(process, pid)| (process, pid, observer.metrics(process));
+    Interim {
+        phase,
+        elapsed: Duration::from_millis(2_500),
+        account,
+        backlog,
+        errors,
+        warnings,
+        series,
+        processes: processes.into_iter().map(with_metrics).collect(),
+        merged: observer.merged_values(),
+        intervals: observer.intervals().clone(),
     }
 }

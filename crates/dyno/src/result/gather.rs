@@ -4,6 +4,9 @@
 //! The types of a summary can grow, so that they are filled field by field: a test compares the
 //! fields that are written with those of the schema.
 
+#[cfg(feature = "dashboard")]
+mod interim;
+
 use std::time::Duration;
 
 use dyno_bus::Phase;
@@ -20,6 +23,8 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::interim::{RunFacts, interim_summary};
 use crate::plan::{Plan, thousands};
 use crate::primary::run::{MeasuredThreshold, RunSample, WorkerEnd};
 use crate::primary::{Exit, Run};
@@ -41,7 +46,7 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.exit_code = run.judgement.exit_code;
     summary.started_at = started_at(run.started_at);
     summary.elapsed_ns = nanos(run.elapsed);
-    summary.command = command.iter().map(|word| redact::word(word)).collect();
+    summary.command = redact::command(command);
     summary.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
     summary.parameters = parameters(&run.plan);
     summary.rate = rate(run);

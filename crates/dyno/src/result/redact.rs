@@ -21,6 +21,8 @@ const SECRET_PARTS: [&str; 4] = ["password", "passwd", "secret", "token"];
 const SECRET_WORD: &str = "key";
 /// The header fields whose names don't say it: `Authorization`, `Proxy-Authorization`, `Cookie`.
 const SECRET_FIELDS: [&str; 2] = ["authorization", "cookie"];
+/// The flag of a dashboard, whose value may have a path.
+const DASHBOARD_FLAG: &str = "--dashboard";
 /// The flags of a task's parameter, which may be followed by its name at once.
 const PARAMETER_FLAGS: [&str; 3] = ["--param=", "--param", "-P"];
 
@@ -118,6 +120,25 @@ fn is_secret_field(name: &str) -> bool {
     is_name && (SECRET_FIELDS.iter().any(|field| lower.ends_with(field)) || is_secret(name))
 }
 
+/// Returns a command line as reports show and store it: without secrets, and without the path of a
+/// dashboard, which lets anyone who knows it look.
+pub(crate) fn command(words: &[String]) -> Vec<String> {
+    let is_flag = |word: &String| word == DASHBOARD_FLAG;
+    let before = std::iter::once(None).chain(words.iter().map(Some));
+    let shown = |(one, before): (&String, Option<&String>)| {
+        let joined = one.strip_prefix(DASHBOARD_FLAG).and_then(|rest| rest.strip_prefix('='));
+        let place = joined.or_else(|| before.is_some_and(is_flag).then_some(one));
+        match place.and_then(|place| place.find('/').map(|slash| (place, slash))) {
+            Some((place, slash)) if !one.starts_with("--") || joined.is_some() => {
+                let kept = &one[..one.len() - place.len() + slash + 1];
+                format!("{kept}{SECRET}")
+            }
+            _ => word(one),
+        }
+    };
+    words.iter().zip(before).map(shown).collect()
+}
+
 /// Returns `true` if a parameter with this name holds a secret.
 fn is_secret(name: &str) -> bool {
     let lower = name.trim().to_lowercase();
@@ -155,6 +176,23 @@ mod tests {
         ] {
             assert_eq!(word(given), shown, "{given}");
             assert_eq!(value(&json!([given])), json!([shown]), "{given}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_dashboard_is_neither_shown_nor_stored() {
+        let shown = |line: &str| {
+            let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            command(&words).join(" ")
+        };
+        for (line, expected) in [
+            ("--dashboard 127.0.0.1:80/hidden -w 2", "--dashboard 127.0.0.1:80/… -w 2"),
+            ("--dashboard=/hidden", "--dashboard=/…"),
+            ("--dashboard :80", "--dashboard :80"),
+            ("--dashboard --out a/b", "--dashboard --out a/b"),
+            ("--dashboard-keep 1m -P token=a/b", "--dashboard-keep 1m -P token=…"),
+        ] {
+            assert_eq!(shown(line), expected);
         }
     }
 

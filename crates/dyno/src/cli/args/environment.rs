@@ -28,8 +28,12 @@ const QUIET: &str = "DYNO_QUIET";
 const PROMPT: &str = "DYNO_PROMPT";
 /// A switch that is on unless it is set to 0.
 const REPORT: &str = "DYNO_REPORT";
+/// Switches that may have a value instead.
+const DASHBOARD: &str = "DYNO_DASHBOARD";
+const DASHBOARD_KEEP: &str = "DYNO_DASHBOARD_KEEP";
+const DASHBOARD_HOST: &str = "DYNO_DASHBOARD_HOST";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 14] = [
     FORMAT,
     OUT,
     LOG_FILE,
@@ -38,6 +42,9 @@ const OTHERS: [&str; 11] = [
     QUIET,
     PROMPT,
     REPORT,
+    DASHBOARD,
+    DASHBOARD_HOST,
+    DASHBOARD_KEEP,
     TARGET_VARIABLE,
     MARK_VARIABLE,
     PROCESS_VARIABLE,
@@ -100,6 +107,17 @@ impl Variables {
         {
             output.plot = text.split(',').map(|metric| metric.trim().to_owned()).collect();
         }
+        if unsaid("dashboard") {
+            output.dashboard = self.switch_or_text(DASHBOARD)?;
+        }
+        if unsaid("dashboard_keep") {
+            output.dashboard_keep = self.switch_or_text(DASHBOARD_KEEP)?;
+        }
+        if unsaid("dashboard_host")
+            && let Some(text) = self.text(DASHBOARD_HOST)?
+        {
+            output.dashboard_host = text.split(',').map(|host| host.trim().to_owned()).collect();
+        }
         output.quiet |= self.switch(QUIET)?;
         output.prompt |= self.switch(PROMPT)?;
         let is_without = self.text(REPORT)?.is_some() && !self.switch(REPORT)?;
@@ -156,6 +174,16 @@ impl Variables {
     /// Returns a variable's path, which need not be UTF-8.
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.0.get(name).map(PathBuf::from)
+    }
+
+    /// Returns the value of a switch that may have one: an empty text if it is only on.
+    fn switch_or_text(&self, name: &str) -> Result<Option<String>, String> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        Ok(match self.switch(name) {
+            Ok(true) => Some(String::new()),
+            Ok(false) => None,
+            Err(_) => Some(text),
+        })
     }
 
     fn switch(&self, name: &str) -> Result<bool, String> {

@@ -30,6 +30,7 @@ pub(crate) struct Beat {
     next_column: Time,
     tick: Option<Duration>,
     next_tick: Time,
+    next_interim: Time,
     /// The run's first due time, once it is known.
     t0: Option<Time>,
 }
@@ -62,6 +63,7 @@ impl Beat {
             next_column: Time::NEVER,
             tick,
             next_tick: now,
+            next_interim: now,
             t0: None,
         }
     }
@@ -110,6 +112,12 @@ impl Beat {
         {
             self.next_tick = self.after(now, period);
             self.tick(now, phase, record, sink);
+        }
+        if let Some(period) = sink.interim_period()
+            && now >= self.next_interim
+        {
+            self.next_interim = self.after(now, period);
+            sink.interim(record.interim(phase, self.elapsed(now)));
         }
         BrokenLimits { backlog, threshold }
     }

@@ -126,6 +126,13 @@ impl BacklogTracker {
         BacklogSample { at, waiting: self.waiting, running: self.running }
     }
 
+    /// Returns the latest counts, over all workers.
+    pub(crate) fn counts(&self) -> PerPhase<Counts> {
+        let mut sum = PerPhase::default();
+        self.workers.iter().for_each(|worker| sum += worker.counts);
+        sum
+    }
+
     /// Returns the progress of the cycles of the measured window, over all workers.
     pub(crate) fn progress(&self) -> CycleProgress {
         let mut sum = CycleProgress::default();

@@ -3,10 +3,12 @@
 //! It is JSON, so that any tool reads it. A column has values in few rows, so that the file of a run
 //! has some tens of kilobytes. It is written once, at the end.
 
+use std::time::Duration;
+
 use dyno_bus::Time;
 use dyno_bus::clock::nanos;
-use dyno_observer::IntervalRows;
 use dyno_observer::rows::row_starts;
+use dyno_observer::{IntervalRows, IntervalTable};
 use dyno_summary::{INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals};
 
 use crate::primary::run::Run;
@@ -19,12 +21,17 @@ pub(crate) fn render(intervals: &Intervals) -> String {
     text
 }
 
-/// Returns the interval table of a run.
+/// Returns the interval table of a run that is over.
 pub(crate) fn intervals_of(run: &Run) -> Intervals {
-    let table = run.observer.intervals();
+    contract_of(run.observer.intervals(), run.plan.warmup)
+}
+
+/// Returns an interval table in the form of the contract. The table begins with the measured
+/// window, after this warm-up.
+pub(crate) fn contract_of(table: &IntervalTable, warmup: Duration) -> Intervals {
     let mut intervals = Intervals::default();
     intervals.schema = INTERVALS_SCHEMA;
-    intervals.start_ns = nanos(run.plan.warmup);
+    intervals.start_ns = nanos(warmup);
     let since_first_due =
         |end: &Time| intervals.start_ns.saturating_add(end.nanos_since(table.begun()));
     intervals.ends_ns = table.ends().iter().map(since_first_due).collect();

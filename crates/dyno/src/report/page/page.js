@@ -3,7 +3,8 @@
 // adds. Texts are set as text, never as markup.
 (() => {
   const SIDE = 1000;
-  const data = JSON.parse(document.getElementById("data").textContent);
+  // The reader's choices for each chart, which a newer state of a live page keeps.
+  const chosenFor = new Map();
 
   // The same three digits as in the tables.
   const digits = (value) => {
@@ -39,7 +40,7 @@
     return node;
   };
 
-  for (const chart of data.charts) {
+  const bring = (chart) => {
     const figure = document.getElementById(chart.id);
     const plot = figure.querySelector(".plot");
     const ticks = [...figure.querySelectorAll("svg.x text")]
@@ -50,16 +51,19 @@
     figure.querySelector(".frame").after(readout);
     const places = chart.cells ? chart.cells.ends : chart.places;
     const cells = chart.cells || null;
-    const hidden = new Set();
+    const kept = chosenFor.get(chart.id) || {hidden: new Set(), view: [0, 1]};
+    chosenFor.set(chart.id, kept);
+    const hidden = kept.hidden;
     const cursor = svg("path", "cursor hidden");
     const chosen = svg("path", "chosen hidden");
     plot.append(chosen, cursor);
     plot.setAttribute("tabindex", "0");
-    let view = [0, 1];
+    let view = kept.view;
     let at = -1;
 
     const zoom = (from, to) => {
       view = to - from < 0.002 ? view : [Math.max(0, from), Math.min(1, to)];
+      kept.view = view;
       const width = view[1] - view[0];
       plot.setAttribute("viewBox", `${view[0] * SIDE} 0 ${width * SIDE} ${SIDE}`);
       for (const tick of ticks) {
@@ -77,9 +81,9 @@
       cursor.setAttribute("d", `M${left} 0V${SIDE}`);
       cursor.classList.remove("hidden");
       const parts = [format(x, chart.x.unit)];
-      chart.series.forEach((one, which) => {
+      chart.series.forEach((one) => {
         const value = one.values[index];
-        if (value !== null && !hidden.has(which)) {
+        if (value !== null && !hidden.has(one.name)) {
           parts.push(`${one.name} ${format(value, chart.y.unit)}`);
         }
       });
@@ -162,17 +166,30 @@
     // Each name of the legend becomes a button that hides its series.
     for (const key of figure.querySelectorAll(".key[data-series]")) {
       const which = Number(key.dataset.series);
+      const name = chart.series[which].name;
       const button = document.createElement("button");
       button.type = "button";
       button.setAttribute("aria-pressed", "true");
       button.append(...key.childNodes);
       key.append(button);
-      button.addEventListener("click", () => {
-        const shown = hidden.delete(which) || (hidden.add(which), false);
+      const draw = () => {
+        const shown = !hidden.has(name);
         button.setAttribute("aria-pressed", String(shown));
         const path = plot.querySelector(`[data-series="${which}"]`);
         path.classList.toggle("hidden", !shown);
+      };
+      button.addEventListener("click", () => {
+        hidden.delete(name) || hidden.add(name);
+        draw();
       });
+      if (hidden.has(name)) draw();
     }
-  }
+    if (view[1] - view[0] < 1) zoom(view[0], view[1]);
+  };
+  const bringAll = () => {
+    JSON.parse(document.getElementById("data").textContent).charts.forEach(bring);
+  };
+  // A live page has newer values.
+  document.addEventListener("newer", bringAll);
+  bringAll();
 })();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::chart::{Chart, table, texts};
 use super::html::Html;
-use super::{Head, frame, heat, over_time, spectrum, workers};
+use super::{Head, PageContent, heat, over_time, spectrum, workers};
 use crate::plan::thousands;
 use crate::report::files::folder::HISTOGRAMS;
 use crate::report::formats::figures::{self, NONE};
@@ -27,23 +27,83 @@ const COLUMNS: [NumberColumn; 7] = [
 
 /// Returns the page of a run. Runs of earlier versions have no interval table, and so no heat map.
 pub(crate) fn render(summary: &Summary, intervals: Option<&Intervals>) -> String {
-    let over_time = over_time::charts(summary);
-    let heat = intervals.and_then(heat::chart);
-    let spectrum = spectrum::chart(summary, intervals);
-    let spread = workers::chart(summary);
     let mut body = Html::default();
-    let html = &mut body;
+    let charts = sections(&mut body, (summary, intervals), RunPlace::Page);
+    files(&mut body);
+    let data = json!({"summary": shown(summary), "charts": charts});
+    PageContent::new(&head(summary), body, data).into_file()
+}
+
+pub(super) fn head(summary: &Summary) -> Head<'_> {
+    Head {
+        name: &summary.benchmark,
+        started_at: &summary.started_at,
+        answer: summary.verdict.name(),
+        mood: super::Mood::of(&summary.verdict),
+        reasons: &summary.reasons,
+        hint: &summary.hint,
+    }
+}
+
+/// The place of a run's sections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunPlace {
+    /// The page of the run, once it is over.
+    Page,
+    /// The page of the run, while it goes on.
+    #[cfg(feature = "dashboard")]
+    LivePage,
+    /// The page of the study that the run is a trial of, while the run goes on.
+    #[cfg(feature = "dashboard")]
+    LiveStudy,
+}
+
+impl RunPlace {
+    /// Returns the begin of the names of charts, which are unique in a page.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Page => "",
+            #[cfg(feature = "dashboard")]
+            Self::LivePage => "",
+            #[cfg(feature = "dashboard")]
+            Self::LiveStudy => "trial-",
+        }
+    }
+
+    /// Returns the text of a run without an interval.
+    fn without_interval(self) -> &'static str {
+        match self {
+            Self::Page => "The run ended before an interval was over.",
+            #[cfg(feature = "dashboard")]
+            Self::LivePage | Self::LiveStudy => "The first interval of the run is not over.",
+        }
+    }
+}
+
+/// Appends the sections of a run, and returns the values of its charts.
+pub(super) fn sections(
+    html: &mut Html,
+    (summary, intervals): (&Summary, Option<&Intervals>),
+    place: RunPlace,
+) -> Vec<Value> {
+    let mut over_time = over_time::charts(summary);
+    over_time.extend(intervals.and_then(heat::chart));
+    over_time.extend(spectrum::chart(summary, intervals));
+    let mut spread = workers::chart(summary);
+    for chart in over_time.iter_mut().chain(&mut spread) {
+        chart.id.insert_str(0, place.prefix());
+    }
     figures_of(html, summary);
     notes(html, summary);
     if !summary.thresholds.is_empty() {
         section(html, "Thresholds", |html| thresholds(html, summary));
     }
     section(html, "Charts", |html| {
-        if over_time.is_empty() {
-            html.element("p", &[], "The run ended before an interval was over.");
+        if summary.series.is_empty() {
+            html.element("p", &[], place.without_interval());
         }
         html.inside("div", &[("class", "charts")], |html| {
-            over_time.iter().chain(&heat).chain(&spectrum).for_each(|chart| chart.write(html));
+            over_time.iter().for_each(|chart| chart.write(html));
         });
     });
     metrics(html, summary);
@@ -55,24 +115,12 @@ pub(crate) fn render(summary: &Summary, intervals: Option<&Intervals>) -> String
     }
     section(html, "Parameters", |html| parameters(html, summary));
     section(html, "Environment", |html| environment(html, summary));
-    files(html);
-
-    let charts = over_time.iter().chain(&heat).chain(&spectrum).chain(&spread).map(Chart::data);
-    let data = json!({"summary": shown(summary), "charts": charts.collect::<Vec<_>>()});
-    let head = Head {
-        name: &summary.benchmark,
-        started_at: &summary.started_at,
-        answer: summary.verdict.name(),
-        mood: super::Mood::of(&summary.verdict),
-        reasons: &summary.reasons,
-        hint: &summary.hint,
-    };
-    frame(&head, body, &data)
+    over_time.iter().chain(&spread).map(Chart::data).collect()
 }
 
 /// Returns the part of the summary that the page shows: without the course, which the charts have,
 /// and without the workers that are not shown.
-fn shown(summary: &Summary) -> Value {
+pub(super) fn shown(summary: &Summary) -> Value {
     let mut part = summary.clone();
     part.series = Vec::new();
     part.command = command(summary);
@@ -216,6 +264,11 @@ fn environment(html: &mut Html, summary: &Summary) {
     let lag = summary.harness.loop_lag_p99.map(figures::span);
     let lag =
         lag.or_else(|| summary.primary.metrics.get(LOOP_LAG).map(|lag| figures::span(lag.max)));
+    // It is known once the run is over.
+    let own_share = match summary.harness.cpu_share {
+        0.0 => String::new(),
+        share => format!("{:.1} %", share * 100.0),
+    };
     let rows = [
         ("command", command(summary).join(" ")),
         ("profile", summary.profile.clone()),
@@ -226,7 +279,7 @@ fn environment(html: &mut Html, summary: &Summary) {
         ("commit", environment.git.clone().unwrap_or_default()),
         ("dyno", environment.dyno.clone()),
         ("dyno's own lag", lag.unwrap_or_default()),
-        ("dyno's own use of a core", format!("{:.1} %", summary.harness.cpu_share * 100.0)),
+        ("dyno's own use of a core", own_share),
         ("took", figures::span(summary.elapsed_ns)),
     ];
     let rows: Vec<_> = rows
@@ -239,7 +292,7 @@ fn environment(html: &mut Html, summary: &Summary) {
 
 /// Returns the command line without secrets: an earlier version may have stored them.
 fn command(summary: &Summary) -> Vec<String> {
-    summary.command.iter().map(|word| redact::word(word)).collect()
+    redact::command(&summary.command)
 }
 
 fn files(html: &mut Html) {

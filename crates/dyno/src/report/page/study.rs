@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::axis::{Axis, AxisKind};
 use super::chart::{Chart, Shape, table, texts};
 use super::html::Html;
-use super::{Head, Mood, frame};
+use super::{Head, Mood, PageContent};
 use crate::report::files::folder::PAGE;
 use crate::report::formats::figures::{self, NONE};
 use crate::result::redact;
@@ -18,9 +18,25 @@ type TrialFigure = fn(&StudyTrial) -> Option<f64>;
 
 /// Returns the page of a study, or of its state so far.
 pub(crate) fn render(study: &Study) -> String {
-    let charts = charts(study);
     let mut body = Html::default();
-    let html = &mut body;
+    let charts = sections(&mut body, study, TrialLinks::Pages);
+    let data = json!({"study": shown(study), "charts": charts});
+    PageContent::new(&head(study), body, data).into_file()
+}
+
+/// The targets of the links in the table of trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TrialLinks {
+    /// The page of each trial.
+    Pages,
+    /// No links: the pages can't be reached from here.
+    #[cfg(feature = "dashboard")]
+    Nowhere,
+}
+
+/// Appends the sections of a study, and returns the values of its charts.
+pub(super) fn sections(html: &mut Html, study: &Study, links: TrialLinks) -> Vec<Value> {
+    let charts = charts(study);
     for warning in &study.warnings {
         html.inside("p", &[("class", "warning")], |html| {
             html.element("strong", &[], "warning: ");
@@ -32,12 +48,12 @@ pub(crate) fn render(study: &Study) -> String {
         html.inside("div", &[("class", "charts")], |html| {
             charts.iter().for_each(|chart| chart.write(html));
         });
-        trials(html, study);
+        trials(html, study, links);
     });
     spreads(html, study);
     html.inside("section", &[], |html| {
         html.element("h2", &[], "Environment");
-        let command: Vec<_> = study.command.iter().map(|word| redact::word(word)).collect();
+        let command = redact::command(&study.command);
         let rows = [
             ("command", command.join(" ")),
             ("profile", study.profile.clone()),
@@ -46,18 +62,24 @@ pub(crate) fn render(study: &Study) -> String {
         let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
         texts(html, ["fact", "value"], &rows);
     });
-    let mut study_data = serde_json::to_value(study).expect("a study holds numbers and texts");
-    study_data["command"] = study.command.iter().map(|word| redact::word(word)).collect();
-    let data: Vec<Value> = charts.iter().map(Chart::data).collect();
-    let head = Head {
+    charts.iter().map(Chart::data).collect()
+}
+
+pub(super) fn head(study: &Study) -> Head<'_> {
+    Head {
         name: &study.benchmark,
         started_at: &study.started_at,
         answer: &study.study,
         mood: mood(study),
         reasons: std::slice::from_ref(&study.answer),
         hint: "",
-    };
-    frame(&head, body, &json!({"study": study_data, "charts": data}))
+    }
+}
+
+pub(super) fn shown(study: &Study) -> Value {
+    let mut shown = serde_json::to_value(study).expect("a study holds numbers and texts");
+    shown["command"] = redact::command(&study.command).into();
+    shown
 }
 
 /// Returns the mood of the answer. A study that goes on, or was interrupted, is open.
@@ -168,7 +190,7 @@ fn bracket(study: &Study) -> Option<(f64, f64)> {
     sweep.or(search)
 }
 
-fn trials(html: &mut Html, study: &Study) {
+fn trials(html: &mut Html, study: &Study, links: TrialLinks) {
     if study.trials.is_empty() {
         html.element("p", &[], "No trial has ended.");
         return;
@@ -179,12 +201,12 @@ fn trials(html: &mut Html, study: &Study) {
             html.inside("tr", &[], |html| {
                 head.iter().for_each(|name| html.element("th", &[("scope", "col")], name));
             });
-            study.trials.iter().for_each(|trial| trial_row(html, trial));
+            study.trials.iter().for_each(|trial| trial_row(html, trial, links));
         });
     });
 }
 
-fn trial_row(html: &mut Html, trial: &StudyTrial) {
+fn trial_row(html: &mut Html, trial: &StudyTrial, links: TrialLinks) {
     let span = |nanos: Option<u64>| nanos.map_or_else(|| NONE.to_owned(), figures::span);
     let note = match (&trial.purpose, trial.is_overruled) {
         (_, true) => " (overruled)".to_owned(),
@@ -195,7 +217,7 @@ fn trial_row(html: &mut Html, trial: &StudyTrial) {
         html.inside("th", &[("scope", "row")], |html| {
             // A folder's name that is a path or an address leads elsewhere.
             let is_plain = trial.folder.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-            match is_plain && !trial.folder.is_empty() {
+            match is_plain && links == TrialLinks::Pages && !trial.folder.is_empty() {
                 true => {
                     let page = format!("{}/{PAGE}", trial.folder);
                     html.element("a", &[("href", &page)], &trial.folder);
