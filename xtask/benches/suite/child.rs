@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use dyno::{Pacing, Summary};
+use dyno::{Arrivals, Pacing, Summary};
 use dyno_bus::{Time, clock};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::de::DeserializeOwned;
@@ -137,9 +137,11 @@ pub(crate) struct Run {
     pub(crate) window: Duration,
     pub(crate) warmup: Duration,
     pub(crate) spin: bool,
+    /// `true` for Poisson arrivals.
+    pub(crate) poisson: bool,
     /// The time between two samples of the primary's memory; `None` for no samples.
     pub(crate) memory_every: Option<Duration>,
-    /// The URL of the Redis server, for the task that needs one.
+    /// The URL of the server, for the task that needs one.
     pub(crate) url: Option<String>,
 }
 
@@ -170,7 +172,8 @@ impl Run {
     /// Creates a run with two workers, a second of warm-up, and pacing by sleeping.
     pub(crate) fn of(task: TaskName, rate: Option<f64>, window: Duration) -> Self {
         let warmup = Duration::from_secs(1);
-        Self { task, rate, workers: 2, window, warmup, spin: false, memory_every: None, url: None }
+        let (spin, poisson, memory_every, url) = (false, false, None, None);
+        Self { task, rate, workers: 2, window, warmup, spin, poisson, memory_every, url }
     }
 
     /// Runs in this process, as the primary.
@@ -183,6 +186,9 @@ impl Run {
             Some(rate) => bench.rate(rate),
             None => bench.closed_loop(),
         };
+        if self.poisson {
+            bench = bench.arrivals(Arrivals::Poisson);
+        }
         if self.spin {
             bench = bench.pacing(Pacing::Spin);
         }

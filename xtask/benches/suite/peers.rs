@@ -2,6 +2,7 @@
 //! without a harness.
 
 pub(crate) mod pipe_loop;
+pub(crate) mod postgres_server;
 pub(crate) mod probe;
 pub(crate) mod redis_loop;
 pub(crate) mod redis_server;

@@ -9,6 +9,7 @@ mod http;
 mod idle;
 mod memory;
 mod pipe;
+mod postgres;
 mod record;
 mod redis;
 mod start;
@@ -27,7 +28,7 @@ pub(crate) struct Row {
 }
 
 /// All rows, in the order of their measurement.
-pub(crate) const ALL: [Row; 14] = [
+pub(crate) const ALL: [Row; 15] = [
     Row {
         id: "S1",
         title: "cycles ended inside the window ÷ asked, no-op, 2 workers",
@@ -85,5 +86,10 @@ pub(crate) const ALL: [Row; 14] = [
         id: "S14",
         title: "`cargo dyno http`, 4 connections, beside oha, h2load and wrk",
         measure: http::measure,
+    },
+    Row {
+        id: "S15",
+        title: "Postgres, a prepared query, 2 workers, beside pgbench",
+        measure: postgres::measure,
     },
 ];

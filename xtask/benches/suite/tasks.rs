@@ -10,6 +10,7 @@ use dyno_bus::clock;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde::{Deserialize, Serialize};
+use tokio_postgres::{Client, NoTls, Statement};
 
 /// The number of values that a cycle of [`TaskName::Values`] records.
 pub(crate) const VALUES: u64 = 1_000;
@@ -17,6 +18,11 @@ pub(crate) const VALUES: u64 = 1_000;
 pub(crate) const FIRST: &str = "first";
 /// The size of the value that is written to Redis, in bytes.
 pub(crate) const REDIS_BYTES: usize = 64;
+
+/// The rows of pgbench's table: 100,000 for each unit of its scale.
+const PGBENCH_ROWS: u64 = 100_000 * PGBENCH_SCALE;
+/// The scale of pgbench's tables.
+pub(crate) const PGBENCH_SCALE: u64 = 10;
 
 /// A task, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +41,12 @@ pub(crate) enum TaskName {
     Eight,
     /// Writes one value to Redis.
     Redis,
+    /// Reads one row of pgbench's tables.
+    Postgres,
 }
 
 impl TaskName {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Noop,
         Self::NoopAsync,
         Self::Values,
@@ -46,6 +54,7 @@ impl TaskName {
         Self::First,
         Self::Eight,
         Self::Redis,
+        Self::Postgres,
     ];
 
     /// Declares the benchmark of this task.
@@ -76,7 +85,9 @@ impl TaskName {
                 })
             }
             Self::Redis => dyno::bench("redis", dyno::task::<Redis>())
-                .parameters(RedisParameters { url: String::new() }),
+                .parameters(ServerParameters { url: String::new() }),
+            Self::Postgres => dyno::bench("postgres", dyno::task::<Postgres>())
+                .parameters(ServerParameters { url: String::new() }),
         }
     }
 }
@@ -96,9 +107,9 @@ fn each_value(mut with: impl FnMut(u64)) {
     }
 }
 
-/// The parameters of [`Redis`]: the server's URL.
+/// The parameters of [`Redis`] and [`Postgres`]: the server's URL.
 #[derive(Debug, Serialize, Deserialize)]
-struct RedisParameters {
+struct ServerParameters {
     url: String,
 }
 
@@ -107,12 +118,37 @@ struct Redis(MultiplexedConnection);
 
 impl dyno::Task for Redis {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
-        let parameters = context.parameters::<RedisParameters>();
+        let parameters = context.parameters::<ServerParameters>();
         Ok(Self(redis_connection(&parameters.url).await?))
     }
 
     async fn cycle(&self, _cycle: &dyno::Cycle) -> dyno::Result {
         Ok(redis_command(&self.0).await?)
+    }
+}
+
+/// The task [`TaskName::Postgres`], with its connection and its prepared query: that of pgbench's
+/// script that reads.
+struct Postgres {
+    client: Client,
+    query: Statement,
+}
+
+impl dyno::Task for Postgres {
+    async fn before(context: &dyno::Context) -> dyno::Result<Self> {
+        let url = &context.parameters::<ServerParameters>().url;
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        tokio::spawn(connection);
+        let query = "SELECT abalance FROM pgbench_accounts WHERE aid = $1";
+        let query = client.prepare(query).await?;
+        Ok(Self { client, query })
+    }
+
+    async fn cycle(&self, cycle: &dyno::Cycle) -> dyno::Result {
+        // Rows all over the table, in no order, as pgbench draws them.
+        let account = 1 + (cycle.index() * 7_919 % PGBENCH_ROWS) as i32;
+        self.client.query_one(&self.query, &[&account]).await?;
+        Ok(())
     }
 }
 
