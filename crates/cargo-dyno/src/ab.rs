@@ -17,7 +17,7 @@ use dyno::internal::{ComparisonProgress, owning_process};
 use dyno::{Ab, Comparison};
 
 use crate::args::{AbArguments, RunArguments};
-use crate::{compare, exec, launch, note, pipe, targets};
+use crate::{compare, exec, http, launch, note, pipe, targets};
 
 /// The shortest and the longest time of a comparison.
 const TIMES: std::ops::RangeInclusive<Duration> =
@@ -33,10 +33,15 @@ struct Side {
 pub(crate) fn ab(line: &AbArguments) -> anyhow::Result<Comparison> {
     let options = compare::options(&line.figures)?;
     let time = time(&line.time)?;
-    let tool =
-        [exec::NAME, pipe::NAME].into_iter().find(|name| line.run.name.as_deref() == Some(name));
+    let mut tools = [exec::NAME, pipe::NAME, http::NAME].into_iter();
+    let tool = tools.find(|name| line.run.name.as_deref() == Some(name));
     let (base, new) = match (&line.base, line.a_exe.as_deref().zip(line.b_exe.as_deref())) {
         (Some(_), Some(_)) => bail!("--base and --a-exe: give one of them"),
+        (Some(_), _) | (None, Some(_)) if tool == Some(http::NAME) => {
+            bail!(
+                "`ab http` sends requests: give two sets of flags by --a and --b, such as two URLs"
+            )
+        }
         (Some(_), None) if tool.is_some() => {
             bail!("--base: a command has no revision; give two programs by --a-exe and --b-exe")
         }
@@ -152,8 +157,8 @@ fn command(run: &RunArguments, flags: Option<&str>) -> anyhow::Result<Command> {
     launch::command(&run)
 }
 
-/// Returns the command of `exec` or `pipe` with these flags; the program, if there is one, comes
-/// before the words of the command.
+/// Returns the command of `exec`, `pipe` or `http` with these flags; the program, if there is one,
+/// comes before the words of the command.
 fn command_of(
     tool: &str,
     line: &[OsString],
@@ -164,6 +169,8 @@ fn command_of(
     let (before, behind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let mut command = Command::new(std::env::current_exe().context("can't find this program")?);
     command.arg(tool).args(before).args(words::split(flags.unwrap_or_default())?);
-    command.arg("--").args(program).args(behind);
+    if tool != http::NAME {
+        command.arg("--").args(program).args(behind);
+    }
     Ok(command)
 }

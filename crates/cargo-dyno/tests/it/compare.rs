@@ -240,6 +240,21 @@ fn two_commands_that_stay_are_compared() {
 }
 
 #[test]
+fn two_servers_are_compared() {
+    let (a, _requests_of_a) = crate::http::server(crate::http::HELLO);
+    let (b, _requests_of_b) = crate::http::server(crate::http::HELLO);
+    let line = format!("ab http -R 200 -w 1 --a {a} --b {b} --time 10s --format json");
+    let ended = Workbench::new().dyno("", &line);
+    let comparison: dyno::Comparison = serde_json::from_str(&ended.stdout).expect("a comparison");
+    // One server may be faster by chance: only the machine knows.
+    assert!(matches!(ended.code, Some(0 | 1 | 4)), "{ended:?}");
+    assert_eq!(comparison.base.name, format!("`{a}`"));
+    assert!(comparison.pairs.is_some_and(|pairs| pairs >= 1), "{ended:?}");
+    let ended = Workbench::new().dyno("", "ab http -R 200 --a-exe cat --b-exe cat");
+    assert!(ended.refusal().starts_with("`ab http` sends requests: give two sets"), "{ended:?}");
+}
+
+#[test]
 fn an_ab_without_two_sides_is_refused() {
     let bench = Workbench::new();
     let ended = bench.dyno("", "ab io");

@@ -10,9 +10,12 @@ use crate::workbench::{Ended, Workbench};
 /// The flags of a short run: nothing here depends on its duration.
 const SHORT: &str = "--duration 300ms --warmup 0s -w 2 --rate 20 --format json";
 
+/// A reply with two bytes.
+pub(crate) const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
 /// Starts a server that gives one reply to every request; returns its URL, and the requests. It
 /// ends with the tests.
-fn server(reply: &'static str) -> (String, Receiver<String>) {
+pub(crate) fn server(reply: &'static str) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/a?b=c", listener.local_addr().expect("bound"));
     let (sender, requests) = channel();
@@ -64,7 +67,7 @@ fn summary(ended: &Ended) -> dyno::Summary {
 fn each_cycle_is_a_request_with_its_method_its_fields_and_its_body() {
     let bench = Workbench::new();
     bench.write("body.json", "{\"a\": 1}");
-    let (url, requests) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let (url, requests) = server(HELLO);
     let flags = ["-m", "PUT", "-H", "X-Trace: 7", "-H", "Authorization: Bearer abc"];
     let ended = http(&bench, &url, &[&flags[..], &["--body", "body.json"]].concat());
     assert!(matches!(ended.code, Some(0 | 6)), "{ended:?}");
