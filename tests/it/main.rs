@@ -30,6 +30,7 @@ mod output;
 #[cfg(target_os = "linux")]
 mod page;
 mod postgres;
+mod prometheus;
 mod prompt;
 mod protocol;
 mod redis;

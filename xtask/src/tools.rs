@@ -1,6 +1,6 @@
 //! Programs that the tasks need and that the Rust toolchain does not include.
 //!
-//! The tests need a real Redis server, a real browser, a real terminal, system calls that fail,
+//! The tests need a real Redis server, a real browser, a real Prometheus, a real terminal, system calls that fail,
 //! programs that are driven through a pipe, and an independent reader of histogram logs. For root,
 //! apt installs what is missing; for everyone else, the error names the command. Packages of cargo
 //! and pip are installed once, for any user, into the target folder.
@@ -14,8 +14,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 10] = [
     ("chromium", "chromium"),
+    ("prometheus", "prometheus"),
     ("initdb", POSTGRES),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
@@ -54,7 +55,8 @@ fn programs() -> Result<()> {
     if find("apt-get").is_none() {
         bail!(
             "the tests need {list}: install them by your package manager \
-             (brew install redis tmux python node sqlite postgresql; strace is Linux's, and chromium a browser)"
+             (brew install redis prometheus tmux python node sqlite postgresql; strace is Linux's, \
+             and chromium a browser)"
         );
     }
     if !nix::unistd::Uid::effective().is_root() {

@@ -142,6 +142,30 @@ impl Series {
         self.exact.count
     }
 
+    /// Returns the sum of all values.
+    #[must_use]
+    pub const fn sum(&self) -> u128 {
+        self.exact.sum
+    }
+
+    /// Returns, for each of these ascending bounds, the number of values that are at most as large.
+    /// Once the values are in buckets, each counts as the smallest value of its bucket.
+    #[must_use]
+    pub fn counts_up_to(&self, bounds: &[u64]) -> Vec<u64> {
+        let buckets = self.buckets();
+        let mut used = buckets.iter().peekable();
+        let mut seen = 0;
+        let up_to = |bound: &u64| {
+            while let Some((_, count)) =
+                used.next_if(|(index, _)| buckets::lowest(*index) <= *bound)
+            {
+                seen += count;
+            }
+            seen
+        };
+        bounds.iter().map(up_to).collect()
+    }
+
     /// Returns the largest value, as it was recorded; 0 if the series is empty.
     #[must_use]
     pub const fn max(&self) -> u64 {

@@ -225,3 +225,18 @@ proptest! {
         prop_assert_eq!(Series::default().at(part, 1_000), None);
     }
 }
+
+#[test]
+fn values_are_counted_up_to_each_bound_before_and_after_they_are_in_buckets() {
+    let bounds = [0, 1, 9, 10, 999, 1_000, 2_047];
+    for copies in [1, RAW_MAX as u64] {
+        let mut series = Series::default();
+        for value in [0, 1, 10, 10, 1_000, 2_048] {
+            series.add(value, copies, Time::ZERO);
+        }
+        let expected = [1, 2, 2, 4, 4, 5, 5].map(|count| count * copies);
+        assert_eq!(series.counts_up_to(&bounds), expected);
+        assert_eq!(series.sum(), u128::from(copies) * 3_069);
+    }
+    assert_eq!(Series::default().counts_up_to(&[1, 2]), [0, 0]);
+}

@@ -1,7 +1,7 @@
 //! The dashboard: the page of a run or a study while it goes on, for browsers.
 //!
 //! ```text
-//!  driver, reporters ──▶ [board]: the newest state ──▶ [server] ──▶ [site]: page, events
+//!  driver, reporters ──▶ [board]: the newest state ──▶ [server] ──▶ [site]: page, events, metrics
 //!                                                         ▲
 //!                                       [place], [request], [connection]
 //! ```
@@ -16,6 +16,7 @@
 
 mod board;
 mod connection;
+mod openmetrics;
 mod place;
 mod request;
 mod server;

@@ -286,7 +286,7 @@ impl Reporter {
         summary.warnings.extend(saved);
         if let Some(board) = &self.settings.board {
             let folder = self.folder.as_ref().map(|folder| &*folder.path);
-            board.end_run(&summary, &intervals, folder);
+            board.end_run(&summary, &intervals, run.observer.merged_values(), folder);
         }
         let has_page =
             write_page(self.folder.as_ref(), self.settings.page, &mut summary, &intervals);

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use dyno_observer::{Label, Series};
 use dyno_summary::{Environment, Intervals, Study, Summary};
 
 use super::error::ReportError;
@@ -75,7 +76,13 @@ impl NoBoard {
         match *self {}
     }
 
-    pub(crate) fn end_run(&self, _: &Summary, _: &Intervals, _: Option<&Path>) {
+    pub(crate) fn end_run(
+        &self,
+        _: &Summary,
+        _: &Intervals,
+        _: Vec<(Label, Series)>,
+        _: Option<&Path>,
+    ) {
         match *self {}
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dyno_observer::{Label, Series};
 use dyno_summary::{Environment, Intervals, Study, Summary};
 
 use crate::plan::Plan;
@@ -47,7 +48,16 @@ pub(super) enum RunState {
     /// It goes on; without an interim result if no worker is ready.
     Live(Arc<RunFacts>, Option<Arc<Interim>>),
     /// It is over.
-    Over(Arc<(Summary, Intervals)>),
+    Over(Arc<EndedRun>),
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub(super) struct EndedRun {
+    pub(super) summary: Summary,
+    pub(super) intervals: Intervals,
+    /// The values of each metric, merged over the workers.
+    pub(super) merged: Vec<(Label, Series)>,
 }
 
 impl Board {
@@ -77,8 +87,15 @@ impl Board {
     }
 
     /// Ends the run.
-    pub(crate) fn end_run(&self, summary: &Summary, intervals: &Intervals, folder: Option<&Path>) {
-        let ended = RunState::Over(Arc::new((summary.clone(), intervals.clone())));
+    pub(crate) fn end_run(
+        &self,
+        summary: &Summary,
+        intervals: &Intervals,
+        merged: Vec<(Label, Series)>,
+        folder: Option<&Path>,
+    ) {
+        let (summary, intervals) = (summary.clone(), intervals.clone());
+        let ended = RunState::Over(Arc::new(EndedRun { summary, intervals, merged }));
         self.change(|state| {
             state.run = Some(ended);
             if state.study.is_none() {

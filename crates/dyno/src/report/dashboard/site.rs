@@ -6,9 +6,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dyno_bus::Phase;
+use dyno_observer::ProcessId;
 use dyno_summary::Intervals;
 
 use super::board::{BoardState, RunState};
+use super::openmetrics::{self, MetricFigures};
 use super::place::DashboardPlace;
 use super::request::PageRequest;
 use crate::plan::{Plan, thousands};
@@ -29,8 +32,9 @@ const HEADERS: &str = "Cache-Control: no-store\r\n\
                        Connection: close\r\n";
 const HTML: &str = "text/html; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
-/// The path of the events, after that of the page.
+/// The paths of the events and of the metrics, after that of the page.
 const EVENTS: &str = "/events";
+const METRICS: &str = "/metrics";
 
 /// Bytes that several connections send.
 pub(super) type HttpMessage = Arc<[u8]>;
@@ -87,8 +91,13 @@ impl Site {
         let below = below.filter(|_| self.place.accepts(&request.host, local));
         match (below, &*request.method) {
             (Some("" | "/"), "GET") => HttpAnswer::Whole(self.page()),
+            (Some(METRICS), "GET") => {
+                HttpAnswer::Whole(whole("200 OK", openmetrics::KIND, &metrics_of(&self.state)))
+            }
             (Some(EVENTS), "GET") => HttpAnswer::Events(head("200 OK", "text/event-stream", None)),
-            (Some("" | "/" | EVENTS), _) => HttpAnswer::Whole(refusal("405 Method Not Allowed")),
+            (Some("" | "/" | EVENTS | METRICS), _) => {
+                HttpAnswer::Whole(refusal("405 Method Not Allowed"))
+            }
             _ => HttpAnswer::Whole(refusal("404 Not Found")),
         }
     }
@@ -164,13 +173,42 @@ fn content_of(state: &BoardState) -> PageContent {
     match (&state.study, live, &state.run) {
         (Some(study), live, _) => live::of_study(study, live, folder),
         (None, Some(live), _) => live::of_run(live),
-        (None, None, Some(RunState::Over(ended))) => live::of_ended_run(&ended.0, &ended.1, folder),
+        (None, None, Some(RunState::Over(ended))) => {
+            live::of_ended_run(&ended.summary, &ended.intervals, folder)
+        }
         (None, None, _) => {
             let (summary, intervals) = <(_, Intervals)>::default();
             let (summary, progress) = (&summary, "Nothing has begun.");
             live::of_run(LiveRun { summary, intervals: &intervals, progress })
         }
     }
+}
+
+/// Returns the figures of the current run as text.
+fn metrics_of(state: &BoardState) -> String {
+    let figures = match &state.run {
+        None | Some(RunState::Live(_, None)) => None,
+        Some(RunState::Live(facts, Some(interim))) => {
+            let is_worker = |process: &&(ProcessId, u32, _)| process.0 != ProcessId::Primary;
+            Some(MetricFigures {
+                benchmark: &facts.plan.benchmark,
+                cycles: interim.account.fates(Phase::Measured),
+                backlog: interim.backlog.end.total(),
+                workers: interim.processes.iter().filter(is_worker).count() as u64,
+                rate: facts.plan.rate.per_second(),
+                merged: &interim.merged,
+            })
+        }
+        Some(RunState::Over(ended)) => Some(MetricFigures {
+            benchmark: &ended.summary.benchmark,
+            cycles: ended.summary.cycles,
+            backlog: ended.summary.backlog.end,
+            workers: ended.summary.workers.len() as u64,
+            rate: ended.summary.rate.asked,
+            merged: &ended.merged,
+        }),
+    };
+    openmetrics::text(figures)
 }
 
 /// Returns the state of a run in one sentence.

@@ -87,11 +87,38 @@ fn a_wrong_path_and_a_wrong_host_get_the_same_answer() {
         ("GET /", "localhost"),
         ("GET /pages", "localhost"),
         ("GET /page/run.json", "localhost"),
+        ("GET /page/metrics", "example.org"),
+        ("GET /metrics", "localhost"),
         ("GET /page/../page", "localhost"),
     ] {
         assert_eq!(answer(&dashboard, line, host), refused, "{line} {host}");
     }
     assert!(answer(&dashboard, "GET /page", "shop.test:80").starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn the_metrics_are_those_of_the_run_that_goes_on_and_then_of_its_end() {
+    let dashboard = opened();
+    let metrics = || answer(&dashboard, "GET /page/metrics", "localhost");
+    assert!(metrics().ends_with("\r\n\r\n# EOF\n"), "nothing has begun");
+    begin(&dashboard.board());
+    assert!(metrics().ends_with("\r\n\r\n# EOF\n"), "no worker is ready");
+    dashboard.board().interim(fixture::interim(RunPhase::Measuring));
+    let text = metrics();
+    assert!(text.contains("Content-Type: application/openmetrics-text; version=1.0.0"), "{text}");
+    for line in ["dyno_workers{benchmark=\"shop\"} 2", "dyno_response_seconds_count{"] {
+        assert!(text.contains(line), "no `{line}` in {text}");
+    }
+    let merged = fixture::observer().merged_values();
+    dashboard.board().end_run(&fixture::summary(), &Intervals::default(), merged, None);
+    let at_end = metrics();
+    let completed = "dyno_cycles_total{benchmark=\"shop\",fate=\"completed\"} 198\n";
+    assert!(at_end.contains(completed), "{at_end}");
+    let of_response = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with("dyno_response_seconds"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(of_response(&at_end), of_response(&text));
 }
 
 #[test]
@@ -130,7 +157,7 @@ fn each_newer_state_is_an_event_and_the_last_one_ends_the_stream() {
     );
     dashboard.board().interim(fixture::interim(RunPhase::Measuring));
     read_until(&mut stream, "the backlog is ");
-    dashboard.board().end_run(&fixture::summary(), &Intervals::default(), None);
+    dashboard.board().end_run(&fixture::summary(), &Intervals::default(), Vec::new(), None);
     read_until(&mut stream, "unsustained");
     dashboard.finish();
     let mut rest = String::new();
@@ -152,7 +179,7 @@ fn a_client_that_does_not_read_holds_nothing_up() {
     }
     // Many times more than the buffers of two sockets hold.
     for _ in 0..200 {
-        dashboard.board().end_run(&fixture::summary(), &Intervals::default(), None);
+        dashboard.board().end_run(&fixture::summary(), &Intervals::default(), Vec::new(), None);
         assert!(answer(&dashboard, "GET /page", "localhost").starts_with("HTTP/1.1 200 OK"));
     }
 }
@@ -216,7 +243,8 @@ fn a_client_that_does_not_take_its_answer_is_dropped_at_its_deadline() {
 }
 
 fn state(number: u64) -> board::BoardState {
-    let ended = std::sync::Arc::new((fixture::summary(), Intervals::default()));
-    let run = Some(board::RunState::Over(ended));
+    let (summary, intervals, merged) = (fixture::summary(), Intervals::default(), Vec::new());
+    let ended = board::EndedRun { summary, intervals, merged };
+    let run = Some(board::RunState::Over(std::sync::Arc::new(ended)));
     board::BoardState { number, run, ..board::BoardState::default() }
 }
