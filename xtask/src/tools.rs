@@ -14,10 +14,11 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 10] = [
+const TOOLS: [(&str, &str); 11] = [
     ("chromium", "chromium"),
     ("prometheus", "prometheus"),
     ("initdb", POSTGRES),
+    ("openssl", "openssl"),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
     ("tmux", "tmux"),

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::workbench::{Ended, Workbench};
@@ -108,6 +108,45 @@ fn a_status_of_400_or_more_a_late_reply_and_a_broken_one_fail_their_cycles() {
         assert_eq!((ended.code, summary.cycles.failed), (Some(3), 6), "{ended:?}");
         assert!(summary.errors[0].message.contains(message), "{ended:?}");
     }
+}
+
+#[test]
+fn https_is_spoken_to_a_server_with_a_trusted_certificate_and_to_no_other() {
+    let bench = Workbench::new();
+    let mut certificate = Command::new("openssl");
+    let line = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 \
+                -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+                -addext basicConstraints=critical,CA:FALSE";
+    certificate.args(line.split_whitespace());
+    assert_eq!(bench.end("", certificate).code, Some(0));
+    let mut server = Command::new("openssl")
+        .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-key", "key.pem"])
+        .args(["-cert", "cert.pem"])
+        .current_dir(bench.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it is installed");
+    let mut output = BufReader::new(server.stdout.take().expect("piped")).lines();
+    let address =
+        output.find_map(|line| line.expect("UTF-8").strip_prefix("ACCEPT ").map(str::to_owned));
+    let url = format!("https://{}/", address.expect("it prints its address"));
+    let run = |file: &str| {
+        let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+        dyno.args(["http", &url]).args(SHORT.split(' ')).env("SSL_CERT_FILE", bench.path(file));
+        summary(&bench.end("", dyno))
+    };
+    let trusted = run("cert.pem");
+    let mut other = Command::new("openssl");
+    let other_line = line.replace("cert.pem", "other.pem").replace("key.pem", "other-key.pem");
+    other.args(other_line.split_whitespace());
+    assert_eq!(bench.end("", other).code, Some(0));
+    let refused = run("other.pem");
+    server.kill().expect("it runs");
+    server.wait().expect("it is our child");
+    assert_eq!(trusted.cycles.completed, 6, "{trusted:#?}");
+    assert_eq!(refused.cycles.failed, 6, "{refused:#?}");
+    assert!(refused.errors[0].message.contains("invalid peer certificate"), "{refused:#?}");
 }
 
 #[test]
