@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+pub(crate) mod profile;
 pub(crate) mod sampling;
 pub(crate) mod threshold;
 

@@ -8,6 +8,8 @@
 //! Nothing here starts a process or reads a command line: [`Settings::plan`] is pure.
 
 mod row;
+#[cfg(test)]
+mod stages;
 mod study;
 mod table;
 mod task;

@@ -36,7 +36,7 @@ use dyno_bus::segment::PerPhase;
 use self::event::{Action, Cause, Event, Exit, Fault, RunPhase};
 use self::member::Member;
 use self::schedule::Schedule;
-use self::stage::Stage;
+use self::stage::MemberStage;
 use crate::plan::{Plan, Rate};
 
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
@@ -136,14 +136,14 @@ impl Primary {
             }
             Event::Hello { worker, hello } => self.hello(now, worker, hello, actions),
             Event::Ready { worker } => {
-                if self.expect(now, worker, Stage::Greeted, "Ready", actions) {
-                    self.member(worker).stage = Stage::Ready;
+                if self.expect(now, worker, MemberStage::Greeted, "Ready", actions) {
+                    self.member(worker).stage = MemberStage::Ready;
                 }
             }
             Event::HookFailed { worker, hook, message } => {
                 let stage = match hook {
-                    Hook::Before => Stage::Greeted,
-                    Hook::After => Stage::Acked,
+                    Hook::Before => MemberStage::Greeted,
+                    Hook::After => MemberStage::Acked,
                 };
                 if self.expect(now, worker, stage, "Failed", actions) {
                     // It still sends its `Bye`, and ends by itself.
@@ -155,8 +155,8 @@ impl Primary {
             Event::Drained { worker, drained } => self.drained(now, worker, drained, actions),
             Event::Verified { worker, result } => {
                 // A worker that was killed meanwhile stays as it is.
-                if self.member(worker).stage == Stage::Verifying {
-                    self.member(worker).stage = Stage::Drained;
+                if self.member(worker).stage == MemberStage::Verifying {
+                    self.member(worker).stage = MemberStage::Drained;
                 }
                 if let Err(error) = result {
                     self.fault(now, worker, Cause::Accounting(error), actions);
@@ -165,7 +165,7 @@ impl Primary {
             Event::Bye { worker, bye } => {
                 // A worker whose hook failed owes no account, so it waits for no acknowledgement.
                 let stage = self.member(worker).stage;
-                if stage == Stage::Acked || stage == Stage::HookFailed {
+                if stage == MemberStage::Acked || stage == MemberStage::HookFailed {
                     let grace = now + self.plan.deadlines.kill_grace;
                     self.member(worker).finish(grace);
                     actions.push(Action::VerifyBye { worker, bye });
@@ -199,7 +199,7 @@ impl Primary {
     }
 
     fn hello(&mut self, now: Time, worker: u32, hello: Hello, actions: &mut Vec<Action>) {
-        if !self.expect(now, worker, Stage::Spawned, "Hello", actions) {
+        if !self.expect(now, worker, MemberStage::Spawned, "Hello", actions) {
             return;
         }
         let Hello { version, worker: index, nonce, pid: _ } = hello;
@@ -210,7 +210,7 @@ impl Primary {
             let error = format!("it says that it is worker {index} of run {nonce:016x}");
             self.broken(now, worker, error, actions);
         } else {
-            self.member(worker).stage = Stage::Greeted;
+            self.member(worker).stage = MemberStage::Greeted;
             actions.push(Action::Send(worker, Command::Start(self.start.clone())));
         }
     }
@@ -221,7 +221,7 @@ impl Primary {
         &mut self,
         now: Time,
         worker: u32,
-        stage: Stage,
+        stage: MemberStage,
         message: &str,
         actions: &mut Vec<Action>,
     ) -> bool {
@@ -234,7 +234,7 @@ impl Primary {
     }
 
     fn drained(&mut self, now: Time, worker: u32, drained: Drained, actions: &mut Vec<Action>) {
-        if !self.expect(now, worker, Stage::Ready, "Drained", actions) {
+        if !self.expect(now, worker, MemberStage::Ready, "Drained", actions) {
             return;
         }
         // The plan's end needs no command; every other cut follows our `Drain`.
@@ -247,7 +247,7 @@ impl Primary {
             (Rate::PerSecond(_), Some(schedule)) => Some(schedule.issued(worker, drained.cut)),
             (Rate::PerSecond(_), None) => Some(PerPhase::default()),
         };
-        self.member(worker).stage = Stage::Verifying;
+        self.member(worker).stage = MemberStage::Verifying;
         actions.push(Action::Verify { worker, drained, issued });
     }
 
@@ -290,7 +290,7 @@ impl Primary {
         // A worker ends well only by exit code 0 after its `Bye`. Every other end is a fault. If the
         // exit code is unknown, the worker is believed: its data is whole.
         let is_well = matches!(exit, Exit::Code(0) | Exit::Unknown);
-        if !(member.stage == Stage::Finished && is_well) {
+        if !(member.stage == MemberStage::Finished && is_well) {
             self.fault(now, worker, Cause::Died(exit), actions);
         }
         self.part_with(now, worker, actions);
@@ -322,7 +322,7 @@ impl Primary {
         if self.phase == RunPhase::Starting {
             // A worker that is not ready may take long, and has no cycle to wait for.
             for worker in 0..self.plan.workers {
-                if self.member(worker).stage < Stage::Ready {
+                if self.member(worker).stage < MemberStage::Ready {
                     self.member(worker).faulted = true;
                     self.kill(now, worker, actions);
                 }
@@ -361,7 +361,7 @@ impl Primary {
         };
         actions.push(Action::Planned(segment));
         for worker in 0..self.plan.workers {
-            if self.member(worker).stage == Stage::Ready {
+            if self.member(worker).stage == MemberStage::Ready {
                 actions.push(Action::Send(worker, Command::Segment(segment)));
             }
         }

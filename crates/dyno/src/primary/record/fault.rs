@@ -4,7 +4,7 @@ use dyno_bus::message::Hook;
 
 use crate::plan::Deadlines;
 use crate::primary::state::event::{Cause, Exit, Fault, RunPhase};
-use crate::primary::state::stage::Stage;
+use crate::primary::state::stage::MemberStage;
 
 /// The faults of a run; equal ones of several workers are one sentence.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ fn describe(fault: &Fault, named: Named<'_>, deadlines: &Deadlines) -> String {
             return format!("{who} failed in `before`: {message}");
         }
         Cause::Hook(Hook::After, message) => return format!("{who} failed in `after`: {message}"),
-        Cause::StartDeadline(Stage::Spawned) => format!(
+        Cause::StartDeadline(MemberStage::Spawned) => format!(
             "was not ready after {} (--start-deadline) and was killed before it reached \
              `dyno::bench` (what is before it in `main` runs in every worker too: it must not \
              wait, nor read standard input)",

@@ -8,13 +8,13 @@ use super::Primary;
 use super::event::{Action, Cause, RunPhase};
 use super::member::Member;
 use super::schedule::Schedule;
-use super::stage::Stage;
+use super::stage::MemberStage;
 
 impl Primary {
     /// Does what follows from the stages of all workers, and from the time.
     pub(super) fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.phase == RunPhase::Starting
-            && self.members.iter().all(|member| member.stage == Stage::Ready)
+            && self.members.iter().all(|member| member.stage == MemberStage::Ready)
         {
             self.begin_plan(now, actions);
         }
@@ -51,7 +51,7 @@ impl Primary {
         let Some(schedule) = &mut self.schedule else { return };
         if let Some(lease) = schedule.lease(now) {
             for (worker, member) in self.members.iter().enumerate() {
-                if member.stage == Stage::Ready {
+                if member.stage == MemberStage::Ready {
                     actions.push(Action::Send(worker as u32, Command::Lease(lease)));
                 }
             }
@@ -71,21 +71,21 @@ impl Primary {
     /// Requests the accounts that are still missing. Once all are given, lets `after` run.
     fn drain(&mut self, now: Time, actions: &mut Vec<Action>) {
         for (worker, member) in self.members.iter_mut().enumerate() {
-            if member.drain_wanted && member.stage == Stage::Ready {
+            if member.drain_wanted && member.stage == MemberStage::Ready {
                 member.drain_wanted = false;
                 member.drain_sent = now;
                 actions.push(Action::Send(worker as u32, Command::Drain));
             }
         }
-        if !self.members.iter().all(|member| member.stage >= Stage::Drained) {
+        if !self.members.iter().all(|member| member.stage >= MemberStage::Drained) {
             return;
         }
         self.enter(RunPhase::Finishing, actions);
         self.deadline = now + self.plan.deadlines.after;
         for (worker, member) in self.members.iter_mut().enumerate() {
             // A process that is being killed runs no hook.
-            if member.stage == Stage::Drained && !member.killed {
-                member.stage = Stage::Acked;
+            if member.stage == MemberStage::Drained && !member.killed {
+                member.stage = MemberStage::Acked;
                 actions.push(Action::Send(worker as u32, Command::Ack));
             }
         }
@@ -105,7 +105,7 @@ impl Primary {
             // A worker that is being killed can only be given up. Any other that is late is named
             // and killed.
             let cause = match (phase, member.stage) {
-                (_, Stage::Gone) => continue,
+                (_, MemberStage::Gone) => continue,
                 _ if member.killed => {
                     if overdue {
                         // Not even SIGKILL ends a process that the kernel holds.
@@ -115,13 +115,13 @@ impl Primary {
                 }
                 (
                     RunPhase::Starting | RunPhase::Draining,
-                    stage @ (Stage::Spawned | Stage::Greeted),
+                    stage @ (MemberStage::Spawned | MemberStage::Greeted),
                 ) if passed => Cause::StartDeadline(stage),
-                (RunPhase::Draining, Stage::Ready | Stage::Verifying) if passed => {
+                (RunPhase::Draining, MemberStage::Ready | MemberStage::Verifying) if passed => {
                     Cause::DrainDeadline
                 }
-                (RunPhase::Finishing, Stage::Acked) if passed => Cause::AfterDeadline,
-                (_, Stage::Finished) if overdue => Cause::LateExit,
+                (RunPhase::Finishing, MemberStage::Acked) if passed => Cause::AfterDeadline,
+                (_, MemberStage::Finished) if overdue => Cause::LateExit,
                 _ if overdue => Cause::ClosedEarly,
                 _ => continue,
             };

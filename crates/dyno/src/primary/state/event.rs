@@ -6,7 +6,7 @@ use std::time::Duration;
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
 
-use super::stage::Stage;
+use super::stage::MemberStage;
 
 /// An event that can wake the primary's state machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,7 +163,7 @@ pub(crate) enum Cause {
     /// Its process could not be started.
     Spawn(String),
     /// It was not ready in time, had come so far, and is killed.
-    StartDeadline(Stage),
+    StartDeadline(MemberStage),
     /// Its hook failed.
     Hook(Hook, String),
     /// It ended before it had sent its `Bye`.

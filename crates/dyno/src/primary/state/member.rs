@@ -5,12 +5,12 @@ use std::time::Duration;
 use dyno_bus::Time;
 
 use super::event::Exit;
-use super::stage::Stage;
+use super::stage::MemberStage;
 
 /// The primary's knowledge of one worker.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) stage: Stage,
+    pub(crate) stage: MemberStage,
     /// `true` once its socket has been read to the end.
     pub(crate) closed: bool,
     /// The exit of its process, once it has ended and been reaped.
@@ -30,7 +30,7 @@ pub(crate) struct Member {
 impl Default for Member {
     fn default() -> Self {
         Self {
-            stage: Stage::default(),
+            stage: MemberStage::default(),
             closed: false,
             exited: None,
             drain_wanted: false,
@@ -45,7 +45,7 @@ impl Default for Member {
 impl Member {
     /// Returns `true` if its socket and its process have ended, or it was given up.
     pub(crate) fn gone(&self) -> bool {
-        self.stage == Stage::Gone
+        self.stage == MemberStage::Gone
     }
 
     /// Returns the instant at which it is killed or given up; `NEVER` if it has no deadline.
@@ -55,13 +55,13 @@ impl Member {
 
     /// Notes that it sent its `Bye`; it must exit before `deadline`.
     pub(crate) fn finish(&mut self, deadline: Time) {
-        self.stage = Stage::Finished;
+        self.stage = MemberStage::Finished;
         self.deadline = deadline;
     }
 
     /// Notes that its hook failed; it must send its `Bye` before `deadline`.
     pub(crate) fn fail(&mut self, deadline: Time) {
-        self.stage = Stage::HookFailed;
+        self.stage = MemberStage::HookFailed;
         self.deadline = deadline;
     }
 
@@ -99,7 +99,7 @@ impl Member {
     #[must_use]
     pub(crate) fn go(&mut self) -> bool {
         self.deadline = Time::NEVER;
-        let stage = std::mem::replace(&mut self.stage, Stage::Gone);
-        stage != Stage::Ready && stage != Stage::Verifying
+        let stage = std::mem::replace(&mut self.stage, MemberStage::Gone);
+        stage != MemberStage::Ready && stage != MemberStage::Verifying
     }
 }

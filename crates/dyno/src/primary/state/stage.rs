@@ -2,7 +2,7 @@
 
 /// The stages of a worker; each follows those before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
+pub(crate) enum MemberStage {
     /// Its process is started.
     #[default]
     Spawned,
@@ -24,7 +24,7 @@ pub(crate) enum Stage {
     Gone,
 }
 
-impl std::fmt::Display for Stage {
+impl std::fmt::Display for MemberStage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Spawned => "just started",

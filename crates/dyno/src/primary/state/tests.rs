@@ -167,7 +167,7 @@ fn a_worker_that_is_not_ready_in_time_is_killed_and_the_others_run_after() {
     let _wait = primary.step(at(3), Event::Ready { worker: 0 });
     assert_eq!(primary.next_tick(), at(10_000));
     let actions = primary.step(at(10_000), Event::Tick);
-    assert_eq!(faults(&actions), [&Cause::StartDeadline(Stage::Greeted)]);
+    assert_eq!(faults(&actions), [&Cause::StartDeadline(MemberStage::Greeted)]);
     assert!(
         actions.contains(&Action::Kill(1)) && actions.contains(&Action::Send(0, Command::Drain))
     );
