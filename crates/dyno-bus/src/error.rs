@@ -32,6 +32,15 @@ pub enum SegmentError {
     /// A closed loop that keeps no cycle in flight: no cycle of it would ever end.
     #[error("a segment of a closed loop with no cycle in flight")]
     NothingInFlight,
+    /// A ramp without a time over which its rate could change.
+    #[error("a segment of a ramp without a length")]
+    RampWithoutLength,
+    /// A part of a cycle that is negative, a whole cycle or more, or NaN.
+    #[error("a segment whose first cycle is due after {lead} cycles")]
+    Lead {
+        /// The segment's lead, in cycles.
+        lead: f64,
+    },
     /// A first index that no run reaches.
     #[error("a segment that begins at cycle {first}")]
     Index {

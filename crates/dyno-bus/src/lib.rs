@@ -15,7 +15,7 @@
 //!   | -- Declare, Batch, Batch … --------> |    measurements and cumulative counts
 //!   | <-- Lease, Lease … ----------------- |    four times a second, a second ahead
 //!   | <-- Lease {last} or Drain ---------- |
-//!   | -- Batch, Drained {counts} --------> |    verified by the primary, then
+//!   | -- Batch, Timeline, Drained -------> |    verified by the primary, then
 //!   | <-- Ack ---------------------------- |
 //!   | -- Batch, Bye {counts} ------------> |    after the worker's `after`
 //! ```

@@ -17,7 +17,7 @@ use crate::timeline::CycleTimeline;
 use crate::value::Unit;
 
 /// The protocol's version: both ends must have the same.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The most values that one [`Batch`] holds, cycles counted twice: at eight bytes each, the most
 /// that a value takes, they fit a frame with room for the rest.
 pub const BATCH_VALUES_MAX: usize = 65_536;
@@ -60,9 +60,6 @@ pub struct Start {
     pub backlog_max: Option<BacklogRule>,
     /// The method of waiting for the next due time.
     pub pacing: Pacing,
-    /// The measured window's length in nanoseconds, for the cuts of the [`CycleTimeline`]; 0 in a closed
-    /// loop, which has no timeline.
-    pub window_ns: u64,
     /// The period of the loop-lag probe, in nanoseconds.
     pub probe_period_ns: u64,
     /// The longest time that a value waits before it is sent, in nanoseconds.
@@ -135,6 +132,9 @@ pub enum Report {
     Failed(Failed),
     /// A line that the user should see.
     Notice(String),
+    /// The times at which the emitted cycles of a stage were due and ended. After the last batch
+    /// with cycles, one for each stage, in order; a closed loop has none.
+    Timeline(Box<CycleTimeline>),
     /// All cycles have ended or are abandoned, and all their measurements have been sent.
     Drained(Drained),
     /// `after` has ended; no message follows.
@@ -319,8 +319,6 @@ pub struct Drained {
     pub harness: HarnessCosts,
     /// The most cycles that ran at once.
     pub running_max: u64,
-    /// The times at which the emitted cycles were due and ended; `None` in a closed loop.
-    pub timeline: Option<Box<CycleTimeline>>,
 }
 
 /// The worker's last message.

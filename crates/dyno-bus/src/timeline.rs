@@ -10,12 +10,18 @@
 //! A [`Grid`] is the arithmetic of these cuts, on which worker and primary agree. The loop passes a
 //! cycle's due time to the bus thread as a [place](Grid::place), a quarter of a slot long, in the
 //! unused bits of the cycle's record.
+//!
+//! Each stage of a load profile is a separate window, with its own grid and its own timeline
+//! ([`stages`]).
+
+pub mod stages;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, Time};
+use crate::segment::Segment;
 
 /// The slots of the measured window. 240 divide evenly into blocks of many sizes, and an interval
 /// of a fiftieth of the window still has almost five.
@@ -74,10 +80,13 @@ impl Grid {
         }
     }
 
-    /// Creates the grid of a closed loop. It has one place, since the clock makes no cycle due.
+    /// Creates the grid of the stage that a measured segment begins, in a run whose first cycle is
+    /// due at `first`. The cohort of the first stage is that of the run; a later stage has one of
+    /// its own.
     #[must_use]
-    pub const fn none() -> Self {
-        Self { start: Time::ZERO, window_ns: 0, places_per_ns: 0, cohort_end: SLOTS }
+    pub fn of_stage(segment: &Segment, first: Time) -> Self {
+        let first = if segment.stage == 0 { first } else { segment.t0 };
+        Self::new(first, segment.t0, Duration::from_nanos(segment.length_ns))
     }
 
     /// Returns the place of a due time. Times more than a window's length before the window share
@@ -85,9 +94,31 @@ impl Grid {
     #[inline]
     #[must_use]
     pub fn place(&self, due: Time) -> u64 {
+        self.places_until(due).min(PLACES - 1)
+    }
+
+    /// Returns the number of whole places from the first one's start until an instant.
+    #[inline]
+    fn places_until(&self, at: Time) -> u64 {
         let offset =
-            due.as_nanos().saturating_add(self.window_ns).saturating_sub(self.start.as_nanos());
-        self.places(offset).min(PLACES - 1)
+            at.as_nanos().saturating_add(self.window_ns).saturating_sub(self.start.as_nanos());
+        self.places(offset)
+    }
+
+    /// Returns the place of the end of a cycle that was due in the place `place`.
+    #[inline]
+    fn end_place(&self, place: u64, response_ns: u64) -> u64 {
+        // The due time counts as the middle of its place: the response, in half places, is halved
+        // and rounded up.
+        place + self.places(response_ns.saturating_mul(2)).div_ceil(2)
+    }
+
+    /// Returns the middle of a place.
+    fn middle(&self, place: u64) -> Time {
+        let halves = u128::from(self.window_ns) * u128::from(2 * place + 1);
+        let offset = (halves / u128::from(2 * PLACES_PER_WINDOW)) as u64;
+        let from_zero = self.start.as_nanos().saturating_add(offset);
+        Time::from_nanos(from_zero.saturating_sub(self.window_ns))
     }
 
     /// Returns the number of whole places in a span of time.
@@ -112,17 +143,20 @@ impl Grid {
     }
 }
 
-/// The course of one worker's cycles over a run; once merged, that of all workers'.
+/// The course of one worker's cycles over a run, or over a stage of it; once merged, that of all
+/// workers'. The window is then the stage's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CycleTimeline {
-    /// Cycles recorded, of both phases, whenever they ended.
+    /// Cycles of this stage that were recorded, of both phases, whenever they ended.
     pub cycles: u64,
-    /// Those of them that ended before the window.
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Cycles of any stage that ended before the window.
     pub ended_before: u64,
-    /// Cycles that ended in each slot of the window.
+    /// Cycles of any stage that ended in each slot of the window.
     #[serde(with = "crate::packed")]
     pub ended: Vec<u64>,
-    /// Cycles of the cohort, the run's earliest, by the number of slots from due to ended.
+    /// Cycles of the cohort, the earliest, by the number of slots from due to ended.
     #[serde(with = "crate::packed")]
     pub ages: Vec<u64>,
     /// Cycles due in each part of the window that ended at any time.
@@ -170,6 +204,7 @@ impl Default for CycleTimeline {
     fn default() -> Self {
         Self {
             cycles: 0,
+            failed: 0,
             ended_before: 0,
             ended: vec![0; SLOTS],
             ages: vec![0; SLOTS],
@@ -185,23 +220,39 @@ impl CycleTimeline {
     /// Records a cycle that ended; `place` is the place of its due time.
     #[inline]
     pub fn record(&mut self, grid: &Grid, place: u64, wait_ns: u64, service_ns: u64) {
-        self.cycles += 1;
-        let response_ns = wait_ns.saturating_add(service_ns);
-        let due_slot = (place / PLACES_PER_SLOT as u64) as usize;
-        // The due time counts as the middle of its place: the response, in half places, is halved
-        // and rounded up.
-        let end_place = place + grid.places(response_ns.saturating_mul(2)).div_ceil(2);
+        let end_place = grid.end_place(place, wait_ns.saturating_add(service_ns));
+        self.record_end(end_place);
+        self.record_due(grid, (place, end_place), wait_ns, service_ns);
+    }
+
+    /// Counts a cycle by its end.
+    #[inline]
+    fn record_end(&mut self, end_place: u64) {
         let end_slot = (end_place / PLACES_PER_SLOT as u64) as usize;
         if end_slot < SLOTS {
             self.ended_before += 1;
         } else if let Some(ended) = self.ended.get_mut(end_slot - SLOTS) {
             *ended += 1;
         }
+    }
+
+    /// Counts a cycle by its due time.
+    #[inline]
+    fn record_due(
+        &mut self,
+        grid: &Grid,
+        (place, end_place): (u64, u64),
+        wait_ns: u64,
+        service_ns: u64,
+    ) {
+        self.cycles += 1;
+        let slot = |place: u64| (place / PLACES_PER_SLOT as u64) as usize;
+        let due_slot = slot(place);
         // The first slot also holds cycles that were due before it, at unknown times: its cycles
         // have no known age.
         if due_slot < grid.cohort_end
             && due_slot > 0
-            && let Some(age) = self.ages.get_mut(end_slot - due_slot)
+            && let Some(age) = self.ages.get_mut(slot(end_place) - due_slot)
         {
             *age += 1;
         }
@@ -209,7 +260,7 @@ impl CycleTimeline {
         if due_slot >= SLOTS {
             let part = (due_slot - SLOTS) / (SLOTS / PARTS);
             let windows = 1.0 / grid.window_ns as f64;
-            let response = response_ns as f64 * windows;
+            let response = wait_ns.saturating_add(service_ns) as f64 * windows;
             self.part_cycles[part] += 1;
             self.part_service[part].add(service_ns as f64 * windows);
             self.part_response[part] += response;
@@ -234,6 +285,7 @@ impl CycleTimeline {
             into.iter_mut().zip(from).for_each(|(sum, more)| *sum += *more);
         }
         self.cycles += other.cycles;
+        self.failed += other.failed;
         self.ended_before += other.ended_before;
         add(&mut self.ended, &other.ended);
         add(&mut self.ages, &other.ages);
@@ -303,7 +355,6 @@ mod tests {
         assert_eq!(grid.place(Time::NEVER), PLACES - 1);
         assert_eq!((grid.slot_start(0), grid.slot_start(SLOTS + 1)), (at(7_600), at(10_010)));
         assert_eq!(grid.slot_start(2 * SLOTS), at(12_400));
-        assert_eq!(Grid::none().place(at(10_000)), 0);
     }
 
     #[test]

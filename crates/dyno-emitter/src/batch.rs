@@ -9,6 +9,7 @@ use std::thread::{self, ThreadId};
 
 use dyno_bus::Phase;
 use dyno_bus::message::{BATCH_VALUES_MAX, Batch, Declare, Emitted};
+use dyno_bus::timeline::stages::StageTimelines;
 use dyno_bus::timeline::{CycleTimeline, Grid};
 use dyno_bus::value::Unit;
 
@@ -18,7 +19,7 @@ use crate::name::{self, RESERVED};
 use crate::recorder::{CycleRecorder, Joining, RecordSource, Recorder, Shared};
 use crate::reentry::lock;
 use crate::ring::{Consumer, words};
-use crate::ring_word::{unpack_kind, unpack_service, unpack_value, unpack_wait};
+use crate::ring_word::{unpack_kind, unpack_service, unpack_stage, unpack_value, unpack_wait};
 
 /// The slots of each ring: 512 KiB for a thread that records values, 1 MiB for one that runs
 /// cycles; the kernel provides only the pages that are reached. Half of the slots bridge a time
@@ -58,8 +59,8 @@ pub struct Emitter {
     metrics: DeclaredMetrics,
     columns: Columns,
     emitted: Emitted,
-    /// The timeline of the cycles, once there is a grid for it.
-    timeline: Option<(Grid, CycleTimeline)>,
+    /// The timelines of the cycles, by stage, once there is a grid for the first.
+    timelines: StageTimelines,
     /// The number of slots taken from rings that have gone since.
     taken_before: u64,
 }
@@ -117,7 +118,7 @@ impl Emitter {
             metrics: DeclaredMetrics::default(),
             columns: Columns::default(),
             emitted: Emitted::default(),
-            timeline: None,
+            timelines: StageTimelines::default(),
             taken_before: 0,
         }
     }
@@ -152,16 +153,16 @@ impl Emitter {
         CycleRecorder::new(&self.shared)
     }
 
-    /// Keeps a timeline of the cycles that are collected from now on. Their places must come from
-    /// this grid.
+    /// Keeps a timeline of the cycles of the next stage that are collected from now on. Their places
+    /// must come from this grid.
     pub fn keep_timeline(&mut self, grid: Grid) {
-        self.timeline = Some((grid, CycleTimeline::default()));
+        self.timelines.push(grid);
     }
 
-    /// Returns the timeline of the cycles collected so far, if one is kept.
+    /// Returns the timelines of the cycles collected so far, by stage; empty if none is kept.
     #[must_use]
-    pub fn timeline(&self) -> Option<&CycleTimeline> {
-        self.timeline.as_ref().map(|(_, timeline)| timeline)
+    pub fn timelines(&self) -> Vec<CycleTimeline> {
+        self.timelines.timelines()
     }
 
     /// Returns a switch of the phase, for any thread.
@@ -194,7 +195,7 @@ impl Emitter {
             let slots_max = room / ring.values_per_slot();
             let slots = match ring {
                 Joining::Cycles(consumer) => {
-                    take_cycles(consumer, slots_max, batch, self.timeline.as_mut())
+                    take_cycles(consumer, slots_max, batch, &mut self.timelines)
                 }
                 Joining::Values { source, consumer } => {
                     let into = (&mut self.columns, &mut self.metrics);
@@ -413,13 +414,15 @@ fn take_cycles(
     cycles: &mut Consumer<2>,
     slots_max: usize,
     batch: &mut Batch,
-    mut timeline: Option<&mut (Grid, CycleTimeline)>,
+    timelines: &mut StageTimelines,
 ) -> usize {
     cycles.drain(slots_max, |filled| {
-        if let Some((grid, timeline)) = &mut timeline {
+        if !timelines.is_empty() {
             for slot in filled {
-                let (wait_ns, place) = unpack_wait(words(slot)[0]);
-                timeline.record(grid, place, wait_ns, unpack_service(words(slot)[1]));
+                let [wait, service] = words(slot);
+                let (wait_ns, place) = unpack_wait(wait);
+                let (stage, (_, failed)) = (unpack_stage(service), unpack_kind(service));
+                timelines.record(stage, failed, place, wait_ns, unpack_service(service));
             }
         }
         let kind = |slot: &_| unpack_kind(words(slot)[1]);

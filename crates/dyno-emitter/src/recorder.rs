@@ -59,12 +59,21 @@ impl CycleRecorder {
         Self(Feed { producer, shared: Arc::clone(shared), between: true })
     }
 
-    /// Records a cycle that ended, under the phase and the [place](dyno_bus::timeline::Grid::place)
-    /// that its due time gave it.
+    /// Records a cycle that ended, under the phase, the stage and the
+    /// [place](dyno_bus::timeline::Grid::place) that its due time gave it.
     #[inline]
-    pub fn record(&self, phase: Phase, failed: bool, place: u64, wait_ns: u64, service_ns: u64) {
+    pub fn record(
+        &self,
+        phase: Phase,
+        stage: u8,
+        failed: bool,
+        place: u64,
+        wait_ns: u64,
+        service_ns: u64,
+    ) {
         if self.0.open().is_some() {
-            self.0.push([pack_wait(wait_ns, place), pack_service(service_ns, phase, failed)]);
+            let service = pack_service(service_ns, phase, stage, failed);
+            self.0.push([pack_wait(wait_ns, place), service]);
         }
     }
 }
@@ -215,7 +224,7 @@ pub(crate) struct Shared {
 pub(crate) enum Joining {
     /// A ring of values, one word each.
     Values { source: RecordSource, consumer: Consumer<1> },
-    /// A ring of cycles: the wait, then the service below the phase and the outcome.
+    /// A ring of cycles: the wait, then the service below the phase, the outcome and the stage.
     Cycles(Consumer<2>),
 }
 
@@ -349,7 +358,7 @@ mod tests {
         shared.pid = 0;
         let cycles = CycleRecorder::new(&Arc::new(shared));
         for number in 0..10 {
-            cycles.record(Phase::Measured, false, 0, number, 0);
+            cycles.record(Phase::Measured, 0, false, 0, number, 0);
         }
     }
 
@@ -373,7 +382,7 @@ mod tests {
         emitter.set_phase(Phase::Measured);
         let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
         let lag = emitter.metric("loop_lag", Unit::Nanoseconds);
-        let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, false, 0, n, n));
+        let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, 0, false, 0, n, n));
         let (inside, between) = stalled(record, &mut emitter);
         assert!(inside == 0 && between > 0, "{inside} {between}");
         let (inside, after) =
@@ -394,7 +403,7 @@ mod tests {
         let (recorder, cycles) = (emitter.recorder(), emitter.cycles());
         let record = move || (0..4).for_each(|n| recorder.record(lag, n));
         assert_eq!(stalled(record, &mut emitter), (0, 0), "after");
-        let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, false, 0, n, n));
+        let record = move || (0..4).for_each(|n| cycles.record(Phase::Measured, 0, false, 0, n, n));
         assert_eq!(stalled(record, &mut emitter), (0, 0), "after");
     }
 }

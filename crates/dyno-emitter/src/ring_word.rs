@@ -59,16 +59,25 @@ const WAIT_BITS: u32 = u64::BITS - PLACE_BITS;
 const WAIT_MASK: u64 = (1 << WAIT_BITS) - 1;
 const _: () = assert!(WAIT_MASK == VALUE_MAX - 1, "a place leaves room for any wait");
 
-/// Packs the second word of a cycle. A service of 146 years does not fit.
+/// Packs the second word of a cycle: its phase, its outcome and its stage above its service. The
+/// longest service that fits is 208 days.
 #[inline]
-pub(crate) const fn pack_service(service_ns: u64, phase: Phase, failed: bool) -> u64 {
-    service_ns & SERVICE_MASK | (phase as u64) << 63 | (failed as u64) << 62
+pub(crate) const fn pack_service(service_ns: u64, phase: Phase, stage: u8, failed: bool) -> u64 {
+    let service_ns = if service_ns < SERVICE_MASK { service_ns } else { SERVICE_MASK };
+    service_ns | (stage as u64) << SERVICE_BITS | (phase as u64) << 63 | (failed as u64) << 62
 }
 
 /// Returns the service in the second word of a cycle.
 #[inline]
 pub(crate) const fn unpack_service(word: u64) -> u64 {
     word & SERVICE_MASK
+}
+
+/// Returns the stage in the second word of a cycle.
+#[inline]
+pub(crate) const fn unpack_stage(word: u64) -> u8 {
+    // The eight bits above the service.
+    (word >> SERVICE_BITS) as u8
 }
 
 /// Returns the phase of a cycle and `true` if it failed: batches group cycles by both.
@@ -80,7 +89,8 @@ pub(crate) const fn unpack_kind(word: u64) -> (Phase, bool) {
 
 const SERVICE_MEASURED: u64 = 1 << 63;
 const SERVICE_FAILED: u64 = 1 << 62;
-const SERVICE_MASK: u64 = SERVICE_FAILED - 1;
+const SERVICE_BITS: u32 = SERVICE_FAILED.ilog2() - u8::BITS;
+const SERVICE_MASK: u64 = (1 << SERVICE_BITS) - 1;
 const _: () = assert!(VALUE_MAX < SERVICE_MASK, "what does not fit is out of range anyway");
 
 #[cfg(test)]
@@ -107,9 +117,14 @@ mod tests {
                 assert_eq!(unpack_wait(pack_wait(u64::MAX, place)), (WAIT_MASK, place));
             }
             for (service_ns, failed) in [(0, false), (1, true), (SERVICE_MASK, false), (0, true)] {
-                let word = pack_service(service_ns, phase, failed);
-                assert_eq!(unpack_service(word), service_ns);
-                assert_eq!(unpack_kind(word), (phase, failed));
+                for stage in [0, 1, u8::MAX] {
+                    let word = pack_service(service_ns, phase, stage, failed);
+                    assert_eq!(unpack_service(word), service_ns);
+                    assert_eq!(unpack_stage(word), stage);
+                    assert_eq!(unpack_kind(word), (phase, failed));
+                }
+                let word = pack_service(u64::MAX, phase, 0, failed);
+                assert_eq!((unpack_service(word), unpack_stage(word)), (SERVICE_MASK, 0));
             }
         }
     }

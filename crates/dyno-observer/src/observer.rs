@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use dyno_bus::message::{Batch, Declare, Drained, Emitted};
 use dyno_bus::segment::PerPhase;
+use dyno_bus::timeline::CycleTimeline;
+use dyno_bus::timeline::stages::STAGES_OF_RUN_MAX;
 use dyno_bus::value::Unit;
 use dyno_bus::{Pace, Time};
 
@@ -88,7 +90,7 @@ impl Observer {
     #[must_use]
     pub const fn new(pace: Pace) -> Self {
         let of_cycles = match pace {
-            Pace::Open { .. } => OfCycles::All,
+            Pace::Open { .. } | Pace::Ramp { .. } => OfCycles::All,
             Pace::Closed { .. } => OfCycles::ServiceAndResponse,
         };
         Self {
@@ -291,6 +293,28 @@ impl Observer {
         self.processes.get(&process).map(|state| &state.received)
     }
 
+    /// Records a worker's timeline of the next stage, which its account is compared with.
+    ///
+    /// # Errors
+    /// If the worker is unknown or has given its account, or if a run has no more stages.
+    pub fn timeline(&mut self, worker: u32, timeline: CycleTimeline) -> Result<(), TallyError> {
+        let process = ProcessId::Worker(worker);
+        let state = self.processes.get_mut(&process).ok_or(TallyError::Unknown { process })?;
+        let count = state.timelines.len();
+        if count == STAGES_OF_RUN_MAX || state.account.is_some() {
+            return Err(TallyError::TimelineTooMany { worker, count });
+        }
+        state.timelines.push(timeline);
+        Ok(())
+    }
+
+    /// Takes a worker's timelines, by stage. They are [whole](CycleTimeline::is_whole) once its
+    /// account is verified; a closed loop has none.
+    pub fn take_timelines(&mut self, worker: u32) -> Vec<CycleTimeline> {
+        let state = self.processes.get_mut(&ProcessId::Worker(worker));
+        state.map(|state| std::mem::take(&mut state.timelines)).unwrap_or_default()
+    }
+
     /// Verifies and closes the account of a worker that has drained.
     ///
     /// `issued` is the number of cycles due before its cut, as the primary computes it.
@@ -310,9 +334,14 @@ impl Observer {
         crate::counts::check(process, &state.progress.counts, &drained.counts)?;
         state.received.verify(process, &drained.emitted)?;
         state.received.verify_cycles(worker, &drained.counts)?;
-        if let Some(timeline) = &drained.timeline {
-            let (emitted, cycles) = (drained.emitted.cycles, timeline.cycles);
-            let timeline = if timeline.is_whole() { cycles } else { 0 };
+        if !state.timelines.is_empty() {
+            let emitted = drained.emitted.cycles;
+            let all = state.timelines.iter();
+            let timeline = if all.clone().all(CycleTimeline::is_whole) {
+                all.fold(0_u64, |sum, one| sum.saturating_add(one.cycles))
+            } else {
+                0
+            };
             if timeline != emitted {
                 return Err(TallyError::Timeline { worker, emitted, timeline });
             }

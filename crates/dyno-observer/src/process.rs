@@ -9,6 +9,7 @@ use dyno_bus::message::{
     Batch, Column, Counts, CycleTimes, HarnessCosts, METRIC_NAME_MAX, METRICS_MAX,
 };
 use dyno_bus::segment::PerPhase;
+use dyno_bus::timeline::CycleTimeline;
 use dyno_bus::value::Unit;
 use dyno_bus::{Phase, Time};
 
@@ -68,6 +69,8 @@ pub(crate) struct ProcessRecord {
     pub(crate) progress: ProcessStatus,
     pub(crate) received: ReceivedCounts,
     pub(crate) censored: Censored,
+    /// The timelines that it has sent, by stage.
+    pub(crate) timelines: Vec<CycleTimeline>,
     pub(crate) account: Option<Account>,
 }
 
@@ -84,6 +87,7 @@ impl ProcessRecord {
             progress: ProcessStatus::default(),
             received: ReceivedCounts::default(),
             censored: Censored::default(),
+            timelines: Vec::new(),
             account: None,
         }
     }

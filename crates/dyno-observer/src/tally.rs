@@ -135,15 +135,23 @@ pub enum TallyError {
         /// Cycles that completed in the whole run, by the worker's counts.
         completed: u64,
     },
-    /// A timeline does not hold the cycles that were emitted.
+    /// The timelines do not hold the cycles that were emitted.
     #[error("worker {worker} emitted {emitted} cycles and has a timeline of {timeline}")]
     Timeline {
         /// The worker's index.
         worker: u32,
         /// Cycles emitted, counted by the sender.
         emitted: u64,
-        /// Cycles in its timeline; 0 if its columns have wrong lengths.
+        /// Cycles in its timelines; 0 if a column has a wrong length.
         timeline: u64,
+    },
+    /// A timeline came after the account, or there are more of them than a run has stages.
+    #[error("worker {worker} sent a timeline too many, after {count}")]
+    TimelineTooMany {
+        /// The worker's index.
+        worker: u32,
+        /// The timelines that it had sent.
+        count: usize,
     },
     /// More or less was received than was sent.
     #[error("{process} emitted {emitted} {what}, of which {received} were received")]

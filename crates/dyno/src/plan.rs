@@ -20,6 +20,7 @@ pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
 
+use self::profile::{Profile, Stage};
 use self::threshold::Threshold;
 
 /// The lowest rate: a cycle in ten seconds. Below it, a window holds too few cycles to judge.
@@ -47,11 +48,14 @@ pub(crate) const IN_FLIGHT_DEFAULT: u32 = 1;
 pub struct Plan {
     /// The benchmark's name.
     pub benchmark: String,
-    /// The rate at which cycles become due.
+    /// The rate at which cycles become due; with a profile, any rate of an open loop.
     pub rate: Rate,
+    /// The stages of the measured window, if the rate changes in it. They are as long as the
+    /// window.
+    pub profile: Option<Profile>,
     /// The length of the measured window.
     pub duration: Duration,
-    /// The length of the warm-up before the window, at the same rate.
+    /// The length of the warm-up before the window, at the rate with which the window begins.
     pub warmup: Duration,
     /// The number of worker processes; at least 1.
     pub workers: u32,
@@ -81,18 +85,34 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns the rule for the due times of the plan's cycles.
+    /// Returns the rule for the due times of the plan's cycles; with a profile, that of the warm-up.
     #[must_use]
     pub fn pace(&self) -> Pace {
-        match self.rate {
+        let rate = match &self.profile {
+            Some(profile) => Rate::PerSecond(profile.stages()[0].from),
+            None => self.rate,
+        };
+        match rate {
             Rate::PerSecond(rate) => Pace::Open { rate, arrivals: self.arrivals },
             Rate::Max => Pace::Closed { in_flight: self.in_flight.unwrap_or(IN_FLIGHT_DEFAULT) },
         }
     }
 
+    /// Returns the rules for the due times in the stages of the measured window, each with its
+    /// length. Without a profile, the window is one stage.
+    pub(crate) fn stages(&self) -> Vec<(Pace, Duration)> {
+        let Some(profile) = &self.profile else { return vec![(self.pace(), self.duration)] };
+        let arrivals = self.arrivals;
+        let pace = |stage: &Stage| match stage.is_constant() {
+            true => Pace::Open { rate: stage.from, arrivals },
+            false => Pace::Ramp { from: stage.from, to: stage.to, arrivals },
+        };
+        profile.stages().iter().map(|stage| (pace(stage), stage.duration)).collect()
+    }
+
     /// Returns the rule for the backlog beyond which [`on_backlog`](Self::on_backlog) acts; `None`
     /// for a closed loop. The primary applies it to the whole run, and each worker applies its
-    /// share.
+    /// share. The rate of a profile is its highest.
     ///
     /// A limit set by `max_backlog` is taken as it is. Otherwise the limit is above the level at
     /// the warm-up's end. Waiting cycles may grow by [`BACKLOG_LIMIT`]'s worth, by
@@ -102,7 +122,10 @@ impl Plan {
     /// than the drain allows fails anyway.
     #[must_use]
     pub fn backlog_rule(&self) -> Option<BacklogRule> {
-        let rate = self.rate.per_second()?;
+        let rate = match &self.profile {
+            Some(profile) => profile.highest_rate(),
+            None => self.rate.per_second()?,
+        };
         if let Some(most) = self.max_backlog {
             return Some(BacklogRule::Total(most));
         }
@@ -117,7 +140,10 @@ impl Plan {
     /// average. `None` for a closed loop, which owes none.
     #[must_use]
     pub fn cycles_due(&self) -> Option<f64> {
-        Some(self.rate.per_second()? * self.duration.as_secs_f64())
+        match &self.profile {
+            Some(profile) => Some(profile.cycles()),
+            None => Some(self.rate.per_second()? * self.duration.as_secs_f64()),
+        }
     }
 }
 

@@ -25,16 +25,31 @@ struct Part {
     first: u64,
     /// Nanoseconds after the beginning of the segment before.
     after: u64,
-    /// The rate: any bits of a float, or a whole number, which is mostly valid.
+    /// The length over which the rate of a ramp changes.
+    length_ns: u64,
     rate: Rate,
+    /// The last rate of a ramp.
+    to: Rate,
+    /// The part of a cycle until the first one, in shares of 200, so that it is mostly valid.
+    lead: u8,
     kind: u8,
     seed: u64,
 }
 
+/// A rate: any bits of a float, or a whole number of tenths, which is mostly valid.
 #[derive(Debug, Arbitrary)]
 enum Rate {
     Bits(u64),
     Whole(u32),
+}
+
+impl Rate {
+    fn value(&self) -> f64 {
+        match self {
+            Self::Bits(bits) => f64::from_bits(*bits),
+            Self::Whole(rate) => f64::from(*rate) / 10.0,
+        }
+    }
 }
 
 fuzz_target!(|input: Input| {
@@ -79,20 +94,31 @@ fn segments(parts: &[Part]) -> Option<Vec<Segment>> {
     for part in parts.iter().take(4) {
         t0 = t0.saturating_add(part.after);
         first = first.saturating_add(part.first);
-        let rate = match part.rate {
-            Rate::Bits(bits) => f64::from_bits(bits),
-            Rate::Whole(rate) => f64::from(rate) / 10.0,
-        };
-        let pace = match part.kind % 3 {
+        let (rate, to, lead) = (part.rate.value(), part.to.value(), f64::from(part.lead) / 200.0);
+        let pace = match part.kind % 5 {
             0 => Pace::Open { rate, arrivals: Arrivals::Uniform },
             1 => Pace::Open { rate, arrivals: Arrivals::Poisson },
-            _ => Pace::Closed { in_flight: u32::from(part.kind) / 3 },
+            2 => Pace::Ramp { from: rate, to, arrivals: Arrivals::Uniform },
+            3 => Pace::Ramp { from: rate, to, arrivals: Arrivals::Poisson },
+            _ => Pace::Closed { in_flight: u32::from(part.kind) / 5 },
         };
         let phase = if part.seed % 2 == 0 { Phase::Warmup } else { Phase::Measured };
-        let segment = Segment { first, t0: Time::from_nanos(t0), pace, seed: part.seed, phase };
+        let segment = Segment {
+            first,
+            t0: Time::from_nanos(t0),
+            length_ns: part.length_ns,
+            pace,
+            lead,
+            seed: part.seed,
+            phase,
+            stage: part.kind,
+        };
+        let is_rate = |rate: f64| rate.is_finite() && rate > 0.0 && rate <= RATE_MAX;
         let is_valid = first <= INDEX_MAX
+            && lead < 1.0
             && match pace {
-                Pace::Open { rate, .. } => rate.is_finite() && rate > 0.0 && rate <= RATE_MAX,
+                Pace::Open { rate, .. } => is_rate(rate),
+                Pace::Ramp { from, to, .. } => is_rate(from) && is_rate(to) && part.length_ns > 0,
                 Pace::Closed { in_flight } => in_flight > 0,
             };
         assert_eq!(segment.check().is_ok(), is_valid, "{segment:?}");
@@ -111,8 +137,8 @@ fn too_many(segments: &[Segment], until: Time) -> bool {
     let mut counts = true;
     for (at, segment) in segments.iter().enumerate() {
         let end = segments.get(at + 1).map_or(until, |next| next.t0.min(until));
-        if let Pace::Open { rate, arrivals } = segment.pace {
-            due += end.nanos_since(segment.t0) as f64 * rate / 1e9;
+        if let Some(arrivals) = segment.pace.arrivals() {
+            due += segment.cycles_before(end);
             counts &= arrivals == Arrivals::Uniform;
         }
     }

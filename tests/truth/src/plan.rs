@@ -32,7 +32,17 @@ impl Load {
     pub fn dues(&self) -> Vec<Vec<Due>> {
         let pace = Pace::Open { rate: self.rate, arrivals: self.arrivals };
         let (begin, from) = (Time::ZERO, Time::ZERO + self.warmup);
-        let warmup = Segment { first: 0, t0: begin, pace, seed: self.seed, phase: Phase::Warmup };
+        let nanos = |length: Duration| length.as_nanos() as u64;
+        let warmup = Segment {
+            first: 0,
+            t0: begin,
+            length_ns: nanos(self.warmup),
+            pace,
+            lead: 0.0,
+            seed: self.seed,
+            phase: Phase::Warmup,
+            stage: 0,
+        };
         let mut cursors: Vec<_> = (0..self.workers)
             .map(|worker| Cursor::new(Share { worker, workers: self.workers }))
             .collect();
@@ -50,7 +60,8 @@ impl Load {
                 _ => highest,
             };
         }
-        let measured = Segment { first, t0: from, phase: Phase::Measured, ..warmup };
+        let length_ns = nanos(self.window);
+        let measured = Segment { first, t0: from, length_ns, phase: Phase::Measured, ..warmup };
         let end = from + self.window;
         cursors
             .iter_mut()

@@ -7,7 +7,7 @@ use super::*;
 use crate::clock::Time;
 use crate::message::*;
 use crate::segment::{Arrivals, Pace, PerPhase, Phase, Segment};
-use crate::timeline::{BUCKETS, CycleTimeline, PARTS, SLOTS};
+use crate::timeline::{BUCKETS, PARTS, SLOTS};
 use crate::value::Unit;
 
 fn frame<M: Serialize>(message: &M) -> Vec<u8> {
@@ -46,7 +46,7 @@ fn batch() -> Batch {
 /// A golden test: if it fails, raise `VERSION` and update the bytes.
 #[test]
 fn the_bytes_of_each_message_are_what_they_were() {
-    assert_eq!(VERSION, 4);
+    assert_eq!(VERSION, 5);
     let hello = Report::Hello(Hello { version: 1, worker: 2, nonce: 3, pid: 4 });
     assert_eq!(frame(&hello), [5, 0, 0, 0, 0, 1, 2, 3, 4]);
 
@@ -67,28 +67,45 @@ fn the_bytes_of_each_message_are_what_they_were() {
         0, 0, 0, 0,
     ]);
 
-    // Cut, counts, delivered, late, no age, emitted, harness, the most at once, no timeline.
+    // Cut, counts, delivered, late, no age, emitted, harness, the most at once.
     #[rustfmt::skip]
     assert_eq!(frame(&Report::Drained(Drained { cut: Time::from_nanos(9), running_max: 2, ..Drained::default() })), [
-        26, 0, 0, 0, 6,
-        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
+        25, 0, 0, 0, 7,
+        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
     ]);
-    let timeline = Some(Box::new(CycleTimeline::default()));
-    let drained = Report::Drained(Drained { timeline, ..Drained::default() });
+    let timeline = frame(&Report::Timeline(Box::default()));
+    assert_eq!(timeline[PREFIX], 6);
     // Packed columns, each with a width before it, and 30 times four numbers of eight bytes.
     let columns = [SLOTS, SLOTS, PARTS, PARTS * BUCKETS].map(|length| length + 1);
     let fixed = 30 * 4 * 8 + 2;
-    assert!(frame(&drained).len() > columns.iter().sum::<usize>() + fixed);
-    assert!(frame(&drained).len() < 10_000, "it may wait for room in no frame");
+    assert!(timeline.len() > columns.iter().sum::<usize>() + fixed);
+    assert!(timeline.len() < 10_000, "it may wait for room in no frame");
 
-    let segment = Command::Segment(Segment {
-        first: 5,
-        t0: Time::from_nanos(9),
-        pace: Pace::Open { rate: 1.0, arrivals: Arrivals::Poisson },
-        seed: 6,
-        phase: Phase::Measured,
-    });
-    assert_eq!(frame(&segment), [15, 0, 0, 0, 1, 5, 9, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 1, 6, 1]);
+    let segment = |pace| {
+        Command::Segment(Segment {
+            first: 5,
+            t0: Time::from_nanos(9),
+            length_ns: 7,
+            pace,
+            lead: 0.5,
+            seed: 6,
+            phase: Phase::Measured,
+            stage: 3,
+        })
+    };
+    let (one, two, half) = (
+        [0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
+        [0, 0, 0, 0, 0, 0, 0, 0x40],
+        [0, 0, 0, 0, 0, 0, 0xe0, 0x3f],
+    );
+    let open = frame(&segment(Pace::Open { rate: 1.0, arrivals: Arrivals::Poisson }));
+    let begin = [&[25, 0, 0, 0, 1, 5, 9, 7, 0][..], &one, &[1], &half, &[6, 1, 3]].concat();
+    assert_eq!(open, begin);
+    let ramp = frame(&segment(Pace::Ramp { from: 1.0, to: 2.0, arrivals: Arrivals::Uniform }));
+    let ramp_bytes = [&[33, 0, 0, 0, 1, 5, 9, 7, 1][..], &one, &two, &[0], &half, &[6, 1, 3]];
+    assert_eq!(ramp, ramp_bytes.concat());
+    let closed = frame(&segment(Pace::Closed { in_flight: 4 }));
+    assert_eq!(closed, [&[17, 0, 0, 0, 1, 5, 9, 7, 2, 4][..], &half, &[6, 1, 3]].concat());
 
     let lease = Command::Lease(Lease { until: Time::from_nanos(250), last: true });
     assert_eq!(frame(&lease), [3, 0, 0, 0, 2, 250, 1]);

@@ -165,7 +165,8 @@ fn everything_arrives(ring_slots: usize, count: u64) {
         .collect();
     let (cycles, recorder) = (emitter.cycles(), emitter.recorder());
     threads.push(recording(&ended, move || {
-        (0..count).for_each(|number| cycles.record(Phase::Measured, false, 0, number, number * 2));
+        (0..count)
+            .for_each(|number| cycles.record(Phase::Measured, 0, false, 0, number, number * 2));
     }));
     threads.push(recording(&ended, move || {
         (0..count).for_each(|number| recorder.record(lag, number));
@@ -204,7 +205,7 @@ fn a_batch_ends_at_its_limit_and_reports_that_more_values_wait() {
     let _installed = emitter.install().expect("alone");
     let (cycles, values) = (emitter.cycles(), histogram("batch::many"));
     for number in 0..BATCH_VALUES_MAX as u64 - 1 {
-        cycles.record(Phase::Measured, false, 0, number, 0);
+        cycles.record(Phase::Measured, 0, false, 0, number, 0);
         values.record(number);
     }
     assert_eq!(emitter.pending(), 2 * (BATCH_VALUES_MAX as u64 - 1));
@@ -243,10 +244,10 @@ fn a_value_has_the_phase_at_its_recording() {
     recorder.record(lag, 1);
     switch.set(Phase::Measured);
     recorder.record(lag, 2);
-    cycles.record(Phase::Warmup, false, 0, 3, 4);
+    cycles.record(Phase::Warmup, 0, false, 0, 3, 4);
     emitter.set_phase(Phase::Warmup);
     recorder.record(lag, 5);
-    cycles.record(Phase::Measured, false, 0, 6, 7);
+    cycles.record(Phase::Measured, 0, false, 0, 6, 7);
     let mut received = Received::default();
     received.collect(&mut emitter, &mut Batch::default());
     assert_eq!(received.of("loop_lag", Phase::Warmup), [1, 5]);
@@ -260,8 +261,8 @@ fn failed_cycles_go_apart_from_those_that_completed_each_in_order() {
     let cycles = emitter.cycles();
     let (mut received, mut batch) = (Received::default(), Batch::default());
     for round in 0..3 {
-        (0..10).for_each(|n| cycles.record(Phase::Measured, n % 3 == 0, 0, round, n));
-        cycles.record(Phase::Warmup, true, 0, round, 99);
+        (0..10).for_each(|n| cycles.record(Phase::Measured, 0, n % 3 == 0, 0, round, n));
+        cycles.record(Phase::Warmup, 0, true, 0, round, 99);
         received.collect(&mut emitter, &mut batch);
     }
     received.verify(&emitter);
@@ -356,7 +357,7 @@ fn values_after_the_close_are_rejected_and_counted() {
     histogram("batch::closed").record(2);
     measure("batch::closed", || ());
     recorder.record(0, 1);
-    cycles.record(Phase::Measured, false, 0, 1, 1);
+    cycles.record(Phase::Measured, 0, false, 0, 1, 1);
     let mut received = Received::default();
     received.collect(&mut emitter, &mut Batch::default());
     received.verify(&emitter);
@@ -394,7 +395,7 @@ fn a_poke_comes_at_half_a_ring_and_once_until_the_next_collection() {
     });
     let (cycles, others) = (emitter.cycles(), emitter.cycles());
     let record = |cycles: &CycleRecorder, count| {
-        (0..count).for_each(|_| cycles.record(Phase::Measured, false, 0, 0, 0));
+        (0..count).for_each(|_| cycles.record(Phase::Measured, 0, false, 0, 0, 0));
         pokes.load(Ordering::Relaxed)
     };
     assert_eq!(record(&cycles, 32), 0);
@@ -411,7 +412,7 @@ fn the_thread_that_collects_panics_rather_than_wait_for_itself() {
     let mut emitter = Emitter::with_ring_slots(2, || {});
     let cycles = emitter.cycles();
     let _collected = emitter.collect(&mut Batch::default(), &mut Vec::new());
-    (0..3).for_each(|_| cycles.record(Phase::Measured, false, 0, 0, 0));
+    (0..3).for_each(|_| cycles.record(Phase::Measured, 0, false, 0, 0, 0));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use dyno_bus::Phase;
 use dyno_bus::message::{Column, Counts, CycleTimes, METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::segment::Arrivals;
+use dyno_bus::timeline::stages::STAGES_OF_RUN_MAX;
 use dyno_bus::value::{ABOVE, BELOW, VALUE_MAX};
 use proptest::prelude::*;
 
@@ -328,6 +329,50 @@ fn a_drained_worker_has_an_account_and_censors_its_response() {
             assert_eq!(metric.censored, expected, "{}", metric.label.name);
         }
     }
+}
+
+#[test]
+fn the_timelines_of_all_stages_hold_the_cycles_that_were_emitted() {
+    let drained = Drained {
+        counts: PerPhase {
+            measured: Counts { started: 2, completed: 2, ..Counts::default() },
+            ..PerPhase::default()
+        },
+        emitted: Emitted { batches: 1, cycles: 2, values: vec![] },
+        ..Drained::default()
+    };
+    let issued = PerPhase { warmup: 0, measured: 2 };
+    let timeline = |cycles| CycleTimeline { cycles, ..CycleTimeline::default() };
+    let cut = CycleTimeline { ended: Vec::new(), ..timeline(1) };
+    for (timelines, counted) in [
+        (vec![timeline(1), timeline(2)], Err(3)),
+        (vec![timeline(u64::MAX), timeline(2)], Err(u64::MAX)),
+        (vec![timeline(1), cut], Err(0)),
+        (vec![timeline(1), timeline(1)], Ok(())),
+    ] {
+        let mut observer = observer(OPEN, 1);
+        observer.absorb(WORKER, &batch(&[(1, 2), (3, 4)])).unwrap();
+        for timeline in &timelines {
+            observer.timeline(0, timeline.clone()).unwrap();
+        }
+        let expected =
+            counted.map_err(|timeline| TallyError::Timeline { worker: 0, emitted: 2, timeline });
+        assert_eq!(observer.drained(0, issued, &drained).map(|_| ()), expected);
+        if expected.is_ok() {
+            assert_eq!(observer.take_timelines(0), timelines);
+            let late = observer.timeline(0, timeline(0));
+            assert_eq!(late, Err(TallyError::TimelineTooMany { worker: 0, count: 0 }));
+        }
+    }
+    let mut observer = observer(OPEN, 1);
+    for _ in 0..STAGES_OF_RUN_MAX {
+        observer.timeline(0, timeline(0)).unwrap();
+    }
+    let one_more = observer.timeline(0, timeline(0));
+    let count = STAGES_OF_RUN_MAX;
+    assert_eq!(one_more, Err(TallyError::TimelineTooMany { worker: 0, count }));
+    let process = ProcessId::Worker(9);
+    assert_eq!(observer.timeline(9, timeline(0)), Err(TallyError::Unknown { process }));
 }
 
 #[test]

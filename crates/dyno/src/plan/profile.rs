@@ -81,6 +81,12 @@ impl Profile {
         self.stages.iter().map(Stage::cycles).sum()
     }
 
+    /// Returns the highest rate, in cycles per second.
+    #[must_use]
+    pub fn highest_rate(&self) -> f64 {
+        self.stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
+    }
+
     /// Returns the cycles per second, on average over the whole profile.
     #[must_use]
     pub fn mean_rate(&self) -> f64 {

@@ -9,7 +9,7 @@ use dyno_bus::clock;
 use dyno_bus::message::Start;
 
 use super::remote::Remote;
-use crate::plan::{OnBacklog, Plan, Rate, sampling};
+use crate::plan::{OnBacklog, Plan, sampling};
 
 /// All that a run needs in addition to its plan.
 pub(crate) struct Launch {
@@ -66,7 +66,6 @@ pub(crate) fn start_of(plan: &Plan) -> Start {
         in_flight_max: plan.in_flight,
         backlog_max: backlog_max(plan),
         pacing: plan.pacing,
-        window_ns: window_ns(plan),
         probe_period_ns: clock::nanos(PROBE_PERIOD * plan.workers.div_ceil(PROBES)),
         flush_period_ns: clock::nanos(flush),
         drain_deadline_ns: clock::nanos(plan.deadlines.drain),
@@ -84,13 +83,4 @@ pub(crate) fn parameters_of(plan: &Plan) -> String {
 pub(crate) fn backlog_max(plan: &Plan) -> Option<BacklogRule> {
     let rule = plan.backlog_rule().filter(|_| plan.on_backlog == OnBacklog::Skip)?;
     Some(rule.share(plan.workers))
-}
-
-/// Returns the length of the window for the workers' timelines, in nanoseconds; 0 in a closed
-/// loop, which keeps none.
-pub(crate) fn window_ns(plan: &Plan) -> u64 {
-    match plan.rate {
-        Rate::PerSecond(_) => clock::nanos(plan.duration),
-        Rate::Max => 0,
-    }
 }

@@ -4,6 +4,7 @@
 
 pub(super) mod backlog;
 pub(super) mod fault;
+mod stages;
 mod thresholds;
 
 use std::collections::HashMap;
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
-use dyno_bus::timeline::SLOTS;
 use dyno_bus::{Phase, Time};
 use dyno_observer::{AbsorbError, Account, Interval, Observer, ProcessId, TallyError};
 use dyno_summary::CycleErrors;
@@ -35,8 +35,8 @@ pub(crate) struct RunRecord {
     /// The backlog beyond which the plan's policy acts; known when the window begins.
     limit: Option<BacklogLimit>,
     passed: Option<LimitPassed>,
-    /// The sum over the workers that have given their account.
-    course: Course,
+    /// The course of each stage: the sum over the workers that have given their account.
+    courses: Vec<Course>,
     errors: HashMap<String, CycleErrors>,
     series: Vec<RunSample>,
     /// The totals up to the last point of the series.
@@ -56,8 +56,8 @@ pub(crate) struct RunEnd {
     pub(crate) elapsed: Duration,
     /// From the window's first instant to the plan's end or the early stop.
     pub(crate) window: Option<(Time, Time)>,
-    /// The number of cycles due in each slot; `None` if the plan never began.
-    pub(crate) dues: Option<Dues>,
+    /// The number of cycles due in each slot of each stage; empty if the plan never began.
+    pub(crate) dues: Vec<Dues>,
     pub(crate) faults: Vec<String>,
     pub(crate) signal: Option<i32>,
     pub(crate) pauses: Vec<Duration>,
@@ -77,7 +77,7 @@ impl RunRecord {
             samples: Samples::default(),
             limit: None,
             passed: None,
-            course: Course::default(),
+            courses: Vec::new(),
             errors: HashMap::new(),
             series: Vec::new(),
             in_series: Totals::default(),
@@ -131,9 +131,8 @@ impl RunRecord {
             return self.write_off(worker, issued).and(Err(error));
         }
         self.delivered += drained.delivered;
-        if let Some(timeline) = &drained.timeline {
-            self.course.add(timeline, drained.running_max);
-        }
+        let timelines = self.observer.take_timelines(worker);
+        stages::add(&mut self.courses, &timelines, drained.running_max);
         self.running_max = self.running_max.max(drained.running_max);
         self.late += drained.late;
         self.backlog.update(worker, Some(owed), drained.counts);
@@ -168,6 +167,12 @@ impl RunRecord {
         let level = self.backlog.sample(at);
         let level = (level.waiting, level.running);
         self.limit = plan.backlog_rule().and_then(|rule| rule.limit(Some(level)));
+    }
+
+    /// Returns the courses of the stages, as far as the workers have reported them.
+    #[cfg(test)]
+    pub(crate) fn courses(&self) -> &[Course] {
+        &self.courses
     }
 
     /// Takes a sample of the backlog. Returns `true` if it passed its limit for the first time.
@@ -257,14 +262,9 @@ impl RunRecord {
         let HarnessCosts { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
         let (start, end) = ending.window.unwrap_or_default();
         let window = end - start;
-        let dues = ending.dues.unwrap_or_default();
-        let course = Course {
-            due_earlier: dues.earlier,
-            due: dues.slots,
-            cohort_slots: dues.cohort_slots,
-            ..std::mem::take(&mut self.course)
-        };
-        let backlog = self.backlog_summary(&account, &course);
+        let asked = ending.dues.iter().fold(0.0, |sum, dues| sum + dues.asked);
+        let courses = stages::finish(std::mem::take(&mut self.courses), ending.dues);
+        let backlog = self.backlog_summary(&account, &courses);
         let thresholds = self.thresholds.finish(
             &ThresholdEnd {
                 now: end,
@@ -282,8 +282,8 @@ impl RunRecord {
             start,
             window,
             planned: ending.plan.duration,
-            asked: dues.asked,
-            course,
+            asked,
+            course: courses.into_iter().next().unwrap_or_default(),
             cycles: account.fates(Phase::Measured),
             delivered: self.delivered,
             max_failed: ending.plan.max_failed,
@@ -330,11 +330,11 @@ impl RunRecord {
     }
 
     /// Returns the backlog over the measured window.
-    fn backlog_summary(&self, account: &Account, course: &Course) -> BacklogSummary {
+    fn backlog_summary(&self, account: &Account, courses: &[Course]) -> BacklogSummary {
         let phases = [Phase::Warmup, Phase::Measured].map(|phase| account.fates(phase));
         let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
         // The ends of cycles show a peak between two samples of the backlog.
-        let peak = if all_ended { course.peak(SLOTS).0 } else { 0 };
+        let peak = if all_ended { stages::peak(courses) } else { 0 };
         BacklogSummary {
             start: self.samples.kept().first().map_or(0, BacklogSample::total),
             max: self.samples.max().max(peak),
@@ -411,7 +411,7 @@ impl Run {
             started_at: dyno_bus::clock::wall(),
             elapsed: Duration::ZERO,
             window: None,
-            dues: None,
+            dues: Vec::new(),
             faults: vec![fault],
             signal: None,
             pauses: Vec::new(),

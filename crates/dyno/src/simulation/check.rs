@@ -1,8 +1,10 @@
 //! The rules that hold for every run, with every fault.
 
+mod dues;
+
 use dyno_bus::message::Counts;
 use dyno_bus::segment::{Arrivals, PerPhase, Share};
-use dyno_bus::{Cursor, Segment, Time};
+use dyno_bus::{Cursor, Phase, Segment, Time};
 use dyno_observer::{Account, ProcessId, ProcessStatus};
 use dyno_summary::Verdict;
 
@@ -45,16 +47,23 @@ pub(super) fn ended(world: Simulation<'_>) {
         .iter()
         .filter_map(|host| host.worker.as_ref())
         .flat_map(|w| &w.started)
+        .map(|due| due.index)
         .collect();
     let count = started.len();
     started.sort_unstable();
     started.dedup();
     assert_eq!(started.len(), count, "no index is given to two cycles");
+    if !expected.changed {
+        dues::are_on_the_grid(&world);
+    }
 
     // A worker that exits late has sent all its data: that takes nothing from the result.
     let faults =
         world.driver.faults.all.iter().filter(|fault| fault.cause != Cause::LateExit).count();
     let (stopped, signals, pauses) = (stopped(&world), world.signals, world.pauses);
+    if faults == 0 && signals == 0 {
+        dues::are_counted_by_stage(&world);
+    }
     let (sweeps, told, hosts) = (world.driver.world.sweeps(), world.told, world.hosts);
     let run = world.driver.finish();
     assert_eq!(sweeps.get(), 1, "orphans are swept once");
@@ -110,24 +119,16 @@ impl Expected {
     fn new(world: &Simulation<'_>) -> Self {
         let plan = &world.scenario.plan;
         let segments = segments(world);
-        let planned = if plan.warmup.is_zero() { 1 } else { 2 };
-        let window = segments.get(planned - 1).map(|segment| segment.t0);
-        let count = |rate: f64, nanos: u64| {
-            (0..).take_while(|k| (*k as f64 * 1e9 / rate).round() < nanos as f64).count() as u64
-        };
-        let issued = match (plan.rate, plan.arrivals) {
-            (Rate::PerSecond(rate), Arrivals::Uniform) => Some(PerPhase {
-                warmup: count(rate, plan.warmup.as_nanos() as u64),
-                measured: count(rate, plan.duration.as_nanos() as u64),
-            }),
-            _ => None,
-        };
+        let window = segments.iter().find(|segment| segment.phase == Phase::Measured);
+        let window = window.map(|segment| segment.t0);
+        let planned = usize::from(!plan.warmup.is_zero())
+            + plan.profile.as_ref().map_or(1, |profile| profile.stages().len());
         let stood = world.primary_was_frozen || world.pauses > 0;
         let still = stood || world.hosts.iter().any(|host| host.was_frozen);
         let hung = |host: &super::Host| host.worker.as_ref().is_some_and(|worker| worker.hung);
         Self {
             end: window.map_or(Time::NEVER, |from| from + plan.duration),
-            issued,
+            issued: dues::issued(plan),
             changed: segments.len() != planned,
             all_end: world.scenario.is_light
                 && !still

@@ -9,7 +9,7 @@ use dyno_bus::segment::{Due, Share};
 use super::chance::Chance;
 use super::worker::SimulatedWorker;
 use crate::primary::run::Stream;
-use crate::worker::{CyclePacer, Ending, GridMaker, LoopOrder, LoopReport, Next, Over};
+use crate::worker::{CyclePacer, Ending, LoopOrder, LoopReport, Next, Over};
 
 /// One in this number of cycles writes a line.
 const CYCLES_PER_LINE: u64 = 16;
@@ -40,7 +40,6 @@ impl SimulatedWorker {
             LoopOrder::Before(start) => {
                 let share = Share { worker: self.index, workers: start.workers };
                 self.pace = Some(CyclePacer::new(share, &start));
-                self.grid_maker = GridMaker::new(start.window_ns);
                 self.start = Some(start);
                 self.stage = Loop::Before(self.behaviour.before.end(now));
                 self.print(Stream::Stdout, "begins `before`".into());
@@ -132,9 +131,7 @@ impl SimulatedWorker {
     fn follow(&mut self) {
         let pace = self.pace.as_mut().expect("it runs");
         self.control.take_segments(|segment| {
-            if let Some(grid) = self.grid_maker.follow(&segment) {
-                self.grid = grid;
-            }
+            self.grids.extend(self.grid_maker.follow(&segment));
             pace.follow(segment);
         });
     }
@@ -160,7 +157,7 @@ impl SimulatedWorker {
             self.print(Stream::Stdout, format!("begins cycle {number}"));
         }
         self.running.push(Running { due, start: now, end, fails });
-        self.started.push(due.index);
+        self.started.push(due);
         self.running_max = self.running_max.max(self.running.len() as u64);
         self.counts[due.phase].started += 1;
         self.counters.started(due.phase);
@@ -170,7 +167,9 @@ impl SimulatedWorker {
         let Running { due, start, end: _, fails } = run;
         let (wait, service) = (start.nanos_since(due.at), now.nanos_since(start));
         // A cycle is recorded before it is counted.
-        self.end.cycle(due.phase, fails, self.grid.place(due.at), wait, service);
+        let grid = self.grids.get(usize::from(due.stage));
+        let place = grid.map_or(0, |grid| grid.place(due.at));
+        self.end.cycle(due, fails, place, wait, service);
         self.end.loop_lag(due.index);
         if fails {
             self.counts[due.phase].failed += 1;

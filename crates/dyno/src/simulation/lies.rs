@@ -125,7 +125,7 @@ impl Liar {
                 self.has_failed = true;
                 tell(&report);
             }
-            Report::Declare(_) | Report::Notice(_) => tell(&report),
+            Report::Declare(_) | Report::Notice(_) | Report::Timeline(_) => tell(&report),
         }
     }
 

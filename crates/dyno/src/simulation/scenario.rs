@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::behaviour::{Behaviour, HookRun, Leaves};
 use super::chance::Chance;
 use super::lies::Lie;
-use crate::plan::{Arrivals, Deadlines, OnBacklog, Plan, Rate};
+use crate::plan::profile::{Profile, Stage};
+use crate::plan::{Arrivals, Deadlines, OnBacklog, Plan, RATE_MIN, Rate};
 use crate::primary::Exit;
 
 /// The most cycles that a plan makes due: enough for every rule, few enough for many runs.
@@ -154,7 +155,7 @@ fn plan(chance: &mut Chance) -> Plan {
     let duration = Duration::from_millis(chance.pick(&[20, 100, 100, 400, 400, 1_200, 1_700]));
     let most = CYCLES_MAX / (warmup + duration).as_secs_f64();
     let rate = most.min(chance.between(5, 2_000) as f64 / 10.0);
-    Plan {
+    let plan = Plan {
         rate: if chance.one_in(5) { Rate::Max } else { Rate::PerSecond(rate) },
         duration,
         warmup,
@@ -170,7 +171,24 @@ fn plan(chance: &mut Chance) -> Plan {
             kill_grace: Duration::from_millis(500),
         },
         ..crate::plan::fixture::plan()
+    };
+    match plan.rate {
+        Rate::PerSecond(rate) if chance.one_in(3) => with_profile(plan, rate, chance),
+        _ => plan,
     }
+}
+
+/// Makes the rate of a plan change in its window, up to `most`.
+fn with_profile(plan: Plan, most: f64, chance: &mut Chance) -> Plan {
+    let count = chance.between(1, 4);
+    let mut stage = |_| {
+        let mut rate = || (most * chance.between(1, 100) as f64 / 100.0).max(RATE_MIN);
+        let (from, to) = (rate(), rate());
+        let to = if chance.one_in(2) { from } else { to };
+        Stage { from, to, duration: plan.duration / count as u32 }
+    };
+    let profile = Profile::new((0..count).map(&mut stage).collect()).expect("valid stages");
+    Plan { duration: profile.duration(), profile: Some(profile), ..plan }
 }
 
 fn behaviour(chance: &mut Chance, plan: &Plan, is_light: bool) -> Behaviour {

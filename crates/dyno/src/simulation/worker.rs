@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dyno_bus::message::{Command, Counts, Hello, Report, Start, VERSION};
-use dyno_bus::segment::PerPhase;
+use dyno_bus::segment::{Due, PerPhase};
 use dyno_bus::timeline::Grid;
 use dyno_bus::{Link, Phase, Time, codec};
 use dyno_emitter::harness::Emitter;
@@ -93,7 +93,7 @@ pub(super) struct SimulatedWorker {
     pub(super) counters: Arc<Counters>,
     pub(super) pace: Option<CyclePacer>,
     pub(super) start: Option<Start>,
-    pub(super) grid: Grid,
+    pub(super) grids: Vec<Grid>,
     pub(super) grid_maker: GridMaker,
     /// The phase of the cycle that began last.
     pub(super) phase: Phase,
@@ -102,8 +102,8 @@ pub(super) struct SimulatedWorker {
     pub(super) running_max: u64,
     /// The true outcomes of its cycles.
     pub(super) counts: PerPhase<Counts>,
-    /// The numbers of the cycles that it started, in order.
-    pub(super) started: Vec<u64>,
+    /// The cycles that it started, in order.
+    pub(super) started: Vec<Due>,
     /// Set once its account is queued.
     pub(super) drained: bool,
     /// Set once its `Bye` is in the wire.
@@ -166,7 +166,7 @@ impl SimulatedWorker {
             counters,
             pace: None,
             start: None,
-            grid: Grid::none(),
+            grids: Vec::new(),
             grid_maker: GridMaker::default(),
             phase: Phase::Warmup,
             stage: Loop::Idle,

@@ -239,7 +239,6 @@ impl<W: BusWorld> Bus<W> {
             WorkerAction::RunBefore(start) => {
                 self.publisher.period = Duration::from_nanos(start.flush_period_ns);
                 self.leases.begin(start.workers);
-                self.grid = GridMaker::new(start.window_ns);
                 if let Some(notice) = spans::watch(&start.spans) {
                     self.send(&notice)?;
                 }
@@ -357,6 +356,9 @@ impl<W: BusWorld> Bus<W> {
         for notice in spans::notices() {
             self.send(&notice)?;
         }
+        for timeline in self.publisher.emitter.timelines() {
+            self.send(&Report::Timeline(Box::new(timeline)))?;
+        }
         let counters = &self.shared.counters;
         let (_, counts) = counters.read(|| self.world.now());
         let drained = Drained {
@@ -366,7 +368,6 @@ impl<W: BusWorld> Bus<W> {
             late: counters.read_late(),
             censored_age_min_ns: self.over.censored_age_min_ns,
             running_max: self.over.running_max,
-            timeline: self.publisher.emitter.timeline().cloned().map(Box::new),
             emitted: self.publisher.emitter.emitted(),
             harness: self.publisher.harness(self.leases.unleased),
         };

@@ -108,8 +108,8 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         longest: Duration::ZERO,
         phase: Phase::Warmup,
         window_from: Time::NEVER,
-        grid: Grid::none(),
-        grid_maker: GridMaker::new(start.window_ns),
+        grids: Vec::new(),
+        grid_maker: GridMaker::default(),
         end,
         control,
         counters,
@@ -163,8 +163,8 @@ struct CycleLoop<'a, B, F> {
     /// The phase of the cycle that began last; values of other threads are recorded under it too.
     phase: Phase,
     window_from: Time,
-    /// The grid that gives due times their places.
-    grid: Grid,
+    /// The grids that give due times their places, by stage.
+    grids: Vec<Grid>,
     grid_maker: GridMaker,
     end: &'a LoopEnd,
     control: &'a Control,
@@ -281,9 +281,7 @@ where
             if segment.phase == Phase::Measured {
                 self.window_from = self.window_from.min(segment.t0);
             }
-            if let Some(grid) = self.grid_maker.follow(&segment) {
-                self.grid = grid;
-            }
+            self.grids.extend(self.grid_maker.follow(&segment));
             self.pace.follow(segment);
         });
     }
@@ -322,9 +320,10 @@ where
     fn ended(&mut self, begun: Begun, end: Time, outcome: Result<(), String>) {
         let Begun { due, start } = begun;
         self.longest = self.longest.max(end - start);
-        let (place, failed) = (self.grid.place(due.at), outcome.is_err());
+        let grid = self.grids.get(usize::from(due.stage));
+        let place = grid.map_or(0, |grid| grid.place(due.at));
         let (wait, service) = (start.nanos_since(due.at), end.nanos_since(start));
-        self.end.cycle(due.phase, failed, place, wait, service);
+        self.end.cycle(due, outcome.is_err(), place, wait, service);
         match outcome {
             Ok(()) => {
                 self.counters.completed(due.phase);

@@ -41,7 +41,7 @@ impl<W: PrimaryWorld> Driver<'_, W> {
             started_at: self.started_at,
             elapsed,
             window,
-            dues: self.state.schedule().map(Schedule::dues),
+            dues: self.state.schedule().map(Schedule::dues).unwrap_or_default(),
             faults,
             signal: self.ended_by,
             pauses: self.pauses,

@@ -209,6 +209,7 @@ fn absorb(record: &mut RunRecord, refused: &mut Vec<u32>, report: Report) {
         | Report::Ready
         | Report::Failed(_)
         | Report::Notice(_)
+        | Report::Timeline(_)
         | Report::Drained(_)
         | Report::Bye(_) => {}
     }

@@ -80,6 +80,9 @@ impl<W: PrimaryWorld> Driver<'_, W> {
                 let due = self.state.due(worker, batch.as_of);
                 self.record.absorb(worker, batch, due).err().map(|error| error.to_string())
             }
+            Report::Timeline(timeline) => {
+                self.record.observer.timeline(worker, *timeline).err().map(|e| e.to_string())
+            }
             Report::Ready => return self.step(Event::Ready { worker }),
             Report::Failed(failed) => {
                 let (hook, message) = (failed.hook, failed.message);

@@ -1,14 +1,16 @@
 //! The plan in time: segments, leases, and the number of cycles that each worker owes. Pure.
 //!
 //! The schedule walks every worker's share itself, so that the number of issued cycles comes from
-//! the primary's own arithmetic and not from a worker's report.
+//! the primary's own arithmetic and not from a worker's report. The window has a segment for each
+//! stage of a load profile, and one without a profile. All of them are known from the
+//! beginning, and each continues the grid of the one before.
 
 use std::time::Duration;
 
 use dyno_bus::message::Lease;
 use dyno_bus::segment::{Arrivals, Pace, PerPhase, Share};
 use dyno_bus::timeline::{Grid, SLOTS};
-use dyno_bus::{Cursor, Phase, Segment, Time};
+use dyno_bus::{Cursor, Phase, Segment, Time, clock};
 
 use crate::plan::Plan;
 
@@ -21,6 +23,11 @@ pub(crate) const LEASE_PERIOD: Duration = Duration::from_millis(250);
 const LEAD: Duration = Duration::from_millis(1);
 /// An addition to `LEAD` for each worker that the plan is sent to.
 const LEAD_PER_WORKER: Duration = Duration::from_micros(20);
+/// The most standard deviations above its mean that a worker's random number of cycles in a stage
+/// may have before it reaches the indices of the next stage: it never has them.
+const INDEX_DEVIATIONS: f64 = 10.0;
+/// An addition to them for a stage of few cycles, where the distribution is skewed.
+const INDICES_SPARE: u64 = 40;
 
 /// The segments of a run, from its first due time on.
 #[derive(Debug)]
@@ -36,9 +43,13 @@ pub(crate) struct Schedule {
     /// The instant beyond which no due time is counted: the plan's end, or the early stop.
     cap: Time,
     walks: Vec<Walk>,
-    grid: Grid,
-    /// Cycles counted so far: first those due before any slot, then those of each slot.
-    slots: [u64; 1 + 2 * SLOTS],
+    /// The grid of each stage.
+    grids: Vec<Grid>,
+    /// The ends of all elements of `slots` but the last, which has no end.
+    slot_ends: Vec<Time>,
+    /// Cycles counted so far: first those due before any slot, then those of one window's length
+    /// before the first stage, then those of each stage.
+    slots: Vec<u64>,
 }
 
 /// One worker's share of the cycles, as far as it has been counted.
@@ -50,33 +61,26 @@ struct Walk {
     slot: usize,
 }
 
-/// The cycles that have been counted, by when they were due.
+/// The cycles of a stage that have been counted, by when they were due.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dues {
-    /// Cycles due more than a window's length before the window.
+    /// Cycles due more than the stage's length before the first stage; 0 in a later one.
     pub(crate) earlier: u64,
-    /// Cycles due in each slot: first those of one window's length before the window, then those of
-    /// the window.
+    /// Cycles due in each slot: first those of one length of the stage before the first stage, which
+    /// are 0 in a later one, then those of the stage.
     pub(crate) slots: Vec<u64>,
-    /// The number of the window's slots that belong to its timeline's cohort.
+    /// The number of the stage's slots that belong to its timeline's cohort.
     pub(crate) cohort_slots: usize,
-    /// The cycles that the plan requests in the whole window, on average.
+    /// The cycles that the plan requests in the whole stage, on average.
     pub(crate) asked: f64,
-}
-
-impl Default for Dues {
-    fn default() -> Self {
-        Self { earlier: 0, slots: vec![0; 2 * SLOTS], cohort_slots: 0, asked: 0.0 }
-    }
 }
 
 impl Walk {
     /// Counts the cycles that become due before `time`. Returns all cycles counted so far.
-    fn pass(&mut self, time: Time, grid: &Grid, slots: &mut [u64]) -> PerPhase<u64> {
+    fn pass(&mut self, time: Time, slot_ends: &[Time], slots: &mut [u64]) -> PerPhase<u64> {
         // The slots are passed one by one: the last has no end but `time`.
         while let Some(slot) = slots.get_mut(self.slot) {
-            let last = self.slot == 2 * SLOTS;
-            let end = if last { time } else { grid.slot_start(self.slot).min(time) };
+            let end = slot_ends.get(self.slot).map_or(time, |end| time.min(*end));
             let passed = self.cursor.pass(end);
             *slot += passed.total();
             self.due += passed;
@@ -107,17 +111,38 @@ impl Schedule {
             next_lease: now,
             cap: Time::NEVER,
             walks: (0..plan.workers).map(walk).collect(),
-            grid: Grid::new(t0, measured_from, plan.duration),
-            slots: [0; 1 + 2 * SLOTS],
+            grids: Vec::new(),
+            slot_ends: Vec::new(),
+            slots: vec![0],
         };
         schedule.cap = schedule.end;
-        let pace = plan.pace();
-        let segment = |phase, t0| Segment { first: 0, t0, pace, seed: plan.seed, phase };
+        let (seed, lead) = (plan.seed, 0.0);
+        let segment = |t0, pace, length, phase, stage| {
+            let length_ns = clock::nanos(length);
+            Segment { first: 0, t0, length_ns, pace, lead, seed, phase, stage }
+        };
         if plan.warmup > Duration::ZERO {
-            schedule.append(segment(Phase::Warmup, t0));
+            let phase = Phase::Warmup;
+            schedule.append(segment(t0, plan.pace(), plan.warmup, phase, 0));
         }
-        schedule.append(segment(Phase::Measured, measured_from));
+        let mut begin = measured_from;
+        for (stage, (pace, length)) in plan.stages().into_iter().enumerate() {
+            // A profile has no more stages than a byte has numbers.
+            let segment = segment(begin, pace, length, Phase::Measured, stage as u8);
+            schedule.add_grid(Grid::of_stage(&segment, t0));
+            schedule.append(segment);
+            begin = begin + length;
+        }
         schedule
+    }
+
+    /// Adds the grid of the next stage, with its slots. The first has those of one length of the
+    /// stage before it, too; a later one begins where the one before ends.
+    fn add_grid(&mut self, grid: Grid) {
+        let first = if self.grids.is_empty() { 0 } else { SLOTS };
+        self.slot_ends.extend((first..2 * SLOTS).map(|slot| grid.slot_start(slot)));
+        self.slots.resize(self.slot_ends.len() + 1, 0);
+        self.grids.push(grid);
     }
 
     /// Returns all segments so far, in order.
@@ -153,12 +178,13 @@ impl Schedule {
     }
 
     /// Continues the plan at another rate, from the end of the furthest lease that was given.
-    /// Returns the new segment; `None` if it is too late for one, or if the loop is closed.
+    /// Returns the new segment; `None` if it is too late for one, if the loop is closed, or if a
+    /// profile sets the rate.
     pub(crate) fn change_rate(&mut self, rate: f64, now: Time) -> Option<Segment> {
         let from = self.until.max(now).max(self.measured_from);
         let last = *self.segments.last()?;
         let Pace::Open { arrivals, .. } = last.pace else { return None };
-        if from >= self.end {
+        if from >= self.end || self.grids.len() > 1 {
             return None;
         }
         let pace = Pace::Open { rate, arrivals };
@@ -175,58 +201,79 @@ impl Schedule {
     /// back.
     pub(crate) fn due(&mut self, worker: u32, as_of: Time) -> PerPhase<u64> {
         let walk = &mut self.walks[worker as usize];
-        walk.pass(as_of.min(self.cap), &self.grid, &mut self.slots)
+        walk.pass(as_of.min(self.cap), &self.slot_ends, &mut self.slots)
     }
 
     /// Returns the number of cycles that were due to a worker before its cut; the cut is never
     /// before an early stop.
     pub(crate) fn issued(&mut self, worker: u32, cut: Time) -> PerPhase<u64> {
         let walk = &mut self.walks[worker as usize];
-        walk.pass(cut.min(self.end), &self.grid, &mut self.slots)
+        walk.pass(cut.min(self.end), &self.slot_ends, &mut self.slots)
     }
 
-    /// Returns the cycles counted so far, by when they were due.
-    pub(crate) fn dues(&self) -> Dues {
+    /// Returns the cycles counted so far, by when they were due, of each stage.
+    pub(crate) fn dues(&self) -> Vec<Dues> {
         let starts = self.segments.iter().map(|segment| segment.t0);
         let ends = starts.skip(1).chain([self.end]);
-        let measured = self.segments.iter().zip(ends);
-        let asked = measured.filter(|(segment, _)| segment.phase == Phase::Measured).map(
-            |(segment, end)| match segment.pace {
-                Pace::Open { rate, .. } => rate * (end - segment.t0).as_secs_f64(),
-                Pace::Closed { .. } => 0.0,
-            },
-        );
-        Dues {
-            earlier: self.slots[0],
-            slots: self.slots[1..].to_vec(),
-            cohort_slots: self.grid.cohort_slots(),
-            asked: asked.sum(),
+        let mut asked = vec![0.0; self.grids.len()];
+        for (segment, end) in self.segments.iter().zip(ends) {
+            if segment.phase == Phase::Measured {
+                asked[usize::from(segment.stage)] += segment.cycles_before(end);
+            }
         }
+        let (earlier, slots) = self.slots.split_at(1);
+        let (before, stages) = slots.split_at(SLOTS);
+        let stages = self.grids.iter().zip(stages.chunks(SLOTS)).zip(asked);
+        let dues = stages.enumerate().map(|(stage, ((grid, slots), asked))| {
+            let first = stage == 0;
+            Dues {
+                earlier: if first { earlier[0] } else { 0 },
+                slots: [if first { before } else { &[0; SLOTS] }, slots].concat(),
+                cohort_slots: grid.cohort_slots(),
+                asked,
+            }
+        });
+        dues.collect()
     }
 
     /// Appends a segment, with the lowest index that no earlier cycle can have.
     fn append(&mut self, mut segment: Segment) -> Segment {
-        let mut counted: u64 = 0;
-        let mut highest: u64 = 0;
-        for walk in &self.walks {
-            let mut cursor = walk.cursor.clone();
-            counted += walk.due.total() + cursor.pass(segment.t0).total();
-            highest = highest.max(cursor.index());
-        }
-        // Uniform indices are dealt out without gaps, so the next one is the count. Poisson indices
-        // of a worker leave gaps for the others, so the next one is beyond the highest. In a closed
-        // loop each worker counts on from its own last index.
-        segment.first = match segment.pace {
-            Pace::Open { arrivals: Arrivals::Uniform, .. } => counted,
-            // The highest index is right for any arrivals that are not dealt out without gaps.
-            Pace::Open { .. } => highest,
-            Pace::Closed { .. } => 0,
-        };
+        (segment.first, segment.lead) = self.beginning(&segment);
         for walk in &mut self.walks {
             walk.cursor.push(segment);
         }
         self.segments.push(segment);
         segment
+    }
+
+    /// Returns the first index of a segment that follows all others, and its lead.
+    fn beginning(&self, next: &Segment) -> (u64, f64) {
+        let Some(last) = self.segments.last() else { return (0, 0.0) };
+        match next.pace.arrivals() {
+            // Uniform indices are dealt out without gaps. The window begins with a cycle, and all
+            // its stages are on one grid.
+            Some(Arrivals::Uniform) if last.phase == next.phase => last.continued_at(next.t0),
+            Some(Arrivals::Uniform) => (last.continued_at(next.t0).0, 0.0),
+            // Poisson indices of a worker leave gaps for the others, so the next one is beyond the
+            // highest. That is right for any arrivals that are not dealt out without gaps. To find
+            // the highest of a whole stage would be to draw all its gaps before the run begins.
+            Some(_) if last.stage < next.stage => {
+                let workers = self.walks.len() as u64;
+                let mean = last.cycles_before(next.t0) / workers as f64;
+                let most = (mean + INDEX_DEVIATIONS * mean.sqrt()).ceil() as u64 + INDICES_SPARE;
+                (last.first + workers * most, 0.0)
+            }
+            Some(_) => {
+                let walked = self.walks.iter().map(|walk| {
+                    let mut cursor = walk.cursor.clone();
+                    cursor.pass(next.t0);
+                    cursor.index()
+                });
+                (walked.max().unwrap_or(0), 0.0)
+            }
+            // In a closed loop each worker counts on from its own last index.
+            None => (0, 0.0),
+        }
     }
 }
 
@@ -235,6 +282,7 @@ mod tests {
     use super::*;
     use crate::plan::Rate;
     use crate::plan::fixture::plan;
+    use crate::plan::profile::{Profile, Stage};
 
     fn at(millis: u64) -> Time {
         Time::from_nanos(millis * 1_000_000)
@@ -271,6 +319,7 @@ mod tests {
             assert_eq!(total(&mut often, 3), total(&mut once, 3));
             let dues = often.dues();
             assert_eq!(dues, once.dues());
+            let [dues] = &dues[..] else { panic!("one stage") };
             let all = dues.earlier + dues.slots.iter().sum::<u64>();
             assert_eq!(all, total(&mut once, 3).total());
             assert!((dues.asked - 2_400.0).abs() < 1e-6 && dues.cohort_slots == 0);
@@ -280,6 +329,89 @@ mod tests {
                 assert!(dues.slots.iter().all(|due| (9..=11).contains(due)), "{dues:?}");
             }
         }
+    }
+
+    /// Returns a plan of a profile in this form: a first rate, a last rate and a length in
+    /// milliseconds for each stage.
+    fn plan_of(stages: &[(f64, f64, u64)], arrivals: Arrivals) -> Plan {
+        let stage = |&(from, to, millis): &_| {
+            let duration = Duration::from_millis(millis);
+            Stage { from, to, duration }
+        };
+        let profile = Profile::new(stages.iter().map(stage).collect()).expect("a valid profile");
+        let duration = profile.duration();
+        Plan { profile: Some(profile), duration, arrivals, workers: 3, ..plan() }
+    }
+
+    #[test]
+    fn a_profile_has_a_segment_for_each_stage_on_one_grid() {
+        let plan = plan_of(
+            &[(100.0, 100.0, 1_005), (100.0, 300.0, 1_000), (4.0, 4.0, 2_000)],
+            Arrivals::Uniform,
+        );
+        let mut schedule = Schedule::new(&plan, at(0));
+        let [warmup, rest @ ..] = schedule.segments() else { panic!("a warm-up") };
+        assert_eq!((warmup.pace, warmup.phase), (plan.pace(), Phase::Warmup));
+        assert_eq!(plan.pace(), Pace::Open { rate: 100.0, arrivals: Arrivals::Uniform });
+        let first: Vec<_> = rest.iter().map(|segment| segment.first).collect();
+        // After the warm-up's 100: cycles at 0 ms, 10 ms … 1,000 ms; then until 300.5 in all.
+        assert_eq!(first, [100, 201, 401]);
+        assert_eq!(rest.iter().map(|segment| segment.stage).collect::<Vec<_>>(), [0, 1, 2]);
+        let leads: Vec<_> = rest.iter().map(|segment| segment.lead).collect();
+        assert!(leads[0] == 0.0 && (leads[1] - 0.5).abs() < 1e-9 && (leads[2] - 0.5).abs() < 1e-9);
+        assert_eq!(schedule.end() - schedule.measured_from(), plan.duration);
+        // Half a cycle is left at 4/s: then one each quarter of a second.
+        assert_eq!(total(&mut schedule, 3), PerPhase { warmup: 100, measured: 301 + 8 });
+        let dues = schedule.dues();
+        let by_stage: Vec<u64> = dues.iter().map(|dues| dues.slots[SLOTS..].iter().sum()).collect();
+        assert_eq!(by_stage, [101, 200, 8]);
+        let mut asked = dues.iter().map(|dues| dues.asked).zip([100.5, 200.0, 8.0]);
+        assert!(asked.all(|(asked, area)| (asked - area).abs() < 1e-6), "{dues:?}");
+        assert_eq!(plan.cycles_due(), Some(308.5));
+        assert_eq!(dues[1].earlier + dues[1].slots[..SLOTS].iter().sum::<u64>(), 0);
+        assert_eq!(dues[1].cohort_slots, SLOTS / 6);
+        // Twice as many come due at the end of the ramp as at its middle, and so on.
+        let tenth = |tenth: usize| dues[1].slots[SLOTS + 24 * tenth..][..24].iter().sum::<u64>();
+        assert!((10..=11).contains(&tenth(0)) && (28..=30).contains(&tenth(9)), "{dues:?}");
+    }
+
+    #[test]
+    fn the_stages_of_a_profile_share_not_one_index_and_count_alike_at_any_frequency() {
+        for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
+            let stages =
+                [(400.0, 400.0, 700), (0.1, 0.1, 300), (10.0, 900.0, 900), (900.0, 0.1, 500)];
+            let plan = plan_of(&stages, arrivals);
+            let (mut often, mut once) = (Schedule::new(&plan, at(0)), Schedule::new(&plan, at(0)));
+            for millis in (0..3_400).step_by(13) {
+                let _due = [0, 1, 2].map(|worker| often.due(worker, at(millis)));
+            }
+            let all = total(&mut once, 3);
+            assert_eq!(total(&mut often, 3), all);
+            assert_eq!(often.dues(), once.dues());
+            let counted = |dues: &Dues| dues.earlier + dues.slots.iter().sum::<u64>();
+            assert_eq!(once.dues().iter().map(counted).sum::<u64>(), all.total());
+
+            let mut indices = Vec::new();
+            for worker in 0..3 {
+                let mut cursor = Cursor::new(Share { worker, workers: 3 });
+                once.segments().iter().for_each(|segment| cursor.push(*segment));
+                while let Some(due) = cursor.peek(once.end()).filter(|due| due.at < once.end()) {
+                    indices.push((due.index, due.stage));
+                    cursor.advance();
+                }
+            }
+            indices.sort_unstable();
+            assert_eq!(indices.len() as u64, all.total());
+            assert!(indices.windows(2).all(|pair| pair[0].0 < pair[1].0), "{arrivals}");
+            assert!(indices.is_sorted_by_key(|(_, stage)| *stage), "later stages, later indices");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_a_profile_sets_is_not_changed() {
+        let plan = plan_of(&[(100.0, 100.0, 1_000), (50.0, 50.0, 5_000)], Arrivals::Uniform);
+        let mut schedule = Schedule::new(&plan, at(0));
+        assert_eq!(schedule.change_rate(10.0, at(100)), None);
     }
 
     #[test]

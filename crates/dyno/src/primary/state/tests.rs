@@ -19,7 +19,6 @@ fn start() -> Start {
         in_flight_max: None,
         backlog_max: None,
         pacing: Pacing::Sleep,
-        window_ns: 0,
         probe_period_ns: 1,
         flush_period_ns: 1,
         drain_deadline_ns: 1,

@@ -1,35 +1,30 @@
-//! The grid of the run's timeline, known from the measured window's first segment on.
+//! The grids of the run's timelines, one for each stage, known from the stage's first segment on.
 //!
-//! The loop and the bus each make it from the same segments, so that neither waits for the other.
-
-use std::time::Duration;
+//! The loop and the bus each make them from the same segments, so that neither waits for the other.
 
 use dyno_bus::timeline::Grid;
 use dyno_bus::{Phase, Segment, Time};
 
-/// The maker of one run's grid.
+/// The maker of one run's grids.
 #[derive(Debug, Default)]
 pub(crate) struct GridMaker {
-    window: Duration,
     /// The run's first due time; `None` before the first segment.
     first: Option<Time>,
-    made: bool,
+    /// The number of stages that have a grid.
+    made: usize,
 }
 
 impl GridMaker {
-    /// Creates a maker for a window of this length; 0 in a closed loop, which has no grid.
-    pub(crate) fn new(window_ns: u64) -> Self {
-        Self { window: Duration::from_nanos(window_ns), ..Self::default() }
-    }
-
-    /// Takes the plan's next segment, and returns the grid the first time that it is known.
+    /// Takes the plan's next segment, and returns the grid of its stage the first time that it is
+    /// known. A closed loop has no grid, since the clock makes no cycle due.
     pub(crate) fn follow(&mut self, segment: &Segment) -> Option<Grid> {
         let first = *self.first.get_or_insert(segment.t0);
-        let known = segment.phase == Phase::Measured && !self.window.is_zero();
-        if !known || self.made {
+        let is_open = segment.pace.arrivals().is_some();
+        let is_next = usize::from(segment.stage) == self.made;
+        if segment.phase != Phase::Measured || !is_open || !is_next {
             return None;
         }
-        self.made = true;
-        Some(Grid::new(first, segment.t0, self.window))
+        self.made += 1;
+        Some(Grid::of_stage(segment, first))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::mpsc::Sender;
 
 use dyno_bus::Phase;
 use dyno_bus::message::Start;
+use dyno_bus::segment::Due;
 use dyno_emitter::harness::{CycleRecorder, PhaseSwitch, Recorder};
 
 use crate::worker::health::fork;
@@ -47,17 +48,10 @@ pub(crate) struct LoopEnd {
 }
 
 impl LoopEnd {
-    /// Records a cycle that ended.
+    /// Records a cycle that ended. Its place is that of its due time, in the grid of its stage.
     #[inline]
-    pub(crate) fn cycle(
-        &self,
-        phase: Phase,
-        failed: bool,
-        place: u64,
-        wait_ns: u64,
-        service_ns: u64,
-    ) {
-        self.cycles.record(phase, failed, place, wait_ns, service_ns);
+    pub(crate) fn cycle(&self, due: Due, failed: bool, place: u64, wait_ns: u64, service_ns: u64) {
+        self.cycles.record(due.phase, due.stage, failed, place, wait_ns, service_ns);
     }
 
     /// Records the delay with which the probe fired.

@@ -65,9 +65,12 @@ mod tests {
         leases.follow(Segment {
             first: 0,
             t0: at(0),
+            length_ns: 10_000_000_000,
             pace: Pace::Open { rate: 1_000.0, arrivals: Arrivals::Uniform },
+            lead: 0.0,
             seed: 0,
             phase: Phase::Measured,
+            stage: 0,
         });
         leases.extend(lease(1_000), at(0));
         leases.extend(lease(1_250), at(250));

@@ -175,7 +175,6 @@ mod tests {
             in_flight_max: Some(3),
             backlog_max,
             pacing: Pacing::Sleep,
-            window_ns: 0,
             probe_period_ns: 1,
             flush_period_ns: 1,
             drain_deadline_ns: 1,
@@ -194,9 +193,12 @@ mod tests {
         Segment {
             first: 0,
             t0: at(100),
+            length_ns: 1_000,
             pace: Pacemaker::Open { rate: 1e8, arrivals: Arrivals::Uniform },
+            lead: 0.0,
             seed: 0,
             phase: Phase::Measured,
+            stage: 0,
         }
     }
 

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn begun(index: u64) -> Begun {
-        let due = Due { index, at: Time::ZERO, phase: Phase::Measured };
+        let due = Due { index, at: Time::ZERO, phase: Phase::Measured, stage: 0 };
         Begun { due, start: Time::ZERO }
     }
 

@@ -15,7 +15,6 @@ fn start() -> Command {
         in_flight_max: None,
         backlog_max: None,
         pacing: Pacing::Sleep,
-        window_ns: 0,
         probe_period_ns: 1,
         flush_period_ns: 1,
         drain_deadline_ns: 1,
@@ -26,7 +25,16 @@ fn start() -> Command {
 fn segment() -> Command {
     let pace = Pace::Open { rate: 1.0, arrivals: Arrivals::Uniform };
     let phase = dyno_bus::Phase::Measured;
-    Command::Segment(Segment { first: 0, t0: Time::ZERO, pace, seed: 0, phase })
+    Command::Segment(Segment {
+        first: 0,
+        t0: Time::ZERO,
+        length_ns: 1,
+        pace,
+        lead: 0.0,
+        seed: 0,
+        phase,
+        stage: 0,
+    })
 }
 
 fn lease(last: bool) -> Command {
