@@ -36,6 +36,7 @@ mod protocol;
 mod redis;
 mod security;
 mod signal;
+mod stages;
 mod steady;
 mod studies;
 mod thresholds;

@@ -26,6 +26,7 @@ mod number;
 mod parameters;
 mod process;
 mod read;
+mod stage;
 mod study;
 mod summary;
 mod threshold;
@@ -42,6 +43,7 @@ pub use metric::{Metric, Metrics, PointMetric};
 pub use parameters::{Parameters, TaskValues};
 pub use process::{PrimaryProcess, WorkerExit, WorkerProcess};
 pub use read::{ReadError, SUMMARY_FILE};
+pub use stage::StageSummary;
 pub use study::{
     FigureSpread, RepeatFinding, RepeatedRate, RepeatedSearch, STUDY_FILE, STUDY_SCHEMA,
     SearchBound, SearchFinding, Study, StudyTrial, SweepFinding,

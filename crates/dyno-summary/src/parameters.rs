@@ -19,9 +19,13 @@ use crate::number::optional_number;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parameters {
-    /// Cycles per second; `None` is `max`, the closed loop.
+    /// Cycles per second, on average over a load profile; `None` is `max`, the closed loop.
     #[serde(serialize_with = "optional_number")]
     pub rate: Option<f64>,
+    /// The load profile as it is written, such as `30s:1k, 1m:1k..5k`; missing in JSON for a run at
+    /// one rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<String>,
     /// The length of the measured window, in nanoseconds.
     pub duration_ns: u64,
     /// The length of the warm-up before the window, in nanoseconds.

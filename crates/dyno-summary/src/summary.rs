@@ -15,6 +15,7 @@ use crate::metric::{Metric, Metrics, PointMetric};
 use crate::number::{number, optional_number};
 use crate::parameters::Parameters;
 use crate::process::{PrimaryProcess, WorkerProcess};
+use crate::stage::StageSummary;
 use crate::threshold::ThresholdResult;
 use crate::verdict::{SIGNAL_EXIT, Verdict};
 
@@ -71,6 +72,9 @@ pub struct Summary {
     /// The limits that the run had to keep; missing in JSON if it had none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<ThresholdResult>,
+    /// The stages of the load profile, in their order; missing in JSON for a run at one rate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageSummary>,
     /// The metrics by name, merged over the workers. `wait`, `service` and `response` include
     /// failed cycles.
     pub metrics: Metrics,

@@ -174,6 +174,17 @@ impl Bench {
         self.set_duration(Setting::Duration, duration)
     }
 
+    /// Sets a load profile in place of a rate and a duration, in the form of the flag `--stages`: each
+    /// stage is `TIME:RATE`, or `TIME:RATE..RATE` for a linear ramp.
+    ///
+    /// ```
+    /// let _benchmark = dyno::bench("sum", || (1..=1_000_u64).sum::<u64>())
+    ///     .stages("30s:1k, 1m:1k..5k, 10s:20k, 1m:1k");
+    /// ```
+    pub fn stages(self, profile: &str) -> Self {
+        self.set(Setting::Stages, profile)
+    }
+
     /// Sets the length of the warm-up: it has the same rate, and counts in no result. Default: 1 s.
     pub fn warmup(self, warmup: Duration) -> Self {
         self.set_duration(Setting::Warmup, warmup)
@@ -205,7 +216,8 @@ impl Bench {
         self.set(Setting::MaxBacklog, cycles)
     }
 
-    /// Sets the policy for a backlog that exceeds the limit. Default: the run stops.
+    /// Sets the policy for a backlog that exceeds the limit. Default: the run stops; under
+    /// [`stages`](Self::stages) the backlog may grow.
     pub fn on_backlog(self, policy: OnBacklog) -> Self {
         self.set(Setting::OnBacklog, policy)
     }

@@ -7,7 +7,6 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
-#[cfg(test)]
 pub(crate) mod profile;
 pub(crate) mod sampling;
 pub(crate) mod threshold;
@@ -48,7 +47,7 @@ pub(crate) const IN_FLIGHT_DEFAULT: u32 = 1;
 pub struct Plan {
     /// The benchmark's name.
     pub benchmark: String,
-    /// The rate at which cycles become due; with a profile, any rate of an open loop.
+    /// The rate at which cycles become due; with a profile, its mean.
     pub rate: Rate,
     /// The stages of the measured window, if the rate changes in it. They are as long as the
     /// window.
@@ -134,6 +133,13 @@ impl Plan {
         let waiting = room.max(BACKLOG_LIMIT_MIN);
         let running = (rate * self.deadlines.drain.as_secs_f64()).ceil() as u64;
         Some(BacklogRule::Above(BacklogLimit { waiting, total: waiting + running }))
+    }
+
+    /// Returns the rule for the backlog in one stage of a profile: that of a run at its highest rate.
+    #[must_use]
+    pub(crate) fn backlog_rule_of(&self, stage: &Stage) -> Option<BacklogRule> {
+        let rate = Rate::PerSecond(stage.from.max(stage.to));
+        Self { rate, profile: None, duration: stage.duration, ..self.clone() }.backlog_rule()
     }
 
     /// Returns the number of cycles that are due in the measured window; for Poisson arrivals, on

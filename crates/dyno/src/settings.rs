@@ -8,7 +8,6 @@
 //! Nothing here starts a process or reads a command line: [`Settings::plan`] is pure.
 
 mod row;
-#[cfg(test)]
 mod stages;
 mod study;
 mod table;
@@ -32,7 +31,7 @@ pub use self::table::Setting;
 #[cfg(feature = "cli")]
 pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
-use crate::plan::{Plan, thousands};
+use crate::plan::{OnBacklog, Plan, Rate, thousands};
 
 /// The descriptors that one worker needs in the primary: its socket, stdout, stderr and pidfd, and
 /// one more while it is started.
@@ -40,6 +39,10 @@ const DESCRIPTORS_PER_WORKER: u64 = 5;
 /// The descriptors that the primary itself needs: its standard streams, the poll set, signals,
 /// timers, and the files of the run's folder.
 const DESCRIPTORS_OF_PRIMARY: u64 = 32;
+
+/// The most cycles that run at once under a load profile, over all workers, unless a number is set:
+/// while a backlog is allowed to grow, each of an async task's running cycles takes some memory.
+const RUNNING_MAX: u32 = 100_000;
 
 /// The layer that a setting comes from. A later layer overrides an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,6 +184,7 @@ impl Settings {
         for setting in Setting::ALL {
             self.read(setting, &mut draft)?;
         }
+        self.settle_profile(&mut draft.plan)?;
         self.check_task(&draft.task, task)?;
         let plan = Plan { task: draft.task.into_map(), ..draft.plan };
         self.check_workers(&plan, machine)?;
@@ -205,6 +209,45 @@ impl Settings {
                 .map_err(|remedy| SettingsError { input: said.of(setting), remedy })?;
         }
         Ok(())
+    }
+
+    /// Decides between a load profile and a single rate. The later layer of the two wins; a profile
+    /// sets the length of the window too, and lets the backlog grow unless a policy is set.
+    fn settle_profile(&self, plan: &mut Plan) -> Result<(), SettingsError> {
+        let layer = |setting| self.said(setting).last().map(|said| said.source);
+        let (Some(stages), Some(profile)) = (layer(Setting::Stages), &plan.profile) else {
+            return Ok(());
+        };
+        if layer(Setting::Rate).is_some_and(|rate| rate > stages) {
+            plan.profile = None;
+            return Ok(());
+        }
+        for setting in [Setting::Rate, Setting::Duration] {
+            if layer(setting).is_some_and(|layer| layer >= stages) {
+                return Err(SettingsError {
+                    input: self.input(setting),
+                    remedy: "the stages set the rate and the time: leave it out, or leave \
+                             out the stages"
+                        .to_owned(),
+                });
+            }
+        }
+        plan.rate = Rate::PerSecond(profile.mean_rate());
+        plan.duration = profile.duration();
+        if self.said(Setting::OnBacklog).is_empty() {
+            plan.on_backlog = OnBacklog::Queue;
+        }
+        // A queue of cycles that wait costs no memory, and one of cycles that run does.
+        let running = RUNNING_MAX.div_ceil(plan.workers);
+        plan.in_flight.get_or_insert(running);
+        Ok(())
+    }
+
+    /// Returns `true` if these settings request a load profile.
+    pub(crate) fn has_stages(&self) -> bool {
+        let layer = |setting| self.said(setting).last().map(|said| said.source);
+        let stages = layer(Setting::Stages);
+        stages.is_some() && layer(Setting::Rate) <= stages
     }
 
     /// Returns the input as it was given; if it is missing, the flag that would give the default.
@@ -248,6 +291,11 @@ impl Settings {
         }
         // Rounded up to whole seconds, which are easy to type: at most ten, at a rate of 0.1.
         let enough = Duration::from_secs((1.0 / rate).ceil() as u64);
+        if plan.profile.is_some() {
+            let remedy = "no cycle is due in these stages: make them longer, or raise their rates";
+            let remedy = remedy.to_owned();
+            return Err(SettingsError { input: self.input(Setting::Stages), remedy });
+        }
         // The setting to name: the rate if it was given, or else the duration.
         let setting =
             if self.text(Setting::Rate).is_some() { Setting::Rate } else { Setting::Duration };

@@ -26,7 +26,7 @@ use crate::plan::{OnBacklog, Plan, Rate};
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, Run, SignalWatch};
 use crate::result::{environment, redact, redacted, summary_of};
-use crate::settings::{Setting, SettingSource, Settings, StudySettings};
+use crate::settings::{Setting, SettingSource, Settings, SettingsError, StudySettings};
 use crate::study::searches::Searches;
 use crate::study::sweep::SweepOrder;
 use crate::study::trial::{Trial, TrialVerdict};
@@ -97,6 +97,13 @@ impl StudyPlan {
         study: &StudySettings,
         question: StudyQuestion,
     ) -> Result<Self, RunError> {
+        let settings = bench.settings.clone().layered_with(over.clone());
+        if settings.has_stages() && !matches!(question, StudyQuestion::Repeat(_)) {
+            let remedy = "a sweep or a search sets the rates itself: leave out the stages, or the \
+                          study";
+            let (input, remedy) = (settings.input(Setting::Stages), remedy.to_owned());
+            return Err(SettingsError { input, remedy }.into());
+        }
         let plan_at = |rate: String| {
             let mut over = over.clone();
             over.say(Setting::Rate, rate, SettingSource::Flag);

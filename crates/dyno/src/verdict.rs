@@ -7,6 +7,7 @@ pub(crate) mod bounds;
 pub(crate) mod course;
 mod reason;
 mod sample;
+pub(crate) mod stages;
 pub(crate) mod threshold;
 pub(crate) mod trend;
 
@@ -17,7 +18,9 @@ use dyno_bus::timeline::SLOTS;
 use dyno_summary::{Fates, Verdict};
 
 use self::course::Course;
+use self::reason::JudgedSpan;
 pub(crate) use self::sample::BacklogSample;
+use self::stages::{StageEvidence, StageJudgement};
 use self::threshold::MeasuredThreshold;
 use self::trend::{Assessment, Bounds, Trend};
 use crate::plan::{BacklogLimit, MaxFailed, OnBacklog, Rate};
@@ -81,6 +84,9 @@ pub(crate) struct Evidence {
     pub signal: Option<i32>,
     /// The thresholds with their values.
     pub thresholds: Vec<MeasuredThreshold>,
+    /// The stages of the load profile; empty for a run at one rate, which `course` is the evidence
+    /// of.
+    pub stages: Vec<StageEvidence>,
 }
 
 /// A backlog beyond its limit.
@@ -129,6 +135,8 @@ pub(crate) struct Judgement {
     pub load: Option<Bounds>,
     /// The window that is expected to show whether the rate is held, if this one does not.
     pub enough: Option<Duration>,
+    /// The verdict on each stage of a load profile; empty for a run at one rate.
+    pub stages: Vec<StageJudgement>,
 }
 
 /// Returns the verdict on the evidence, with its reasons.
@@ -140,12 +148,22 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     errors(evidence, &mut findings);
     interruption(evidence, &mut findings);
     harness(evidence, &mut findings, &mut warnings);
-    let assessment = Assessment::of(evidence);
-    backlog(evidence, &assessment, &mut findings, &mut warnings);
+    let rates = RateJudgement::of(evidence);
+    match &rates {
+        RateJudgement::One(assessment) => {
+            backlog(evidence, assessment, &mut findings, &mut warnings);
+        }
+        RateJudgement::Stages(stages) => {
+            stages::findings(evidence, stages, &mut findings, &mut warnings);
+        }
+    }
     failures(evidence, &mut findings);
     thresholds(evidence, &mut findings, &mut warnings);
     if findings.is_empty() {
-        findings.push(success(evidence, &assessment));
+        findings.push(match &rates {
+            RateJudgement::One(assessment) => success(evidence, assessment),
+            RateJudgement::Stages(stages) => stages::success(evidence, stages),
+        });
     }
     // The sort is stable: findings of the same verdict stay in the order of the checks above.
     findings.sort_by(|a, b| b.verdict.cmp(&a.verdict));
@@ -154,12 +172,33 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     let exit_code = verdict.exit_code(evidence.signal);
     let reasons = findings.into_iter().map(|finding| finding.reason).collect();
     let is_open = evidence.rate != Rate::Max;
-    let load = assessment.load.filter(|_| is_open);
-    let enough = match assessment.trend {
-        Trend::Unclear(doubt) if is_open => Some(reason::enough(evidence, doubt)),
-        _ => None,
-    };
-    Judgement { verdict, exit_code, reasons, warnings, hint, load, enough }
+    let (mut load, mut enough, mut stages) = (None, None, Vec::new());
+    match rates {
+        RateJudgement::One(assessment) => {
+            load = assessment.load.filter(|_| is_open);
+            enough = match assessment.trend {
+                Trend::Unclear(doubt) if is_open => Some(reason::enough(evidence, doubt)),
+                _ => None,
+            };
+        }
+        RateJudgement::Stages(all) => stages = all,
+    }
+    Judgement { verdict, exit_code, reasons, warnings, hint, load, enough, stages }
+}
+
+/// The judgement on the rate of a run, or on the rates of its stages.
+enum RateJudgement {
+    One(Assessment),
+    Stages(Vec<StageJudgement>),
+}
+
+impl RateJudgement {
+    fn of(evidence: &Evidence) -> Self {
+        match evidence.stages.is_empty() {
+            true => Self::One(Assessment::of(evidence)),
+            false => Self::Stages(stages::judge(evidence)),
+        }
+    }
 }
 
 /// Returns `true` if an error or a signal ended the run.
@@ -262,12 +301,12 @@ fn backlog(
     let is_overloaded = assessment.trend == Trend::Overloaded;
     match assessment.trend {
         Trend::Held => {}
-        Trend::Overloaded => unsustained(reason::overloaded(assessment)),
+        Trend::Overloaded => unsustained(reason::overloaded(assessment, &JudgedSpan::of(evidence))),
         // A run that broke off early has its reason already.
         Trend::Unclear(_) if broke_off(evidence) => {}
         Trend::Unclear(doubt) => findings.push(Finding {
             verdict: Verdict::Inconclusive,
-            reason: reason::unclear(evidence, assessment, doubt),
+            reason: reason::unclear(&JudgedSpan::of(evidence), assessment, doubt),
             hint: reason::longer(evidence, assessment, doubt),
         }),
     }

@@ -114,7 +114,11 @@ impl<'a> Interview<'a> {
 
     /// Returns all questions: dyno's settings first, then the task's parameters.
     fn questions(&self) -> Vec<Question> {
-        let settings = asked().map(|setting| {
+        // The stages of a load profile have rates and times, and let the backlog grow.
+        let of_profile = [Setting::Rate, Setting::Duration, Setting::OnBacklog];
+        let has_stages = self.said.has_stages();
+        let asked = asked().filter(|setting| !(has_stages && of_profile.contains(setting)));
+        let settings = asked.map(|setting| {
             let text = match setting.choices().as_slice() {
                 [] => setting.flag().to_owned(),
                 choices => format!("{} ({})", setting.flag(), choices.join(", ")),

@@ -12,8 +12,8 @@ use super::DURATION_MAX;
 /// result. A finer curve is better drawn by ramps.
 pub(crate) const STAGES_MAX: usize = 64;
 
-/// The rate over a run's measured window: at least one stage, each of which follows the one before
-/// it without a gap.
+/// The rate over a run's measured window: at least one stage. Each follows the one before it
+/// without a gap.
 ///
 /// The warm-up has the rate with which the first stage begins. All cycles of a profile have indices
 /// that a segment may have: the longest profile at the highest rate has 2.6 × 10¹² of them.
@@ -73,6 +73,21 @@ impl Profile {
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.stages.iter().map(|stage| stage.duration).sum()
+    }
+
+    /// Returns the number of the stage, counted from 1, and the rate at this time after the window's
+    /// start; after the end, those of the last instant.
+    #[must_use]
+    pub fn at(&self, time: Duration) -> (usize, f64) {
+        let mut since = time;
+        for (index, stage) in self.stages.iter().enumerate() {
+            if since < stage.duration {
+                let share = since.as_secs_f64() / stage.duration.as_secs_f64();
+                return (index + 1, stage.rate_at(share));
+            }
+            since -= stage.duration;
+        }
+        (self.stages.len(), self.stages.last().map_or(0.0, |last| last.to))
     }
 
     /// Returns the number of cycles that are due in all stages; for Poisson arrivals, on average.

@@ -34,6 +34,8 @@ pub(crate) struct RunRecord {
     samples: Samples,
     /// The backlog beyond which the plan's policy acts; known when the window begins.
     limit: Option<BacklogLimit>,
+    /// The backlog when the window began: the cycles that waited, and those that ran.
+    level: Option<(u64, u64)>,
     passed: Option<LimitPassed>,
     /// The course of each stage: the sum over the workers that have given their account.
     courses: Vec<Course>,
@@ -76,6 +78,7 @@ impl RunRecord {
             backlog: BacklogTracker::new(plan.workers),
             samples: Samples::default(),
             limit: None,
+            level: None,
             passed: None,
             courses: Vec::new(),
             errors: HashMap::new(),
@@ -165,8 +168,8 @@ impl RunRecord {
         self.observer.begin(at);
         self.thresholds.begin(at);
         let level = self.backlog.sample(at);
-        let level = (level.waiting, level.running);
-        self.limit = plan.backlog_rule().and_then(|rule| rule.limit(Some(level)));
+        self.level = Some((level.waiting, level.running));
+        self.limit = plan.backlog_rule().and_then(|rule| rule.limit(self.level));
     }
 
     /// Returns the courses of the stages, as far as the workers have reported them.
@@ -276,6 +279,7 @@ impl RunRecord {
         );
         // A run without a window has its reason already.
         let thresholds = if ending.window.is_some() { thresholds } else { Vec::new() };
+        let stages = stages::evidence(&ending.plan, &courses, window, self.level);
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
@@ -300,6 +304,7 @@ impl RunRecord {
             errors: ending.faults,
             signal: ending.signal,
             thresholds: thresholds.clone(),
+            stages,
         });
         let mut warnings = self.warnings;
         warnings.extend(judgement.warnings.iter().cloned());

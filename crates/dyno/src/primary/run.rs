@@ -11,6 +11,7 @@ use dyno_summary::CycleErrors;
 
 use super::state::event::{Exit, RunPhase};
 use crate::plan::Plan;
+pub(crate) use crate::verdict::stages::{Recovery, StageJudgement};
 pub(crate) use crate::verdict::threshold::MeasuredThreshold;
 use crate::verdict::{BacklogSample, Judgement};
 

@@ -6,7 +6,7 @@ use dyno_bus::message::{Batch, Column, Counts, CycleTimes, Declare};
 use dyno_bus::segment::{Arrivals, PerPhase};
 use dyno_bus::{Pace, Phase, Time};
 use dyno_observer::{Account, Interval, Observer, ProcessId};
-use dyno_summary::{CycleErrors, Environment, Summary, Unit, Verdict};
+use dyno_summary::{CycleErrors, Environment, StageSummary, Summary, Unit, Verdict};
 
 use super::summary_of;
 use crate::plan::Plan;
@@ -123,6 +123,7 @@ pub(crate) fn run() -> Run {
             hint: "try `--rate 35`".into(),
             load: None,
             enough: None,
+            stages: Vec::new(),
         },
         warnings: vec!["this is a debug build: add --release".into()],
         account: Account {
@@ -199,4 +200,33 @@ pub(crate) fn interim(phase: primary::RunPhase) -> Interim {
         merged: observer.merged_values(),
         intervals: observer.intervals().clone(),
     }
+}
+
+/// Returns the summary of a load profile of three stages, the second of them a ramp.
+#[cfg(feature = "cli")]
+pub(crate) fn staged() -> Summary {
+    let mut summary = summary();
+    let stage = |(from, to, seconds): (f64, f64, u64), due, delivered, response_ms: u64| {
+        let mut stage = StageSummary::default();
+        (stage.from, stage.to, stage.duration_ns) = (from, to, seconds * 1_000 * MS);
+        (stage.due, stage.ended, stage.delivered) = (due, due, delivered);
+        stage.response_mean_ns = Some(response_ms * MS);
+        stage
+    };
+    let mut stages = [
+        stage((50.0, 50.0, 2), 100, 50.0, 20),
+        stage((50.0, 400.0, 2), 450, 210.2, 320),
+        stage((100.0, 100.0, 1), 100, 130.0, 28),
+    ];
+    for (stage, (start, end)) in stages.iter_mut().zip([(0, 1), (1, 32), (32, 2)]) {
+        (stage.backlog_start, stage.backlog_end) = (start, end);
+        stage.backlog_max = start.max(end);
+    }
+    stages[0].verdict = Some(Verdict::Sustained);
+    stages[0].reason = "stage 1 of 3 (2s:50) was sustained".to_owned();
+    stages[1].breaking_point = Some(210.6);
+    stages[1].recovery_ns = Some(750 * MS);
+    summary.stages = stages.into();
+    summary.parameters.stages = Some("2s:50, 2s:50..400, 1s:100".to_owned());
+    summary
 }

@@ -16,8 +16,8 @@ use dyno_bus::value::VALUE_MAX;
 use dyno_observer::{MetricStats, Observer, ProcessId};
 use dyno_summary::{
     Backlog, CycleErrors, ERRORS_LISTED, Environment, Harness, Metric, Metrics, Parameters,
-    PointMetric, PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, Summary, TaskValues,
-    ThresholdResult, Unit, Verdict, WorkerExit, WorkerProcess, WorstWindow,
+    PointMetric, PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, StageSummary, Summary,
+    TaskValues, ThresholdResult, Unit, Verdict, WorkerExit, WorkerProcess, WorstWindow,
 };
 use nix::sys::signal::Signal;
 use serde::Deserialize;
@@ -27,6 +27,7 @@ use serde_json::Value;
 pub(crate) use self::interim::{RunFacts, interim_summary};
 use crate::plan::{Plan, thousands};
 use crate::primary::run::{MeasuredThreshold, RunSample, WorkerEnd};
+use crate::primary::run::{Recovery, StageJudgement};
 use crate::primary::{Exit, Run};
 use crate::result::redact;
 use crate::settings;
@@ -55,6 +56,7 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.backlog = backlog(run);
     summary.errors = errors(run);
     summary.thresholds = thresholds(run);
+    summary.stages = run.judgement.stages.iter().map(stage).collect();
     summary.metrics = metrics(&merged);
     summary.completed_metrics = metrics(&run.observer.completed());
     summary.primary = primary(&mut run.observer);
@@ -85,6 +87,28 @@ fn thresholds(run: &Run) -> Vec<ThresholdResult> {
         result
     };
     run.thresholds.iter().map(of_threshold).collect()
+}
+
+fn stage(judged: &StageJudgement) -> StageSummary {
+    let mut summary = StageSummary::default();
+    summary.from = judged.stage.from;
+    summary.to = judged.stage.to;
+    summary.duration_ns = nanos(judged.stage.duration);
+    summary.due = judged.due;
+    summary.ended = judged.ended;
+    summary.delivered = judged.delivered;
+    summary.response_mean_ns = judged.response.map(|seconds| (seconds * 1e9).round() as u64);
+    summary.backlog_start = judged.backlog_start.round() as u64;
+    summary.backlog_max = judged.backlog_max.round() as u64;
+    summary.backlog_end = judged.backlog_end.round() as u64;
+    summary.verdict.clone_from(&judged.verdict);
+    summary.reason.clone_from(&judged.reason);
+    summary.recovery_ns = match judged.recovery {
+        Some(Recovery::After(time)) => Some(nanos(time)),
+        Some(Recovery::Never) | None => None,
+    };
+    summary.breaking_point = judged.breaking_point;
+    summary
 }
 
 /// Turns the verdict of a summary into an error, with this reason before all others.

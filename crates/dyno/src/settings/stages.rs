@@ -53,9 +53,11 @@ fn duration(word: &str) -> Result<Duration, String> {
 
 fn rate(word: &str) -> Result<f64, String> {
     if word.eq_ignore_ascii_case("max") {
-        return Err("a closed loop has no rate, and so no stages: expected a rate such as `50` or \
+        return Err(
+            "a closed loop has no rate, and so no stages: expected a rate such as `50` or \
                     `1.5k`"
-            .to_owned());
+                .to_owned(),
+        );
     }
     let rate = number(word.strip_suffix("/s").unwrap_or(word));
     rate.filter(|rate| (RATE_MIN..=RATE_MAX).contains(rate)).ok_or_else(|| {

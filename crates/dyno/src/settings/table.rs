@@ -12,6 +12,7 @@ use dyno_bus::clock::nanos;
 use dyno_summary::Parameters;
 
 use super::row::{DefaultText::*, SettingRow, settings};
+use super::stages::profile;
 use super::threshold::threshold;
 use super::value;
 use crate::plan::{Arrivals, IN_FLIGHT_DEFAULT, OnBacklog, Pacing, Rate, thousands};
@@ -39,7 +40,11 @@ settings! {
         is_always_reported: true,
         read: |text, draft| value::rate(text).map(|rate| draft.plan.rate = rate),
         record: |plan, set| set.rate = plan.rate.per_second(),
-        shown: |set| Some(set.rate.map_or(Rate::Max, Rate::PerSecond).to_string()),
+        // The stages of a profile have their own rates and times.
+        shown: |set| {
+            let rate = || set.rate.map_or(Rate::Max, Rate::PerSecond).to_string();
+            set.stages.is_none().then(rate)
+        },
     }
     Duration "Length of the measured window, which begins after the warm-up" {
         name: "duration",
@@ -53,7 +58,21 @@ settings! {
         is_always_reported: true,
         read: |text, draft| value::span(text).map(|time| draft.plan.duration = time),
         record: |plan, set| set.duration_ns = nanos(plan.duration),
-        shown: |set| time(set.duration_ns),
+        shown: |set| time(set.duration_ns).filter(|_| set.stages.is_none()),
+    }
+    Stages "Load profile in place of --rate and --duration: TIME:RATE, or TIME:RATE..RATE for a \
+            ramp, with commas between (30s:1k, 1m:1k..5k)" {
+        name: "stages",
+        heading: LOAD,
+        value_name: "STAGES",
+        details: "a load profile in place of a rate and a duration: `TIME:RATE`, or \
+                  `TIME:RATE..RATE` for a ramp, with commas between, such as `30s:1k, 1m:1k..5k` \
+                  ([stages](stages.md))",
+        may_be_negative: false,
+        is_always_reported: true,
+        read: |text, draft| profile(text).map(|profile| draft.plan.profile = Some(profile)),
+        record: |plan, set| set.stages = plan.profile.as_ref().map(ToString::to_string),
+        shown: |set| set.stages.clone(),
     }
     Warmup "Warm-up before the measured window, at the same rate; excluded from all results" {
         name: "warmup",
@@ -129,7 +148,8 @@ settings! {
         name: "in-flight",
         heading: LOAD,
         value_name: "N",
-        details: "the most cycles in flight per worker: 1 in a closed loop, unlimited in an open one",
+        details: "the most cycles in flight per worker: 1 in a closed loop, unlimited in an open \
+                  one, and 100,000 over all workers under `--stages`",
         default: Described("1, or unlimited"),
         read: |text, draft| value::in_flight(text).map(|most| draft.plan.in_flight = Some(most)),
         record: |plan, set| set.in_flight = plan.in_flight,
@@ -157,7 +177,7 @@ settings! {
         heading: VERDICT,
         value_name: "WHAT",
         details: "the action when the backlog exceeds `--max-backlog`: `stop` the run, `skip` the \
-                  oldest waiting cycles, or `queue` on",
+                  oldest waiting cycles, or `queue` on; under `--stages` the default is `queue`",
         default: Text(OnBacklog::ALL[0].name()),
         choices: || OnBacklog::ALL.map(OnBacklog::name).into(),
         is_asked: true,

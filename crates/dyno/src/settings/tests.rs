@@ -318,6 +318,58 @@ fn more_workers_than_cycles_are_allowed_and_no_cycle_is_not() {
 }
 
 #[test]
+fn stages_set_the_rate_and_the_duration_and_let_the_backlog_grow() {
+    let plan = plan(&flags(&[(Setting::Stages, "30s:1k, 1m:1k..5k"), (Setting::Workers, "3")]));
+    let plan = plan.unwrap();
+    assert_eq!(plan.profile.as_ref().map(ToString::to_string).unwrap(), "30s:1k, 1m:1k..5k");
+    assert_eq!(plan.duration, Duration::from_secs(90));
+    assert_eq!(plan.cycles_due(), Some(210_000.0));
+    assert_eq!((plan.on_backlog, plan.in_flight), (OnBacklog::Queue, Some(33_334)));
+    assert!(plan.to_string().starts_with("stages 30s:1k, 1m:1k..5k · warmup 1s · "), "{plan}");
+    let others =
+        [(Setting::Stages, "5s:50"), (Setting::OnBacklog, "stop"), (Setting::InFlight, "7")];
+    let plan = self::plan(&flags(&others)).unwrap();
+    assert_eq!((plan.on_backlog, plan.in_flight), (OnBacklog::Stop, Some(7)));
+}
+
+#[test]
+fn the_later_of_a_rate_and_stages_wins_and_both_in_one_layer_are_refused() {
+    let mut code = Settings::default();
+    code.set(Setting::Rate, 80.0);
+    code.set_duration(Setting::Duration, Duration::from_secs(7));
+    let staged = code.clone().layered_with(flags(&[(Setting::Stages, "5s:50")]));
+    assert!(staged.has_stages());
+    assert_eq!(plan(&staged).unwrap().duration, Duration::from_secs(5));
+    let mut code = Settings::default();
+    code.set(Setting::Stages, "5s:50");
+    let rated =
+        code.clone().layered_with(flags(&[(Setting::Rate, "80"), (Setting::Duration, "9s")]));
+    let rated_plan = plan(&rated).unwrap();
+    assert!(!rated.has_stages() && rated_plan.profile.is_none());
+    assert_eq!((rated_plan.rate, rated_plan.on_backlog), (Rate::PerSecond(80.0), OnBacklog::Stop));
+
+    let remedy = "the stages set the rate and the time: leave it out, or leave out the stages";
+    for (setting, text) in
+        [(Setting::Rate, "80"), (Setting::Rate, "max"), (Setting::Duration, "9s")]
+    {
+        let both = flags(&[(setting, text), (Setting::Stages, "5s:50")]);
+        assert_eq!(refusal(&both), format!("--{} {text}: {remedy}", setting.flag()));
+    }
+    // A duration says nothing of the rate, so that it does not replace the stages of the code.
+    let longer = code.layered_with(flags(&[(Setting::Duration, "9s")]));
+    assert_eq!(refusal(&longer), format!("--duration 9s: {remedy}"));
+}
+
+#[test]
+fn stages_without_a_cycle_are_refused() {
+    assert_eq!(
+        refusal(&flags(&[(Setting::Stages, "1s:0.1, 2s:0.1..0.3")])),
+        "--stages 1s:0.1, 2s:0.1..0.3: no cycle is due in these stages: make them longer, or raise \
+         their rates"
+    );
+}
+
+#[test]
 fn counts_and_shares_are_read_or_refused() {
     let read = |setting, text| plan(&flags(&[(setting, text)]));
     assert_eq!(read(Setting::MaxBacklog, "2k").unwrap().max_backlog, Some(2_000));

@@ -10,6 +10,59 @@ pub(crate) const Z995: f64 = 2.576;
 pub(crate) const Z9975: f64 = 2.807;
 pub(crate) const Z999: f64 = 3.090;
 
+/// The step of the unit-root test's statistic that lets its error rate fall to 1/e: from the 10 %,
+/// 5 % and 1 % points of its distribution.
+const UNIT_ROOT_STEP: f64 = 0.374;
+
+/// The share of a run's error rate that one test may use: several tests of a run divide it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Confidence {
+    /// The number of tests that share the error rate.
+    tests: f64,
+}
+
+impl Confidence {
+    /// The only test of a run.
+    pub(crate) const SINGLE: Self = Self { tests: 1.0 };
+
+    /// Creates the confidence of each of this many tests.
+    pub(crate) fn of_each(tests: usize) -> Self {
+        Self { tests: tests.max(1) as f64 }
+    }
+
+    /// Returns the normal deviate whose one-sided probability is that of `deviate`, divided by the
+    /// number of tests.
+    pub(crate) fn deviate(self, deviate: f64) -> f64 {
+        if self.tests <= 1.0 {
+            return deviate;
+        }
+        let wanted = tail(deviate) / self.tests;
+        // Far beyond any probability that is divided here.
+        let (mut low, mut high) = (deviate, deviate + 10.0);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if tail(middle) > wanted { low = middle } else { high = middle }
+        }
+        f64::midpoint(low, high)
+    }
+
+    /// Returns the point of the unit-root test whose error rate is that of `point`, divided by the
+    /// number of tests.
+    pub(crate) fn unit_root(self, point: f64) -> f64 {
+        point - UNIT_ROOT_STEP * self.tests.ln()
+    }
+}
+
+/// Returns the probability that a standard normal value is above `deviate`, which is not negative.
+/// A polynomial with an error below 10⁻⁷ (Abramowitz and Stegun, 26.2.17).
+fn tail(deviate: f64) -> f64 {
+    const FACTORS: [f64; 5] =
+        [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
+    let density = (-deviate * deviate / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let place = 1.0 / (1.0 + 0.231_641_9 * deviate);
+    density * FACTORS.iter().rev().fold(0.0, |sum, factor| (sum + factor) * place)
+}
+
 /// A slope with its margin of error, in units of the path over the whole window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Slope {
@@ -162,4 +215,21 @@ fn inverted<const N: usize>(mut matrix: [[f64; N]; N]) -> Option<[[f64; N]; N]> 
         }
     }
     Some(inverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_tests_divide_the_error_rate_and_a_single_one_keeps_it() {
+        assert_eq!(Confidence::SINGLE.deviate(Z99), Z99);
+        assert_eq!(Confidence::SINGLE.unit_root(-2.86), -2.86);
+        // 1 % of ten tests is 0.1 % of each, and 0.5 % of two is 0.25 % of each.
+        assert!((Confidence::of_each(10).deviate(Z99) - Z999).abs() < 2e-3);
+        assert!((Confidence::of_each(2).deviate(Z995) - Z9975).abs() < 2e-3);
+        // The 10 % point of the unit-root test becomes its 5 % and its 1 % point.
+        assert!((Confidence::of_each(2).unit_root(-2.57) + 2.86).abs() < 0.04);
+        assert!((Confidence::of_each(10).unit_root(-2.57) + 3.43).abs() < 0.01);
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Course {
     /// Cycles due in each slot: first those of one window's length before the window, then those of
     /// the window.
     pub due: Vec<u64>,
+    /// The first slot of `due` that belongs to the cohort. Some cycles of slot 0 were due before it,
+    /// so that it is 1 at least.
+    pub cohort_from: usize,
     /// The number of the window's slots that belong to the cohort; if 0, the warm-up is the cohort.
     pub cohort_slots: usize,
     /// The outcomes of the cycles, of all workers together.
@@ -52,6 +55,7 @@ impl Default for Course {
         Self {
             due_earlier: 0,
             due: vec![0; 2 * SLOTS],
+            cohort_from: 1,
             cohort_slots: 0,
             timeline: CycleTimeline::default(),
             workers: Vec::new(),
@@ -76,12 +80,19 @@ impl Course {
         self.workers.iter().all(|worker| worker.running_max <= 1)
     }
 
+    /// Returns the backlog at the window's beginning; negative by the rounding of the times at which
+    /// cycles ended.
+    #[must_use]
+    pub(crate) fn backlog_before(&self) -> f64 {
+        let due_before = self.due_earlier + self.due[..SLOTS].iter().sum::<u64>();
+        due_before as f64 - self.timeline.ended_before as f64
+    }
+
     /// Returns the backlog at the end of each of the first `slots` slots of the window.
     #[must_use]
     pub(crate) fn backlog(&self, slots: usize) -> Vec<f64> {
-        let (before, window) = self.due.split_at(SLOTS);
-        let due_before = self.due_earlier + before.iter().sum::<u64>();
-        let mut backlog = due_before as f64 - self.timeline.ended_before as f64;
+        let window = &self.due[SLOTS..];
+        let mut backlog = self.backlog_before();
         let changes = window.iter().zip(&self.timeline.ended).take(slots);
         let path = changes.map(|(due, ended)| {
             backlog += *due as f64 - *ended as f64;
@@ -89,6 +100,48 @@ impl Course {
             backlog.max(0.0)
         });
         path.collect()
+    }
+
+    /// Returns the ages of the cohort, if the first `slots` slots of the window were run.
+    pub(crate) fn ages(&self, slots: usize) -> CohortAges {
+        let last = SLOTS + self.cohort_slots.min(slots / 2);
+        let watched = slots - (last - SLOTS);
+        CohortAges {
+            ended: self.timeline.ages[..watched.min(SLOTS)].to_vec(),
+            size: self.due[self.cohort_from..last].iter().sum(),
+            watched,
+        }
+    }
+
+    /// Returns the course from the slot `slot` of the window on, as that of a window that was cut
+    /// short. The slot is the first of a part. The service of a worker stays that of its whole
+    /// window.
+    #[must_use]
+    pub(crate) fn rest(&self, slot: usize) -> Self {
+        fn shifted<T: Copy>(values: &[T], by: usize, empty: T) -> Vec<T> {
+            let rest = values[by..].iter().copied();
+            rest.chain(std::iter::repeat_n(empty, by)).collect()
+        }
+        let part = slot / (SLOTS / PARTS);
+        let of = &self.timeline;
+        Self {
+            due_earlier: self.due_earlier + self.due[..slot].iter().sum::<u64>(),
+            due: shifted(&self.due, slot, 0),
+            cohort_from: self.cohort_from,
+            cohort_slots: self.cohort_slots,
+            timeline: CycleTimeline {
+                cycles: of.cycles,
+                failed: of.failed,
+                ended_before: of.ended_before + of.ended[..slot].iter().sum::<u64>(),
+                ended: shifted(&of.ended, slot, 0),
+                ages: of.ages.clone(),
+                part_cycles: shifted(&of.part_cycles, part, 0),
+                part_service: shifted(&of.part_service, part, Moments::default()),
+                part_response: shifted(&of.part_response, part, 0.0),
+                part_buckets: shifted(&of.part_buckets, part * BUCKETS, 0),
+            },
+            workers: self.workers.clone(),
+        }
     }
 
     /// Returns bounds of the largest backlog within the first `slots` slots of the window: it was
@@ -200,6 +253,11 @@ impl Extent {
     pub(crate) fn of(run: Duration, planned: Duration) -> Option<Self> {
         let share = (run.as_secs_f64() / planned.as_secs_f64()).min(1.0);
         let slots = (share * SLOTS as f64 + 1e-6) as usize;
+        Self::of_slots(slots)
+    }
+
+    /// Returns the extent of this many slots; `None` if they are too few to judge.
+    pub(crate) fn of_slots(slots: usize) -> Option<Self> {
         let parts = slots * PARTS / SLOTS;
         (slots >= SLOTS_MIN && parts >= 10).then_some(Self { slots, parts })
     }
@@ -221,6 +279,35 @@ pub(crate) struct Beyond {
     pub(crate) cohort: Cohort,
 }
 
+/// The ages at which the cycles of a cohort ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CohortAges {
+    /// The number that ended at each age, in slots.
+    ended: Vec<u64>,
+    /// The number of cycles in the cohort.
+    size: u64,
+    /// The number of slots for which each of them was watched.
+    watched: usize,
+}
+
+impl CohortAges {
+    /// Returns the same ages in slots that are shorter by `factor`, for a window of `slots` of
+    /// them.
+    #[must_use]
+    pub(crate) fn scaled(&self, factor: f64, slots: usize) -> Self {
+        let mut ended = vec![0; slots];
+        for (age, count) in self.ended.iter().enumerate() {
+            // A cycle that ended in the slot of its due time took less than a slot.
+            let place = (age as f64 * factor).round() as usize;
+            if let Some(sum) = ended.get_mut(place) {
+                *sum += count;
+            }
+        }
+        let watched = ((self.watched as f64 * factor) as usize).min(slots);
+        Self { ended, size: self.size, watched }
+    }
+}
+
 /// The time that the run's earliest cycles took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cohort {
@@ -240,23 +327,25 @@ impl Cohort {
 }
 
 impl Beyond {
-    /// Subtracts from `backlog`, which follows from `course`, the part that fills up. `warmup` is
-    /// in windows, `asked` is the number of cycles that the rate requests.
-    pub(crate) fn of(course: &Course, backlog: &[f64], warmup: f64, asked: f64) -> Self {
+    /// Subtracts from `backlog`, which follows from `course`, the part that fills up if cycles take
+    /// as long as `ages` shows. `warmup` is in windows, `asked` is the number of cycles that the
+    /// rate requests.
+    pub(crate) fn of(
+        course: &Course,
+        ages: &CohortAges,
+        backlog: &[f64],
+        warmup: f64,
+        asked: f64,
+    ) -> Self {
         let slots = backlog.len();
-        // The cohort: cycles due within one window's length before the window, or in its first
-        // slots.
-        let last = SLOTS + course.cohort_slots.min(slots / 2);
-        // Some of the first slot's cycles were due before it.
-        let size: u64 = course.due[1..last].iter().sum();
-        let watched = slots - (last - SLOTS);
+        let CohortAges { ended, size, watched } = ages;
         // S(u), the share of the cohort that is still in flight at each age u.
-        let mut left = size as f64;
-        let alive: Vec<_> = course.timeline.ages[..watched.min(SLOTS)]
+        let mut left = *size as f64;
+        let alive: Vec<_> = ended
             .iter()
             .map(|ended| {
                 left = (left - *ended as f64).max(0.0);
-                left / (size as f64).max(1.0)
+                left / (*size as f64).max(1.0)
             })
             .collect();
         let at_age = |age: usize| alive[age.min(alive.len() - 1)];
@@ -269,16 +358,15 @@ impl Beyond {
             backlog - filled
         });
         let path = path.collect();
-        let ages = &course.timeline.ages[..watched.min(SLOTS)];
-        let error = rise_error(ages, size, slots, warmup) * asked;
+        let error = rise_error(ended, *size, slots, warmup) * asked;
         let within = |share: f64| {
             let place = alive.iter().position(|&alive| alive <= 1.0 - share);
             place.map_or(1.0, |age| (age as f64 + 0.5) / slots as f64)
         };
         let cohort = Cohort {
             quartile: within(0.75),
-            watched: watched as f64 / slots as f64,
-            ended: size > 0 && left <= 0.0,
+            watched: *watched as f64 / slots as f64,
+            ended: *size > 0 && left <= 0.0,
         };
         Self { path, error, cohort }
     }

@@ -26,7 +26,7 @@ const STILL_LISTED: usize = 3;
 /// The next rate to try, as a share of the rate that was delivered: queues are short at 90 %.
 const NEXT_RATE_SHARE: f64 = 0.9;
 /// The longest duration that a hint suggests.
-const LONGEST_TRY: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST_TRY: Duration = Duration::from_secs(60 * 60);
 /// The next rate to try, as a multiple of the rate that was held.
 const NEXT_RATE_FACTOR: f64 = 2.0;
 
@@ -73,7 +73,7 @@ pub(crate) fn completed(evidence: &Evidence) -> String {
 }
 
 /// Returns the outcomes of the cycles of a run that went well, as a clause.
-fn fate(evidence: &Evidence) -> String {
+pub(super) fn fate(evidence: &Evidence) -> String {
     let counts = &evidence.cycles;
     let failed = counts.failed + counts.abandoned;
     let waiting = counts.unstarted;
@@ -147,12 +147,30 @@ pub(crate) fn drain_longer(evidence: &Evidence) -> String {
     format!("{rate}; or give the backlog longer to drain: --drain-deadline 1m")
 }
 
-pub(crate) fn overloaded(assessment: &Assessment) -> String {
+/// The cycles and the length of the window that is judged, or of one of its stages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JudgedSpan {
+    /// The number of cycles that were due in it.
+    pub(super) due: u64,
+    pub(super) length: Duration,
+    /// Its name: `window` or `stage`.
+    pub(super) name: &'static str,
+}
+
+impl JudgedSpan {
+    /// Returns the span of a run at one rate.
+    pub(super) fn of(evidence: &Evidence) -> Self {
+        Self { due: evidence.cycles.issued, length: evidence.window, name: "window" }
+    }
+}
+
+pub(super) fn overloaded(assessment: &Assessment, span: &JudgedSpan) -> String {
     let grew = format!(
-        "the backlog grew by {} cycles, from {} in the window's first tenth to {} in its last, \
+        "the backlog grew by {} cycles, from {} in the {}'s first tenth to {} in its last, \
          where {} are allowed",
         decimal(assessment.growth()),
         decimal(assessment.first),
+        span.name,
         decimal(assessment.last),
         decimal(assessment.allowed),
     );
@@ -164,20 +182,21 @@ pub(crate) fn overloaded(assessment: &Assessment) -> String {
     }
 }
 
-/// Returns the reason why the window does not show whether the rate is held.
-pub(crate) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt) -> String {
-    let due = thousands(evidence.cycles.issued);
+/// Returns the reason why a window or a stage does not show whether the rate is held.
+pub(super) fn unclear(span: &JudgedSpan, assessment: &Assessment, doubt: Doubt) -> String {
+    let JudgedSpan { due, length, name } = *span;
+    let due = thousands(due);
     match doubt.kind {
         DoubtKind::FewCycles => format!(
             "{due} cycles over {} are too few to tell whether the backlog grows",
-            seconds(evidence.window)
+            seconds(length)
         ),
         DoubtKind::LongCycles { quartile } => format!(
-            "cycles take too long for a window of {}: of the earliest, one of four took {} or \
+            "cycles take too long for a {name} of {}: of the earliest, one of four took {} or \
              more, so that a rising number in flight ({} at first, {} at last) may be overload or \
              not",
-            seconds(evidence.window),
-            seconds(evidence.window.mul_f64(quartile.min(1.0))),
+            seconds(length),
+            seconds(length.mul_f64(quartile.min(1.0))),
             decimal(assessment.first),
             decimal(assessment.last),
         ),
@@ -190,7 +209,7 @@ pub(crate) fn unclear(evidence: &Evidence, assessment: &Assessment, doubt: Doubt
             )
         }
         DoubtKind::Chance => format!(
-            "the backlog went from {} in the window's first tenth to {} in its last: with {due} \
+            "the backlog went from {} in the {name}'s first tenth to {} in its last: with {due} \
              cycles that may be chance or overload",
             decimal(assessment.first),
             decimal(assessment.last),
@@ -216,13 +235,17 @@ pub(crate) fn longer(evidence: &Evidence, assessment: &Assessment, doubt: Doubt)
 
 /// Returns the window that is expected to make an unclear run clear, at most [`DURATION_MAX`].
 pub(crate) fn enough(evidence: &Evidence, doubt: Doubt) -> Duration {
-    let seconds = evidence.window.as_secs_f64() * doubt.factor;
+    up_to_the_longest(evidence.window.as_secs_f64() * doubt.factor)
+}
+
+/// Returns a length in seconds as a time, at most [`DURATION_MAX`].
+pub(super) fn up_to_the_longest(seconds: f64) -> Duration {
     // `min` also leaves out a factor that is not a number.
     Duration::from_secs_f64(seconds.min(DURATION_MAX.as_secs_f64()).max(0.0))
 }
 
 /// Returns this number of seconds, rounded up to about two digits.
-fn round_duration(seconds: f64) -> humantime::FormattedDuration {
+pub(super) fn round_duration(seconds: f64) -> humantime::FormattedDuration {
     let step = match seconds {
         ..60.0 => 1.0,
         ..600.0 => 10.0,
@@ -386,13 +409,13 @@ fn two_digits(number: f64) -> f64 {
     if exponent < 0 { digits / 10_f64.powi(-exponent) } else { digits * 10_f64.powi(exponent) }
 }
 
-fn cycles(count: u64) -> String {
+pub(super) fn cycles(count: u64) -> String {
     let noun = if count == 1 { "cycle" } else { "cycles" };
     format!("{} {noun}", thousands(count))
 }
 
 /// Returns a number with at most one decimal, and its thousands grouped.
-fn decimal(number: f64) -> String {
+pub(super) fn decimal(number: f64) -> String {
     let tenths = (number.abs() * 10.0).round() as u64;
     let sign = if number < 0.0 && tenths > 0 { "-" } else { "" };
     match tenths % 10 {
@@ -406,7 +429,7 @@ fn percent(share: f64) -> String {
 }
 
 /// Returns a span of time to about three digits: `1.25s`, `430ms`.
-fn seconds(span: Duration) -> String {
+pub(super) fn seconds(span: Duration) -> String {
     if span >= Duration::from_secs(60) {
         humantime::format_duration(Duration::from_secs(span.as_secs())).to_string()
     } else if span >= Duration::from_secs(1) || span.is_zero() {

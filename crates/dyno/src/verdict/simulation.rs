@@ -5,6 +5,7 @@
 //! repeatable: only its seed makes it random.
 
 mod matrix;
+mod profile;
 mod queue;
 pub(crate) mod random;
 
@@ -179,6 +180,7 @@ impl System {
             errors: Vec::new(),
             signal: None,
             thresholds: Vec::new(),
+            stages: Vec::new(),
         }
     }
 

@@ -59,6 +59,7 @@ fn evidence() -> Evidence {
         errors: Vec::new(),
         signal: None,
         thresholds: Vec::new(),
+        stages: Vec::new(),
     }
 }
 

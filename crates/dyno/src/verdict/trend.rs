@@ -17,10 +17,10 @@ use dyno_bus::timeline::PARTS;
 
 use super::Evidence;
 use super::bounds::{
-    Slope, Z99, Z995, Z999, Z9975, block_means, blocks, dickey_fuller, line_slope,
+    Confidence, Slope, Z99, Z995, Z999, Z9975, block_means, blocks, dickey_fuller, line_slope,
     mean_and_deviation, quantile, student, walk_slope,
 };
-use super::course::{Beyond, Busy, Cohort, Course, Extent};
+use super::course::{Beyond, Busy, Cohort, CohortAges, Course, Extent};
 
 /// The growth of a backlog that still counts as bounded, as a share of the cycles due.
 const GROWTH_SHARE: f64 = 0.01;
@@ -126,22 +126,37 @@ impl Assessment {
     /// Assesses the window of a run at a rate.
     #[must_use]
     pub(crate) fn of(evidence: &Evidence) -> Self {
-        let course = &evidence.course;
-        let Some(extent) = Extent::of(evidence.window, evidence.planned) else {
+        Self::of_part(&WindowPart {
+            course: &evidence.course,
+            extent: Extent::of(evidence.window, evidence.planned),
+            ages: None,
+            warmup: evidence.warmup.as_secs_f64() / evidence.window.as_secs_f64(),
+            asked: evidence.asked,
+            confidence: Confidence::SINGLE,
+        })
+    }
+
+    /// Assesses a window, or the part of it that was run, at one rate.
+    #[must_use]
+    pub(crate) fn of_part(part: &WindowPart<'_>) -> Self {
+        let course = part.course;
+        let Some(extent) = part.extent else {
             return Self::of_too_little(course);
         };
         let backlog = course.backlog(extent.slots);
         let tenths: [f64; 10] = block_means(&backlog);
-        let asked = evidence.asked * extent.share();
-        let allowed = (GROWTH_SHARE * asked).max(GROWTH_MIN);
+        let asked = part.asked * extent.share();
+        let allowed = allowed_growth(asked);
         let (first, last) = (tenths[0], tenths[9]);
         let window = Window {
             course,
             extent,
-            warmup: evidence.warmup.as_secs_f64() / evidence.window.as_secs_f64(),
+            ages: part.ages.cloned().unwrap_or_else(|| course.ages(extent.slots)),
+            warmup: part.warmup,
             asked,
             allowed,
             grew: last - first > allowed,
+            confidence: part.confidence,
         };
         let (load, trend) = if course.is_serial() {
             let load = window.load();
@@ -167,10 +182,36 @@ impl Assessment {
     }
 }
 
+/// Returns the growth of a backlog that still counts as bounded if `asked` cycles are due.
+#[must_use]
+pub(crate) fn allowed_growth(asked: f64) -> f64 {
+    (GROWTH_SHARE * asked).max(GROWTH_MIN)
+}
+
+/// A window at one rate, as far as it was run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WindowPart<'a> {
+    /// The cycles that were due and that had ended.
+    pub course: &'a Course,
+    /// The part that was run; `None` if it is too short to judge.
+    pub extent: Option<Extent>,
+    /// The ages of cycles that had no queue before them; `None` for those of the course's own
+    /// cohort.
+    pub ages: Option<&'a CohortAges>,
+    /// The time for which cycles had been issued before the window, in parts' lengths.
+    pub warmup: f64,
+    /// The cycles that the rate requests in the whole window.
+    pub asked: f64,
+    /// The share of the run's error rate.
+    pub confidence: Confidence,
+}
+
 /// The part of the window that was run, which is judged.
 struct Window<'a> {
     course: &'a Course,
     extent: Extent,
+    /// The ages that show how long a cycle takes by itself.
+    ages: CohortAges,
     /// The warm-up's length, in windows.
     warmup: f64,
     /// The cycles that the rate requests in this part.
@@ -178,6 +219,7 @@ struct Window<'a> {
     allowed: f64,
     /// `true` if the backlog's last tenth is beyond its first by more than is allowed.
     grew: bool,
+    confidence: Confidence,
 }
 
 /// The load of workers that run one cycle at a time.
@@ -211,10 +253,11 @@ impl Window<'_> {
             total.cycles += worker.cycles;
             total.service += worker.service;
         }
-        let service = mean_service(&total, Z995);
+        let [z995, z999] = [Z995, Z999].map(|deviate| self.confidence.deviate(deviate));
+        let service = mean_service(&total, z995);
         let block: [f64; 10] = self.course.service(self.extent.parts);
         let (_, deviation) = mean_and_deviation(&block);
-        let by_blocks = student(9.0, Z995) * deviation / 10_f64.sqrt();
+        let by_blocks = student(9.0, z995) * deviation / 10_f64.sqrt();
         let trend = line_slope(&block, Z995);
         let moves = trend.low() > 0.0 || trend.high() < 0.0;
         let end = service.mean + if moves { trend.mean / 2.0 } else { 0.0 };
@@ -224,7 +267,7 @@ impl Window<'_> {
             high: (end + (service.high - service.mean).max(by_blocks)) * per_window,
         };
         let workers = &self.course.workers;
-        let alone = |worker: &Busy| mean_service(worker, Z999);
+        let alone = |worker: &Busy| mean_service(worker, z999);
         let several = workers.len() > 1;
         MeasuredLoad {
             all,
@@ -232,7 +275,7 @@ impl Window<'_> {
             each_below: !several
                 || workers.iter().all(|worker| {
                     let one = alone(worker);
-                    let error = (one.mean - one.low) / Z999;
+                    let error = (one.mean - one.low) / z999;
                     let margin = if error < ALONE_ERROR * one.mean { ALONE * error } else { 0.0 };
                     per_window * (one.mean + margin) < 1.0
                 }),
@@ -265,10 +308,11 @@ impl Window<'_> {
         if self.asked < CYCLES_MIN {
             return unclear(DoubtKind::FewCycles, 1.3 * CYCLES_MIN / self.asked);
         }
-        let beyond = Beyond::of(self.course, backlog, self.warmup, self.asked);
+        let z = |deviate| self.confidence.deviate(deviate);
+        let beyond = Beyond::of(self.course, &self.ages, backlog, self.warmup, self.asked);
         let path = &beyond.path;
         let tenths: [f64; 10] = block_means(path);
-        let walk = walk_slope(&block_means::<20>(path), Z999, beyond.error);
+        let walk = walk_slope(&block_means::<20>(path), z(Z999), beyond.error);
         // A backlog that grew is overload if it surely rises, and unclear if chance may explain it.
         if self.grew && tenths[9] - tenths[0] > self.allowed {
             return if walk.low() > 0.0 {
@@ -293,21 +337,22 @@ impl Window<'_> {
         }
         // A queue that is held comes back to its floor; a random walk does not.
         let floor: [f64; 6] = blocks(path, |block| quantile(block, 0.1));
-        let floor = walk_slope(&floor, Z9975, beyond.error);
+        let floor = walk_slope(&floor, z(Z9975), beyond.error);
         if floor.high() < bound * self.asked {
             return Trend::Held;
         }
         // Responses are in planned windows, but slopes are over the part that was run.
         let share = self.extent.share();
         let parts = self.extent.parts;
-        let quartile = walk_slope(&self.course.response_quartile::<6>(parts), Z995, 0.0);
-        let mean = line_slope(&self.course.response::<10>(parts), Z99);
+        let quartile = walk_slope(&self.course.response_quartile::<6>(parts), z(Z995), 0.0);
+        let mean = line_slope(&self.course.response::<10>(parts), z(Z99));
         let response = quartile.high().max(mean.high()) / share;
         let test = dickey_fuller(path);
         let rise = tenths[9] - tenths[0];
-        let returns = test < RETURNS
-            || (test < RETURNS_LEVEL && rise <= self.allowed)
-            || (test < RETURNS_FALLEN && rise <= 0.0);
+        let is_below = |point| test < self.confidence.unit_root(point);
+        let returns = is_below(RETURNS)
+            || (is_below(RETURNS_LEVEL) && rise <= self.allowed)
+            || (is_below(RETURNS_FALLEN) && rise <= 0.0);
         // If the rate is not held, cycles due later wait longer. Some orders of service hide that,
         // so the unit-root test must agree.
         if response < bound && returns {
@@ -337,7 +382,9 @@ impl Window<'_> {
         let rise = |half: &[f64]| half[half.len() - 1] - half[0];
         let (first, second) = path.split_at(path.len() / 2);
         let steadily = rise(first).min(rise(second)) > self.allowed / 4.0;
-        steadily && self.asked >= CYCLES_MIN && walk_slope(&path, Z999, 0.0).low() > 0.0
+        steadily
+            && self.asked >= CYCLES_MIN
+            && walk_slope(&path, self.confidence.deviate(Z999), 0.0).low() > 0.0
     }
 
     /// Returns the unclear answer. For a sure one, one of the errors must shrink by its factor in

@@ -33,11 +33,21 @@ fn a_profile_has_from_one_to_sixty_four_stages() {
 }
 
 #[test]
-fn a_profile_is_no_longer_than_the_longest_window() {
+fn a_profile_is_at_most_as_long_as_the_longest_window() {
     let day = 24 * 60 * 60;
     assert!(Profile::new(vec![stage(29 * day, 5.0, 5.0), stage(day, 5.0, 5.0)]).is_ok());
     let long = vec![stage(30 * day, 5.0, 5.0), stage(1, 5.0, 5.0)];
     assert_eq!(Profile::new(long), Err(ProfileError::TooLong));
+}
+
+#[test]
+fn a_profile_has_a_stage_and_a_rate_at_any_time() {
+    let stages = vec![stage(30, 1_000.0, 1_000.0), stage(60, 1_000.0, 5_000.0)];
+    let profile = Profile::new(stages).expect("two stages");
+    let at = |seconds| profile.at(Duration::from_secs(seconds));
+    assert_eq!([at(0), at(29)], [(1, 1_000.0), (1, 1_000.0)]);
+    assert_eq!([at(30), at(60), at(90)], [(2, 1_000.0), (2, 3_000.0), (2, 5_000.0)]);
+    assert_eq!(at(1_000), (2, 5_000.0));
 }
 
 #[test]

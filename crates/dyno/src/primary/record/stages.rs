@@ -4,10 +4,15 @@
 //! A plain run has one stage. The course of a later stage has only the cycles that were due in the
 //! stage itself.
 
+use std::time::Duration;
+
 use dyno_bus::timeline::{CycleTimeline, SLOTS};
 
+use crate::plan::Plan;
+use crate::plan::profile::Stage;
 use crate::primary::state::schedule::Dues;
 use crate::verdict::course::Course;
+use crate::verdict::stages::StageEvidence;
 
 /// Adds one worker's timelines, by stage, with the most cycles that it ran at once.
 pub(super) fn add(courses: &mut Vec<Course>, timelines: &[CycleTimeline], running_max: u64) {
@@ -31,6 +36,27 @@ pub(super) fn finish(mut courses: Vec<Course>, dues: Vec<Dues>) -> Vec<Course> {
     courses.into_iter().zip(dues).map(with_dues).collect()
 }
 
+/// Returns the evidence on each stage of a load profile; empty for a run at one rate. The measured
+/// window was run for `window`; `level` is the backlog at its beginning, the cycles that waited and
+/// those that ran.
+pub(super) fn evidence(
+    plan: &Plan,
+    courses: &[Course],
+    window: Duration,
+    level: Option<(u64, u64)>,
+) -> Vec<StageEvidence> {
+    let Some(profile) = &plan.profile else { return Vec::new() };
+    let mut left = window;
+    let of_stage = |(stage, course): (&Stage, &Course)| {
+        let run = left.min(stage.duration);
+        left -= run;
+        let limit = plan.backlog_rule_of(stage).and_then(|rule| rule.limit(level));
+        let is_complete = course.workers.len() == plan.workers as usize;
+        StageEvidence { stage: *stage, run, course: course.clone(), is_complete, limit }
+    };
+    profile.stages().iter().zip(courses).map(of_stage).collect()
+}
+
 /// Returns the number of cycles that the largest backlog of all stages had at least.
 pub(super) fn peak(courses: &[Course]) -> u64 {
     let mut due = 0;
@@ -45,6 +71,8 @@ pub(super) fn peak(courses: &[Course]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::fixture::plan;
+    use crate::plan::profile::Profile;
 
     fn dues(cycles: u64) -> Dues {
         let mut slots = vec![0; 2 * SLOTS];
@@ -70,12 +98,31 @@ mod tests {
     }
 
     #[test]
+    fn a_stage_was_run_as_far_as_the_window_was() {
+        let stage =
+            |seconds| Stage { from: 50.0, to: 50.0, duration: Duration::from_secs(seconds) };
+        let profile = Profile::new(vec![stage(2), stage(3), stage(4)]).expect("three stages");
+        let plan = Plan { profile: Some(profile), ..plan() };
+        let courses = finish(Vec::new(), vec![dues(1), dues(1), dues(1)]);
+        let run = |window| -> Vec<u64> {
+            let stages = evidence(&plan, &courses, Duration::from_secs(window), Some((3, 2)));
+            assert!(stages.iter().all(|stage| !stage.is_complete), "no worker reported");
+            assert!(
+                stages.iter().all(|stage| stage.limit.is_some_and(|limit| limit.waiting == 103))
+            );
+            stages.iter().map(|stage| stage.run.as_secs()).collect()
+        };
+        assert_eq!([run(9), run(4), run(0)], [[2, 3, 4], [2, 2, 0], [0, 0, 0]]);
+        assert_eq!(evidence(&self::plan(), &courses, Duration::from_secs(9), None), []);
+    }
+
+    #[test]
     fn the_largest_backlog_counts_what_an_earlier_stage_left() {
         let mut courses = Vec::new();
         add(&mut courses, &[timeline(0, 3, 20), timeline(20, 10, 90)], 1);
         let courses = finish(courses, vec![dues(100), dues(10)]);
         // A hundred less the twenty that ended, and the ten of the second stage.
-        assert_eq!(peak(&courses), 100.max(80 + 10));
+        assert_eq!(peak(&courses), 100);
         let courses = finish(Vec::new(), vec![dues(100), dues(10)]);
         assert_eq!(peak(&courses), 110, "none has ended");
     }

@@ -5,14 +5,14 @@
 //! RFC 4180.
 
 use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
-use dyno_summary::{Metric, Summary};
+use dyno_summary::{Metric, StageSummary, Summary, Verdict};
 
 /// A column: its name, and the function that writes its cell. A cell is empty if its metric has no
 /// values, or too few of them for the percentile.
 type CsvColumn = (&'static str, fn(&Summary) -> String);
 
 /// The columns, in order.
-const COLUMNS: [CsvColumn; 28] = [
+const COLUMNS: [CsvColumn; 29] = [
     ("benchmark", |summary| quoted(&summary.benchmark)),
     ("verdict", |summary| quoted(summary.verdict.name())),
     ("rate_asked", |summary| {
@@ -44,6 +44,10 @@ const COLUMNS: [CsvColumn; 28] = [
     ("exit_code", |summary| summary.exit_code.to_string()),
     ("thresholds_broken", |summary| {
         summary.thresholds.iter().filter(|threshold| !threshold.met).count().to_string()
+    }),
+    ("stages_unsustained", |summary| {
+        let is_not = |stage: &&StageSummary| stage.verdict == Some(Verdict::Unsustained);
+        summary.stages.iter().filter(is_not).count().to_string()
     }),
 ];
 
@@ -80,10 +84,11 @@ mod tests {
             "benchmark,verdict,rate_asked,rate_delivered,workers,issued,completed,failed,skipped,\
              unstarted,abandoned,lost,backlog_start,backlog_max,backlog_end,wait_p99_ns,\
              service_mean_ns,service_p99_ns,response_mean_ns,response_p50_ns,response_p90_ns,\
-             response_p99_ns,response_p999_ns,response_max_ns,loop_lag_p99_ns,started_at,exit_code,thresholds_broken\n\
+             response_p99_ns,response_p999_ns,response_max_ns,loop_lag_p99_ns,started_at,exit_code,thresholds_broken,\
+             stages_unsustained\n\
              shop,unsustained,50,39.600,2,250,198,2,0,50,0,0,1,60,52,,20000000,,\
              22000000,20000000,27000000,,,27000000,,\
-             2026-01-02T03:04:05.678Z,1,0\n"
+             2026-01-02T03:04:05.678Z,1,0,0\n"
         );
     }
 
@@ -122,6 +127,6 @@ mod tests {
         let text = render(&summary);
         let row = text.lines().nth(1).unwrap();
         assert!(row.starts_with("\"a \"\"b\"\", c\",unsustained,max,39.600,2,"), "{row}");
-        assert!(row.ends_with(",1,60,52,,,,,,,,,,,2026-01-02T03:04:05.678Z,1,0"), "{row}");
+        assert!(row.ends_with(",1,60,52,,,,,,,,,,,2026-01-02T03:04:05.678Z,1,0,0"), "{row}");
     }
 }

@@ -1,9 +1,13 @@
 //! The numbers of a summary as text for people: rates, counts, spans of time, and the order of
 //! metrics. All formats for people share them.
 
+use std::time::Duration;
+
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use dyno_observer::{ProcessId, format};
-use dyno_summary::{Metric, Metrics, Summary, ThresholdResult, Unit, WorkerExit, WorkerProcess};
+use dyno_summary::{
+    Metric, Metrics, StageSummary, Summary, ThresholdResult, Unit, WorkerExit, WorkerProcess,
+};
 
 use crate::plan::{Rate, thousands};
 use crate::settings;
@@ -124,6 +128,41 @@ pub(crate) fn threshold(threshold: &ThresholdResult) -> String {
     format!("{} {met}: {value}{worst}", threshold.expression)
 }
 
+/// The heads of the columns about the stages of a load profile; the response is the mean.
+pub(crate) const STAGE_HEADS: [&str; 8] =
+    ["stage", "rate", "time", "cycles", "delivered", "response", "backlog", "verdict"];
+
+/// Returns the cells of a stage, below [`STAGE_HEADS`]; `number` counts from 1.
+pub(crate) fn stage(number: usize, stage: &StageSummary) -> [String; 8] {
+    let time = humantime::format_duration(Duration::from_nanos(stage.duration_ns)).to_string();
+    let mut verdict = match &stage.verdict {
+        Some(verdict) => verdict.to_string(),
+        None => NONE.to_owned(),
+    };
+    if let Some(rate) = stage.breaking_point {
+        verdict += &format!(", breaks at {}", asked(Some(rate.round())));
+    }
+    if let Some(recovery) = stage.recovery_ns {
+        verdict += &format!(", back in {}", span(recovery));
+    }
+    [
+        number.to_string(),
+        stage_rate(stage),
+        time,
+        thousands(stage.due),
+        delivered(stage.delivered),
+        stage.response_mean_ns.map_or_else(|| NONE.to_owned(), span),
+        format!("{} → {}", thousands(stage.backlog_start), thousands(stage.backlog_end)),
+        verdict,
+    ]
+}
+
+/// Formats the rate of a stage: `1,000/s`, or `1,000 to 5,000/s` for a ramp.
+pub(crate) fn stage_rate(stage: &StageSummary) -> String {
+    let (from, to) = (asked(Some(stage.from)), asked(Some(stage.to)));
+    if from == to { from } else { format!("{} to {to}", from.trim_end_matches("/s")) }
+}
+
 /// Returns the name of a process in a table of workers.
 pub(crate) fn index(process: ProcessId) -> String {
     match process {
@@ -147,6 +186,8 @@ pub(crate) fn exit(worker: &WorkerProcess) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use dyno_summary::Verdict;
+
     use super::*;
 
     #[test]
@@ -181,6 +222,26 @@ mod tests {
         (one.met, one.value, one.worst) = (true, None, None);
         assert_eq!(mark(&one), "✓");
         assert_eq!(threshold(&one), "response.p99 < 20ms over 10s met: no values");
+    }
+
+    #[test]
+    fn a_stage_has_its_rate_its_verdict_and_when_the_backlog_was_back() {
+        let mut one = StageSummary::default();
+        (one.from, one.to, one.duration_ns) = (20_000.0, 20_000.0, 10_000_000_000);
+        (one.due, one.delivered, one.response_mean_ns) = (200_000, 4_980.2, Some(3_200_000_000));
+        (one.backlog_start, one.backlog_end) = (3, 150_200);
+        (one.verdict, one.recovery_ns) = (Some(Verdict::Unsustained), Some(37_500_000_000));
+        assert_eq!(
+            stage(3, &one).join(" | "),
+            "3 | 20,000/s | 10s | 200,000 | 4,980/s | 3.20 s | 3 → 150,200 | unsustained, back in \
+             37.5 s"
+        );
+        (one.from, one.verdict, one.recovery_ns) = (1_000.0, None, None);
+        (one.breaking_point, one.response_mean_ns) = (Some(5_012.3), None);
+        assert_eq!(
+            stage(2, &one).join(" | "),
+            "2 | 1,000 to 20,000/s | 10s | 200,000 | 4,980/s | – | 3 → 150,200 | –, breaks at 5,012/s"
+        );
     }
 
     #[test]

@@ -107,6 +107,7 @@ pub(crate) fn render(summary: &Summary, kept: Option<Kept<'_>>, look: Look) -> S
         text.push('\n');
         text.push_str(&workers(summary, palette));
     }
+    text.push_str(&stages(summary, look));
     text.push_str(&errors(summary, palette));
     text.push_str(&thresholds(summary, look));
     for warning in &summary.warnings {
@@ -275,6 +276,26 @@ fn workers(summary: &Summary, palette: Palette) -> String {
         text.push_str(&format!("{}\n", palette.dim(&line)));
     }
     text
+}
+
+/// Returns a row for each stage of the load profile; empty for a run at one rate.
+fn stages(summary: &Summary, look: Look) -> String {
+    if summary.stages.is_empty() {
+        return String::new();
+    }
+    // The time, the cycles and the delivered rate have no room in a narrow terminal.
+    let is_wide = look.columns() >= WIDTH;
+    let shown = |cells: [String; 8]| {
+        let cells = cells.into_iter().enumerate();
+        let fits = |(column, _): &(usize, String)| is_wide || !(2..=4).contains(column);
+        cells.filter(fits).map(|(_, cell)| cell).collect::<Vec<_>>()
+    };
+    let head = shown(figures::STAGE_HEADS.map(str::to_owned));
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let stages = summary.stages.iter().enumerate();
+    let rows: Vec<_> =
+        stages.map(|(index, stage)| shown(figures::stage(index + 1, stage))).collect();
+    format!("\n{}", table::render(&head, &rows, look.palette))
 }
 
 fn errors(summary: &Summary, palette: Palette) -> String {

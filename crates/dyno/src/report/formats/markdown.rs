@@ -19,7 +19,8 @@ const NUMBERS: [Number; 6] = [
     ("max", |metric| Some(metric.max as f64)),
 ];
 
-/// Returns the verdict with its reasons, the thresholds, the warnings, the rates, and a table of the metrics.
+/// Returns the verdict with its reasons, the thresholds, the warnings, the rates, the stages of a load
+/// profile, and a table of the metrics.
 pub(crate) fn render(summary: &Summary) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -44,6 +45,14 @@ pub(crate) fn render(summary: &Summary) -> String {
     let (most, end) = (summary.backlog.max, summary.backlog.end);
     line(out, &format!("| {asked} | {delivered} | {cycles} | {most} | {end} |"));
     line(out, "");
+    if !summary.stages.is_empty() {
+        line(out, &format!("| {} |", figures::STAGE_HEADS.join(" | ")));
+        line(out, &format!("|{}:--|", "--:|".repeat(figures::STAGE_HEADS.len() - 1)));
+        for (index, stage) in summary.stages.iter().enumerate() {
+            line(out, &format!("| {} |", figures::stage(index + 1, stage).join(" | ")));
+        }
+        line(out, "");
+    }
     let names = NUMBERS.map(|(name, _)| name).join(" | ");
     line(out, &format!("| metric | count | {names} |"));
     line(out, &format!("|:--|--:|{}", "--:|".repeat(NUMBERS.len())));
@@ -123,6 +132,18 @@ mod tests {
         summary.completed_metrics.insert("service".into(), service);
         let row = "\n| service of completed cycles | 12 | 20.0 ms | 18.0 ms | 24.0 ms | – | – | 24.0 ms |\n";
         assert!(render(&summary).contains(row), "{}", render(&summary));
+    }
+
+    #[test]
+    fn a_load_profile_has_a_row_for_each_stage() {
+        let rows = "
+| stage | rate | time | cycles | delivered | response | backlog | verdict |
+|--:|--:|--:|--:|--:|--:|--:|:--|
+| 1 | 50/s | 2s | 100 | 50/s | 20.0 ms | 0 → 1 | sustained |
+| 2 | 50 to 400/s | 2s | 450 | 210/s | 320 ms | 1 → 32 | –, breaks at 211/s, back in 750 ms |
+";
+        let text = render(&fixture::staged());
+        assert!(text.contains(rows), "{text}");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE};
 use dyno_bus::value::Unit;
 use dyno_observer::{List, Stat, format};
 
-use crate::plan::{Plan, thousands};
+use crate::plan::profile::Profile;
+use crate::plan::{Plan, Rate, thousands};
 use crate::primary::RunPhase;
 use crate::primary::run::Tick;
 use crate::report::formats::figures::{self, NONE};
@@ -42,13 +43,19 @@ pub(in crate::report) struct LiveCourse {
     above: Vec<String>,
     warmup: Duration,
     duration: Duration,
+    profile: Option<Profile>,
     backlogs: VecDeque<u64>,
 }
 
 impl LiveCourse {
     pub(in crate::report) fn new(plan: &Plan) -> Self {
-        let (above, backlogs) = (Vec::new(), VecDeque::new());
-        Self { above, warmup: plan.warmup, duration: plan.duration, backlogs }
+        Self {
+            above: Vec::new(),
+            warmup: plan.warmup,
+            duration: plan.duration,
+            profile: plan.profile.clone(),
+            backlogs: VecDeque::new(),
+        }
     }
 
     /// Adds the lines of the study that the run belongs to, above its own.
@@ -70,6 +77,12 @@ pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Pale
     let mut lines = course.above.clone();
     let room = Room { rows: room.rows.saturating_sub(lines.len()), ..room };
     lines.push(progress(course, tick, room.columns, palette));
+    let profile = course.profile.as_ref().map(|profile| {
+        let done = tick.elapsed.saturating_sub(course.warmup);
+        drawn(profile, done, room.columns, palette)
+    });
+    let room = Room { rows: room.rows.saturating_sub(profile.iter().len()), ..room };
+    lines.extend(profile);
     lines.extend(counts(tick, room.columns, palette));
     if tick.phase > RunPhase::Starting {
         lines.extend(sparklines(course, tick, room.columns, palette));
@@ -105,6 +118,24 @@ fn progress(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) 
     let full = ((width as f64 * share) as usize).min(width);
     let (full, rest) = ("━".repeat(full), "─".repeat(width - full));
     format!("{} {}{} {clock}", palette.bold(&phase), palette.accent(&full), palette.dim(&rest))
+}
+
+/// Returns the stage that the run is in with its rate, and all rates as bars with a mark between
+/// those that are over and those to come.
+fn drawn(profile: &Profile, done: Duration, columns: usize, palette: Palette) -> String {
+    let (number, rate) = profile.at(done);
+    let label = format!("stage {number} of {}", profile.stages().len());
+    let rate = Rate::PerSecond(rate.round()).to_string();
+    let width = columns.saturating_sub(SPARKLINE_LABEL + 2).max(BAR_MIN);
+    let whole = profile.duration();
+    let places = (0..width).map(|place| (place as f64 + 0.5) / width as f64);
+    let rates = places.map(|share| profile.at(whole.mul_f64(share)).1);
+    let bars: Vec<char> = sparkline::render(rates, width).chars().collect();
+    let share = (done.as_secs_f64() / whole.as_secs_f64()).min(1.0);
+    let (over, to_come) = bars.split_at((share * width as f64) as usize);
+    let [over, to_come] = [over, to_come].map(|bars| bars.iter().collect::<String>());
+    let label = palette.dim(&format!("{:<SPARKLINE_LABEL$}", format!("{label:<12} {rate:>12}")));
+    format!("{label} {}{}{}", palette.accent(&over), palette.bold("│"), palette.dim(&to_come))
 }
 
 /// Returns the outcomes of the phase's cycles: those of the warm-up are not those of the result.

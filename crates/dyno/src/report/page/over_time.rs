@@ -2,7 +2,7 @@
 
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
 use dyno_bus::value::Unit;
-use dyno_summary::{Metric, PointMetric, Summary};
+use dyno_summary::{Metric, PointMetric, Summary, Verdict};
 
 use super::axis::{Axis, AxisKind};
 use super::chart::{Chart, Shape};
@@ -32,6 +32,7 @@ pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
     }
     for chart in &mut charts {
         mark_warmup(chart, summary);
+        mark_unsustained(chart, summary);
     }
     charts
 }
@@ -66,7 +67,10 @@ fn load(summary: &Summary, x: Axis) -> Chart {
     chart.add("completed", Shape::Line, completed);
     if let Some(asked) = asked {
         chart.add("issued", Shape::Line, issued);
-        chart.rules.push((asked, "requested".to_owned()));
+        // A load profile has no single rate; its bands show the stages.
+        if summary.stages.is_empty() {
+            chart.rules.push((asked, "requested".to_owned()));
+        }
     }
     chart
 }
@@ -141,5 +145,18 @@ fn mark_warmup(chart: &mut Chart, summary: &Summary) {
     let warmup = summary.parameters.warmup_ns;
     if warmup > 0 {
         chart.bands.push((0.0, warmup as f64, "warm-up".to_owned()));
+    }
+}
+
+/// Marks the stages of a load profile that were not sustained.
+fn mark_unsustained(chart: &mut Chart, summary: &Summary) {
+    let mut start = summary.parameters.warmup_ns;
+    for (index, stage) in summary.stages.iter().enumerate() {
+        let end = start.saturating_add(stage.duration_ns);
+        if stage.verdict == Some(Verdict::Unsustained) {
+            let name = format!("stage {}, not sustained", index + 1);
+            chart.bands.push((start as f64, end as f64, name));
+        }
+        start = end;
     }
 }

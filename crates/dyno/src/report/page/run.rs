@@ -98,6 +98,9 @@ pub(super) fn sections(
     if !summary.thresholds.is_empty() {
         section(html, "Thresholds", |html| thresholds(html, summary));
     }
+    if !summary.stages.is_empty() {
+        section(html, "Stages", |html| stages(html, summary));
+    }
     section(html, "Charts", |html| {
         if summary.series.is_empty() {
             html.element("p", &[], place.without_interval());
@@ -199,6 +202,17 @@ fn thresholds(html: &mut Html, summary: &Summary) {
             });
         }
     });
+}
+
+/// Appends a row for each stage of the load profile, and the reason of each verdict.
+fn stages(html: &mut Html, summary: &Summary) {
+    let head = figures::STAGE_HEADS.map(str::to_owned);
+    let all = summary.stages.iter().enumerate();
+    let rows: Vec<_> = all.map(|(index, one)| figures::stage(index + 1, one).to_vec()).collect();
+    table(html, &head, &rows);
+    for stage in &summary.stages {
+        html.foreign("p", &[("class", "how")], &stage.reason);
+    }
 }
 
 fn metrics(html: &mut Html, summary: &Summary) {

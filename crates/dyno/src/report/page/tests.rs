@@ -254,3 +254,15 @@ fn a_threshold_is_a_sentence_and_a_mark_in_the_chart_of_its_metric() {
     assert!(page.contains("<bdi>response.p50 &lt; 25ms met: 20.0 ms</bdi>"), "{page}");
     assert_eq!(page.matches("<bdi>response.p50 &lt; 25ms</bdi>").count(), 1, "{page}");
 }
+
+#[test]
+fn a_load_profile_has_a_row_and_a_reason_for_each_stage_and_bands_for_those_not_sustained() {
+    let mut summary = fixture::staged();
+    summary.stages[2].verdict = Some(Verdict::Unsustained);
+    let page = of_run(&summary, None);
+    for part in ["<h2>Stages</h2>", "50 to 400/s", "stage 1 of 3 (2s:50) was sustained"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.contains("stage 3, not sustained"));
+    assert!(!page.contains("stage 1, not sustained") && !page.contains("stage 2, not sustained"));
+}

@@ -45,10 +45,7 @@ fn a_text_that_is_not_a_profile_is_refused_with_the_place_and_what_is_expected_t
              such as `50` or `1.5k`"
                 .to_owned(),
         ),
-        (
-            "0s:1k",
-            "`0s` at character 1: expected a time above zero and at most 30days".to_owned(),
-        ),
+        ("0s:1k", "`0s` at character 1: expected a time above zero and at most 30days".to_owned()),
         (
             "5:1k",
             "`5` at character 1: a time is a number with its unit, like 250ms, 5s or 2m".to_owned(),
@@ -74,9 +71,10 @@ fn any_stage() -> impl Strategy<Value = Stage> {
     let most = (DURATION_MAX / 64).as_nanos() as u64;
     let nanos = prop_oneof![1..=most, (1..=3_600_u64).prop_map(|seconds| seconds * 1_000_000_000)];
     let rate = || {
-        prop_oneof![RATE_MIN..=RATE_MAX, (1..=1_000_u32).prop_map(|thousands| {
-            f64::from(thousands) * 1_000.0
-        })]
+        prop_oneof![
+            RATE_MIN..=RATE_MAX,
+            (1..=1_000_u32).prop_map(|thousands| { f64::from(thousands) * 1_000.0 })
+        ]
     };
     (rate(), prop::option::of(rate()), nanos).prop_map(|(from, to, nanos)| Stage {
         from,
@@ -97,10 +95,11 @@ proptest! {
     #[test]
     fn no_text_breaks_the_parser(text in "[0-9.:,smhkM/ é-]{0,24}") {
         if let Ok(read) = profile(&text) {
-            prop_assert!(read.stages().iter().all(|stage| {
+            let is_valid = |stage: &Stage| {
                 let range = RATE_MIN..=RATE_MAX;
                 range.contains(&stage.from) && range.contains(&stage.to) && !stage.duration.is_zero()
-            }));
+            };
+            prop_assert!(read.stages().iter().all(is_valid));
             prop_assert_eq!(profile(&read.to_string()), Ok(read));
         }
     }

@@ -19,6 +19,11 @@ pub(crate) struct Ran {
 /// Runs a system. Returns its cycles, by due time.
 pub(crate) fn run(system: &System, random: &mut Random) -> Vec<Ran> {
     let arrivals = arrivals(system, random);
+    serve(system, &arrivals, random)
+}
+
+/// Serves cycles that arrive at any times, each with its worker. Returns them by due time.
+pub(crate) fn serve(system: &System, arrivals: &[(u32, f64)], random: &mut Random) -> Vec<Ran> {
     let workers = system.workers();
     let mean = match system.kind {
         Kind::Infinite => system.load,
@@ -40,7 +45,7 @@ pub(crate) fn run(system: &System, random: &mut Random) -> Vec<Ran> {
             };
             arrivals.iter().map(serve).collect()
         }
-        Kind::Pool { permits } => pool(&arrivals, permits, &mut served, random),
+        Kind::Pool { permits } => pool(arrivals, permits, &mut served, random),
         Kind::Infinite => arrivals
             .iter()
             .map(|&(worker, due)| Ran {
@@ -50,8 +55,8 @@ pub(crate) fn run(system: &System, random: &mut Random) -> Vec<Ran> {
                 end: due + served.service(random),
             })
             .collect(),
-        Kind::LastFirst => last_first(&arrivals, system, &mut served, random),
-        Kind::Sharing => sharing(&arrivals, &mut served, random),
+        Kind::LastFirst => last_first(arrivals, system, &mut served, random),
+        Kind::Sharing => sharing(arrivals, &mut served, random),
     };
     cycles.sort_by(|a, b| a.due.total_cmp(&b.due));
     cycles

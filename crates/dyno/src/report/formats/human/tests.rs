@@ -188,3 +188,20 @@ fn a_parameter_with_a_separator_in_it_is_one_word() {
     let text = wrapped("io", &plan.words(), look);
     assert!(text.lines().any(|line| line.trim() == "text=\"a · b\""), "{text}");
 }
+
+#[test]
+fn a_load_profile_has_a_row_for_each_stage_in_the_columns_that_fit() {
+    let rows = |width| {
+        let text = page(&fixture::staged(), width);
+        let (_, rows) = text.split_once("\nstage").expect("a table of stages");
+        rows.split("\n\n").next().unwrap_or_default().to_owned()
+    };
+    let wide = "         rate  time  cycles  delivered  response  backlog                             verdict
+1             50/s    2s     100       50/s   20.0 ms    0 → 1                           sustained
+2      50 to 400/s    2s     450      210/s    320 ms   1 → 32  –, breaks at 211/s, back in 750 ms
+3            100/s    1s     100      130/s   28.0 ms   32 → 2                                   –";
+    assert_eq!(rows(120), wide, "{}", rows(120));
+    let narrow = rows(80);
+    assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    assert!(narrow.contains("50 to 400/s") && !narrow.contains("450"), "{narrow}");
+}

@@ -6,6 +6,7 @@ use dyno_bus::{Pace, Time};
 use dyno_observer::{Observer, ProcessId};
 
 use super::*;
+use crate::plan::profile::Stage;
 use crate::result::fixture;
 
 const FRAME: &str = "\
@@ -34,6 +35,24 @@ fn drawn(tick: &Tick, columns: usize, rows: usize) -> String {
 #[test]
 fn a_measuring_run_shows_its_time_its_counts_and_its_workers() {
     assert_eq!(drawn(&fixture::tick(), 60, 24), FRAME);
+}
+
+#[test]
+fn a_load_profile_is_drawn_with_a_mark_where_the_run_is() {
+    let stage = |seconds, from, to| Stage { from, to, duration: Duration::from_secs(seconds) };
+    let stages = vec![stage(2, 50.0, 50.0), stage(2, 50.0, 400.0), stage(1, 100.0, 100.0)];
+    let profile = Profile::new(stages).expect("three stages");
+    let plan = Plan { profile: Some(profile), ..fixture::plan() };
+    let mut tick = fixture::tick();
+    let mut line = |millis| {
+        tick.elapsed = plan.warmup + Duration::from_millis(millis);
+        let room = Room { columns: 60, rows: 24 };
+        let text = render(&LiveCourse::new(&plan), &tick, room, Palette::Plain);
+        text.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(line(0), "stage 1 of 3         50/s  │▂▂▂▂▂▂▂▂▂▂▂▂▂▂▃▃▄▄▅▅▆▆▇▇██▃▃▃▃▃▃");
+    assert_eq!(line(3_000), "stage 2 of 3        225/s  ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▃▃▄▄▅│▅▆▆▇▇██▃▃▃▃▃▃");
+    assert_eq!(line(9_000), "stage 3 of 3        100/s  ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▃▃▄▄▅▅▆▆▇▇██▃▃▃▃▃▃│");
 }
 
 #[test]
