@@ -33,6 +33,7 @@ fuzz_target!(|input: (bool, Vec<(u8, Vec<u8>)>)| {
                     assert_eq!(observer.received(process).cloned(), before, "nothing of it");
                 }
             }
+            Report::Timeline(timeline) => drop(observer.timeline(worker, *timeline)),
             Report::Drained(drained) => {
                 let counts = drained.counts;
                 let issued =
