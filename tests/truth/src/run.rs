@@ -52,6 +52,8 @@ pub struct Run {
     pub kind: RunKind,
     /// Cycles a second over all workers; used by a run at a rate alone.
     pub rate: f64,
+    /// The load profile in place of the rate and the window; empty for a run without one.
+    pub stages: String,
     /// The most cycles in flight in each worker; `None` for the default of dyno.
     pub in_flight: Option<u32>,
     /// `true` for Poisson arrivals, as from independent clients; `false` for uniform ones.
@@ -74,6 +76,7 @@ impl Run {
             work: Work::new(how, each),
             kind: RunKind::AtRate,
             rate,
+            stages: String::new(),
             in_flight: None,
             poisson: false,
             workers: 1,
@@ -292,9 +295,10 @@ pub fn main() -> Result<()> {
     let run: Run = serde_json::from_str(&text).context("set by this program alone")?;
     let arrivals = run.load().arrivals;
     let bench = match run.kind {
-        RunKind::AtRate => bench.rate(run.rate),
-        RunKind::Closed => bench.closed_loop(),
-        RunKind::Search { time } => bench.search_time(time),
+        RunKind::AtRate if !run.stages.is_empty() => bench.stages(&run.stages),
+        RunKind::AtRate => bench.rate(run.rate).duration(run.window),
+        RunKind::Closed => bench.closed_loop().duration(run.window),
+        RunKind::Search { time } => bench.search_time(time).duration(run.window),
     };
     let bench = match run.in_flight {
         Some(in_flight) => bench.in_flight(in_flight),
@@ -305,7 +309,6 @@ pub fn main() -> Result<()> {
         .arrivals(arrivals)
         .workers(run.workers)
         .warmup(run.warmup)
-        .duration(run.window)
         .seed(run.seed)
         // Without a limit to the backlog, growth alone decides the verdict, and cycles that wait
         // still run.
