@@ -279,6 +279,14 @@ impl CycleTimeline {
             && self.part_buckets.len() == PARTS * BUCKETS
     }
 
+    /// Returns `true` if no count is above this number of cycles.
+    #[must_use]
+    pub fn counts_at_most(&self, cycles: u64) -> bool {
+        let columns = [&self.ended, &self.ages, &self.part_cycles, &self.part_buckets];
+        let counts = columns.into_iter().flatten();
+        counts.chain([&self.cycles, &self.failed, &self.ended_before]).all(|count| *count <= cycles)
+    }
+
     /// Adds another worker's timeline of the same run; both must be [whole](Self::is_whole).
     pub fn merge(&mut self, other: &Self) {
         fn add<T: std::ops::AddAssign + Copy>(into: &mut [T], from: &[T]) {

@@ -337,7 +337,9 @@ impl Observer {
         if !state.timelines.is_empty() {
             let emitted = drained.emitted.cycles;
             let all = state.timelines.iter();
-            let timeline = if all.clone().all(CycleTimeline::is_whole) {
+            // A sum of counts that can't be true might overflow.
+            let is_possible = |one: &CycleTimeline| one.is_whole() && one.counts_at_most(emitted);
+            let timeline = if all.clone().all(is_possible) {
                 all.fold(0_u64, |sum, one| sum.saturating_add(one.cycles))
             } else {
                 0

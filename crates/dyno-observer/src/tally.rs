@@ -142,7 +142,7 @@ pub enum TallyError {
         worker: u32,
         /// Cycles emitted, counted by the sender.
         emitted: u64,
-        /// Cycles in its timelines; 0 if a column has a wrong length.
+        /// Cycles in its timelines; 0 if a column has a wrong length, or a count above all cycles.
         timeline: u64,
     },
     /// A timeline came after the account, or there are more of them than a run has stages.

@@ -4,6 +4,7 @@
 #![no_main]
 
 use dyno_bus::segment::{Arrivals, PerPhase};
+use dyno_bus::timeline::CycleTimeline;
 use dyno_bus::{Pace, Report, Time, codec};
 use dyno_observer::{Observer, ProcessId, Stat};
 use libfuzzer_sys::fuzz_target;
@@ -38,7 +39,10 @@ fuzz_target!(|input: (bool, Vec<(u8, Vec<u8>)>)| {
                 let counts = drained.counts;
                 let issued =
                     PerPhase { warmup: counts.warmup.started, measured: counts.measured.started };
-                drop(observer.drained(worker, issued, &drained));
+                if observer.drained(worker, issued, &drained).is_ok() {
+                    let mut all = CycleTimeline::default();
+                    observer.take_timelines(worker).iter().for_each(|one| all.merge(one));
+                }
             }
             Report::Bye(bye) => drop(observer.verify(process, &bye.emitted)),
             Report::Failed(_) => {

@@ -344,10 +344,13 @@ fn the_timelines_of_all_stages_hold_the_cycles_that_were_emitted() {
     let issued = PerPhase { warmup: 0, measured: 2 };
     let timeline = |cycles| CycleTimeline { cycles, ..CycleTimeline::default() };
     let cut = CycleTimeline { ended: Vec::new(), ..timeline(1) };
+    let mut huge = timeline(1);
+    huge.part_buckets[7] = u64::MAX;
     for (timelines, counted) in [
         (vec![timeline(1), timeline(2)], Err(3)),
-        (vec![timeline(u64::MAX), timeline(2)], Err(u64::MAX)),
+        (vec![timeline(u64::MAX), timeline(2)], Err(0)),
         (vec![timeline(1), cut], Err(0)),
+        (vec![timeline(1), huge], Err(0)),
         (vec![timeline(1), timeline(1)], Ok(())),
     ] {
         let mut observer = observer(OPEN, 1);
