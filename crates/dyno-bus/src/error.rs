@@ -32,9 +32,12 @@ pub enum SegmentError {
     /// A closed loop that keeps no cycle in flight: no cycle of it would ever end.
     #[error("a segment of a closed loop with no cycle in flight")]
     NothingInFlight,
-    /// A ramp without a time over which its rate could change.
-    #[error("a segment of a ramp without a length")]
-    RampWithoutLength,
+    /// A ramp without a time over which its rate could change, or over more time than a plan has.
+    #[error("a segment of a ramp over {length_ns} ns")]
+    RampLength {
+        /// The segment's length, in nanoseconds.
+        length_ns: u64,
+    },
     /// A part of a cycle that is negative, a whole cycle or more, or NaN.
     #[error("a segment whose first cycle is due after {lead} cycles")]
     Lead {

@@ -28,6 +28,10 @@ pub const RATE_MAX: f64 = 1_000_000.0;
 /// takes 285 years to reach it.
 pub const INDEX_MAX: u64 = 1 << 53;
 
+/// The longest ramp, in nanoseconds: 104 days. Up to it a float is exact, and no due time is later
+/// than that of the next cycle.
+pub const RAMP_NS_MAX: u64 = 1 << 53;
+
 /// The phase of a cycle, by its due time: only measured cycles count in the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
@@ -218,9 +222,9 @@ impl Segment {
     /// Checks that no step of a walk over the segment overflows, and that each walk gets on.
     ///
     /// # Errors
-    /// If a rate is not a positive number up to [`RATE_MAX`], a ramp has no length, a closed loop
-    /// keeps zero cycles in flight, the lead is not a part of a cycle, or the first index is over
-    /// [`INDEX_MAX`].
+    /// If a rate is not a positive number up to [`RATE_MAX`], a ramp has no length or one over
+    /// [`RAMP_NS_MAX`], a closed loop keeps zero cycles in flight, the lead is not a part of a
+    /// cycle, or the first index is over [`INDEX_MAX`].
     pub fn check(&self) -> Result<(), SegmentError> {
         let check = |rate: f64| {
             let is_valid = rate > 0.0 && rate <= RATE_MAX;
@@ -231,8 +235,8 @@ impl Segment {
             Pace::Ramp { from, to, .. } => {
                 check(from)?;
                 check(to)?;
-                if self.length_ns == 0 {
-                    return Err(SegmentError::RampWithoutLength);
+                if !(1..=RAMP_NS_MAX).contains(&self.length_ns) {
+                    return Err(SegmentError::RampLength { length_ns: self.length_ns });
                 }
             }
             Pace::Closed { in_flight: 0 } => return Err(SegmentError::NothingInFlight),

@@ -5,7 +5,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use dyno_bus::segment::{Arrivals, INDEX_MAX, RATE_MAX, Share};
+use dyno_bus::segment::{Arrivals, INDEX_MAX, RAMP_NS_MAX, RATE_MAX, Share};
 use dyno_bus::{Cursor, Pace, Phase, Segment, Time};
 use libfuzzer_sys::fuzz_target;
 
@@ -118,7 +118,9 @@ fn segments(parts: &[Part]) -> Option<Vec<Segment>> {
             && lead < 1.0
             && match pace {
                 Pace::Open { rate, .. } => is_rate(rate),
-                Pace::Ramp { from, to, .. } => is_rate(from) && is_rate(to) && part.length_ns > 0,
+                Pace::Ramp { from, to, .. } => {
+                    is_rate(from) && is_rate(to) && (1..=RAMP_NS_MAX).contains(&part.length_ns)
+                }
                 Pace::Closed { in_flight } => in_flight > 0,
             };
         assert_eq!(segment.check().is_ok(), is_valid, "{segment:?}");

@@ -143,7 +143,10 @@ fn invalid_segments_are_refused() {
     let pace = Pace::Ramp { from: 1.0, to: 2.0, arrivals: Arrivals::Uniform };
     let ramp = Segment { pace, ..segment(0, 0, 1.0, Arrivals::Uniform) };
     assert_eq!(ramp.check(), Ok(()));
-    assert_eq!(Segment { length_ns: 0, ..ramp }.check(), Err(SegmentError::RampWithoutLength));
+    for length_ns in [0, RAMP_NS_MAX + 1] {
+        let refused = Segment { length_ns, ..ramp }.check();
+        assert_eq!(refused, Err(SegmentError::RampLength { length_ns }));
+    }
     for lead in [-0.1, 1.0, f64::INFINITY, f64::NAN] {
         let refused = Segment { lead, ..ramp }.check();
         assert!(matches!(refused, Err(SegmentError::Lead { .. })), "{lead}");
