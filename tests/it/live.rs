@@ -69,6 +69,77 @@ fn a_view_has_a_row_for_each_worker_and_the_course_of_backlog_and_response() {
     }
 }
 
+/// Waits until the view's time has advanced by this many seconds.
+#[track_caller]
+fn until_later(terminal: &Terminal, seconds: f64) {
+    let uptime = |screen: &str| -> Option<f64> {
+        let (_, rest) = screen.rsplit_once("uptime ")?;
+        rest.split_once(' ')?.0.parse().ok()
+    };
+    let start = uptime(&terminal.until_shows("uptime ")).expect("a number");
+    terminal.until_shown("a later time", |screen| {
+        uptime(screen).is_some_and(|now| now >= start + seconds)
+    });
+}
+
+#[test]
+fn keys_change_the_rate_and_the_result_has_the_stretches() {
+    for (signal, code) in [(None, 130), (Some(Signal::SIGTERM), 143)] {
+        let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(80, 30);
+        terminal.until_shows("rate 200/s   + − rate   p pause");
+        until_later(&terminal, 1.0);
+        terminal.types("+");
+        terminal.until_shows("rate 220/s   + − rate   p pause");
+        // A stretch begins where the furthest lease ends.
+        until_later(&terminal, 2.0);
+        terminal.types("p");
+        terminal.until_shows("paused at 220/s   + − rate   p resume");
+        until_later(&terminal, 3.0);
+        terminal.types("p");
+        terminal.until_shows("rate 220/s   + − rate   p pause");
+        terminal.types("-");
+        terminal.until_shows("rate 200/s   + − rate   p pause");
+        terminal.types("-");
+        terminal.until_shows("rate 181.818/s");
+        until_later(&terminal, 2.0);
+        assert_ne!(terminal.settings(), terminal.settings_before(), "keys come at once");
+        match signal {
+            None => terminal.keys(&["C-c"]),
+            Some(signal) => send(terminal.primary(), signal),
+        }
+        assert_eq!(terminal.end(), code);
+        let summary = summary(&terminal);
+        let rates: Vec<_> = summary.stages.iter().map(|stage| stage.from).collect();
+        // The last keys may come before and after the same lease.
+        assert!(rates.starts_with(&[200.0, 220.0, 0.0]), "{:#?}", summary.stages);
+        assert_eq!(rates.last(), Some(&181.818), "{:#?}", summary.stages);
+        let (_, whole) = summary.stages.split_last().expect("stages");
+        for stage in whole {
+            let seconds = stage.duration_ns as f64 / 1e9;
+            let due = stage.from * seconds;
+            assert!((stage.due as f64 - due).abs() <= 1.0, "{due} in {stage:#?}");
+        }
+        let due: u64 = summary.stages.iter().map(|stage| stage.due).sum();
+        assert_eq!(due, summary.cycles.issued);
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_gives_the_terminal_back_until_it_goes_on() {
+    let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(80, 30);
+    terminal.until_shows("p pause");
+    let is_restored = || terminal.settings() == terminal.settings_before();
+    until("keys come at once", DEADLINE, || !is_restored());
+    terminal.keys(&["C-z"]);
+    until("it is restored", DEADLINE, is_restored);
+    send(terminal.primary(), Signal::SIGCONT);
+    until("keys come at once again", DEADLINE, || !is_restored());
+    terminal.types("-");
+    terminal.until_shows("rate 181.818/s");
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 130);
+}
+
 #[test]
 fn a_dumb_terminal_gets_plain_lines() {
     for term in ["dumb", ""] {

@@ -413,6 +413,14 @@ impl Bench {
         self.remote.clone()
     }
 
+    /// Returns the handle for the keys of a live view; `None` if the plan has no rate that keys can
+    /// change, or if the benchmark's own code steers the run.
+    #[cfg(feature = "cli")]
+    pub(crate) fn steered_by_keys(&self, plan: &crate::plan::Plan) -> Option<Remote> {
+        let has_rate = plan.rate.per_second().is_some() && plan.profile.is_none();
+        (has_rate && !self.remote.is_shared()).then(|| self.remote.clone())
+    }
+
     /// Runs the benchmark and leaves this process as it is: reads no command line and no
     /// environment, installs no signal handler, draws nothing, writes nothing.
     ///

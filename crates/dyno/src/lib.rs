@@ -28,6 +28,7 @@ mod processes;
 mod answer;
 mod harness;
 mod lateness;
+mod keyboard;
 mod plan;
 mod settings;
 mod verdict;

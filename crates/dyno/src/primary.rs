@@ -38,6 +38,8 @@ pub(crate) use self::state::event::Exit;
 pub(crate) use self::state::event::RunPhase;
 #[cfg(test)]
 pub(crate) use self::state::event::{Cause, Event};
+#[cfg(feature = "cli")]
+pub(crate) use self::state::hand::{HandRate, RateKey};
 #[cfg(test)]
 pub(crate) use self::world::{
     PrimaryWorld, ProcessHandle, ReadySource, SignalRequest, WorkerSource,

@@ -22,6 +22,8 @@ pub(crate) struct Terminal {
     /// The process id of the shell that heads the terminal's session.
     shell: u32,
     folder: TempDir,
+    /// The settings of the terminal before the program began.
+    settings: String,
 }
 
 impl Benchmark {
@@ -34,7 +36,7 @@ impl Benchmark {
             "set -g status off\nset -g history-limit 5000\n",
         )
         .expect("writable");
-        let mut terminal = Terminal { shell: 0, folder: self.folder };
+        let mut terminal = Terminal { shell: 0, folder: self.folder, settings: String::new() };
         let mut command = terminal.tmux();
         command.arg("-f").arg(terminal.folder.path().join("conf"));
         command.args(["new-session", "-d", "-x", &columns.to_string(), "-y", &rows.to_string()]);
@@ -46,6 +48,7 @@ impl Benchmark {
         command.args(&self.launcher).arg(self.program).args(&self.words);
         run(&mut command);
         terminal.shell = terminal.told("#{pane_pid}").parse().expect("a number");
+        terminal.settings = terminal.settings();
         terminal.command(&["pipe-pane", "cat >written"]);
         terminal.keys(&["Enter"]);
         terminal
@@ -68,6 +71,17 @@ impl Terminal {
     #[track_caller]
     fn command(&self, words: &[&str]) -> String {
         run(self.tmux().args(words))
+    }
+
+    /// Returns all settings of the terminal, in one line.
+    #[track_caller]
+    pub(crate) fn settings(&self) -> String {
+        run(Command::new("stty").args(["-F", &self.told("#{pane_tty}"), "-g"]))
+    }
+
+    /// Returns the settings of the terminal before the program began.
+    pub(crate) fn settings_before(&self) -> &str {
+        &self.settings
     }
 
     /// Asks tmux for a value, such as `#{pane_pid}`, in tmux's format language.
@@ -150,13 +164,21 @@ impl Terminal {
         until("its end", DEADLINE, || !self.read("stty").is_empty());
         let left = || invariants::children_of(self.shell).is_empty();
         until("nothing is left", DEADLINE, left);
-        let stty = self.read("stty");
+        let ended = self.read("ended");
+        let code = ended.trim().trim_start_matches("ended ").parse().expect("a number");
+        // After a SIGKILL of the primary a worker restores the terminal, which may come later than
+        // the first command of the shell.
+        let mut stty = self.read("stty");
+        if code == 128 + Signal::SIGKILL as i32 {
+            until("it is restored", DEADLINE, || self.settings() == self.settings);
+            stty = run(Command::new("stty").args(["-F", &self.told("#{pane_tty}"), "-a"]));
+        }
+        assert_eq!(self.settings(), self.settings, "the terminal has other settings");
         for flag in [" echo ", " icanon ", " isig ", " onlcr "] {
             assert!(stty.replace(['\n', ';'], " ").contains(flag), "no{flag}in {stty}");
         }
         assert_eq!(self.told("#{cursor_flag}"), "1", "the cursor is hidden");
-        let ended = self.read("ended");
-        ended.trim().trim_start_matches("ended ").parse().expect("a number")
+        code
     }
 }
 

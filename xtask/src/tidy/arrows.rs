@@ -35,10 +35,11 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 19] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
+    ("keyboard", &[]),
     ("task", &[]),
     ("processes", &["identity"]),
     ("harness", &["answer"]),
@@ -46,13 +47,23 @@ const MODULES: [(&str, &[&str]); 18] = [
     ("settings", &["plan"]),
     ("verdict", &["plan"]),
     ("study", &["plan", "verdict"]),
-    ("worker", &["identity", "processes", "lateness", "task"]),
+    ("worker", &["identity", "processes", "lateness", "keyboard", "task"]),
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
     ("result", &["plan", "settings", "primary"]),
     ("error", &["settings", "primary"]),
     (
         "report",
-        &["comparison", "harness", "task", "plan", "settings", "verdict", "primary", "result"],
+        &[
+            "comparison",
+            "harness",
+            "keyboard",
+            "task",
+            "plan",
+            "settings",
+            "verdict",
+            "primary",
+            "result",
+        ],
     ),
     (
         "bench",

@@ -125,6 +125,7 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     let dashboard = OpenDashboard::requested(&arguments.output)?;
     let mut settings = report_settings(&arguments.output, &bench.plot);
     settings.board = dashboard.as_ref().map(OpenDashboard::board);
+    settings.keys = bench.steered_by_keys(&plan);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
     let mut run = bench.drive(plan, ProcessOwnership::Process, &mut reporter)?;
     let summary =
@@ -174,6 +175,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
         above: Vec::new(),
         page: output.page(),
         board: None,
+        keys: None,
     }
 }
 

@@ -125,6 +125,8 @@ impl TrialHost for Host {
             above: self.reporter.above(folder, plan.rate),
             page: self.page,
             board: self.board.clone(),
+            // A study sets the rates itself.
+            keys: None,
         };
         let on_tick = self.on_tick.as_ref().and_then(for_one_trial);
         let mut reporter = report::start(options, &plan, on_tick)?;

@@ -269,7 +269,9 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     fn pause(&mut self) {
         let before = self.world.now();
         self.signal_all(Signal::SIGSTOP);
+        self.sink.pausing();
         let has_paused = self.world.pause();
+        self.sink.continued();
         self.signal_all(Signal::SIGCONT);
         if has_paused {
             let span = self.world.now() - before;
@@ -332,6 +334,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             }
             Action::Fault(fault) => self.fault(fault),
             Action::Planned(segment) => self.beat.begin(segment.t0),
+            Action::Rate(rate) => self.sink.update(Update::Rate(rate)),
             Action::Enter(phase) => self.enter(phase),
         }
         None

@@ -20,7 +20,7 @@ use self::backlog::{BacklogTracker, Samples};
 use self::thresholds::{ThresholdEnd, ThresholdWatch};
 use super::run::{BacklogSummary, HarnessSummary, Interim, Run, RunSample, Totals, WorkerEnd};
 use super::state::event::RunPhase;
-use super::state::schedule::Dues;
+use super::state::schedule::{Dues, Stretch};
 use crate::plan::{BacklogLimit, Plan};
 use crate::verdict::course::Course;
 use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, judge};
@@ -60,6 +60,8 @@ pub(crate) struct RunEnd {
     pub(crate) window: Option<(Time, Time)>,
     /// The number of cycles due in each slot of each stage; empty if the plan never began.
     pub(crate) dues: Vec<Dues>,
+    /// The stretches of the window, if the rate was changed by hand; otherwise empty.
+    pub(crate) stretches: Vec<Stretch>,
     pub(crate) faults: Vec<String>,
     pub(crate) signal: Option<i32>,
     pub(crate) pauses: Vec<Duration>,
@@ -279,7 +281,12 @@ impl RunRecord {
         );
         // A run without a window has its reason already.
         let thresholds = if ending.window.is_some() { thresholds } else { Vec::new() };
-        let stages = stages::evidence(&ending.plan, &courses, window, self.level);
+        let stages = match ending.stretches.is_empty() {
+            true => stages::evidence(&ending.plan, &courses, window, self.level),
+            false => {
+                stages::of_stretches(&ending.plan, &ending.stretches, &courses, window, self.level)
+            }
+        };
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,
@@ -417,6 +424,7 @@ impl Run {
             elapsed: Duration::ZERO,
             window: None,
             dues: Vec::new(),
+            stretches: Vec::new(),
             faults: vec![fault],
             signal: None,
             pauses: Vec::new(),

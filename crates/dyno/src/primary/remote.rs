@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 
 use super::state::event::{Event, RunPhase};
+#[cfg(feature = "cli")]
+use super::state::hand::RateKey;
 
 /// A handle that steers a run or a study from another thread. Requests made before it begins are
 /// handled once it has begun; those made after its end have no effect.
@@ -75,6 +77,18 @@ impl Remote {
         if (crate::plan::RATE_MIN..=dyno_bus::segment::RATE_MAX).contains(&rate) {
             self.ask(Event::Rate(rate));
         }
+    }
+
+    /// Passes on a key that changes the rate.
+    #[cfg(feature = "cli")]
+    pub(crate) fn press(&self, key: RateKey) {
+        self.ask(Event::Key(key));
+    }
+
+    /// Returns `true` if other code has a copy of this handle, and so may steer the run.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     fn ask(&self, event: Event) {

@@ -10,6 +10,7 @@ use dyno_observer::{
 use dyno_summary::CycleErrors;
 
 use super::state::event::{Exit, RunPhase};
+use super::state::hand::HandRate;
 use crate::plan::Plan;
 pub(crate) use crate::verdict::stages::{Recovery, StageJudgement};
 pub(crate) use crate::verdict::threshold::MeasuredThreshold;
@@ -33,6 +34,12 @@ pub(crate) trait Sink {
 
     /// Receives the end of all intervals that end at this instant: no other follows.
     fn rotated(&mut self, _at: Time) {}
+
+    /// Receives the news that this process is about to be stopped, as by Ctrl-Z.
+    fn pausing(&mut self) {}
+
+    /// Receives the news that this process goes on.
+    fn continued(&mut self) {}
 
     /// Returns the time between two calls of [`interim`](Self::interim); `None` for no calls.
     fn interim_period(&self) -> Option<Duration> {
@@ -74,6 +81,8 @@ pub(crate) enum Update {
     Warning(String),
     /// A fault, in one sentence with worker, pid, phase and cause.
     Fault(String),
+    /// The rate that a key has requested.
+    Rate(HandRate),
 }
 
 /// A worker's output stream.

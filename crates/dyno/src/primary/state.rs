@@ -23,15 +23,16 @@
 
 mod advance;
 pub(super) mod event;
+pub(crate) mod hand;
 pub(super) mod member;
 pub(super) mod schedule;
 pub(super) mod stage;
 
 use std::time::Duration;
 
-use dyno_bus::Time;
 use dyno_bus::message::{Command, Drained, Hello, Hook, Start, VERSION};
 use dyno_bus::segment::PerPhase;
+use dyno_bus::{Segment, Time};
 
 use self::event::{Action, Cause, Event, Exit, Fault, RunPhase};
 use self::member::Member;
@@ -185,6 +186,12 @@ impl Primary {
             Event::Signal => self.signal(now, actions),
             Event::BacklogPassed | Event::Breached | Event::Stop => self.stop(now, actions),
             Event::Rate(rate) => self.change_rate(now, rate, actions),
+            Event::Key(key) => {
+                let schedule = self.schedule.as_mut();
+                let schedule = schedule.filter(|_| self.phase == RunPhase::Measuring);
+                let rate = schedule.and_then(|schedule| schedule.press(key));
+                actions.extend(rate.map(Action::Rate));
+            }
             Event::Stalled(span) => {
                 // This process read no message then, so no worker could meet a deadline.
                 self.deadline = self.deadline + span;
@@ -359,6 +366,11 @@ impl Primary {
         let Some(segment) = self.schedule.as_mut().and_then(|s| s.change_rate(rate, now)) else {
             return;
         };
+        self.plan_on(segment, actions);
+    }
+
+    /// Sends another segment of the plan to all workers.
+    fn plan_on(&mut self, segment: Segment, actions: &mut Vec<Action>) {
         actions.push(Action::Planned(segment));
         for worker in 0..self.plan.workers {
             if self.member(worker).stage == MemberStage::Ready {

@@ -183,6 +183,7 @@ fn size(entry: &LogEntry) -> usize {
         | LogEntry::Entered { .. }
         | LogEntry::Warning { .. }
         | LogEntry::Fault { .. }
+        | LogEntry::Rate { .. }
         | LogEntry::Verdict { .. } => 0,
     }
 }

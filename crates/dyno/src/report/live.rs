@@ -6,6 +6,7 @@
 
 pub(super) mod bracket;
 pub(super) mod frame;
+pub(super) mod keys;
 pub(super) mod lines;
 pub(super) mod notices;
 pub(super) mod plain;
@@ -18,6 +19,7 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::frame::{LiveCourse, Room};
+use self::keys::KeyTerminal;
 use self::lines::LineTerminal;
 use self::plain::Chatter;
 use super::formats::palette::Palette;
@@ -38,13 +40,16 @@ pub(super) struct Live {
     course: LiveCourse,
     /// The updates that leave a line.
     chatter: Chatter,
+    /// The keys that change the rate, if there are any.
+    keys: Option<KeyTerminal>,
     /// The terminal's width in columns when the view was last drawn.
     columns: usize,
 }
 
 impl Live {
-    /// Creates a view on stderr, of a run with the times in `course`.
-    pub(super) fn new(course: LiveCourse, chatter: Chatter) -> Self {
+    /// Creates a view on stderr, of a run with the times in `course`. It passes on the keys, if there
+    /// are any.
+    pub(super) fn new(course: LiveCourse, chatter: Chatter, keys: Option<KeyTerminal>) -> Self {
         let term = Term::stderr();
         let text = Arc::new(Mutex::new(String::new()));
         let drawn = Arc::clone(&text);
@@ -59,12 +64,20 @@ impl Live {
         let bar = ProgressBar::with_draw_target(None, target()).with_style(style);
         let palette = Palette::of(&term);
         let columns = size(&term).columns;
-        Self { bar, text, term, palette, course, chatter, columns }
+        Self { bar, text, term, palette, course, chatter, keys, columns }
     }
 
     /// Prints new lines above the view, and replaces the view by the run's present state, or by the
     /// text of the user's `on_tick`.
     pub(super) fn show(&mut self, updates: &[Update], tick: Option<&Tick>, own: Option<String>) {
+        if let Some(keys) = &self.keys {
+            keys.pass_on();
+        }
+        for update in updates {
+            if let Update::Rate(rate) = update {
+                self.course.set_rate(*rate);
+            }
+        }
         let room = size(&self.term);
         let before = self.columns;
         self.columns = room.columns;

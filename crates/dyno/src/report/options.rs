@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::dashboard::Board;
+use crate::primary::Remote;
 
 /// The settings of a run's reports.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(crate) struct ReportOptions {
     pub page: PageChoice,
     /// The board of the dashboard, if there is one.
     pub board: Option<Board>,
+    /// The handle that the keys of a live view steer the run with; `None` for no keys.
+    pub keys: Option<Remote>,
 }
 
 /// The choice of a page in the folder of a run or a study.

@@ -23,11 +23,13 @@ use super::formats::palette::{self, Palette};
 use super::formats::{csv, json, markdown, plot, printable};
 use super::live::Live;
 use super::live::frame::LiveCourse;
+use super::live::keys::KeyTerminal;
 use super::live::plain::{Chatter, Plain};
 use super::live::screen::{Screen, View};
 use super::options::{Format, PageChoice, Progress, ReportOptions, RunFolder};
 use super::page::{self, PageFile};
-use crate::plan::Plan;
+use crate::plan::{Plan, Rate};
+use crate::primary::RunPhase;
 use crate::primary::run::{Interim, OnTick, Run, Sink, Update};
 use crate::result::{environment, fail, redact, summary_of};
 
@@ -44,6 +46,8 @@ const SLOW_TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Reporter {
     settings: ReportOptions,
     tick_period: Option<Duration>,
+    /// The keys of a live view; dropped first, so that the terminal is restored even by a panic.
+    keys: OpenKeys,
     screen: Screen,
     files: files::FileWriter,
     folder: Option<Folder>,
@@ -57,6 +61,18 @@ pub(crate) struct Reporter {
     environment: Environment,
     /// The current folder at the start.
     here: PathBuf,
+}
+
+/// The keys of a live view, if it has any. The terminal is restored when this is dropped.
+#[derive(Debug)]
+struct OpenKeys(Option<KeyTerminal>);
+
+impl Drop for OpenKeys {
+    fn drop(&mut self) {
+        if let Some(keys) = &self.0 {
+            keys.close();
+        }
+    }
 }
 
 /// The files that are written while a run goes on.
@@ -102,7 +118,9 @@ pub(crate) fn start(
         // If the user closed stderr, this text is not needed.
         let _written = print(io::stderr(), &announcement(&plan.benchmark, &plan.words()));
     }
-    let view = view(settings.progress, plan, settings.above.clone());
+    let is_live = settings.progress != Progress::Quiet && is_drawn();
+    let keys = settings.keys.clone().filter(|_| is_live).and_then(KeyTerminal::of);
+    let view = view(settings.progress, plan, settings.above.clone(), keys.clone());
     let screen = Screen::start(view, on_tick)?;
     let environment = environment::here();
     if let Some(board) = &settings.board {
@@ -111,6 +129,7 @@ pub(crate) fn start(
     Ok(Reporter {
         settings,
         tick_period,
+        keys: OpenKeys(keys),
         screen,
         files,
         folder,
@@ -138,14 +157,19 @@ fn is_drawn() -> bool {
     io::stderr().is_terminal() && palette::draws()
 }
 
-fn view(progress: Progress, plan: &Plan, above: Vec<String>) -> View {
+fn view(progress: Progress, plan: &Plan, above: Vec<String>, keys: Option<KeyTerminal>) -> View {
     let chatter = match progress {
         Progress::Shown => Chatter::All,
         Progress::Trial | Progress::Quiet => Chatter::Faults,
     };
     match progress {
         Progress::Shown | Progress::Trial if is_drawn() => {
-            View::Live(Live::new(LiveCourse::new(plan).below(above), chatter))
+            let course = LiveCourse::new(plan).below(above);
+            let course = match (&keys, plan.rate) {
+                (Some(_), Rate::PerSecond(rate)) => course.with_keys(rate),
+                _ => course,
+            };
+            View::Live(Live::new(course, chatter, keys))
         }
         Progress::Shown | Progress::Trial | Progress::Quiet => {
             View::Plain(Plain::new(io::stderr(), chatter))
@@ -216,6 +240,12 @@ impl Sink for Reporter {
     }
 
     fn update(&mut self, update: Update) {
+        if let (Update::Entered(phase), Some(keys)) = (&update, &self.keys.0) {
+            match phase {
+                RunPhase::Measuring => keys.open(),
+                _ => keys.close(),
+            }
+        }
         if let Update::Warning(text) = &update
             && self.settings.progress == Progress::Shown
         {
@@ -233,6 +263,18 @@ impl Sink for Reporter {
 
     fn rotated(&mut self, at: Time) {
         self.files.rotated(at);
+    }
+
+    fn pausing(&mut self) {
+        if let Some(keys) = &self.keys.0 {
+            keys.pausing();
+        }
+    }
+
+    fn continued(&mut self) {
+        if let Some(keys) = &self.keys.0 {
+            keys.continued();
+        }
     }
 
     fn interim_period(&self) -> Option<Duration> {

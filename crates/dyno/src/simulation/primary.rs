@@ -209,7 +209,7 @@ impl Sink for Caller {
         match update {
             Update::Entered(phase) => told.entered.push((phase, self.clock.get())),
             Update::Line { worker, stream, text } => told.lines.push((worker, stream, text)),
-            Update::Tick(_) | Update::Warning(_) | Update::Fault(_) => {}
+            Update::Tick(_) | Update::Warning(_) | Update::Fault(_) | Update::Rate(_) => {}
         }
     }
 }

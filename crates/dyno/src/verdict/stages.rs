@@ -42,8 +42,17 @@ pub(crate) struct StageEvidence {
     pub course: Course,
     /// `true` if every worker reported its cycles. Otherwise the course has too few that ended.
     pub is_complete: bool,
+    /// `true` if it ended because the rate was changed by hand: then it was run to its end.
+    pub is_ended_by_hand: bool,
     /// The limit of the backlog in it; `None` if any number of cycles is allowed.
     pub limit: Option<BacklogLimit>,
+}
+
+impl StageEvidence {
+    /// Returns the stage with the length that it had: a change by hand ends it.
+    fn as_run(&self) -> Stage {
+        if self.is_ended_by_hand { Stage { duration: self.run, ..self.stage } } else { self.stage }
+    }
 }
 
 /// The verdict on one stage, with its reason.
@@ -121,7 +130,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Vec<StageJudgement> {
     let mut judgements = Vec::new();
     for (index, (stage, answer)) in stages.iter().zip(&answers).enumerate() {
         let mut judgement = stage.judgement(answer, levels[index]);
-        let name = sentence::name(index + 1, stages.len(), &stage.of.stage);
+        let name = sentence::name(index + 1, stages.len(), &stage.of.as_run());
         let breaking_point = judgement.breaking_point;
         judgement.reason = sentence::of(&name, stage, evidence, answer, breaking_point);
         if judgement.verdict == Some(Verdict::Unsustained) || breaking_point.is_some() {
@@ -147,7 +156,7 @@ fn prepared(all: &[StageEvidence]) -> Vec<Judged<'_>> {
         }
         dues.add(offset, of);
         stages.push(Judged::new(of, course, offset));
-        offset += of.stage.duration;
+        offset += of.as_run().duration;
     }
     stages
 }
@@ -163,7 +172,7 @@ fn quickest_level(stages: &[Judged<'_>]) -> Level {
 /// Returns when the backlog was back at the level after the stage `index`; `None` if no stage
 /// follows it.
 fn recovery(stages: &[Judged<'_>], index: usize, level: Level) -> Option<Recovery> {
-    let ended = stages[index].offset + stages[index].of.stage.duration;
+    let ended = stages[index].offset + stages[index].of.as_run().duration;
     let mut later = stages[index + 1..].iter().filter(|stage| !stage.path.is_empty()).peekable();
     later.peek()?;
     let back = later.find_map(|stage| {

@@ -42,6 +42,7 @@ impl<W: PrimaryWorld> Driver<'_, W> {
             elapsed,
             window,
             dues: self.state.schedule().map(Schedule::dues).unwrap_or_default(),
+            stretches: self.state.schedule().map(Schedule::stretches).unwrap_or_default(),
             faults,
             signal: self.ended_by,
             pauses: self.pauses,

@@ -10,7 +10,7 @@ use dyno_bus::timeline::{CycleTimeline, SLOTS};
 
 use crate::plan::Plan;
 use crate::plan::profile::Stage;
-use crate::primary::state::schedule::Dues;
+use crate::primary::state::schedule::{Dues, Stretch};
 use crate::verdict::course::Course;
 use crate::verdict::stages::StageEvidence;
 
@@ -52,9 +52,31 @@ pub(super) fn evidence(
         left -= run;
         let limit = plan.backlog_rule_of(stage).and_then(|rule| rule.limit(level));
         let is_complete = course.workers.len() == plan.workers as usize;
-        StageEvidence { stage: *stage, run, course: course.clone(), is_complete, limit }
+        let (course, is_ended_by_hand) = (course.clone(), false);
+        StageEvidence { stage: *stage, run, course, is_complete, is_ended_by_hand, limit }
     };
     profile.stages().iter().zip(courses).map(of_stage).collect()
+}
+
+/// Returns the evidence on each stretch of a run whose rate was changed by hand.
+pub(super) fn of_stretches(
+    plan: &Plan,
+    stretches: &[Stretch],
+    courses: &[Course],
+    window: Duration,
+    level: Option<(u64, u64)>,
+) -> Vec<StageEvidence> {
+    let mut left = window;
+    let of_stretch = |(stretch, course): (&Stretch, &Course)| {
+        let run = stretch.run.unwrap_or(left).min(left);
+        left -= run;
+        let limit = plan.backlog_rule_of(&stretch.stage).and_then(|rule| rule.limit(level));
+        let is_complete = course.workers.len() == plan.workers as usize;
+        let is_ended_by_hand = stretch.run == Some(run);
+        let course = course.clone();
+        StageEvidence { stage: stretch.stage, run, course, is_complete, is_ended_by_hand, limit }
+    };
+    stretches.iter().zip(courses).map(of_stretch).collect()
 }
 
 /// Returns the number of cycles that the largest backlog of all stages had at least.
@@ -114,6 +136,24 @@ mod tests {
         };
         assert_eq!([run(9), run(4), run(0)], [[2, 3, 4], [2, 2, 0], [0, 0, 0]]);
         assert_eq!(evidence(&self::plan(), &courses, Duration::from_secs(9), None), []);
+    }
+
+    #[test]
+    fn a_stretch_was_run_until_the_next_one_began_and_the_last_as_far_as_the_window_was() {
+        let stretch = |rate, planned, run: Option<u64>| Stretch {
+            stage: Stage { from: rate, to: rate, duration: Duration::from_secs(planned) },
+            run: run.map(Duration::from_secs),
+        };
+        let stretches =
+            [stretch(50.0, 9, Some(2)), stretch(0.0, 7, Some(3)), stretch(55.0, 4, None)];
+        let courses = finish(Vec::new(), vec![dues(1), dues(0), dues(1)]);
+        let of = |window| {
+            let window = Duration::from_secs(window);
+            let stages = of_stretches(&plan(), &stretches, &courses, window, None);
+            stages.iter().map(|of| (of.run.as_secs(), of.is_ended_by_hand)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(9), [(2, true), (3, true), (4, false)]);
+        assert_eq!(of(4), [(2, true), (2, false), (0, false)], "it ended in the pause");
     }
 
     #[test]

@@ -48,6 +48,10 @@ impl Primary {
     }
 
     fn follow_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
+        // The stretch comes before the lease that covers its beginning.
+        if let Some(stretch) = self.schedule.as_mut().and_then(|plan| plan.next_stretch(now)) {
+            self.plan_on(stretch, actions);
+        }
         let Some(schedule) = &mut self.schedule else { return };
         if let Some(lease) = schedule.lease(now) {
             for (worker, member) in self.members.iter().enumerate() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
 
+use super::hand::{HandRate, RateKey};
 use super::stage::MemberStage;
 
 /// An event that can wake the primary's state machine.
@@ -43,6 +44,12 @@ pub(crate) enum Event {
     Stop,
     /// The caller asks for another rate.
     Rate(f64),
+    /// A key that changes the rate was pressed.
+    #[cfg_attr(
+        not(any(feature = "cli", test)),
+        expect(dead_code, reason = "the live view has keys")
+    )]
+    Key(RateKey),
     /// This process stood still for this time, and perhaps its workers did too.
     Stalled(Duration),
     /// A deadline may have passed; messages that arrived before it are handled already.
@@ -71,6 +78,8 @@ pub(crate) enum Action {
     Fault(Fault),
     /// Note a segment of the plan, which begins or continues the plan.
     Planned(Segment),
+    /// Report the rate that was requested by hand.
+    Rate(HandRate),
     /// Note that the run has entered this phase.
     Enter(RunPhase),
 }

@@ -3,16 +3,20 @@
 //! The schedule walks every worker's share itself, so that the number of issued cycles comes from
 //! the primary's own arithmetic and not from a worker's report. The window has a segment for each
 //! stage of a load profile, and one without a profile. All of them are known from the
-//! beginning, and each continues the grid of the one before.
+//! beginning, and each continues the grid of the one before. If keys change the rate, the window gets
+//! more stages, its *stretches*, while it goes on.
 
 use std::time::Duration;
 
 use dyno_bus::message::Lease;
 use dyno_bus::segment::{Arrivals, Pace, PerPhase, Share};
+use dyno_bus::timeline::stages::STAGES_OF_RUN_MAX;
 use dyno_bus::timeline::{Grid, SLOTS};
 use dyno_bus::{Cursor, Phase, Segment, Time, clock};
 
+use super::hand::{HandRate, RateKey};
 use crate::plan::Plan;
+use crate::plan::profile::Stage;
 
 /// The time that a lease reaches ahead: a primary that stalls for less harms nothing.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
@@ -28,6 +32,11 @@ const LEAD_PER_WORKER: Duration = Duration::from_micros(20);
 const INDEX_DEVIATIONS: f64 = 10.0;
 /// An addition to them for a stage of few cycles, where the distribution is skewed.
 const INDICES_SPARE: u64 = 40;
+/// The rate of a stretch without issuing, in cycles per second. Its first cycle is
+/// due in thirty thousand years.
+const PAUSED: f64 = 1e-12;
+/// The lead of such a stretch: a whole cycle, nearly.
+const PAUSED_LEAD: f64 = 1.0 - f64::EPSILON;
 
 /// The segments of a run, from its first due time on.
 #[derive(Debug)]
@@ -50,6 +59,19 @@ pub(crate) struct Schedule {
     /// Cycles counted so far: first those due before any slot, then those of one window's length
     /// before the first stage, then those of each stage.
     slots: Vec<u64>,
+    /// The rate that is set by hand; `None` if the rate of the run can't be changed by hand.
+    hand: Option<HandRate>,
+    /// `true` if a key came since the last stretch began.
+    is_pressed: bool,
+}
+
+/// A stretch of the measured window whose rate was set by hand, or that ended by such a change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Stretch {
+    /// Its rate, which is 0 in a pause, and its length as it was planned: to the end of the window.
+    pub(crate) stage: Stage,
+    /// The time until the next stretch began; `None` for the last one.
+    pub(crate) run: Option<Duration>,
 }
 
 /// One worker's share of the cycles, as far as it has been counted.
@@ -114,6 +136,8 @@ impl Schedule {
             grids: Vec::new(),
             slot_ends: Vec::new(),
             slots: vec![0],
+            hand: plan.rate.per_second().filter(|_| plan.profile.is_none()).map(HandRate::new),
+            is_pressed: false,
         };
         schedule.cap = schedule.end;
         let (seed, lead) = (plan.seed, 0.0);
@@ -191,6 +215,68 @@ impl Schedule {
         Some(self.append(Segment { t0: from.max(last.t0 + Duration::from_nanos(1)), pace, ..last }))
     }
 
+    /// Handles a key. Returns the rate that is requested now; `None` if the rate of this run can't be
+    /// changed by hand. The stretch with that rate begins with the next lease.
+    pub(crate) fn press(&mut self, key: RateKey) -> Option<HandRate> {
+        let is_final = self.until >= self.end || self.grids.len() == STAGES_OF_RUN_MAX;
+        let hand = self.hand.as_mut()?;
+        hand.is_final |= is_final;
+        *hand = hand.after(key);
+        self.is_pressed |= !hand.is_final;
+        Some(*hand)
+    }
+
+    /// Returns the stretch that begins where the furthest lease ends, if it is time for the next
+    /// lease and a key has changed the rate. All keys between two leases make one stretch.
+    pub(crate) fn next_stretch(&mut self, now: Time) -> Option<Segment> {
+        let (hand, last) = (self.hand?, *self.segments.last()?);
+        let t0 = self.until.max(now);
+        if now < self.next_lease || !self.is_pressed || t0 <= last.t0 || t0 >= self.end {
+            return None;
+        }
+        self.is_pressed = false;
+        let rate = hand.issued_rate();
+        let Pace::Open { rate: before, .. } = last.pace else { return None };
+        if before.to_bits() == paced(rate).to_bits() {
+            return None;
+        }
+        // The arrivals of a pause are uniform: a random gap might be as short as any.
+        let arrivals = self.segments[0].pace.arrivals().filter(|_| !hand.is_paused);
+        let pace = Pace::Open { rate: paced(rate), arrivals: arrivals.unwrap_or_default() };
+        let length_ns = clock::nanos(self.end - t0);
+        // A byte has a number for each stage: the keys end before.
+        let stage = self.grids.len() as u8;
+        let segment = Segment { t0, length_ns, pace, phase: Phase::Measured, stage, ..last };
+        // The stretch before ends here, and so do its slots.
+        for end in &mut self.slot_ends {
+            *end = t0.min(*end);
+        }
+        self.add_grid(Grid::of_stage(&segment, t0));
+        let segment = self.append(segment);
+        let is_full = self.grids.len() == STAGES_OF_RUN_MAX;
+        self.hand = Some(HandRate { is_final: hand.is_final || is_full, ..hand });
+        Some(segment)
+    }
+
+    /// Returns the stretches of the window; empty if no key has changed the rate.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        if self.hand.is_none() || self.grids.len() < 2 {
+            return Vec::new();
+        }
+        let measured = self.segments.iter().filter(|segment| segment.phase == Phase::Measured);
+        let nexts = measured.clone().skip(1).map(|next| Some(next.t0)).chain([None]);
+        let stretch = |(segment, next): (&Segment, Option<Time>)| {
+            let rate = match segment.pace {
+                Pace::Open { rate, .. } if rate > PAUSED => rate,
+                _ => 0.0,
+            };
+            let duration = Duration::from_nanos(segment.length_ns);
+            let stage = Stage { from: rate, to: rate, duration };
+            Stretch { stage, run: next.map(|next| next - segment.t0) }
+        };
+        measured.zip(nexts).map(stretch).collect()
+    }
+
     /// Notes that an early stop is sent at `now`: cycles that become due later are not counted.
     pub(crate) fn stop(&mut self, now: Time) {
         self.cap = self.cap.min(now);
@@ -239,6 +325,9 @@ impl Schedule {
     /// Appends a segment, with the lowest index that no earlier cycle can have.
     fn append(&mut self, mut segment: Segment) -> Segment {
         (segment.first, segment.lead) = self.beginning(&segment);
+        if matches!(segment.pace, Pace::Open { rate, .. } if rate <= PAUSED) {
+            segment.lead = PAUSED_LEAD;
+        }
         for walk in &mut self.walks {
             walk.cursor.push(segment);
         }
@@ -249,7 +338,7 @@ impl Schedule {
     /// Returns the first index of a segment that follows all others, and its lead.
     fn beginning(&self, next: &Segment) -> (u64, f64) {
         let Some(last) = self.segments.last() else { return (0, 0.0) };
-        match next.pace.arrivals() {
+        match last.pace.arrivals() {
             // Uniform indices are dealt out without gaps. The window begins with a cycle, and all
             // its stages are on one grid.
             Some(Arrivals::Uniform) if last.phase == next.phase => last.continued_at(next.t0),
@@ -277,190 +366,10 @@ impl Schedule {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Rate;
-    use crate::plan::fixture::plan;
-    use crate::plan::profile::{Profile, Stage};
-
-    fn at(millis: u64) -> Time {
-        Time::from_nanos(millis * 1_000_000)
-    }
-
-    fn total(schedule: &mut Schedule, workers: u32) -> PerPhase<u64> {
-        let end = schedule.end();
-        (0..workers).fold(PerPhase::default(), |sum, worker| sum + schedule.issued(worker, end))
-    }
-
-    #[test]
-    fn the_window_holds_exactly_the_cycles_of_the_rate() {
-        let plan = Plan { rate: Rate::PerSecond(1_234.5), workers: 3, ..plan() };
-        let mut schedule = Schedule::new(&plan, at(0));
-        assert_eq!(schedule.end() - schedule.measured_from(), plan.duration);
-        // 1 s of warm-up and 5 s: the cycle at the window's first instant is in it.
-        assert_eq!(total(&mut schedule, 3), PerPhase { warmup: 1_235, measured: 6_173 });
-    }
-
-    #[test]
-    fn cycles_due_are_counted_by_slot_at_any_frequency_of_counting() {
-        for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
-            let plan = Plan {
-                rate: Rate::PerSecond(480.0),
-                warmup: Duration::from_secs(7),
-                arrivals,
-                workers: 3,
-                ..plan()
-            };
-            let (mut often, mut once) = (Schedule::new(&plan, at(0)), Schedule::new(&plan, at(0)));
-            for millis in (0..12_100).step_by(37) {
-                let _due = [0, 1, 2].map(|worker| often.due(worker, at(millis)));
-            }
-            assert_eq!(total(&mut often, 3), total(&mut once, 3));
-            let dues = often.dues();
-            assert_eq!(dues, once.dues());
-            let [dues] = &dues[..] else { panic!("one stage") };
-            let all = dues.earlier + dues.slots.iter().sum::<u64>();
-            assert_eq!(all, total(&mut once, 3).total());
-            assert!((dues.asked - 2_400.0).abs() < 1e-6 && dues.cohort_slots == 0);
-            if arrivals == Arrivals::Uniform {
-                // Two seconds before the first slot; in a slot, 5 s ÷ 240 at 480/s.
-                assert_eq!(dues.earlier, 960);
-                assert!(dues.slots.iter().all(|due| (9..=11).contains(due)), "{dues:?}");
-            }
-        }
-    }
-
-    /// Returns a plan of a profile in this form: a first rate, a last rate and a length in
-    /// milliseconds for each stage.
-    fn plan_of(stages: &[(f64, f64, u64)], arrivals: Arrivals) -> Plan {
-        let stage = |&(from, to, millis): &_| {
-            let duration = Duration::from_millis(millis);
-            Stage { from, to, duration }
-        };
-        let profile = Profile::new(stages.iter().map(stage).collect()).expect("a valid profile");
-        let duration = profile.duration();
-        Plan { profile: Some(profile), duration, arrivals, workers: 3, ..plan() }
-    }
-
-    #[test]
-    fn a_profile_has_a_segment_for_each_stage_on_one_grid() {
-        let plan = plan_of(
-            &[(100.0, 100.0, 1_005), (100.0, 300.0, 1_000), (4.0, 4.0, 2_000)],
-            Arrivals::Uniform,
-        );
-        let mut schedule = Schedule::new(&plan, at(0));
-        let [warmup, rest @ ..] = schedule.segments() else { panic!("a warm-up") };
-        assert_eq!((warmup.pace, warmup.phase), (plan.pace(), Phase::Warmup));
-        assert_eq!(plan.pace(), Pace::Open { rate: 100.0, arrivals: Arrivals::Uniform });
-        let first: Vec<_> = rest.iter().map(|segment| segment.first).collect();
-        // After the warm-up's 100: cycles at 0 ms, 10 ms … 1,000 ms; then until 300.5 in all.
-        assert_eq!(first, [100, 201, 401]);
-        assert_eq!(rest.iter().map(|segment| segment.stage).collect::<Vec<_>>(), [0, 1, 2]);
-        let leads: Vec<_> = rest.iter().map(|segment| segment.lead).collect();
-        assert!(leads[0] == 0.0 && (leads[1] - 0.5).abs() < 1e-9 && (leads[2] - 0.5).abs() < 1e-9);
-        assert_eq!(schedule.end() - schedule.measured_from(), plan.duration);
-        // Half a cycle is left at 4/s: then one each quarter of a second.
-        assert_eq!(total(&mut schedule, 3), PerPhase { warmup: 100, measured: 301 + 8 });
-        let dues = schedule.dues();
-        let by_stage: Vec<u64> = dues.iter().map(|dues| dues.slots[SLOTS..].iter().sum()).collect();
-        assert_eq!(by_stage, [101, 200, 8]);
-        let mut asked = dues.iter().map(|dues| dues.asked).zip([100.5, 200.0, 8.0]);
-        assert!(asked.all(|(asked, area)| (asked - area).abs() < 1e-6), "{dues:?}");
-        assert_eq!(plan.cycles_due(), Some(308.5));
-        assert_eq!(dues[1].earlier + dues[1].slots[..SLOTS].iter().sum::<u64>(), 0);
-        assert_eq!(dues[1].cohort_slots, SLOTS / 6);
-        // Twice as many come due at the end of the ramp as at its middle, and so on.
-        let tenth = |tenth: usize| dues[1].slots[SLOTS + 24 * tenth..][..24].iter().sum::<u64>();
-        assert!((10..=11).contains(&tenth(0)) && (28..=30).contains(&tenth(9)), "{dues:?}");
-    }
-
-    #[test]
-    fn the_stages_of_a_profile_share_not_one_index_and_count_alike_at_any_frequency() {
-        for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
-            let stages =
-                [(400.0, 400.0, 700), (0.1, 0.1, 300), (10.0, 900.0, 900), (900.0, 0.1, 500)];
-            let plan = plan_of(&stages, arrivals);
-            let (mut often, mut once) = (Schedule::new(&plan, at(0)), Schedule::new(&plan, at(0)));
-            for millis in (0..3_400).step_by(13) {
-                let _due = [0, 1, 2].map(|worker| often.due(worker, at(millis)));
-            }
-            let all = total(&mut once, 3);
-            assert_eq!(total(&mut often, 3), all);
-            assert_eq!(often.dues(), once.dues());
-            let counted = |dues: &Dues| dues.earlier + dues.slots.iter().sum::<u64>();
-            assert_eq!(once.dues().iter().map(counted).sum::<u64>(), all.total());
-
-            let mut indices = Vec::new();
-            for worker in 0..3 {
-                let mut cursor = Cursor::new(Share { worker, workers: 3 });
-                once.segments().iter().for_each(|segment| cursor.push(*segment));
-                while let Some(due) = cursor.peek(once.end()).filter(|due| due.at < once.end()) {
-                    indices.push((due.index, due.stage));
-                    cursor.advance();
-                }
-            }
-            indices.sort_unstable();
-            assert_eq!(indices.len() as u64, all.total());
-            assert!(indices.windows(2).all(|pair| pair[0].0 < pair[1].0), "{arrivals}");
-            assert!(indices.is_sorted_by_key(|(_, stage)| *stage), "later stages, later indices");
-        }
-    }
-
-    #[test]
-    fn a_rate_that_a_profile_sets_is_not_changed() {
-        let plan = plan_of(&[(100.0, 100.0, 1_000), (50.0, 50.0, 5_000)], Arrivals::Uniform);
-        let mut schedule = Schedule::new(&plan, at(0));
-        assert_eq!(schedule.change_rate(10.0, at(100)), None);
-    }
-
-    #[test]
-    fn leases_reach_a_second_ahead_and_never_past_the_end() {
-        let mut schedule = Schedule::new(&Plan { warmup: Duration::ZERO, ..plan() }, at(0));
-        let first = schedule.lease(at(0)).expect("the first");
-        assert_eq!(first, Lease { until: at(1_000), last: false });
-        assert_eq!(schedule.lease(at(249)), None);
-        assert_eq!(schedule.lease(at(250)).map(|lease| lease.until), Some(at(1_250)));
-        let last = schedule.lease(at(4_500)).expect("the last");
-        assert_eq!(last, Lease { until: schedule.end(), last: true });
-        assert_eq!(schedule.lease(at(60_000)), None);
-    }
-
-    #[test]
-    fn a_new_rate_begins_beyond_every_lease_with_an_unused_index() {
-        for arrivals in [Arrivals::Uniform, Arrivals::Poisson] {
-            let plan = Plan { rate: Rate::PerSecond(100.0), workers: 3, arrivals, ..plan() };
-            let mut schedule = Schedule::new(&plan, at(0));
-            let _first = schedule.lease(at(0));
-            let _until_two_and_a_half_seconds = schedule.lease(at(1_500));
-            let segment = schedule.change_rate(1_000.0, at(1_500)).expect("in time");
-            assert_eq!(segment.t0, at(2_500));
-            if arrivals == Arrivals::Uniform {
-                // 100 of the warm-up and 150 less a millisecond's worth of the window.
-                assert_eq!(segment.first, 250);
-            }
-            let issued = total(&mut schedule, 3).measured as f64;
-            assert!((issued - (150.0 + 3_500.0)).abs() < 300.0, "{issued}");
-        }
-    }
-
-    #[test]
-    fn a_new_rate_is_refused_after_the_last_lease() {
-        let mut schedule = Schedule::new(&plan(), at(0));
-        let _last = schedule.lease(at(5_500));
-        assert_eq!(schedule.change_rate(10.0, at(5_500)), None);
-    }
-
-    #[test]
-    fn after_a_stop_only_the_workers_cut_adds_what_was_due() {
-        let plan =
-            Plan { rate: Rate::PerSecond(1_000.0), workers: 1, warmup: Duration::ZERO, ..plan() };
-        let mut schedule = Schedule::new(&plan, at(0));
-        let until = schedule.measured_from() + Duration::from_millis(100);
-        assert_eq!(schedule.due(0, until).measured, 100);
-        schedule.stop(until);
-        let later = until + Duration::from_secs(1);
-        assert_eq!(schedule.due(0, later).measured, 100);
-        assert_eq!(schedule.issued(0, until + Duration::from_millis(5)).measured, 105);
-    }
+/// Returns the rate of the segment of a stretch with this rate.
+fn paced(rate: f64) -> f64 {
+    if rate > 0.0 { rate } else { PAUSED }
 }
+
+#[cfg(test)]
+mod tests;

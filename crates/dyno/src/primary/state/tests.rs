@@ -4,6 +4,7 @@
 use dyno_bus::message::{Bye, Counts, Pacing};
 use proptest::prelude::*;
 
+use super::hand::RateKey;
 use super::*;
 
 const NONCE: u64 = 77;
@@ -400,6 +401,8 @@ fn anything() -> impl Strategy<Value = Event> {
         1 => Just(Event::BacklogPassed),
         1 => Just(Event::Breached),
         1 => (1u32..100).prop_map(|rate| Event::Rate(rate.into())),
+        1 => prop_oneof![Just(RateKey::Faster), Just(RateKey::Slower), Just(RateKey::Pause)]
+            .prop_map(Event::Key),
         1 => (1u64..100).prop_map(|millis| Event::Stalled(Duration::from_millis(millis))),
     ]
 }

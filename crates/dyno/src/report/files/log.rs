@@ -41,6 +41,8 @@ pub(crate) enum LogEntry {
         stream: Stream,
         text: String,
     },
+    /// The rate that a key has requested, and `true` if the issuing is to pause.
+    Rate { rate: f64, paused: bool },
     /// A message that the user should know.
     Warning { text: String },
     /// A message about something that went wrong.
@@ -80,6 +82,7 @@ impl LogEntry {
             }
             Update::Warning(text) => Self::Warning { text: redact::text(text) },
             Update::Fault(text) => Self::Fault { text: redact::text(text) },
+            Update::Rate(rate) => Self::Rate { rate: rate.rate, paused: rate.is_paused },
         }
     }
 
@@ -90,6 +93,7 @@ impl LogEntry {
             | Self::Entered { .. }
             | Self::Standing { .. }
             | Self::Line { .. }
+            | Self::Rate { .. }
             | Self::Verdict { .. } => "INFO",
             Self::Warning { .. } => "WARN",
             Self::Fault { .. } => "ERROR",

@@ -11,8 +11,8 @@ use dyno_observer::{List, Stat, format};
 
 use crate::plan::profile::Profile;
 use crate::plan::{Plan, Rate, thousands};
-use crate::primary::RunPhase;
 use crate::primary::run::Tick;
+use crate::primary::{HandRate, RunPhase};
 use crate::report::formats::figures::{self, NONE};
 use crate::report::formats::palette::Palette;
 use crate::report::formats::{sparkline, table};
@@ -44,6 +44,8 @@ pub(in crate::report) struct LiveCourse {
     warmup: Duration,
     duration: Duration,
     profile: Option<Profile>,
+    /// The rate that keys change, if they do.
+    by_hand: Option<HandRate>,
     backlogs: VecDeque<u64>,
 }
 
@@ -54,6 +56,7 @@ impl LiveCourse {
             warmup: plan.warmup,
             duration: plan.duration,
             profile: plan.profile.clone(),
+            by_hand: None,
             backlogs: VecDeque::new(),
         }
     }
@@ -61,6 +64,16 @@ impl LiveCourse {
     /// Adds the lines of the study that the run belongs to, above its own.
     pub(in crate::report) fn below(self, above: Vec<String>) -> Self {
         Self { above, ..self }
+    }
+
+    /// Shows the keys, which change this rate.
+    pub(in crate::report) fn with_keys(self, rate: f64) -> Self {
+        Self { by_hand: Some(HandRate::new(rate)), ..self }
+    }
+
+    /// Sets the rate that a key has requested.
+    pub(super) fn set_rate(&mut self, rate: HandRate) {
+        self.by_hand = Some(rate);
     }
 
     /// Remembers a tick's backlog.
@@ -83,6 +96,9 @@ pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Pale
     });
     let room = Room { rows: room.rows.saturating_sub(profile.iter().len()), ..room };
     lines.extend(profile);
+    let by_hand = course.by_hand.filter(|_| tick.phase == RunPhase::Measuring);
+    let room = Room { rows: room.rows.saturating_sub(by_hand.iter().len()), ..room };
+    lines.extend(by_hand.map(|rate| keys(rate, palette)));
     lines.extend(counts(tick, room.columns, palette));
     if tick.phase > RunPhase::Starting {
         lines.extend(sparklines(course, tick, room.columns, palette));
@@ -136,6 +152,18 @@ fn drawn(profile: &Profile, done: Duration, columns: usize, palette: Palette) ->
     let [over, to_come] = [over, to_come].map(|bars| bars.iter().collect::<String>());
     let label = palette.dim(&format!("{:<SPARKLINE_LABEL$}", format!("{label:<12} {rate:>12}")));
     format!("{label} {}{}{}", palette.accent(&over), palette.bold("│"), palette.dim(&to_come))
+}
+
+/// Returns the rate that is set by hand, with the keys that change it.
+fn keys(by_hand: HandRate, palette: Palette) -> String {
+    let rate = Rate::PerSecond(by_hand.rate);
+    let rate = if by_hand.is_paused { format!("paused at {rate}") } else { format!("rate {rate}") };
+    let keys = match by_hand {
+        HandRate { is_final: true, .. } => "it can't be changed any more",
+        HandRate { is_paused: true, .. } => "+ − rate   p resume",
+        _ => "+ − rate   p pause",
+    };
+    palette.dim(&format!("{rate}   {keys}"))
 }
 
 /// Returns the outcomes of the phase's cycles: those of the warm-up are not those of the result.

@@ -14,7 +14,7 @@ pub(crate) fn update(update: &Update, palette: Palette) -> Option<String> {
             Some(format!("{} {}", palette.warn("warning:"), redact::text(text)))
         }
         Update::Fault(text) => Some(format!("{} {}", palette.bad("error:"), redact::text(text))),
-        Update::Entered(_) | Update::Tick(_) => None,
+        Update::Entered(_) | Update::Tick(_) | Update::Rate(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! The sender is the thread that drives the run, and the receiver may block for as long as a
 //! terminal does. So a tick replaces the one before it, and lines of workers beyond the bound are
 //! dropped and counted. Only updates that must not be lost are kept without a bound: phases,
-//! warnings and faults. A run has few of these.
+//! rates set by hand, warnings and faults. A run has few of these.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -80,7 +80,7 @@ impl UpdateQueue {
                     waiting.updates.push_back(update);
                 }
             }
-            Update::Entered(_) | Update::Warning(_) | Update::Fault(_) => {
+            Update::Entered(_) | Update::Rate(_) | Update::Warning(_) | Update::Fault(_) => {
                 waiting.updates.push_back(update);
             }
         }

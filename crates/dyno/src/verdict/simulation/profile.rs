@@ -84,6 +84,7 @@ impl Loaded<'_> {
                 run: stage.duration,
                 course,
                 is_complete: true,
+                is_ended_by_hand: false,
                 limit: limit(stage),
             })
             .collect();

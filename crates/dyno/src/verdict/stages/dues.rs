@@ -29,10 +29,13 @@ impl DueCount {
             }
             Some(_) => (&of.course.due[SLOTS..], offset),
         };
+        // A stretch has slots up to the planned end, and cycles up to the next stretch.
+        let end = offset + of.as_run().duration.as_secs_f64();
         let mut count = self.points.last().map_or(0.0, |(_, count)| *count);
         for (slot, due) in slots.iter().enumerate() {
             count += *due as f64;
-            self.points.push((first + length * (slot + 1) as f64 / SLOTS as f64, count));
+            let at = first + length * (slot + 1) as f64 / SLOTS as f64;
+            self.points.push((at.min(end), count));
         }
     }
 

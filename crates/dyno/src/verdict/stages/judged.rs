@@ -102,15 +102,22 @@ impl<'a> Judged<'a> {
 
     /// Returns `true` if the stage was run to its end.
     fn is_whole(&self) -> bool {
-        self.of.run >= self.of.stage.duration
+        self.of.run >= self.of.as_run().duration
+    }
+
+    /// Returns `true` if the run part of the stage is long enough for its timeline to show a trend:
+    /// about a third of it.
+    pub(super) fn is_a_third(&self) -> bool {
+        self.extent.is_some()
     }
 
     /// Returns `true` if the stage is constant, and long enough to be judged as a window, where a
     /// cycle takes this many seconds.
     pub(super) fn is_judged_by_itself(&self, cycle: f64) -> bool {
-        let stage = &self.of.stage;
+        let stage = self.of.as_run();
         let is_long = cycle * CYCLE_TIMES_MIN <= stage.duration.as_secs_f64();
-        let is_known = self.is_whole() && self.of.is_complete;
+        // A stretch may be a small part of its planned length, which its timeline has.
+        let is_known = self.is_whole() && self.of.is_complete && self.is_a_third();
         stage.is_constant() && stage.cycles() >= CYCLES_MIN && is_long && is_known
     }
 
@@ -253,7 +260,7 @@ impl<'a> Judged<'a> {
         let response = timeline.part_response.iter().sum::<f64>() / ended as f64;
         let first = self.course.backlog_before().max(0.0);
         StageJudgement {
-            stage: self.of.stage,
+            stage: self.of.as_run(),
             due: self.due(),
             ended,
             delivered: if self.of.run.is_zero() { 0.0 } else { delivered },

@@ -95,9 +95,12 @@ pub(super) fn of(
 
 /// Returns the reason why a constant stage is not judged.
 fn too_short(stage: &Judged<'_>) -> String {
-    let planned = stage.of.stage.cycles();
+    let planned = stage.of.as_run().cycles();
     if planned < CYCLES_MIN {
         return format!("it has {}, and {CYCLES_MIN} are needed", cycles(planned.round() as u64));
+    }
+    if stage.of.is_ended_by_hand && !stage.is_a_third() {
+        return "it is shorter than a third of the window that was left when it began".to_owned();
     }
     format!("it is shorter than {CYCLE_TIMES_MIN} times the time that a cycle takes")
 }

@@ -17,6 +17,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, dup2_stdin, getppid, setsid};
 
 use crate::identity::Identity;
+use crate::keyboard;
 use crate::processes;
 
 /// The seconds that the bus thread has after the primary's death, before the worker's group is
@@ -30,6 +31,9 @@ const DEATH_DELAY_S: libc::c_uint = 1;
 /// # Errors
 /// If the primary is gone already, or the kernel refuses.
 pub(crate) fn arm(identity: &Identity) -> io::Result<UnixStream> {
+    if identity.worker == 0 {
+        keyboard::keep();
+    }
     match setsid() {
         // It already leads its own group, which its launcher made.
         Ok(_) | Err(Errno::EPERM) => {}
@@ -50,6 +54,8 @@ pub(crate) fn arm(identity: &Identity) -> io::Result<UnixStream> {
 
 /// Kills all processes that this worker started, and its process group, itself included.
 pub(crate) fn kill_all(mark: &str) -> ! {
+    // First, because a shell may show its prompt already.
+    keyboard::restore_kept();
     if has_started_processes() {
         let own = std::process::id();
         let marked = processes::all()

@@ -56,6 +56,25 @@ fn a_load_profile_is_drawn_with_a_mark_where_the_run_is() {
 }
 
 #[test]
+fn a_rate_that_keys_change_is_shown_with_the_keys() {
+    let line = |rate: HandRate, phase| {
+        let mut course = LiveCourse::new(&fixture::plan()).with_keys(50.0);
+        course.set_rate(rate);
+        let tick = Tick { phase, ..fixture::tick() };
+        let text = render(&course, &tick, Room { columns: 60, rows: 24 }, Palette::Plain);
+        text.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    let rate = HandRate::new(1_100.0);
+    let measuring = RunPhase::Measuring;
+    assert_eq!(line(rate, measuring), "rate 1,100/s   + − rate   p pause");
+    let paused = HandRate { is_paused: true, ..rate };
+    assert_eq!(line(paused, measuring), "paused at 1,100/s   + − rate   p resume");
+    let end = HandRate { is_final: true, ..rate };
+    assert_eq!(line(end, measuring), "rate 1,100/s   it can't be changed any more");
+    assert!(line(rate, RunPhase::WarmingUp).starts_with("issued"), "only in the window");
+}
+
+#[test]
 fn no_line_is_longer_than_the_terminal_is_wide() {
     for columns in [20, 40, 60, 80, 120, 250] {
         let tick = fixture::tick();
