@@ -362,7 +362,10 @@ pub(crate) fn after_failure(evidence: &Evidence) -> String {
 
 pub(crate) fn lower_rate(evidence: &Evidence) -> String {
     match next_below(evidence) {
-        Some(rate) => format!("try --rate {rate}, more --workers, or a faster task"),
+        Some(rate) => format!(
+            "{}/s were delivered: try --rate {rate}, more --workers, or a faster task",
+            decimal(delivered(evidence)),
+        ),
         None => "try a lower --rate, more --workers, or a faster task".to_owned(),
     }
 }
@@ -386,9 +389,14 @@ pub(crate) fn some_rate(evidence: &Evidence) -> String {
     }
 }
 
+/// Returns the cycles per second that completed inside the window.
+fn delivered(evidence: &Evidence) -> f64 {
+    evidence.delivered as f64 / evidence.window.as_secs_f64()
+}
+
 /// Returns a rate somewhat below the one that the task delivered; `None` if it is out of range.
 fn next_below(evidence: &Evidence) -> Option<f64> {
-    let delivered = evidence.delivered as f64 / evidence.window.as_secs_f64();
+    let delivered = delivered(evidence);
     let below = match evidence.rate {
         // Cycles left behind by the warm-up may bring it above the requested rate.
         Rate::PerSecond(rate) => delivered.min(rate),

@@ -124,7 +124,7 @@ fn a_backlog_beyond_its_limit_is_unsustained_where_the_run_stops() {
         Verdict::Unsustained,
         "the backlog passed its limit of 150 waiting cycles 2.34s into the window, with 153 \
          waiting and 2 running, and the run stopped there",
-        "try --rate 38, more --workers, or a faster task",
+        "42.7/s were delivered: try --rate 38, more --workers, or a faster task",
     );
     let queued = judge(&Evidence { on_backlog: OnBacklog::Queue, ..stopped });
     assert_eq!(queued.verdict, Verdict::Sustained);
@@ -142,7 +142,7 @@ fn a_requested_limit_holds_between_samples_too() {
         Verdict::Unsustained,
         "the backlog passed its limit of 15 cycles for a short time: it was 19 or more, as the \
          times at which cycles ended show",
-        "try --rate 45, more --workers, or a faster task",
+        "50/s were delivered: try --rate 45, more --workers, or a faster task",
     );
     evidence.on_backlog = OnBacklog::Queue;
     let queued = judge(&evidence);
@@ -169,7 +169,7 @@ fn skipped_cycles_are_unsustained() {
         &skipped,
         Verdict::Unsustained,
         "10 of 250 cycles were skipped (4.00 %), because the backlog was at its limit",
-        "try --rate 43, more --workers, or a faster task",
+        "48/s were delivered: try --rate 43, more --workers, or a faster task",
     );
 }
 
@@ -196,7 +196,7 @@ fn a_backlog_that_grew_is_unsustained() {
         Verdict::Unsustained,
         "the backlog grew by 75 cycles, from 5 in the window's first tenth to 80 in its \
          last, where 3 are allowed",
-        "try --rate 45, more --workers, or a faster task",
+        "50/s were delivered: try --rate 45, more --workers, or a faster task",
     );
 }
 
