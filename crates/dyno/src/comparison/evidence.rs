@@ -84,7 +84,10 @@ impl SideEvidence {
         let is_shared = |setting: Setting| setting != Setting::Seed && !varied.contains(&setting);
         let rows = settings::rows(&summary.parameters).filter(|(setting, _)| is_shared(*setting));
         self.facts.extend(rows.map(|(setting, text)| fact(setting.flag(), &text)));
-        let task = summary.parameters.task.texts();
+        // The seed of a task that draws by the run's own seed differs with it.
+        let seed = summary.parameters.seed.to_string();
+        let is_own = |(name, text): &(&str, String)| name != &"seed" || *text != seed;
+        let task = summary.parameters.task.texts().filter(is_own);
         self.facts.extend(task.map(|(name, text)| (format!("-P {name}"), text)));
     }
 

@@ -1,6 +1,6 @@
 //! Comparisons of saved results.
 
-use dyno_summary::{Study, StudyTrial, Verdict};
+use dyno_summary::{Study, StudyTrial, Summary, Verdict};
 
 use super::*;
 
@@ -69,6 +69,20 @@ fn comparisons_of_saved_results_are_by_the_schema() {
     let options = ComparisonOptions::default().forced(true);
     let sides = [&base, &other].map(SideEvidence::from);
     check_contract(&compare_with(&sides[0], &sides[1], &options).expect("it is forced"));
+}
+
+#[test]
+fn the_seed_of_a_run_is_not_a_difference_even_as_a_parameter_of_the_task() {
+    let run = |seed: u64, of_task: u64| {
+        let text = include_str!("../result/gather/tests/run.json");
+        let mut run: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        run["parameters"]["seed"] = seed.into();
+        run["parameters"]["task"]["seed"] = of_task.into();
+        Summary::parse(&run.to_string(), "run.json").expect("a summary")
+    };
+    compare(&run(1, 1), &run(2, 2)).expect("they are alike");
+    let error = compare(&run(1, 7), &run(2, 8)).expect_err("the tasks differ").to_string();
+    assert!(error.contains("-P seed is 7 in BASE and 8 in NEW"), "{error}");
 }
 
 #[test]
