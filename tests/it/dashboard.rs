@@ -170,9 +170,10 @@ fn another_host_another_method_and_another_path_are_refused() {
 #[test]
 fn the_page_of_a_study_shows_the_trial_that_goes_on() {
     let line =
-        "-P how=sleep -P us=1000 --rate 100/s,200/s --duration 1s --dashboard --dashboard-keep";
-    let running = benchmark(BEHAVES).args(line).start();
+        "-P how=sleep -P us=1000 --rate 100/s,200/s --duration 3s --dashboard --dashboard-keep";
+    // A browser takes seconds to start on a busy machine, and the trials do not wait for it.
     let mut browser = Browser::start();
+    let running = benchmark(BEHAVES).args(line).start();
     browser.open(&url_of(&running));
     let trial = "!!document.querySelector('section.trial #trial-load')";
     until_in_page(&mut browser, "the second trial", trial);
