@@ -98,7 +98,17 @@ impl Chart {
 
     /// Adds a series in the next colour.
     pub(super) fn add(&mut self, name: &str, shape: Shape, points: Vec<(f64, Option<f64>)>) {
-        let colour = self.series.len();
+        self.add_in(self.series.len(), name, shape, points);
+    }
+
+    /// Adds a series in the colour of this place in the list.
+    pub(super) fn add_in(
+        &mut self,
+        colour: usize,
+        name: &str,
+        shape: Shape,
+        points: Vec<(f64, Option<f64>)>,
+    ) {
         self.series.push(Drawn { name: name.to_owned(), shape, colour, points });
     }
 

@@ -91,6 +91,9 @@ fn mood(study: &Study) -> Mood {
     }
 }
 
+/// The colour of trials that did not hold their rate: not the green of good news.
+const NOT_HELD: usize = 3;
+
 /// Returns the charts: over the rate if trials have several, else over the number of the trial.
 fn charts(study: &Study) -> Vec<Chart> {
     let rates: Vec<f64> = study.trials.iter().filter_map(|trial| trial.rate).collect();
@@ -149,7 +152,7 @@ fn latency(
     let mut chart = Chart::new("response", "Response", how, (x, y));
     chart.add("p50", Shape::Line, points(None, p50));
     chart.add("p99", Shape::Line, points(None, p99));
-    chart.add("p99, not sustained", Shape::Dots, points(Some(false), p99));
+    chart.add_in(NOT_HELD, "p99, not sustained", Shape::Dots, points(Some(false), p99));
     chart.series.retain(|series| !series.points.is_empty());
     chart
 }
@@ -161,16 +164,16 @@ fn delivered(
     is_over_rates: bool,
 ) -> Chart {
     let figure: TrialFigure = |trial| Some(trial.delivered);
-    let most = points(None, figure).iter().filter_map(|(_, rate)| *rate).fold(0.0, f64::max);
+    let requested = if is_over_rates { points(None, |trial| trial.rate) } else { Vec::new() };
+    let all = [points(None, figure), requested.clone()].concat();
+    let most = all.iter().filter_map(|(_, rate)| *rate).fold(0.0, f64::max);
     let y = Axis::linear(AxisKind::PerSecond, most);
     let how = "Cycles that completed per second. A system that holds the rate delivers as many as \
                were requested; beyond its limit it delivers fewer.";
     let mut chart = Chart::new("delivered", "Delivered", how, (x, y));
     chart.add("delivered", Shape::Line, points(None, figure));
-    if is_over_rates {
-        chart.add("requested", Shape::Line, points(None, |trial| trial.rate));
-    }
-    chart.add("not sustained", Shape::Dots, points(Some(false), figure));
+    chart.add("requested", Shape::Line, requested);
+    chart.add_in(NOT_HELD, "not sustained", Shape::Dots, points(Some(false), figure));
     chart.series.retain(|series| !series.points.is_empty());
     chart
 }

@@ -239,6 +239,8 @@ fn a_sweep_has_its_curve_with_the_bracket_and_a_link_to_each_trial() {
     let data = data_of(&page);
     assert_eq!(data["study"], serde_json::to_value(&study).unwrap());
     assert_eq!(data["charts"][0]["series"][1]["name"], "p99, not sustained");
+    assert_eq!(data["charts"][1]["series"][1]["name"], "requested");
+    assert!(data["charts"][1]["y"]["to"].as_f64() >= Some(4_000.0), "what was requested is on it");
 }
 
 #[test]
