@@ -1,5 +1,5 @@
-//! The parts that all benchmarks of a command share, `exec` and `pipe`: the check of the command, the
-//! split of a flag from its value, and the folder of their runs.
+//! The parts that the benchmarks of this program share, `exec`, `pipe` and `http`: the check of a
+//! command, the split of a flag from its value, their help, and the folder of their runs.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context, bail};
+use dyno::internal::{Settings, TaskParameters};
 
 use crate::launch::TARGET_VARIABLE;
 use crate::{EXIT_USAGE, note, print, targets};
@@ -53,6 +54,26 @@ pub(crate) fn halves(word: &OsString) -> (Option<&str>, Option<OsString>) {
     match text.split_once('=') {
         Some((name, value)) => (Some(name), Some(value.into())),
         None => (Some(text), None),
+    }
+}
+
+/// The texts of a benchmark's help.
+pub(crate) struct HelpTexts {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) usage: &'static str,
+    /// The text after the flags.
+    pub(crate) more: &'static str,
+}
+
+impl HelpTexts {
+    /// Returns the help: these texts, and the flags of every benchmark and its own.
+    pub(crate) fn with_flags(&self, own: impl IntoIterator<Item = clap::Arg>) -> String {
+        let (settings, parameters) = (Settings::default(), TaskParameters::default());
+        let command = dyno::internal::command(self.name, &settings, &parameters);
+        let mut command = command.about(self.about).override_usage(self.usage).args(own);
+        command = command.after_help(self.more);
+        command.render_long_help().to_string()
     }
 }
 

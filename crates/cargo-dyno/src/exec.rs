@@ -12,13 +12,12 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus, Stdio, Termination};
 
-use dyno::internal::{Settings, TaskParameters};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 
 use self::line::CommandLine;
-use crate::command::{WORKER_VARIABLE, ending, program, refuse, without_a_run};
+use crate::command::{HelpTexts, WORKER_VARIABLE, ending, program, refuse, without_a_run};
 use crate::note;
 
 mod line;
@@ -161,14 +160,14 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
 
 /// Returns the benchmark's help, with the flags and the text that only `exec` has.
 fn help() -> String {
-    let command = dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
-    let mut command = command.about(ABOUT).override_usage(USAGE).args(line::own_flags());
-    command = command.after_help(MORE);
-    command.render_long_help().to_string()
+    let texts = HelpTexts { name: NAME, about: ABOUT, usage: USAGE, more: MORE };
+    texts.with_flags(line::own_flags())
 }
 
 #[cfg(test)]
 mod tests {
+    use dyno::internal::{Settings, TaskParameters};
+
     use super::*;
 
     #[test]

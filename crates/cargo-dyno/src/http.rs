@@ -8,12 +8,11 @@
 use std::ffi::OsString;
 use std::process::{ExitCode, Termination};
 
-use dyno::internal::{Settings, TaskParameters};
 use serde::{Deserialize, Serialize};
 
 use self::line::HttpLine;
 use self::task::HttpTask;
-use crate::command::{refuse, without_a_run};
+use crate::command::{HelpTexts, refuse, without_a_run};
 
 mod connections;
 mod line;
@@ -70,14 +69,14 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
 
 /// Returns the benchmark's help, with the flags and the text that only `http` has.
 fn help() -> String {
-    let command = dyno::internal::command(NAME, &Settings::default(), &TaskParameters::default());
-    let mut command = command.about(ABOUT).override_usage(USAGE).args(line::own_flags());
-    command = command.after_help(MORE);
-    command.render_long_help().to_string()
+    let texts = HelpTexts { name: NAME, about: ABOUT, usage: USAGE, more: MORE };
+    texts.with_flags(line::own_flags())
 }
 
 #[cfg(test)]
 mod tests {
+    use dyno::internal::{Settings, TaskParameters};
+
     use super::*;
 
     #[test]
