@@ -281,12 +281,8 @@ impl RunRecord {
         );
         // A run without a window has its reason already.
         let thresholds = if ending.window.is_some() { thresholds } else { Vec::new() };
-        let stages = match ending.stretches.is_empty() {
-            true => stages::evidence(&ending.plan, &courses, window, self.level),
-            false => {
-                stages::of_stretches(&ending.plan, &ending.stretches, &courses, window, self.level)
-            }
-        };
+        let stages =
+            stages::evidence(&ending.plan, &ending.stretches, &courses, window, self.level);
         let judgement = judge(&Evidence {
             rate: ending.plan.rate,
             warmup: ending.plan.warmup,

@@ -9,7 +9,6 @@ use std::time::Duration;
 use dyno_bus::timeline::{CycleTimeline, SLOTS};
 
 use crate::plan::Plan;
-use crate::plan::profile::Stage;
 use crate::primary::state::schedule::{Dues, Stretch};
 use crate::verdict::course::Course;
 use crate::verdict::stages::StageEvidence;
@@ -36,47 +35,33 @@ pub(super) fn finish(mut courses: Vec<Course>, dues: Vec<Dues>) -> Vec<Course> {
     courses.into_iter().zip(dues).map(with_dues).collect()
 }
 
-/// Returns the evidence on each stage of a load profile; empty for a run at one rate. The measured
-/// window was run for `window`; `level` is the backlog at its beginning, the cycles that waited and
-/// those that ran.
+/// Returns the evidence on each stage of a load profile, or on each of the `stretches` of a run whose
+/// rate was changed by hand; empty for a run at one rate. The measured window was run for `window`;
+/// `level` is the backlog at its beginning, the cycles that waited and those that ran.
 pub(super) fn evidence(
-    plan: &Plan,
-    courses: &[Course],
-    window: Duration,
-    level: Option<(u64, u64)>,
-) -> Vec<StageEvidence> {
-    let Some(profile) = &plan.profile else { return Vec::new() };
-    let mut left = window;
-    let of_stage = |(stage, course): (&Stage, &Course)| {
-        let run = left.min(stage.duration);
-        left -= run;
-        let limit = plan.backlog_rule_of(stage).and_then(|rule| rule.limit(level));
-        let is_complete = course.workers.len() == plan.workers as usize;
-        let (course, is_ended_by_hand) = (course.clone(), false);
-        StageEvidence { stage: *stage, run, course, is_complete, is_ended_by_hand, limit }
-    };
-    profile.stages().iter().zip(courses).map(of_stage).collect()
-}
-
-/// Returns the evidence on each stretch of a run whose rate was changed by hand.
-pub(super) fn of_stretches(
     plan: &Plan,
     stretches: &[Stretch],
     courses: &[Course],
     window: Duration,
     level: Option<(u64, u64)>,
 ) -> Vec<StageEvidence> {
+    let planned = plan.profile.iter().flat_map(|profile| profile.stages());
+    // No key ends a stage of a profile.
+    let planned = planned.map(|stage| Stretch { stage: *stage, run: None });
     let mut left = window;
-    let of_stretch = |(stretch, course): (&Stretch, &Course)| {
-        let run = stretch.run.unwrap_or(left).min(left);
+    let of_stretch = |(stretch, course): (Stretch, &Course)| {
+        let run = stretch.run.unwrap_or(stretch.stage.duration).min(left);
         left -= run;
-        let limit = plan.backlog_rule_of(&stretch.stage).and_then(|rule| rule.limit(level));
-        let is_complete = course.workers.len() == plan.workers as usize;
-        let is_ended_by_hand = stretch.run == Some(run);
-        let course = course.clone();
-        StageEvidence { stage: stretch.stage, run, course, is_complete, is_ended_by_hand, limit }
+        StageEvidence {
+            stage: stretch.stage,
+            run,
+            course: course.clone(),
+            is_complete: course.workers.len() == plan.workers as usize,
+            is_ended_by_hand: stretch.run == Some(run),
+            limit: plan.backlog_rule_of(&stretch.stage).and_then(|rule| rule.limit(level)),
+        }
     };
-    stretches.iter().zip(courses).map(of_stretch).collect()
+    planned.chain(stretches.iter().copied()).zip(courses).map(of_stretch).collect()
 }
 
 /// Returns the number of cycles that the largest backlog of all stages had at least.
@@ -94,7 +79,7 @@ pub(super) fn peak(courses: &[Course]) -> u64 {
 mod tests {
     use super::*;
     use crate::plan::fixture::plan;
-    use crate::plan::profile::Profile;
+    use crate::plan::profile::{Profile, Stage};
 
     fn dues(cycles: u64) -> Dues {
         let mut slots = vec![0; 2 * SLOTS];
@@ -127,7 +112,7 @@ mod tests {
         let plan = Plan { profile: Some(profile), ..plan() };
         let courses = finish(Vec::new(), vec![dues(1), dues(1), dues(1)]);
         let run = |window| -> Vec<u64> {
-            let stages = evidence(&plan, &courses, Duration::from_secs(window), Some((3, 2)));
+            let stages = evidence(&plan, &[], &courses, Duration::from_secs(window), Some((3, 2)));
             assert!(stages.iter().all(|stage| !stage.is_complete), "no worker reported");
             assert!(
                 stages.iter().all(|stage| stage.limit.is_some_and(|limit| limit.waiting == 103))
@@ -135,7 +120,7 @@ mod tests {
             stages.iter().map(|stage| stage.run.as_secs()).collect()
         };
         assert_eq!([run(9), run(4), run(0)], [[2, 3, 4], [2, 2, 0], [0, 0, 0]]);
-        assert_eq!(evidence(&self::plan(), &courses, Duration::from_secs(9), None), []);
+        assert_eq!(evidence(&self::plan(), &[], &courses, Duration::from_secs(9), None), []);
     }
 
     #[test]
@@ -149,7 +134,7 @@ mod tests {
         let courses = finish(Vec::new(), vec![dues(1), dues(0), dues(1)]);
         let of = |window| {
             let window = Duration::from_secs(window);
-            let stages = of_stretches(&plan(), &stretches, &courses, window, None);
+            let stages = evidence(&plan(), &stretches, &courses, window, None);
             stages.iter().map(|of| (of.run.as_secs(), of.is_ended_by_hand)).collect::<Vec<_>>()
         };
         assert_eq!(of(9), [(2, true), (3, true), (4, false)]);
