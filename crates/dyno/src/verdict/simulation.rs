@@ -122,13 +122,9 @@ impl System {
     /// Returns the evidence of one run.
     pub(crate) fn evidence(&self, seed: u64) -> Evidence {
         let cycles = queue::run(self, &mut Random::new(seed));
-        let at = |seconds: f64| {
-            let nanos = START.as_nanos() as f64 + seconds * 1e9;
-            if seconds.is_finite() { Time::from_nanos(nanos as u64) } else { Time::NEVER }
-        };
-        let (start, window) = (at(0.0), Duration::from_secs_f64(self.window));
+        let window = Duration::from_secs_f64(self.window);
         let warmup = Duration::from_secs_f64(self.warmup);
-        let grid = Grid::new(at(-self.warmup), start, window);
+        let grid = Grid::new(at(-self.warmup), at(0.0), window);
         let workers = self.workers();
         let mut timelines = vec![CycleTimeline::default(); workers as usize];
         let mut course = Course { cohort_slots: grid.cohort_slots(), ..Course::default() };
@@ -157,30 +153,13 @@ impl System {
         let plan = Plan { rate, warmup, duration: window, workers, ..plan() };
         let passed = backlog_limit(&plan, &cycles, &backlog);
         Evidence {
-            rate: Rate::PerSecond(self.rate),
-            warmup,
-            start,
-            window,
-            planned: window,
             asked: self.rate * self.window,
             course,
             cycles: counts,
             delivered: counts.completed,
-            max_failed: MaxFailed::Share(1.0),
             backlog,
-            on_backlog: OnBacklog::Stop,
-            max_backlog: None,
             passed,
-            unleased: 0,
-            bus_stall_ns: 0,
-            bus_stall_between_ns: 0,
-            running_max: 0,
-            stood_still: Vec::new(),
-            pauses: Pauses::default(),
-            errors: Vec::new(),
-            signal: None,
-            thresholds: Vec::new(),
-            stages: Vec::new(),
+            ..undisturbed(self.rate, warmup, window)
         }
     }
 
@@ -190,6 +169,42 @@ impl System {
             Kind::Sync { workers, .. } => workers,
             Kind::Pool { .. } | Kind::LastFirst | Kind::Sharing | Kind::Infinite => 2,
         }
+    }
+}
+
+/// Returns an instant in seconds from the window's start.
+fn at(seconds: f64) -> Time {
+    let nanos = START.as_nanos() as f64 + seconds * 1e9;
+    if seconds.is_finite() { Time::from_nanos(nanos as u64) } else { Time::NEVER }
+}
+
+/// Returns the evidence of a run that nothing disturbed, and that had no cycle.
+fn undisturbed(rate: f64, warmup: Duration, window: Duration) -> Evidence {
+    Evidence {
+        rate: Rate::PerSecond(rate),
+        warmup,
+        start: at(0.0),
+        window,
+        planned: window,
+        asked: 0.0,
+        course: Course::default(),
+        cycles: Fates::default(),
+        delivered: 0,
+        max_failed: MaxFailed::Share(1.0),
+        backlog: Vec::new(),
+        on_backlog: OnBacklog::Stop,
+        max_backlog: None,
+        passed: None,
+        unleased: 0,
+        bus_stall_ns: 0,
+        bus_stall_between_ns: 0,
+        running_max: 0,
+        stood_still: Vec::new(),
+        pauses: Pauses::default(),
+        errors: Vec::new(),
+        signal: None,
+        thresholds: Vec::new(),
+        stages: Vec::new(),
     }
 }
 

@@ -16,13 +16,13 @@ use dyno_bus::timeline::{CycleTimeline, Grid, PLACES, SLOTS};
 
 use super::queue::{self, Ran};
 use super::random::Random;
-use super::{Kind, START, Service, System, running_max};
+use super::{Kind, Service, System, at, running_max, undisturbed};
 use crate::plan::fixture::plan;
 use crate::plan::profile::{Profile, Stage};
-use crate::plan::{MaxFailed, OnBacklog, Plan, Rate};
+use crate::plan::{OnBacklog, Plan};
 use crate::verdict::course::Course;
 use crate::verdict::stages::{Recovery, StageEvidence};
-use crate::verdict::{BacklogSample, Evidence, Fates, Judgement, Pauses, Verdict, judge};
+use crate::verdict::{BacklogSample, Evidence, Fates, Judgement, Verdict, judge};
 
 /// The capacity of each system, in cycles per second.
 const CAPACITY: f64 = 200.0;
@@ -92,38 +92,15 @@ impl Loaded<'_> {
         counts.issued = cycles.iter().filter(|cycle| cycle.due >= 0.0).count() as u64;
         counts.completed = counts.issued;
         Evidence {
-            rate: Rate::PerSecond(profile.mean_rate()),
-            warmup: Duration::from_secs_f64(WARMUP),
-            start: at(0.0),
-            window: profile.duration(),
-            planned: profile.duration(),
             cycles: counts,
             asked: profile.cycles(),
-            course: Course::default(),
             delivered: counts.completed,
-            max_failed: MaxFailed::Share(1.0),
             backlog: samples,
             on_backlog: OnBacklog::Queue,
-            max_backlog: None,
-            passed: None,
-            unleased: 0,
-            bus_stall_ns: 0,
-            bus_stall_between_ns: 0,
-            running_max: 0,
-            stood_still: Vec::new(),
-            pauses: Pauses::default(),
-            errors: Vec::new(),
-            signal: None,
-            thresholds: Vec::new(),
             stages,
+            ..undisturbed(profile.mean_rate(), Duration::from_secs_f64(WARMUP), profile.duration())
         }
     }
-}
-
-/// Returns an instant in seconds from the window's start.
-fn at(seconds: f64) -> Time {
-    let nanos = START.as_nanos() as f64 + seconds * 1e9;
-    if seconds.is_finite() { Time::from_nanos(nanos as u64) } else { Time::NEVER }
 }
 
 /// Returns the worker and the due time of each cycle, in seconds from the window's start.
