@@ -108,9 +108,9 @@ pub(crate) fn start(
     let mut files = files::FileWriter::start(histograms, log, begun)?;
     files.entry(LogEntry::parameters(plan));
 
+    let is_live = settings.progress != Progress::Quiet && is_drawn();
     let tick_period = match settings.progress {
-        _ if on_tick.is_some() => Some(TICK),
-        Progress::Shown | Progress::Trial if is_drawn() => Some(TICK),
+        _ if on_tick.is_some() || is_live => Some(TICK),
         Progress::Shown => Some(SLOW_TICK),
         Progress::Trial | Progress::Quiet => files.has_log().then_some(SLOW_TICK),
     };
@@ -118,9 +118,8 @@ pub(crate) fn start(
         // If the user closed stderr, this text is not needed.
         let _written = print(io::stderr(), &announcement(&plan.benchmark, &plan.words()));
     }
-    let is_live = settings.progress != Progress::Quiet && is_drawn();
     let keys = settings.keys.clone().filter(|_| is_live).and_then(KeyTerminal::of);
-    let view = view(settings.progress, plan, settings.above.clone(), keys.clone());
+    let view = view(is_live, settings.progress, plan, settings.above.clone(), keys.clone());
     let screen = Screen::start(view, on_tick)?;
     let environment = environment::here();
     if let Some(board) = &settings.board {
@@ -157,24 +156,26 @@ fn is_drawn() -> bool {
     io::stderr().is_terminal() && palette::draws()
 }
 
-fn view(progress: Progress, plan: &Plan, above: Vec<String>, keys: Option<KeyTerminal>) -> View {
+fn view(
+    is_live: bool,
+    progress: Progress,
+    plan: &Plan,
+    above: Vec<String>,
+    keys: Option<KeyTerminal>,
+) -> View {
     let chatter = match progress {
         Progress::Shown => Chatter::All,
         Progress::Trial | Progress::Quiet => Chatter::Faults,
     };
-    match progress {
-        Progress::Shown | Progress::Trial if is_drawn() => {
-            let course = LiveCourse::new(plan).below(above);
-            let course = match (&keys, plan.rate) {
-                (Some(_), Rate::PerSecond(rate)) => course.with_keys(rate),
-                _ => course,
-            };
-            View::Live(Live::new(course, chatter, keys))
-        }
-        Progress::Shown | Progress::Trial | Progress::Quiet => {
-            View::Plain(Plain::new(io::stderr(), chatter))
-        }
+    if !is_live {
+        return View::Plain(Plain::new(io::stderr(), chatter));
     }
+    let course = LiveCourse::new(plan).below(above);
+    let course = match (&keys, plan.rate) {
+        (Some(_), Rate::PerSecond(rate)) => course.with_keys(rate),
+        _ => course,
+    };
+    View::Live(Live::new(course, chatter, keys))
 }
 
 pub(super) fn open_folder(

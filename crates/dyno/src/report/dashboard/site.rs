@@ -140,7 +140,7 @@ fn whole(status: &str, kind: &str, body: &str) -> HttpMessage {
 }
 
 fn head(status: &str, kind: &str, length: Option<usize>) -> HttpMessage {
-    let policy = live::header_policy();
+    let policy = &*live::HEADER_POLICY;
     let mut head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Security-Policy: {policy}\r\n{HEADERS}"
     );

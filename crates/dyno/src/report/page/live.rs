@@ -4,6 +4,7 @@
 //! It links no file: the server has none.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use dyno_summary::{Intervals, Study, Summary};
 use serde_json::json;
@@ -99,10 +100,9 @@ impl PageContent {
     }
 }
 
-/// Returns the security policy for the header of a live page. Only a header can forbid frames.
-pub(in crate::report) fn header_policy() -> String {
-    policy(&[SCRIPT, LIVE], &format!("{FURTHER}; frame-ancestors 'none'"))
-}
+/// The security policy for the header of a live page. Only a header can forbid frames.
+pub(in crate::report) static HEADER_POLICY: LazyLock<String> =
+    LazyLock::new(|| policy(&[SCRIPT, LIVE], &format!("{FURTHER}; frame-ancestors 'none'")));
 
 #[cfg(test)]
 mod tests {
@@ -117,7 +117,7 @@ mod tests {
         let page = content.live_page();
         assert_eq!(page.matches("<script>").count(), 2);
         for script in [SCRIPT, LIVE] {
-            assert!(header_policy().contains(&super::super::sha256::source(script)));
+            assert!(HEADER_POLICY.contains(&super::super::sha256::source(script)));
         }
         assert!(!page.contains("run.json"), "the server has no files");
         // An event is one line, as the form of events requires.
