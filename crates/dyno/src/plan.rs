@@ -138,7 +138,7 @@ impl Plan {
     /// Returns the rule for the backlog in one stage of a profile: that of a run at its highest rate.
     #[must_use]
     pub(crate) fn backlog_rule_of(&self, stage: &Stage) -> Option<BacklogRule> {
-        let rate = Rate::PerSecond(stage.from.max(stage.to));
+        let rate = Rate::PerSecond(stage.highest_rate());
         Self { rate, profile: None, duration: stage.duration, ..self.clone() }.backlog_rule()
     }
 

@@ -211,19 +211,23 @@ impl Settings {
         Ok(())
     }
 
+    /// Returns the last layer that sets a setting.
+    fn layer(&self, setting: Setting) -> Option<SettingSource> {
+        self.said(setting).last().map(|said| said.source)
+    }
+
     /// Decides between a load profile and a single rate. The later layer of the two wins; a profile
     /// sets the length of the window too, and lets the backlog grow unless a policy is set.
     fn settle_profile(&self, plan: &mut Plan) -> Result<(), SettingsError> {
-        let layer = |setting| self.said(setting).last().map(|said| said.source);
-        let (Some(stages), Some(profile)) = (layer(Setting::Stages), &plan.profile) else {
+        let (Some(stages), Some(profile)) = (self.layer(Setting::Stages), &plan.profile) else {
             return Ok(());
         };
-        if layer(Setting::Rate).is_some_and(|rate| rate > stages) {
+        if self.layer(Setting::Rate).is_some_and(|rate| rate > stages) {
             plan.profile = None;
             return Ok(());
         }
         for setting in [Setting::Rate, Setting::Duration] {
-            if layer(setting).is_some_and(|layer| layer >= stages) {
+            if self.layer(setting).is_some_and(|layer| layer >= stages) {
                 return Err(SettingsError {
                     input: self.input(setting),
                     remedy: "the stages set the rate and the time: leave it out, or leave \
@@ -245,9 +249,8 @@ impl Settings {
 
     /// Returns `true` if these settings request a load profile.
     pub(crate) fn has_stages(&self) -> bool {
-        let layer = |setting| self.said(setting).last().map(|said| said.source);
-        let stages = layer(Setting::Stages);
-        stages.is_some() && layer(Setting::Rate) <= stages
+        let stages = self.layer(Setting::Stages);
+        stages.is_some() && self.layer(Setting::Rate) <= stages
     }
 
     /// Returns the input as it was given; if it is missing, the flag that would give the default.

@@ -99,7 +99,7 @@ impl Profile {
     /// Returns the highest rate, in cycles per second.
     #[must_use]
     pub fn highest_rate(&self) -> f64 {
-        self.stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
+        self.stages.iter().map(Stage::highest_rate).fold(0.0, f64::max)
     }
 
     /// Returns the cycles per second, on average over the whole profile.
@@ -121,6 +121,12 @@ impl Stage {
     #[must_use]
     pub fn cycles(&self) -> f64 {
         (self.from + self.to) / 2.0 * self.duration.as_secs_f64()
+    }
+
+    /// Returns the higher one of the rates at its ends, in cycles per second.
+    #[must_use]
+    pub fn highest_rate(&self) -> f64 {
+        self.from.max(self.to)
     }
 
     /// Returns the rate after this share of its length.

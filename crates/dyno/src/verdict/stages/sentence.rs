@@ -182,7 +182,7 @@ pub(super) fn longer(number: usize, enough: Option<Duration>) -> String {
 
 /// Returns the hint after a run without any trouble: a ramp beyond its highest rate.
 pub(super) fn find_limit(evidence: &Evidence) -> String {
-    let rates = evidence.stages.iter().map(|stage| stage.stage.from.max(stage.stage.to));
+    let rates = evidence.stages.iter().map(|of| of.stage.highest_rate());
     let highest = rates.fold(0.0, f64::max);
     if highest >= RATE_MAX {
         return "this is the highest rate that dyno issues".to_owned();
