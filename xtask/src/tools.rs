@@ -1,9 +1,10 @@
 //! Programs that the tasks need and that the Rust toolchain does not include.
 //!
-//! The tests need a real Redis server, a real browser, a real Prometheus, a real terminal, system calls that fail,
-//! programs that are driven through a pipe, and an independent reader of histogram logs. For root,
-//! apt installs what is missing; for everyone else, the error names the command. Packages of cargo
-//! and pip are installed once, for any user, into the target folder.
+//! The tests need a real Redis server, a real Postgres, a real browser, a real Prometheus, a real
+//! terminal, system calls that fail, programs that are driven through a pipe, and an independent
+//! reader of histogram logs. For root, apt installs what is missing; for everyone else, the error
+//! names the command. Packages of cargo and pip are installed once, for any user, into the target
+//! folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};

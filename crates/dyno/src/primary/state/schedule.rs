@@ -2,9 +2,9 @@
 //!
 //! The schedule walks every worker's share itself, so that the number of issued cycles comes from
 //! the primary's own arithmetic and not from a worker's report. The window has a segment for each
-//! stage of a load profile, and one without a profile. All of them are known from the
-//! beginning, and each continues the grid of the one before. If keys change the rate, the window gets
-//! more stages, its *stretches*, while it goes on.
+//! stage of a load profile, and one without a profile. All of them are known from the beginning, and
+//! each continues the grid of the one before. If keys change the rate, the window gets more stages,
+//! its *stretches*, while it goes on.
 
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ const LEAD_PER_WORKER: Duration = Duration::from_micros(20);
 const INDEX_DEVIATIONS: f64 = 10.0;
 /// An addition to them for a stage of few cycles, where the distribution is skewed.
 const INDICES_SPARE: u64 = 40;
-/// The rate of a stretch without issuing, in cycles per second. Its first cycle is
-/// due in thirty thousand years.
+/// The rate of a stretch without issuing, in cycles per second. Its first cycle is due in thirty
+/// thousand years.
 const PAUSED: f64 = 1e-12;
 /// The lead of such a stretch: a whole cycle, nearly.
 const PAUSED_LEAD: f64 = 1.0 - f64::EPSILON;
