@@ -136,6 +136,10 @@ fn a_remote_changes_the_rate_while_the_run_goes_on() {
     // 200 a second for about a second, 1,000 a second for the rest.
     assert!((1_400..=1_900).contains(&issued), "{issued}");
     assert_eq!(summary.cycles.completed, issued, "{summary:#?}");
+    let rates: Vec<_> = summary.stages.iter().map(|stage| stage.from).collect();
+    assert_eq!(rates, [200.0, 1_000.0], "a stage for each rate: {summary:#?}");
+    let due: u64 = summary.stages.iter().map(|stage| stage.due).sum();
+    assert_eq!(due, issued);
 }
 
 #[test]

@@ -417,7 +417,7 @@ impl Bench {
     /// change, or if the benchmark's own code steers the run.
     #[cfg(feature = "cli")]
     pub(crate) fn steered_by_keys(&self, plan: &crate::plan::Plan) -> Option<Remote> {
-        let has_rate = plan.rate.per_second().is_some() && plan.profile.is_none();
+        let has_rate = plan.rate.per_second().is_some();
         (has_rate && !self.remote.is_shared()).then(|| self.remote.clone())
     }
 

@@ -38,8 +38,10 @@ pub(crate) use self::state::event::Exit;
 pub(crate) use self::state::event::RunPhase;
 #[cfg(test)]
 pub(crate) use self::state::event::{Cause, Event};
-#[cfg(feature = "cli")]
-pub(crate) use self::state::hand::{HandRate, RateKey};
+#[cfg(any(feature = "cli", test))]
+pub(crate) use self::state::hand::{HandRate, RateKey, Steered};
+#[cfg(test)]
+pub(crate) use self::state::schedule::counted::CountedPlan;
 #[cfg(test)]
 pub(crate) use self::world::{
     PrimaryWorld, ProcessHandle, ReadySource, SignalRequest, WorkerSource,

@@ -79,9 +79,15 @@ impl Cursor {
         }
     }
 
-    /// Appends a segment. It must begin after the last one, and beyond every lease: the walk does
-    /// not go back to cycles that it has passed.
+    /// Appends a segment. It replaces the segments that begin with it or later: the plan has changed.
+    /// It must begin beyond every lease, since the walk does not go back to cycles that it has
+    /// passed.
     pub fn push(&mut self, segment: Segment) {
+        // The walk may already be in a segment that is replaced: it goes on to the next one as soon
+        // as a segment has no cycle left for it.
+        while self.segments.back().is_some_and(|last| last.t0 >= segment.t0) {
+            self.segments.pop_back();
+        }
         self.segments.push_back(segment);
         if self.segments.len() == 1 {
             self.enter();

@@ -24,12 +24,18 @@ struct KeptStage {
 }
 
 impl StageTimelines {
-    /// Adds the next stage. Its window begins where the stage before ends.
+    /// Adds the next stage. Its window begins where the stage before ends. It replaces the stages
+    /// that begin with it or later: the plan has changed before any of their cycles was due.
     pub fn push(&mut self, grid: Grid) {
+        let mut timeline = CycleTimeline::default();
+        while let Some(replaced) = self.stages.pop_if(|last| last.grid.start >= grid.start) {
+            // Cycles of earlier stages may have ended in it, if the change came late.
+            let ended = replaced.timeline.ended.iter().sum::<u64>();
+            timeline.ended_before += replaced.timeline.ended_before + ended;
+        }
         if let Some(last) = self.stages.last_mut() {
             last.places = last.grid.places_until(grid.start);
         }
-        let timeline = CycleTimeline::default();
         self.stages.push(KeptStage { grid, places: u64::MAX, timeline });
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 
 use super::state::event::{Event, RunPhase};
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", test))]
 use super::state::hand::RateKey;
 
 /// A handle that steers a run or a study from another thread. Requests made before it begins are
@@ -70,9 +70,12 @@ impl Remote {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Continues at another rate, in cycles per second, from the end of the last lease: in a second
-    /// at most. Has no effect in a closed loop, near the plan's end, or if the rate is out of
-    /// range.
+    /// Continues at another rate, in cycles per second, from the end of the last lease: within 1.3
+    /// seconds, and not before the measured window has begun. The result has a stage for each such
+    /// stretch of the window, with a verdict, as if a key in the live view had changed the rate.
+    ///
+    /// Has no effect in a closed loop, under a load profile, near the plan's end, after 255 changes,
+    /// or if the rate is out of range.
     pub fn set_rate(&self, rate: f64) {
         if (crate::plan::RATE_MIN..=dyno_bus::segment::RATE_MAX).contains(&rate) {
             self.ask(Event::Rate(rate));
@@ -80,7 +83,7 @@ impl Remote {
     }
 
     /// Passes on a key that changes the rate.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn press(&self, key: RateKey) {
         self.ask(Event::Key(key));
     }

@@ -185,7 +185,12 @@ impl Primary {
             }
             Event::Signal => self.signal(now, actions),
             Event::BacklogPassed | Event::Breached | Event::Stop => self.stop(now, actions),
-            Event::Rate(rate) => self.change_rate(now, rate, actions),
+            Event::Rate(rate) => {
+                let runs = matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring);
+                let schedule = self.schedule.as_mut().filter(|_| runs);
+                let rate = schedule.and_then(|schedule| schedule.set_rate(rate));
+                actions.extend(rate.map(Action::Rate));
+            }
             Event::Key(key) => {
                 let schedule = self.schedule.as_mut();
                 let schedule = schedule.filter(|_| self.phase == RunPhase::Measuring);
@@ -357,16 +362,6 @@ impl Primary {
         for member in &mut self.members {
             member.drain_wanted = true;
         }
-    }
-
-    fn change_rate(&mut self, now: Time, rate: f64, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring) {
-            return;
-        }
-        let Some(segment) = self.schedule.as_mut().and_then(|s| s.change_rate(rate, now)) else {
-            return;
-        };
-        self.plan_on(segment, actions);
     }
 
     /// Sends another segment of the plan to all workers.

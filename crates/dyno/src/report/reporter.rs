@@ -28,7 +28,7 @@ use super::live::plain::{Chatter, Plain};
 use super::live::screen::{Screen, View};
 use super::options::{Format, PageChoice, Progress, ReportOptions, RunFolder};
 use super::page::{self, PageFile};
-use crate::plan::{Plan, Rate};
+use crate::plan::Plan;
 use crate::primary::RunPhase;
 use crate::primary::run::{Interim, OnTick, Run, Sink, Update};
 use crate::result::{environment, fail, redact, summary_of};
@@ -171,10 +171,7 @@ fn view(
         return View::Plain(Plain::new(io::stderr(), chatter));
     }
     let course = LiveCourse::new(plan).below(above);
-    let course = match (&keys, plan.rate) {
-        (Some(_), Rate::PerSecond(rate)) => course.with_keys(rate),
-        _ => course,
-    };
+    let course = if keys.is_some() { course.with_keys(plan) } else { course };
     View::Live(Live::new(course, chatter, keys))
 }
 

@@ -2,6 +2,8 @@
 
 mod dues;
 
+use std::time::Duration;
+
 use dyno_bus::message::Counts;
 use dyno_bus::segment::{Arrivals, PerPhase, Share};
 use dyno_bus::{Cursor, Phase, Segment, Time};
@@ -15,6 +17,10 @@ use super::{BEGIN, Host, Simulation};
 use crate::plan::Rate;
 use crate::primary::run::{Run, Stream};
 use crate::primary::{Cause, Exit, RunPhase};
+
+/// The time before the planned end at which a request comes in time: a lease, the time until it is
+/// given, and that of the turns in between.
+const IN_TIME: Duration = Duration::from_millis(1_300);
 
 /// Checks a worker that begins `after`: it is alive, and the cycles of all others are over.
 pub(super) fn after_begins(world: &Simulation<'_>, index: usize) {
@@ -53,9 +59,8 @@ pub(super) fn ended(world: Simulation<'_>) {
     started.sort_unstable();
     started.dedup();
     assert_eq!(started.len(), count, "no index is given to two cycles");
-    if !expected.changed {
-        dues::are_on_the_grid(&world);
-    }
+    dues::are_on_the_grid(&world);
+    last_request_is_applied(&world, expected.end);
 
     // A worker that exits late has sent all its data: that takes nothing from the result.
     let faults =
@@ -77,7 +82,7 @@ pub(super) fn ended(world: Simulation<'_>) {
         _ => assert!(faults == 0 && signals == 0, "{verdict:?} with {faults} faults"),
     }
     let whole = stopped.is_some_and(|at| at >= expected.end);
-    if faults == 0 && signals == 0 && whole && !expected.changed {
+    if faults == 0 && signals == 0 && whole {
         assert_eq!(account.lost.total(), 0);
         if let Some(issued) = expected.issued {
             assert_eq!(account.issued, issued, "the schedule's exact counts");
@@ -89,6 +94,19 @@ pub(super) fn ended(world: Simulation<'_>) {
             assert_eq!(ended, account.issued.measured, "every cycle has ended");
         }
     }
+}
+
+/// Checks that the rate that was requested last is that of the window's last cycles, if there was
+/// time for it.
+fn last_request_is_applied(world: &Simulation<'_>, end: Time) {
+    let told = world.told.borrow();
+    let was_frozen = world.primary_was_frozen || world.pauses > 0;
+    let Some((last, at)) = told.rates.last().filter(|_| !was_frozen) else { return };
+    if *at + IN_TIME > end || stopped(world).is_none_or(|at| at < end) || last.is_final {
+        return;
+    }
+    let counted = dues::with_changes(world);
+    assert!(counted.last().is_same_rate(*last), "{last:?} was requested at {at:?}: {counted:?}");
 }
 
 /// Checks that the result has the processes that there were.
@@ -110,8 +128,6 @@ fn phases(told: &Told) {
 struct Expected {
     end: Time,
     issued: Option<PerPhase<u64>>,
-    /// `true` if the plan was changed during the run.
-    changed: bool,
     all_end: bool,
 }
 
@@ -121,20 +137,19 @@ impl Expected {
         let segments = segments(world);
         let window = segments.iter().find(|segment| segment.phase == Phase::Measured);
         let window = window.map(|segment| segment.t0);
-        let planned = usize::from(!plan.warmup.is_zero())
-            + plan.profile.as_ref().map_or(1, |profile| profile.stages().len());
+        let is_grid = plan.rate != Rate::Max && plan.arrivals == Arrivals::Uniform;
         let stood = world.primary_was_frozen || world.pauses > 0;
         let still = stood || world.hosts.iter().any(|host| host.was_frozen);
         let hung = |host: &super::Host| host.worker.as_ref().is_some_and(|worker| worker.hung);
         Self {
             end: window.map_or(Time::NEVER, |from| from + plan.duration),
-            issued: dues::issued(plan),
-            changed: segments.len() != planned,
+            issued: is_grid.then(|| dues::issued(plan, &dues::with_changes(world))),
             all_end: world.scenario.is_light
                 && !still
                 && !world.hosts.iter().any(hung)
                 && plan.on_backlog != crate::plan::OnBacklog::Skip
-                && plan.arrivals == Arrivals::Uniform,
+                && plan.arrivals == Arrivals::Uniform
+                && world.told.borrow().rates.is_empty(),
         }
     }
 }

@@ -131,7 +131,7 @@ impl SimulatedWorker {
     fn follow(&mut self) {
         let pace = self.pace.as_mut().expect("it runs");
         self.control.take_segments(|segment| {
-            self.grids.extend(self.grid_maker.follow(&segment));
+            self.grids.follow(&segment);
             pace.follow(segment);
         });
     }
@@ -167,8 +167,7 @@ impl SimulatedWorker {
         let Running { due, start, end: _, fails } = run;
         let (wait, service) = (start.nanos_since(due.at), now.nanos_since(start));
         // A cycle is recorded before it is counted.
-        let grid = self.grids.get(usize::from(due.stage));
-        let place = grid.map_or(0, |grid| grid.place(due.at));
+        let place = self.grids.place(due.stage, due.at);
         self.end.cycle(due, fails, place, wait, service);
         self.end.loop_lag(due.index);
         if fails {

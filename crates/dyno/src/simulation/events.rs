@@ -54,6 +54,7 @@ impl Simulation<'_> {
             Asked::Stop => self.remote.stop(),
             Asked::Backlog => self.backlog_passed = true,
             Asked::Rate(rate) => self.remote.set_rate(rate),
+            Asked::Key(key) => self.remote.press(key),
         }
     }
 

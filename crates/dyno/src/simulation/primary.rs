@@ -18,7 +18,7 @@ use super::process::ProcessState;
 use super::wire::Wire;
 use crate::primary::run::Stream;
 use crate::primary::{
-    Exit, PrimaryWorld, ProcessHandle, ReadySource, RunPhase, SignalRequest, Sink, Update,
+    Exit, HandRate, PrimaryWorld, ProcessHandle, ReadySource, RunPhase, SignalRequest, Sink, Update,
 };
 
 /// The surroundings of a simulated primary.
@@ -194,6 +194,8 @@ impl ProcessHandle for SimulatedProcess {
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) entered: Vec<(RunPhase, Time)>,
+    /// The rates that were requested by hand.
+    pub(super) rates: Vec<(HandRate, Time)>,
     pub(super) lines: Vec<(u32, Stream, String)>,
 }
 
@@ -209,7 +211,8 @@ impl Sink for Caller {
         match update {
             Update::Entered(phase) => told.entered.push((phase, self.clock.get())),
             Update::Line { worker, stream, text } => told.lines.push((worker, stream, text)),
-            Update::Tick(_) | Update::Warning(_) | Update::Fault(_) | Update::Rate(_) => {}
+            Update::Rate(rate) => told.rates.push((rate, self.clock.get())),
+            Update::Tick(_) | Update::Warning(_) | Update::Fault(_) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use super::chance::Chance;
 use super::lies::Lie;
 use crate::plan::profile::{Profile, Stage};
 use crate::plan::{Arrivals, Deadlines, OnBacklog, Plan, RATE_MIN, Rate};
-use crate::primary::Exit;
+use crate::primary::{Exit, RateKey};
 
 /// The most cycles that a plan makes due: enough for every rule, few enough for many runs.
 const CYCLES_MAX: f64 = 60.0;
@@ -56,6 +56,7 @@ pub(super) enum Asked {
     Stop,
     Backlog,
     Rate(f64),
+    Key(RateKey),
 }
 
 impl Scenario {
@@ -84,6 +85,9 @@ impl Scenario {
         }
         if chance.one_in(4) {
             scenario.steer(chance);
+        }
+        if chance.one_in(3) {
+            scenario.press_keys(chance);
         }
         if chance.one_in(8) {
             let at = scenario.moment(chance);
@@ -116,6 +120,16 @@ impl Scenario {
             ]);
             let at = self.moment(chance);
             self.shocks.push((at, Shock::Ask(asked)));
+        }
+    }
+
+    /// Adds keys that the user presses in the window, before its end is leased or after.
+    fn press_keys(&mut self, chance: &mut Chance) {
+        let mut at = self.plan.warmup;
+        for _ in 0..chance.between(1, 6) {
+            at += chance.micros(0, 900_000);
+            let key = chance.pick(&[RateKey::Faster, RateKey::Slower, RateKey::Pause]);
+            self.shocks.push((at, Shock::Ask(Asked::Key(key))));
         }
     }
 
@@ -152,7 +166,8 @@ impl Scenario {
 
 fn plan(chance: &mut Chance) -> Plan {
     let warmup = Duration::from_millis(chance.pick(&[0, 1, 50, 300]));
-    let duration = Duration::from_millis(chance.pick(&[20, 100, 100, 400, 400, 1_200, 1_700]));
+    let duration =
+        Duration::from_millis(chance.pick(&[20, 100, 100, 400, 400, 1_200, 1_700, 3_000]));
     let most = CYCLES_MAX / (warmup + duration).as_secs_f64();
     let rate = most.min(chance.between(5, 2_000) as f64 / 10.0);
     let plan = Plan {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dyno_bus::message::{Command, Counts, Hello, Report, Start, VERSION};
 use dyno_bus::segment::{Due, PerPhase};
-use dyno_bus::timeline::Grid;
 use dyno_bus::{Link, Phase, Time, codec};
 use dyno_emitter::harness::Emitter;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -93,8 +92,7 @@ pub(super) struct SimulatedWorker {
     pub(super) counters: Arc<Counters>,
     pub(super) pace: Option<CyclePacer>,
     pub(super) start: Option<Start>,
-    pub(super) grids: Vec<Grid>,
-    pub(super) grid_maker: GridMaker,
+    pub(super) grids: GridMaker,
     /// The phase of the cycle that began last.
     pub(super) phase: Phase,
     pub(super) stage: Loop,
@@ -166,8 +164,7 @@ impl SimulatedWorker {
             counters,
             pace: None,
             start: None,
-            grids: Vec::new(),
-            grid_maker: GridMaker::default(),
+            grids: GridMaker::default(),
             phase: Phase::Warmup,
             stage: Loop::Idle,
             running: Vec::new(),

@@ -51,7 +51,11 @@ pub(crate) struct StageEvidence {
 impl StageEvidence {
     /// Returns the stage with the length that it had: a change by hand ends it.
     fn as_run(&self) -> Stage {
-        if self.is_ended_by_hand { Stage { duration: self.run, ..self.stage } } else { self.stage }
+        if !self.is_ended_by_hand {
+            return self.stage;
+        }
+        let share = self.run.as_secs_f64() / self.stage.duration.as_secs_f64();
+        Stage { to: self.stage.rate_at(share), duration: self.run, ..self.stage }
     }
 }
 

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use dyno_bus::message::{Pacing, Start};
 use dyno_bus::segment::Share;
-use dyno_bus::timeline::Grid;
 use dyno_bus::{Phase, Time, clock};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -108,8 +107,7 @@ async fn run_cycles<F: Future<Output = Result<(), String>>>(
         longest: Duration::ZERO,
         phase: Phase::Warmup,
         window_from: Time::NEVER,
-        grids: Vec::new(),
-        grid_maker: GridMaker::default(),
+        grids: GridMaker::default(),
         end,
         control,
         counters,
@@ -164,8 +162,7 @@ struct CycleLoop<'a, B, F> {
     phase: Phase,
     window_from: Time,
     /// The grids that give due times their places, by stage.
-    grids: Vec<Grid>,
-    grid_maker: GridMaker,
+    grids: GridMaker,
     end: &'a LoopEnd,
     control: &'a Control,
     counters: &'a Counters,
@@ -281,7 +278,7 @@ where
             if segment.phase == Phase::Measured {
                 self.window_from = self.window_from.min(segment.t0);
             }
-            self.grids.extend(self.grid_maker.follow(&segment));
+            self.grids.follow(&segment);
             self.pace.follow(segment);
         });
     }
@@ -320,8 +317,7 @@ where
     fn ended(&mut self, begun: Begun, end: Time, outcome: Result<(), String>) {
         let Begun { due, start } = begun;
         self.longest = self.longest.max(end - start);
-        let grid = self.grids.get(usize::from(due.stage));
-        let place = grid.map_or(0, |grid| grid.place(due.at));
+        let place = self.grids.place(due.stage, due.at);
         let (wait, service) = (start.nanos_since(due.at), end.nanos_since(start));
         self.end.cycle(due, outcome.is_err(), place, wait, service);
         match outcome {

@@ -46,8 +46,9 @@ pub(super) fn evidence(
     level: Option<(u64, u64)>,
 ) -> Vec<StageEvidence> {
     let planned = plan.profile.iter().flat_map(|profile| profile.stages());
-    // No key ends a stage of a profile.
     let planned = planned.map(|stage| Stretch { stage: *stage, run: None });
+    // Stages that were changed by hand take the place of those that were planned.
+    let planned = planned.filter(|_| stretches.is_empty());
     let mut left = window;
     let of_stretch = |(stretch, course): (Stretch, &Course)| {
         let run = stretch.run.unwrap_or(stretch.stage.duration).min(left);

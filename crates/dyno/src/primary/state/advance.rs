@@ -48,8 +48,9 @@ impl Primary {
     }
 
     fn follow_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
-        // The stretch comes before the lease that covers its beginning.
-        if let Some(stretch) = self.schedule.as_mut().and_then(|plan| plan.next_stretch(now)) {
+        // A stretch comes before the lease that covers its beginning.
+        let stretches = self.schedule.as_mut().map(|plan| plan.next_stretches(now));
+        for stretch in stretches.unwrap_or_default() {
             self.plan_on(stretch, actions);
         }
         let Some(schedule) = &mut self.schedule else { return };

@@ -3,8 +3,8 @@
 //! The schedule walks every worker's share itself, so that the number of issued cycles comes from
 //! the primary's own arithmetic and not from a worker's report. The window has a segment for each
 //! stage of a load profile, and one without a profile. All of them are known from the beginning, and
-//! each continues the grid of the one before. If keys change the rate, the window gets more stages,
-//! its *stretches*, while it goes on.
+//! each continues the grid of the one before. If the rate is changed by hand, new stages replace
+//! those that have not begun: the rest of the plan, at another rate.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use dyno_bus::timeline::stages::STAGES_OF_RUN_MAX;
 use dyno_bus::timeline::{Grid, SLOTS};
 use dyno_bus::{Cursor, Phase, Segment, Time, clock};
 
-use super::hand::{HandRate, RateKey};
+use super::hand::{HandRate, RateKey, Steered};
 use crate::plan::Plan;
 use crate::plan::profile::Stage;
 
@@ -59,19 +59,31 @@ pub(crate) struct Schedule {
     /// Cycles counted so far: first those due before any slot, then those of one window's length
     /// before the first stage, then those of each stage.
     slots: Vec<u64>,
-    /// The rate that is set by hand; `None` if the rate of the run can't be changed by hand.
+    /// The stages of the window as they were planned.
+    planned: Vec<PlannedStage>,
+    /// The rate that is requested by hand; `None` in a closed loop.
     hand: Option<HandRate>,
-    /// `true` if a key came since the last stretch began.
-    is_pressed: bool,
+    /// The rate of the segments: that of the last change, or that of the plan.
+    applied: Option<HandRate>,
+    /// `true` once the rate was changed by hand.
+    is_steered: bool,
 }
 
-/// A stretch of the measured window whose rate was set by hand, or that ended by such a change.
+/// A stage of a window whose rate was changed by hand.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Stretch {
-    /// Its rate, which is 0 in a pause, and its length as it was planned: to the end of the window.
+    /// Its rates, which are 0 in a pause, and its length as it was planned.
     pub(crate) stage: Stage,
-    /// The time until the next stretch began; `None` for the last one.
+    /// The time until a change by hand ended it; `None` if none did.
     pub(crate) run: Option<Duration>,
+}
+
+/// A stage of the plan, with the instant at which it begins.
+#[derive(Debug, Clone, Copy)]
+struct PlannedStage {
+    t0: Time,
+    pace: Pace,
+    length: Duration,
 }
 
 /// One worker's share of the cycles, as far as it has been counted.
@@ -136,8 +148,10 @@ impl Schedule {
             grids: Vec::new(),
             slot_ends: Vec::new(),
             slots: vec![0],
-            hand: plan.rate.per_second().filter(|_| plan.profile.is_none()).map(HandRate::new),
-            is_pressed: false,
+            planned: Vec::new(),
+            hand: HandRate::of(plan),
+            applied: HandRate::of(plan),
+            is_steered: false,
         };
         schedule.cap = schedule.end;
         let (seed, lead) = (plan.seed, 0.0);
@@ -155,6 +169,7 @@ impl Schedule {
             let segment = segment(begin, pace, length, Phase::Measured, stage as u8);
             schedule.add_grid(Grid::of_stage(&segment, t0));
             schedule.append(segment);
+            schedule.planned.push(PlannedStage { t0: begin, pace, length });
             begin = begin + length;
         }
         schedule
@@ -201,78 +216,129 @@ impl Schedule {
         Some(Lease { until: self.until, last })
     }
 
-    /// Continues the plan at another rate, from the end of the furthest lease that was given.
-    /// Returns the new segment; `None` if it is too late for one, if the loop is closed, or if a
-    /// profile sets the rate.
-    pub(crate) fn change_rate(&mut self, rate: f64, now: Time) -> Option<Segment> {
-        let from = self.until.max(now).max(self.measured_from);
-        let last = *self.segments.last()?;
-        let Pace::Open { arrivals, .. } = last.pace else { return None };
-        if from >= self.end || self.grids.len() > 1 {
-            return None;
-        }
-        let pace = Pace::Open { rate, arrivals };
-        Some(self.append(Segment { t0: from.max(last.t0 + Duration::from_nanos(1)), pace, ..last }))
+    /// Handles a key. Returns the rate that is requested now; `None` if the loop is closed. The
+    /// stretch with that rate begins with the next lease.
+    pub(crate) fn press(&mut self, key: RateKey) -> Option<HandRate> {
+        self.request(|hand| hand.after(key))
     }
 
-    /// Handles a key. Returns the rate that is requested now; `None` if the rate of this run can't be
-    /// changed by hand. The stretch with that rate begins with the next lease.
-    pub(crate) fn press(&mut self, key: RateKey) -> Option<HandRate> {
-        let is_final = self.until >= self.end || self.grids.len() == STAGES_OF_RUN_MAX;
+    /// Requests another rate, in cycles per second. Returns it; `None` if the loop is closed, or if a
+    /// profile sets the rate.
+    pub(crate) fn set_rate(&mut self, rate: f64) -> Option<HandRate> {
+        self.hand.filter(|hand| matches!(hand.steered, Steered::Rate(_)))?;
+        self.request(|hand| hand.with_rate(rate))
+    }
+
+    fn request(&mut self, change: impl FnOnce(HandRate) -> HandRate) -> Option<HandRate> {
+        let is_final = self.until >= self.end || self.is_full();
         let hand = self.hand.as_mut()?;
         hand.is_final |= is_final;
-        *hand = hand.after(key);
-        self.is_pressed |= !hand.is_final;
+        *hand = change(*hand);
         Some(*hand)
     }
 
-    /// Returns the stretch that begins where the furthest lease ends, if it is time for the next
-    /// lease and a key has changed the rate. All keys between two leases make one stretch.
-    pub(crate) fn next_stretch(&mut self, now: Time) -> Option<Segment> {
-        let (hand, last) = (self.hand?, *self.segments.last()?);
+    /// Returns `true` if the next change could make more stages than a run has numbers for.
+    fn is_full(&self) -> bool {
+        let begun = self
+            .segments
+            .iter()
+            .filter(|segment| segment.phase == Phase::Measured && segment.t0 <= self.until);
+        begun.count() + self.rest(self.until).count() > STAGES_OF_RUN_MAX
+    }
+
+    /// Returns the segments of the stretches that begin where the furthest lease ends, if it is time
+    /// for the next lease and another rate was requested; otherwise none. All keys between two leases
+    /// make one change. The new segments replace those that begin later.
+    pub(crate) fn next_stretches(&mut self, now: Time) -> Vec<Segment> {
+        let (Some(hand), Some(applied)) = (self.hand, self.applied) else { return Vec::new() };
         let t0 = self.until.max(now);
-        if now < self.next_lease || !self.is_pressed || t0 <= last.t0 || t0 >= self.end {
-            return None;
+        let is_new = !hand.is_same_rate(applied);
+        // A rate that is set in the warm-up waits until the window has begun.
+        if now < self.next_lease || !is_new || t0 <= self.measured_from || t0 >= self.end {
+            return Vec::new();
         }
-        self.is_pressed = false;
-        let rate = hand.issued_rate();
-        let Pace::Open { rate: before, .. } = last.pace else { return None };
-        if before.to_bits() == paced(rate).to_bits() {
-            return None;
+        (self.applied, self.is_steered) = (self.hand, true);
+        self.cut_at(t0);
+        let stretches = self.steered(hand, t0);
+        for (at, pace, length) in &stretches {
+            let segment = self.segments[self.segments.len() - 1];
+            // A request is refused before the numbers of stages end.
+            let stage = self.grids.len() as u8;
+            let segment = Segment {
+                t0: *at,
+                length_ns: clock::nanos(*length),
+                pace: *pace,
+                phase: Phase::Measured,
+                stage,
+                ..segment
+            };
+            self.add_grid(Grid::of_stage(&segment, *at));
+            self.append(segment);
         }
-        // The arrivals of a pause are uniform: a random gap might be as short as any.
-        let arrivals = self.segments[0].pace.arrivals().filter(|_| !hand.is_paused);
-        let pace = Pace::Open { rate: paced(rate), arrivals: arrivals.unwrap_or_default() };
-        let length_ns = clock::nanos(self.end - t0);
-        // A byte has a number for each stage: the keys end before.
-        let stage = self.grids.len() as u8;
-        let segment = Segment { t0, length_ns, pace, phase: Phase::Measured, stage, ..last };
-        // The stretch before ends here, and so do its slots.
+        let is_full = self.is_full();
+        self.hand = Some(HandRate { is_final: hand.is_final || is_full, ..hand });
+        self.segments[self.segments.len() - stretches.len()..].to_vec()
+    }
+
+    /// Forgets the stages that begin at `t0` or later. The one before them ends there, and so do its
+    /// slots.
+    fn cut_at(&mut self, t0: Time) {
+        self.segments.retain(|segment| segment.t0 < t0);
+        let kept = self.segments.iter().filter(|segment| segment.phase == Phase::Measured).count();
+        self.grids.truncate(kept);
+        self.slot_ends.truncate((kept + 1) * SLOTS);
+        self.slots.truncate((kept + 1) * SLOTS + 1);
         for end in &mut self.slot_ends {
             *end = t0.min(*end);
         }
-        self.add_grid(Grid::of_stage(&segment, t0));
-        let segment = self.append(segment);
-        let is_full = self.grids.len() == STAGES_OF_RUN_MAX;
-        self.hand = Some(HandRate { is_final: hand.is_final || is_full, ..hand });
-        Some(segment)
     }
 
-    /// Returns the stretches of the window; empty if no key has changed the rate.
+    /// Returns the rest of the plan from `t0` on, at the rate that is set by hand: the beginning, the
+    /// pace and the length of each stage.
+    fn steered(&self, hand: HandRate, t0: Time) -> Vec<(Time, Pace, Duration)> {
+        if hand.is_paused {
+            // Uniform, because a random gap might be as short as any.
+            let pace = Pace::Open { rate: PAUSED, arrivals: Arrivals::Uniform };
+            return vec![(t0, pace, self.end - t0)];
+        }
+        let steered = |stage: PlannedStage| (stage.t0, hand.steered.pace(stage.pace), stage.length);
+        self.rest(t0).map(steered).collect()
+    }
+
+    /// Returns the stages of the plan from `t0` on. The first one begins there.
+    fn rest(&self, t0: Time) -> impl Iterator<Item = PlannedStage> {
+        let cut = move |stage: &PlannedStage| {
+            let passed = t0 - stage.t0;
+            let length = stage.length.checked_sub(passed).filter(|rest| !rest.is_zero())?;
+            let pace = match stage.pace {
+                Pace::Ramp { from, to, arrivals } => {
+                    let share = passed.as_secs_f64() / stage.length.as_secs_f64();
+                    let from = Stage { from, to, duration: stage.length }.rate_at(share);
+                    Pace::Ramp { from, to, arrivals }
+                }
+                pace @ (Pace::Open { .. } | Pace::Closed { .. }) => pace,
+            };
+            Some(PlannedStage { t0: stage.t0.max(t0), pace, length })
+        };
+        self.planned.iter().filter_map(cut)
+    }
+
+    /// Returns the stages of the window, if its rate was changed by hand; otherwise none.
     pub(crate) fn stretches(&self) -> Vec<Stretch> {
-        if self.hand.is_none() || self.grids.len() < 2 {
+        if !self.is_steered {
             return Vec::new();
         }
         let measured = self.segments.iter().filter(|segment| segment.phase == Phase::Measured);
         let nexts = measured.clone().skip(1).map(|next| Some(next.t0)).chain([None]);
         let stretch = |(segment, next): (&Segment, Option<Time>)| {
-            let rate = match segment.pace {
-                Pace::Open { rate, .. } if rate > PAUSED => rate,
-                _ => 0.0,
+            let (from, to) = match segment.pace {
+                Pace::Open { rate, .. } if rate > PAUSED => (rate, rate),
+                Pace::Ramp { from, to, .. } => (from, to),
+                Pace::Open { .. } | Pace::Closed { .. } => (0.0, 0.0),
             };
             let duration = Duration::from_nanos(segment.length_ns);
-            let stage = Stage { from: rate, to: rate, duration };
-            Stretch { stage, run: next.map(|next| next - segment.t0) }
+            let run = next.map(|next| next - segment.t0).filter(|run| *run < duration);
+            Stretch { stage: Stage { from, to, duration }, run }
         };
         measured.zip(nexts).map(stretch).collect()
     }
@@ -366,10 +432,7 @@ impl Schedule {
     }
 }
 
-/// Returns the rate of the segment of a stretch with this rate.
-fn paced(rate: f64) -> f64 {
-    if rate > 0.0 { rate } else { PAUSED }
-}
-
+#[cfg(test)]
+pub(crate) mod counted;
 #[cfg(test)]
 mod tests;

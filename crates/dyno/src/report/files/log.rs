@@ -11,8 +11,8 @@ use dyno_summary::{Summary, Verdict};
 use serde::{Serialize, Serializer};
 
 use crate::plan::Plan;
-use crate::primary::RunPhase;
 use crate::primary::run::{Stream, Tick, Update};
+use crate::primary::{RunPhase, Steered};
 use crate::result::redact;
 
 /// An entry of the log. Its texts hold no passwords.
@@ -41,8 +41,15 @@ pub(crate) enum LogEntry {
         stream: Stream,
         text: String,
     },
-    /// The rate that a key has requested, and `true` if the issuing is to pause.
-    Rate { rate: f64, paused: bool },
+    /// The rate that was requested by hand, or the factor of a profile's rates; and `true` if the
+    /// issuing is to pause.
+    Rate {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rate: Option<f64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        factor: Option<f64>,
+        paused: bool,
+    },
     /// A message that the user should know.
     Warning { text: String },
     /// A message about something that went wrong.
@@ -82,7 +89,13 @@ impl LogEntry {
             }
             Update::Warning(text) => Self::Warning { text: redact::text(text) },
             Update::Fault(text) => Self::Fault { text: redact::text(text) },
-            Update::Rate(rate) => Self::Rate { rate: rate.rate, paused: rate.is_paused },
+            Update::Rate(by_hand) => {
+                let (rate, factor) = match by_hand.steered {
+                    Steered::Rate(rate) => (Some(rate), None),
+                    Steered::Factor(factor) => (None, Some(factor)),
+                };
+                Self::Rate { rate, factor, paused: by_hand.is_paused }
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use dyno_observer::{List, Stat, format};
 use crate::plan::profile::Profile;
 use crate::plan::{Plan, Rate, thousands};
 use crate::primary::run::Tick;
-use crate::primary::{HandRate, RunPhase};
+use crate::primary::{HandRate, RunPhase, Steered};
 use crate::report::formats::figures::{self, NONE};
 use crate::report::formats::palette::Palette;
 use crate::report::formats::{sparkline, table};
@@ -66,14 +66,14 @@ impl LiveCourse {
         Self { above, ..self }
     }
 
-    /// Shows the keys, which change this rate.
-    pub(in crate::report) fn with_keys(self, rate: f64) -> Self {
-        Self { by_hand: Some(HandRate::new(rate)), ..self }
+    /// Shows the keys, which change the rate of this plan.
+    pub(in crate::report) fn with_keys(self, plan: &Plan) -> Self {
+        Self { by_hand: HandRate::of(plan), ..self }
     }
 
-    /// Sets the rate that a key has requested.
+    /// Sets the rate that was requested by hand; without keys, it is not shown.
     pub(super) fn set_rate(&mut self, rate: HandRate) {
-        self.by_hand = Some(rate);
+        self.by_hand = self.by_hand.and(Some(rate));
     }
 
     /// Remembers a tick's backlog.
@@ -92,7 +92,7 @@ pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Pale
     lines.push(progress(course, tick, room.columns, palette));
     let profile = course.profile.as_ref().map(|profile| {
         let done = tick.elapsed.saturating_sub(course.warmup);
-        drawn(profile, done, room.columns, palette)
+        drawn((profile, course.by_hand), done, room.columns, palette)
     });
     let room = Room { rows: room.rows.saturating_sub(profile.iter().len()), ..room };
     lines.extend(profile);
@@ -136,10 +136,16 @@ fn progress(course: &LiveCourse, tick: &Tick, columns: usize, palette: Palette) 
     format!("{} {}{} {clock}", palette.bold(&phase), palette.accent(&full), palette.dim(&rest))
 }
 
-/// Returns the stage that the run is in with its rate, and all rates as bars with a mark between
-/// those that are over and those to come.
-fn drawn(profile: &Profile, done: Duration, columns: usize, palette: Palette) -> String {
-    let (number, rate) = profile.at(done);
+/// Returns the stage of the plan that the run is in, with its rate, and all planned rates as bars
+/// with a mark between those that are over and those to come.
+fn drawn(
+    (profile, by_hand): (&Profile, Option<HandRate>),
+    done: Duration,
+    columns: usize,
+    palette: Palette,
+) -> String {
+    let (number, planned) = profile.at(done);
+    let rate = by_hand.map_or(planned, |by_hand| by_hand.steered.rate(planned));
     let label = format!("stage {number} of {}", profile.stages().len());
     let rate = Rate::PerSecond(rate.round()).to_string();
     let width = columns.saturating_sub(SPARKLINE_LABEL + 2).max(BAR_MIN);
@@ -156,7 +162,10 @@ fn drawn(profile: &Profile, done: Duration, columns: usize, palette: Palette) ->
 
 /// Returns the rate that is set by hand, with the keys that change it.
 fn keys(by_hand: HandRate, palette: Palette) -> String {
-    let rate = Rate::PerSecond(by_hand.rate);
+    let rate = match by_hand.steered {
+        Steered::Rate(rate) => Rate::PerSecond(rate).to_string(),
+        Steered::Factor(factor) => format!("× {}", (factor * 1e3).round() / 1e3),
+    };
     let rate = if by_hand.is_paused { format!("paused at {rate}") } else { format!("rate {rate}") };
     let keys = match by_hand {
         HandRate { is_final: true, .. } => "it can't be changed any more",

@@ -2,29 +2,71 @@
 //! counted along the profile, and a due time is right if as many were counted by then.
 
 use dyno_bus::segment::{Arrivals, PerPhase};
-use dyno_bus::{Phase, Time};
+use dyno_bus::{Pace, Phase, Segment, Time};
 
 use super::super::Simulation;
 use super::segments;
 use crate::plan::{Plan, Rate};
+use crate::primary::{CountedPlan, HandRate};
 
 /// The error of a count of cycles that rounding explains: a due time is a whole nanosecond.
 const ROUNDING: f64 = 1e-6;
+/// The error of a rate that rounding explains, as a share of it.
+const RATE_ROUNDING: f64 = 1e-9;
+/// The highest rate of a segment that makes no cycle due.
+const PAUSED_MAX: f64 = 1e-9;
 
-/// Checks that each uniform cycle was due when the plan's rates had made it due.
+/// Checks that each uniform cycle was due when the plan's rates, with their changes by hand, had made
+/// it due.
 pub(super) fn are_on_the_grid(world: &Simulation<'_>) {
     let plan = &world.scenario.plan;
     let is_grid = matches!(plan.rate, Rate::PerSecond(_)) && plan.arrivals == Arrivals::Uniform;
     let Some(first) = segments(world).first().filter(|_| is_grid) else { return };
     let window = first.t0 + plan.warmup;
-    let before = issued(plan).expect("they are on a grid").warmup;
+    let counted = with_changes(world);
+    let before = issued(plan, &counted).warmup;
     for due in world.hosts.iter().filter_map(|host| host.worker.as_ref()).flat_map(|w| &w.started) {
         let counted = match due.phase {
             Phase::Warmup => seconds(first.t0, due.at) * rate_of_warmup(plan),
-            Phase::Measured => before as f64 + counted(plan, seconds(window, due.at)),
+            Phase::Measured => before as f64 + counted.cycles(seconds(window, due.at)),
         };
         assert!((counted - due.index as f64).abs() < ROUNDING, "{due:?} is due at {counted}");
     }
+}
+
+/// Returns the curve of an open loop with the changes that were made: each of them is to a rate that
+/// was requested by hand, in the order of these requests.
+pub(super) fn with_changes(world: &Simulation<'_>) -> CountedPlan {
+    let plan = &world.scenario.plan;
+    let mut counted = CountedPlan::new(plan);
+    let told = world.told.borrow();
+    let first = HandRate::of(plan).expect("an open loop");
+    let hands: Vec<_> =
+        [first].into_iter().chain(told.rates.iter().map(|(rate, _)| *rate)).collect();
+    let measured = segments(world).iter().filter(|segment| segment.phase == Phase::Measured);
+    let Some(window) = measured.clone().next().map(|segment| segment.t0) else { return counted };
+    let mut applied = 0;
+    for segment in measured {
+        let at = segment.t0 - window;
+        let is_its = |hand: &HandRate| is_at(segment, counted.rate_at(at.as_secs_f64(), *hand));
+        let found = hands[applied..].iter().position(is_its);
+        let found = found.unwrap_or_else(|| panic!("nobody requested {segment:?} of {hands:?}"));
+        if found > 0 {
+            applied += found;
+            counted.change(at, hands[applied]);
+        }
+    }
+    counted
+}
+
+/// Returns `true` if a segment begins at this rate.
+fn is_at(segment: &Segment, rate: f64) -> bool {
+    let begins = match segment.pace {
+        Pace::Open { rate, .. } if rate <= PAUSED_MAX => 0.0,
+        Pace::Open { rate, .. } | Pace::Ramp { from: rate, .. } => rate,
+        Pace::Closed { .. } => return false,
+    };
+    (begins - rate).abs() <= rate * RATE_ROUNDING
 }
 
 /// Checks that the stages together have all cycles: those that were due, by the primary's
@@ -50,20 +92,17 @@ pub(super) fn are_counted_by_stage(world: &Simulation<'_>) {
     }
 }
 
-/// Returns the numbers of cycles that a whole plan issues; `None` if they follow from no grid.
-pub(super) fn issued(plan: &Plan) -> Option<PerPhase<u64>> {
-    if plan.rate == Rate::Max || plan.arrivals != Arrivals::Uniform {
-        return None;
-    }
+/// Returns the numbers of cycles that a whole plan issues, on a grid.
+pub(super) fn issued(plan: &Plan, counted: &CountedPlan) -> PerPhase<u64> {
     // A cycle that is due half a nanosecond before the end is rounded to it, and not issued.
     let count = |seconds: f64, counted: &dyn Fn(f64) -> f64| match seconds > 0.0 {
         true => counted(seconds - 0.5e-9).ceil() as u64,
         false => 0,
     };
-    Some(PerPhase {
+    PerPhase {
         warmup: count(plan.warmup.as_secs_f64(), &|seconds| seconds * rate_of_warmup(plan)),
-        measured: count(plan.duration.as_secs_f64(), &|seconds| counted(plan, seconds)),
-    })
+        measured: count(plan.duration.as_secs_f64(), &|seconds| counted.cycles(seconds)),
+    }
 }
 
 fn seconds(from: Time, to: Time) -> f64 {
@@ -73,18 +112,4 @@ fn seconds(from: Time, to: Time) -> f64 {
 fn rate_of_warmup(plan: &Plan) -> f64 {
     let rate = plan.profile.as_ref().map(|profile| profile.stages()[0].from);
     rate.or(plan.rate.per_second()).expect("an open loop")
-}
-
-/// Returns the number of cycles that come due in the first `seconds` of the window.
-fn counted(plan: &Plan, seconds: f64) -> f64 {
-    let Some(profile) = &plan.profile else { return seconds * rate_of_warmup(plan) };
-    let mut begin = 0.0;
-    let mut counted = 0.0;
-    for stage in profile.stages() {
-        let length = stage.duration.as_secs_f64();
-        let within = (seconds - begin).clamp(0.0, length);
-        counted += within * f64::midpoint(stage.from, stage.rate_at(within / length));
-        begin += length;
-    }
-    counted
 }

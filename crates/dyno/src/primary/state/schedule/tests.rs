@@ -1,5 +1,8 @@
 //! The segments, the leases and the counts of a plan, and its stretches.
 
+use proptest::prelude::*;
+
+use super::counted::CountedPlan;
 use super::*;
 use crate::plan::Rate;
 use crate::plan::fixture::plan;
@@ -15,7 +18,7 @@ fn steered(schedule: &mut Schedule, keys: &[(u64, RateKey)], until: u64) -> Vec<
         while let Some((_, key)) = keys.next_if(|(time, _)| *time <= millis) {
             schedule.press(*key).expect("an open loop");
         }
-        begun.extend(schedule.next_stretch(now));
+        begun.extend(schedule.next_stretches(now));
         let _lease = schedule.lease(now);
     }
     begun
@@ -92,14 +95,176 @@ fn no_cycle_is_due_in_a_pause_and_each_index_is_used_once() {
     }
 }
 
+/// One worker's walk, up to the lease that it has.
+struct Walker {
+    cursor: Cursor,
+    issued: Vec<(u64, Time, u8)>,
+}
+
+/// Lets random time pass between the steps of a run, with keys in between, and returns the cycles
+/// that the workers issued, by index. A step is a time in milliseconds with a key, if any.
+fn issued_under_keys(
+    plan: &Plan,
+    steps: &[(u64, Option<RateKey>)],
+) -> (Schedule, Vec<(u64, Time, u8)>, CountedPlan) {
+    let mut schedule = Schedule::new(plan, at(0));
+    let mut counted = CountedPlan::new(plan);
+    let walker = |worker| {
+        let mut cursor = Cursor::new(Share { worker, workers: plan.workers });
+        schedule.segments().iter().for_each(|segment| cursor.push(*segment));
+        Walker { cursor, issued: Vec::new() }
+    };
+    let mut walkers: Vec<_> = (0..plan.workers).map(walker).collect();
+    let mut now = 0;
+    let mut hand = HandRate::of(plan).expect("an open loop");
+    let rest = [(200, None); 100];
+    for (gap, key) in steps.iter().chain(&rest) {
+        now += gap;
+        if let Some(key) = key {
+            hand = schedule.press(*key).expect("an open loop");
+        }
+        let stretches = schedule.next_stretches(at(now));
+        if let Some(first) = stretches.first() {
+            counted.change(first.t0 - schedule.measured_from(), hand);
+        }
+        for walker in &mut walkers {
+            stretches.iter().for_each(|segment| walker.cursor.push(*segment));
+        }
+        let _due = schedule.due((now % u64::from(plan.workers)) as u32, at(now));
+        let Some(Lease { until, .. }) = schedule.lease(at(now)) else { continue };
+        for Walker { cursor, issued } in &mut walkers {
+            // The last look is beyond the lease, and may enter a stage that is replaced later.
+            while let Some(due) = cursor.peek(until).filter(|due| due.at < until) {
+                issued.push((due.index, due.at, due.stage));
+                cursor.advance();
+            }
+        }
+    }
+    assert_eq!(schedule.next_lease(), Time::NEVER, "the end is leased");
+    let mut issued: Vec<_> = walkers.into_iter().flat_map(|walker| walker.issued).collect();
+    issued.sort_unstable();
+    (schedule, issued, counted)
+}
+
+fn key() -> impl Strategy<Value = Option<RateKey>> {
+    prop_oneof![
+        2 => Just(None),
+        2 => Just(Some(RateKey::Faster)),
+        1 => Just(Some(RateKey::Slower)),
+        2 => Just(Some(RateKey::Pause)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn under_any_keys_each_cycle_is_issued_once_and_on_the_curve_that_results(
+        stages in prop::collection::vec((1u32..4_000, 1u32..4_000, 20u64..2_000), 1..6),
+        is_profile: bool,
+        arrivals in prop::sample::select(&Arrivals::ALL[..]),
+        workers in 1u32..5,
+        warmup in 0u64..700,
+        steps in prop::collection::vec((1u64..900, key()), 0..30),
+    ) {
+        let rate = |rate: u32| f64::from(rate) / 10.0;
+        let stages: Vec<_> =
+            stages.iter().map(|(from, to, millis)| (rate(*from), rate(*to), *millis)).collect();
+        let plan = Plan { warmup: Duration::from_millis(warmup), workers, ..plan_of(&stages, arrivals) };
+        let plan = match is_profile {
+            true => plan,
+            false => Plan { profile: None, rate: Rate::PerSecond(stages[0].0), ..plan },
+        };
+        let (mut schedule, issued, counted) = issued_under_keys(&plan, &steps);
+        let all = total(&mut schedule, workers);
+        prop_assert_eq!(issued.len() as u64, all.total());
+        prop_assert!(issued.windows(2).all(|pair| pair[0].0 < pair[1].0), "each index once");
+        prop_assert!(issued.is_sorted_by_key(|(_, _, stage)| *stage), "later stages, later indices");
+        let begins = schedule.segments().iter().filter(|segment| segment.phase == Phase::Measured);
+        prop_assert!(begins.enumerate().all(|(stage, segment)| stage == usize::from(segment.stage)));
+        let dues = schedule.dues();
+        let of_stage = |dues: &Dues| dues.earlier + dues.slots.iter().sum::<u64>();
+        let by_stage: Vec<u64> = dues.iter().map(of_stage).collect();
+        prop_assert_eq!(by_stage.iter().sum::<u64>(), all.total());
+        for (stage, due) in by_stage.iter().enumerate() {
+            let issued = issued.iter().filter(|(.., of)| usize::from(*of) == stage).count();
+            prop_assert_eq!(issued as u64, *due, "stage {}", stage);
+        }
+        if arrivals == Arrivals::Uniform {
+            let window = schedule.measured_from();
+            let measured = issued.iter().skip(all.warmup as usize);
+            for (number, (index, due, _)) in measured.enumerate() {
+                prop_assert_eq!(*index, all.warmup + number as u64, "no index is left out");
+                let counted = counted.cycles((*due - window).as_secs_f64());
+                prop_assert!(
+                    (counted - number as f64).abs() < 1e-5,
+                    "cycle {} is due at {} {:?}", number, counted, counted
+                );
+            }
+        }
+    }
+}
+
 #[test]
-fn keys_change_nothing_once_the_end_is_leased_or_under_a_profile() {
+fn a_key_in_a_profile_steers_what_is_left_of_it() {
+    let stages = [(100.0, 100.0, 2_000), (100.0, 300.0, 2_000), (50.0, 50.0, 2_000)];
+    let plan = plan_of(&stages, Arrivals::Uniform);
+    let mut schedule = Schedule::new(&plan, at(0));
+    // The window begins after a second; its end is leased after six.
+    let begun = steered(&mut schedule, &[(3_000, RateKey::Faster)], 3_400);
+    let [ramp, last] = &begun[..] else { panic!("the rest of the ramp, and a stage: {begun:?}") };
+    assert_eq!((ramp.stage, last.stage), (2, 3));
+    let from = schedule.measured_from() + Duration::from_secs(2);
+    let share = (ramp.t0 - from).as_secs_f64() / 2.0;
+    let Pace::Ramp { from: first, to, .. } = ramp.pace else { panic!("a ramp: {ramp:?}") };
+    assert!((first - 1.1 * (100.0 + 200.0 * share)).abs() < 1e-9 && (to - 330.0).abs() < 1e-9);
+    assert_eq!(last.t0, from + Duration::from_secs(2));
+    assert!(matches!(last.pace, Pace::Open { rate, .. } if (rate - 55.0).abs() < 1e-9));
+    let rates: Vec<_> = schedule.stretches().iter().map(|s| s.stage.from.round()).collect();
+    assert_eq!(rates, [100.0, 100.0, (1.1 * (100.0 + 200.0 * share)).round(), 55.0]);
+    let runs: Vec<_> = schedule.stretches().iter().map(|s| s.run.is_some()).collect();
+    assert_eq!(runs, [false, true, false, false], "the key ended one of them");
+}
+
+#[test]
+fn a_pause_of_a_profile_is_one_stage_and_the_profile_goes_on_where_it_is_by_then() {
+    let stages = [(100.0, 100.0, 2_000), (200.0, 200.0, 2_000), (50.0, 50.0, 2_000)];
+    let mut schedule = Schedule::new(&plan_of(&stages, Arrivals::Uniform), at(0));
+    let keys = [(1_500, RateKey::Pause), (3_500, RateKey::Pause)];
+    let begun = steered(&mut schedule, &keys, 7_100);
+    let [pause, rest, last] = &begun[..] else { panic!("{begun:?}") };
+    assert_eq!([pause.stage, rest.stage, last.stage], [1, 2, 3]);
+    assert_eq!(pause.t0 + Duration::from_nanos(pause.length_ns), schedule.end());
+    assert!(matches!(rest.pace, Pace::Open { rate, .. } if rate == 200.0), "{rest:?}");
+    assert_eq!(total(&mut schedule, 3).measured, issued_in(&begun, &schedule));
+}
+
+/// Returns the cycles of 100 a second until the first of these stretches, and those that the others
+/// request.
+fn issued_in(begun: &[Segment], schedule: &Schedule) -> u64 {
+    let before = (begun[0].t0 - schedule.measured_from()).as_secs_f64() * 100.0;
+    let rest = (begun[2].t0 - begun[1].t0).as_secs_f64() * 200.0 + 2.0 * 50.0;
+    // A whole cycle is missing after the pause.
+    (before.ceil() + rest - 1.0).ceil() as u64
+}
+
+#[test]
+fn no_more_stages_are_made_than_a_run_has_numbers_for() {
+    let stages = [(10.0, 10.0, 30_000), (20.0, 20.0, 50_000), (30.0, 30.0, 10_000)];
+    let mut schedule = Schedule::new(&plan_of(&stages, Arrivals::Uniform), at(0));
+    let keys: Vec<_> = (0..300)
+        .map(|key| (2_000 + key * 260, [RateKey::Faster, RateKey::Slower][key as usize % 2]))
+        .collect();
+    let _begun = steered(&mut schedule, &keys, 90_000);
+    let last = schedule.segments().last().map(|segment| segment.stage);
+    assert!(last.is_some_and(|last| last >= u8::MAX - 1), "{last:?}");
+    assert!(schedule.press(RateKey::Faster).is_some_and(|rate| rate.is_final));
+}
+
+#[test]
+fn keys_change_nothing_once_the_end_is_leased() {
     let mut schedule = Schedule::new(&plan(), at(0));
     let begun = steered(&mut schedule, &[(5_900, RateKey::Faster)], 6_010);
     assert_eq!(begun, []);
     assert!(schedule.press(RateKey::Pause).is_some_and(|rate| rate.is_final));
-    let plan = plan_of(&[(100.0, 100.0, 1_000), (50.0, 50.0, 5_000)], Arrivals::Uniform);
-    assert_eq!(Schedule::new(&plan, at(0)).press(RateKey::Faster), None);
 }
 
 #[test]
@@ -236,10 +401,10 @@ fn the_stages_of_a_profile_share_not_one_index_and_count_alike_at_any_frequency(
 }
 
 #[test]
-fn a_rate_that_a_profile_sets_is_not_changed() {
+fn a_rate_that_a_profile_sets_is_not_replaced_by_one_rate() {
     let plan = plan_of(&[(100.0, 100.0, 1_000), (50.0, 50.0, 5_000)], Arrivals::Uniform);
     let mut schedule = Schedule::new(&plan, at(0));
-    assert_eq!(schedule.change_rate(10.0, at(100)), None);
+    assert_eq!(schedule.set_rate(10.0), None);
 }
 
 #[test]
@@ -261,8 +426,10 @@ fn a_new_rate_begins_beyond_every_lease_with_an_unused_index() {
         let mut schedule = Schedule::new(&plan, at(0));
         let _first = schedule.lease(at(0));
         let _until_two_and_a_half_seconds = schedule.lease(at(1_500));
-        let segment = schedule.change_rate(1_000.0, at(1_500)).expect("in time");
-        assert_eq!(segment.t0, at(2_500));
+        assert!(schedule.set_rate(1_000.0).is_some_and(|rate| !rate.is_final));
+        let stretches = schedule.next_stretches(at(1_750));
+        let [segment] = &stretches[..] else { panic!("one stretch: {stretches:?}") };
+        assert_eq!((segment.t0, segment.stage), (at(2_500), 1));
         if arrivals == Arrivals::Uniform {
             // 100 of the warm-up and 150 less a millisecond's worth of the window.
             assert_eq!(segment.first, 250);
@@ -276,7 +443,11 @@ fn a_new_rate_begins_beyond_every_lease_with_an_unused_index() {
 fn a_new_rate_is_refused_after_the_last_lease() {
     let mut schedule = Schedule::new(&plan(), at(0));
     let _last = schedule.lease(at(5_500));
-    assert_eq!(schedule.change_rate(10.0, at(5_500)), None);
+    assert_eq!(
+        schedule.set_rate(10.0),
+        HandRate::of(&plan()).map(|rate| HandRate { is_final: true, ..rate })
+    );
+    assert_eq!(schedule.next_stretches(at(5_800)), []);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_load_profile_is_drawn_with_a_mark_where_the_run_is() {
 #[test]
 fn a_rate_that_keys_change_is_shown_with_the_keys() {
     let line = |rate: HandRate, phase| {
-        let mut course = LiveCourse::new(&fixture::plan()).with_keys(50.0);
+        let mut course = LiveCourse::new(&fixture::plan()).with_keys(&fixture::plan());
         course.set_rate(rate);
         let tick = Tick { phase, ..fixture::tick() };
         let text = render(&course, &tick, Room { columns: 60, rows: 24 }, Palette::Plain);
@@ -71,6 +71,8 @@ fn a_rate_that_keys_change_is_shown_with_the_keys() {
     assert_eq!(line(paused, measuring), "paused at 1,100/s   + − rate   p resume");
     let end = HandRate { is_final: true, ..rate };
     assert_eq!(line(end, measuring), "rate 1,100/s   it can't be changed any more");
+    let factor = HandRate { steered: Steered::Factor(1.21), ..rate };
+    assert_eq!(line(factor, measuring), "rate × 1.21   + − rate   p pause");
     assert!(line(rate, RunPhase::WarmingUp).starts_with("issued"), "only in the window");
 }
 
