@@ -125,6 +125,80 @@ fn keys_change_the_rate_and_the_result_has_the_stretches() {
 }
 
 #[test]
+fn keys_steer_what_is_left_of_a_load_profile() {
+    let line = "--stages 2s:100,30s:200,30s:200..400 --warmup 0s -P how=sleep -P us=2000";
+    let terminal = to_file(benchmark(BEHAVES).args(line)).on_terminal(80, 30);
+    terminal.until_shows("rate × 1   + − rate   p pause");
+    terminal.types("+");
+    terminal.until_shows("rate × 1.1   + − rate   p pause");
+    terminal.until_shown("the stage's rate, times the factor", |screen| {
+        screen.lines().any(|row| row.starts_with("stage 2 of 3") && row.contains(" 220/s "))
+    });
+    until_later(&terminal, 2.0);
+    terminal.types("p");
+    terminal.until_shows("paused at × 1.1   + − rate   p resume");
+    until_later(&terminal, 2.0);
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 130);
+    let summary = summary(&terminal);
+    let rates: Vec<_> = summary.stages.iter().map(|stage| stage.from.round() as u64).collect();
+    // The key may come before the second stage is leased.
+    assert!(matches!(rates[..], [100, 110, 220, 0] | [100, 200, 220, 0]), "{:#?}", summary.stages);
+    let due: u64 = summary.stages.iter().map(|stage| stage.due).sum();
+    assert_eq!(due, summary.cycles.issued);
+}
+
+/// The script of a shell with job control: it puts the benchmark into the background once it was
+/// stopped, and back into the foreground.
+const JOB_CONTROL: &str = r#""$@" >result
+touch stopped
+until [ -e go-on ]; do sleep 0.02; done
+bg
+touch in-background
+until [ -e return ]; do sleep 0.02; done
+fg"#;
+
+#[test]
+fn a_job_in_the_background_leaves_the_terminal_alone_until_it_is_in_the_foreground_again() {
+    let program = benchmark(BEHAVES).args(LONG);
+    let program = program.launched_by("bash -mc").launched_with(JOB_CONTROL).launched_by("bash");
+    let terminal = program.on_terminal(80, 30);
+    let is_restored = || terminal.settings() == terminal.settings_before();
+    terminal.until_shows("p pause");
+    until("keys come at once", DEADLINE, || !is_restored());
+    terminal.keys(&["C-z"]);
+    until("it is stopped", DEADLINE, || terminal.has("stopped"));
+    assert!(is_restored(), "{}", terminal.settings());
+    terminal.write("go-on");
+    until("it goes on", DEADLINE, || terminal.has("in-background"));
+    // It draws its view in the background, too.
+    until_redrawn(&terminal, "uptime");
+    terminal.types("+");
+    until_redrawn(&terminal, "uptime");
+    assert!(is_restored(), "{}", terminal.settings());
+    assert!(!terminal.screen().contains("rate 220/s"), "the key was for the shell");
+    terminal.write("return");
+    until("keys come at once again", DEADLINE, || !is_restored());
+    terminal.types("-");
+    terminal.until_shown("a rate that a key has changed", |screen| {
+        screen.contains("rate 181.818/s") || screen.contains("rate 200/s")
+    });
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 130);
+}
+
+#[test]
+fn a_primary_that_ends_by_itself_in_the_window_has_its_terminal_restored_by_a_worker() {
+    for (way, code) in [("exit-later", 9), ("abort-later", 134)] {
+        let line = "--duration 60s --workers 3";
+        let terminal = to_file(benchmark(DRAWS).args(line).env("DRAWS", way)).on_terminal(100, 30);
+        until("keys come at once", DEADLINE, || terminal.settings() != terminal.settings_before());
+        terminal.write("go-on");
+        assert_eq!(terminal.end(), code, "{way}: {}", terminal.screen());
+    }
+}
+
+#[test]
 fn a_run_that_is_stopped_gives_the_terminal_back_until_it_goes_on() {
     let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(80, 30);
     terminal.until_shows("p pause");

@@ -17,6 +17,9 @@ echo "ended $?" >ended
 stty -a >stty
 exec sleep 120"#;
 
+/// The exit code of a primary whose own code ended it in the middle of the window.
+const EXITED_BY_ITSELF: i32 = 9;
+
 /// A benchmark that runs on a terminal.
 pub(crate) struct Terminal {
     /// The process id of the shell that heads the terminal's session.
@@ -157,6 +160,17 @@ impl Terminal {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Returns `true` if the benchmark's folder has this file.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.folder.path().join(path).exists()
+    }
+
+    /// Makes an empty file in the benchmark's folder.
+    #[track_caller]
+    pub(crate) fn write(&self, path: &str) {
+        std::fs::write(self.folder.path().join(path), "").expect("writable");
+    }
+
     /// Waits for the benchmark's end, and returns its exit code. After every run it checks that the
     /// terminal's settings are as before and that no process is left.
     #[track_caller]
@@ -166,10 +180,11 @@ impl Terminal {
         until("nothing is left", DEADLINE, left);
         let ended = self.read("ended");
         let code = ended.trim().trim_start_matches("ended ").parse().expect("a number");
-        // After a SIGKILL of the primary a worker restores the terminal, which may come later than
-        // the first command of the shell.
+        // After a SIGKILL of the primary, or an end that it chose itself, a worker restores the
+        // terminal, which may come later than the first command of the shell.
         let mut stty = self.read("stty");
-        if code == 128 + Signal::SIGKILL as i32 {
+        let killed = [Signal::SIGKILL, Signal::SIGABRT].map(|signal| 128 + signal as i32);
+        if killed.contains(&code) || code == EXITED_BY_ITSELF {
             until("it is restored", DEADLINE, || self.settings() == self.settings);
             stty = run(Command::new("stty").args(["-F", &self.told("#{pane_tty}"), "-a"]));
         }
