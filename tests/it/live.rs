@@ -199,6 +199,23 @@ fn a_primary_that_ends_by_itself_in_the_window_has_its_terminal_restored_by_a_wo
 }
 
 #[test]
+fn the_view_has_a_line_for_each_threshold_with_its_value_so_far() {
+    let limits = "response.max < 20s; service.min > 20s; response.p50 < 20s over 30s";
+    let program = benchmark(BEHAVES).args(LONG).env("DYNO_THRESHOLD", limits);
+    let terminal = to_file(program).on_terminal(80, 30);
+    let lines = [
+        "✓ response.max < 20s met: ",
+        "✗ service.min > 20s not met: ",
+        "– response.p50 < 20s over 30s: no values yet",
+    ];
+    let screen = terminal
+        .until_shown("the values", |screen| lines.iter().all(|line| rows(screen, line) == 1));
+    assert!(screen.lines().any(|row| row.starts_with(lines[0]) && row.ends_with(" so far")));
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 130);
+}
+
+#[test]
 fn a_run_that_is_stopped_gives_the_terminal_back_until_it_goes_on() {
     let terminal = to_file(benchmark(BEHAVES).args(LONG)).on_terminal(80, 30);
     terminal.until_shows("p pause");

@@ -25,14 +25,20 @@ fn study(line: &str) -> Benchmark {
     benchmark(BEHAVES).args(spin).args(line)
 }
 
-/// Checks that a study is by the schema, and that each trial has a whole run in its folder.
+/// Reads a study, and checks that it is by the schema.
 #[track_caller]
-fn saved(ended: &Ended) -> Study {
+fn read(ended: &Ended) -> Study {
     let text = ended.read("out/study.json");
     let value = serde_json::from_str(&text).expect("JSON");
     let wrong: Vec<_> = SCHEMA.iter_errors(&value).map(|error| error.to_string()).collect();
     assert!(wrong.is_empty(), "{wrong:?}: {text}");
-    let study: Study = serde_json::from_str(&text).expect("a study");
+    serde_json::from_str(&text).expect("a study")
+}
+
+/// Reads a study, and checks that each trial has a whole run in its folder.
+#[track_caller]
+fn saved(ended: &Ended) -> Study {
+    let study = read(ended);
     for trial in &study.trials {
         let run = ended.read(&format!("out/{}/run.json", trial.folder));
         let run: Summary = serde_json::from_str(&run).expect("a summary");
@@ -161,6 +167,42 @@ fn a_search_gives_an_interval_around_the_capacity() {
     }
     assert!(matches!(ended.status.code(), Some(0 | 1 | 6)), "{ended:#?}");
     assert_eq!(ended.status.code(), Some(study.exit_code));
+}
+
+#[test]
+fn a_search_under_a_threshold_gives_a_rate_that_keeps_it_below_one_that_does_not() {
+    // Poisson arrivals queue: the nearer the rate is to the capacity, the longer is the response.
+    let line =
+        "--rate search --from 50 --time 30s --precision 50% --duration 1s --arrivals poisson";
+    let ended = study(line).env("DYNO_THRESHOLD", "response.p99 < 20ms").run();
+    // A trial with too few values for the percentile is inconclusive, though its run is not.
+    let study = read(&ended);
+    let mut kept = Vec::new();
+    let (mut not_held, mut broken) = (Vec::new(), Vec::new());
+    for trial in &study.trials {
+        let run = ended.read(&format!("out/{}/run.json", trial.folder));
+        let run: Summary = serde_json::from_str(&run).expect("a summary");
+        let [threshold] = &run.thresholds[..] else { panic!("{run:#?}") };
+        assert_eq!((threshold.limit, &*threshold.statistic), (20e6, "p99"));
+        if trial.verdict.name() == "sustained" {
+            assert!(threshold.met && threshold.value < Some(20e6), "{run:#?}");
+            kept.extend(trial.rate);
+        } else {
+            broken.extend(trial.rate.filter(|_| !threshold.met));
+            not_held.extend(trial.rate);
+        }
+    }
+    // Far above the capacity the response grows for a second.
+    assert!(!broken.is_empty(), "{study:#?}");
+    let search = study.search.clone().expect("a search's finding");
+    assert!(search.low < search.high, "{search:?}");
+    if let Some(lower) = &search.lower {
+        assert!(kept.contains(&lower.rate), "{search:?}: {kept:?}");
+    }
+    if let Some(upper) = &search.upper {
+        assert!(not_held.contains(&upper.rate), "{search:?}: {not_held:?}");
+    }
+    assert!(matches!(ended.status.code(), Some(0 | 1 | 6)), "{ended:#?}");
 }
 
 #[test]

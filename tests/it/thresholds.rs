@@ -48,6 +48,17 @@ fn a_limit_that_is_broken_makes_the_run_failed_with_the_value() {
 }
 
 #[test]
+fn a_limit_that_a_load_profile_breaks_has_a_hint_that_can_be_followed() {
+    let ended = benchmark(BEHAVES)
+        .args("-P how=sleep -P us=20000 --workers 1 --stages 300ms:50,300ms:100 --format human")
+        .env("DYNO_THRESHOLD", "response.p50 < 10ms")
+        .run();
+    assert_says(&ended.stdout, &["failed: ", "next: lower the rates of the stages"]);
+    assert!(!ended.stdout.contains("search"), "{}", ended.stdout);
+    assert_eq!(ended.status.code(), Some(3));
+}
+
+#[test]
 fn the_page_has_a_line_for_each_threshold_with_a_mark_and_words() {
     let ended = sleeps(1_000, "response.p50 < 20s; response.min > 20s")
         .args("--format human --duration 500ms")

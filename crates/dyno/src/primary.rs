@@ -38,8 +38,10 @@ pub(crate) use self::state::event::Exit;
 pub(crate) use self::state::event::RunPhase;
 #[cfg(test)]
 pub(crate) use self::state::event::{Cause, Event};
+#[cfg(feature = "cli")]
+pub(crate) use self::state::hand::Steered;
 #[cfg(any(feature = "cli", test))]
-pub(crate) use self::state::hand::{HandRate, RateKey, Steered};
+pub(crate) use self::state::hand::{HandRate, RateKey};
 #[cfg(test)]
 pub(crate) use self::state::schedule::counted::CountedPlan;
 #[cfg(test)]

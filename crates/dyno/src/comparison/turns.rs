@@ -24,6 +24,8 @@ use crate::study::compare::{
 };
 use crate::study::trial::TrialVerdict;
 
+/// A part of the line with which a benchmark refuses the time of a turn, because it has stages.
+const STAGES_SET_THE_TIME: &str = "the stages set the rate and the time";
 /// The warm-up and the window of a turn. Short pairs are many pairs, and the machine changes little
 /// within one.
 const WARMUP: Duration = Duration::from_millis(200);
@@ -352,14 +354,9 @@ impl TurnProgram {
             program: self.program.display().to_string(),
             source,
         })?;
-        let no_result = |detail: String| AbError::NoResult {
-            side: self.side,
-            code: output
-                .status
-                .code()
-                .map_or_else(|| "of a signal".to_owned(), |code| code.to_string()),
-            detail,
-        };
+        let code = output.status.code();
+        let code = code.map_or_else(|| "of a signal".to_owned(), |code| code.to_string());
+        let no_result = |detail: String| AbError::NoResult { side: self.side, code, detail };
         match Summary::read(out) {
             Ok(summary) if summary.verdict == Verdict::Error => Err(AbError::Failed {
                 side: self.side,
@@ -369,12 +366,15 @@ impl TurnProgram {
             Err(ReadError::Missing { .. }) => {
                 let stderr = String::from_utf8_lossy(&output.stderr);
                 let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
-                let study = out.join(dyno_summary::STUDY_FILE).is_file();
-                Err(no_result(if study {
-                    "it was a study; compare at one --rate".to_owned()
+                let last = last.unwrap_or("it printed no error; is it a benchmark?");
+                let detail = if out.join(dyno_summary::STUDY_FILE).is_file() {
+                    "it was a study; compare at one --rate"
+                } else if last.contains(STAGES_SET_THE_TIME) {
+                    "its stages set its time; compare at one rate, such as --rate 500"
                 } else {
-                    last.unwrap_or("it printed no error; is it a benchmark?").to_owned()
-                }))
+                    last
+                };
+                Err(no_result(detail.to_owned()))
             }
             Err(error) => Err(no_result(error.to_string())),
         }

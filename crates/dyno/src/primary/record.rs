@@ -18,7 +18,9 @@ use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
 use self::thresholds::{ThresholdEnd, ThresholdWatch};
-use super::run::{BacklogSummary, HarnessSummary, Interim, Run, RunSample, Totals, WorkerEnd};
+use super::run::{
+    BacklogSummary, HarnessSummary, Interim, MeasuredThreshold, Run, RunSample, Totals, WorkerEnd,
+};
 use super::state::event::RunPhase;
 use super::state::schedule::{Dues, Stretch};
 use crate::plan::{BacklogLimit, Plan};
@@ -196,6 +198,18 @@ impl RunRecord {
     /// Returns `true` if the run has to end, because a breach is certain.
     pub(crate) fn judge_thresholds(&mut self, now: Time, slack: Duration) -> bool {
         self.thresholds.beat(now, slack, &mut self.observer, &self.backlog)
+    }
+
+    /// Returns the thresholds with their values so far; empty before the measured window.
+    pub(crate) fn thresholds_so_far(&self) -> Vec<MeasuredThreshold> {
+        // Cycles without an outcome count for no share yet.
+        let counts = self.backlog.counts();
+        let mut account = Account { counts, ..Account::default() };
+        account.issued.measured = counts.measured.ended();
+        let fates = account.fates(Phase::Measured);
+        let (now, backlog_max) = (Time::ZERO, self.samples.max());
+        let so_far = ThresholdEnd { now, fates, backlog_max, tracker: &self.backlog };
+        self.thresholds.so_far(&so_far, &self.observer)
     }
 
     /// Returns the backlog, from the workers' latest counts.

@@ -108,6 +108,8 @@ pub(crate) struct Tick {
     pub backlog: BacklogSample,
     /// All processes with their metrics.
     pub list: List,
+    /// The thresholds with their values so far; empty before the measured window.
+    pub thresholds: Vec<MeasuredThreshold>,
 }
 
 /// The result of a run so far, for those who look at it while it goes on.

@@ -98,6 +98,19 @@ impl MeasuredThreshold {
         ))
     }
 
+    /// Returns the value so far in words, with `true` if the limit is kept; `None` instead before
+    /// the first value.
+    #[cfg(feature = "cli")]
+    pub(crate) fn so_far(&self) -> (Option<bool>, String) {
+        let Some(value) = self.value else {
+            return (None, format!("{}: no values yet", self.threshold));
+        };
+        let met = if self.is_met() { "met" } else { "not met" };
+        let place = if self.threshold.over.is_some() { " in the worst window" } else { " so far" };
+        let words = format!("{} {met}: {}{place}", self.threshold, self.shown(value));
+        (Some(self.is_met()), words)
+    }
+
     fn shown(&self, value: f64) -> String {
         format::value(value, self.unit)
     }
@@ -112,6 +125,10 @@ pub(crate) fn after_breach(evidence: &Evidence, breached: &MeasuredThreshold) ->
         );
     }
     match evidence.rate.per_second() {
+        // A search sets the rates itself, and so can't be combined with stages.
+        Some(_) if !evidence.stages.is_empty() => {
+            "lower the rates of the stages: the row of each shows its response".to_owned()
+        }
         Some(_) => {
             "lower the rate, or let `--rate search` find the highest that keeps it".to_owned()
         }

@@ -71,6 +71,14 @@ fn a_program_that_leaves_no_result_is_named_with_its_last_line() {
 }
 
 #[test]
+fn stages_are_refused_with_the_way_out() {
+    let line = "error: DYNO_DURATION=800ms: the stages set the rate and the time: leave it out";
+    let staged = script(&format!("echo '{line}' >&2; exit 2"), "");
+    let error = compared(staged, program(1.0)).unwrap_err().to_string();
+    assert!(error.ends_with("compare at one rate, such as --rate 500"), "{error}");
+}
+
+#[test]
 fn a_study_is_refused() {
     let study = script(r#"mkdir -p "$DYNO_OUT" && echo '{}' > "$DYNO_OUT/study.json""#, "");
     let error = compared(study, program(1.0)).unwrap_err().to_string();

@@ -172,6 +172,7 @@ impl Beat {
             totals: record.totals(),
             backlog: record.backlog(now),
             list: record.observer.list(),
+            thresholds: record.thresholds_so_far(),
         })));
     }
 

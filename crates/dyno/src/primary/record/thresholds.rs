@@ -150,6 +150,23 @@ impl ThresholdWatch {
         self.watched.iter().any(|one| one.threshold.aborts && one.was_certain)
     }
 
+    /// Returns all thresholds with their values so far; empty before the measured window.
+    pub(crate) fn so_far(
+        &self,
+        now: &ThresholdEnd<'_>,
+        observer: &Observer,
+    ) -> Vec<MeasuredThreshold> {
+        let so_far = |one: &Watched| {
+            let unit = one.unit(observer);
+            match (unit, one.threshold.over) {
+                (Some(unit), Some(_)) => one.slid(unit),
+                _ => one.whole(unit, now, observer),
+            }
+        };
+        let watched = self.watched.iter().filter(|_| self.begun > Time::ZERO);
+        watched.map(so_far).collect()
+    }
+
     /// Returns all thresholds with their values, once every cycle has its outcome.
     pub(crate) fn finish(
         &mut self,

@@ -11,7 +11,7 @@ use dyno_observer::{List, Stat, format};
 
 use crate::plan::profile::Profile;
 use crate::plan::{Plan, Rate, thousands};
-use crate::primary::run::Tick;
+use crate::primary::run::{MeasuredThreshold, Tick};
 use crate::primary::{HandRate, RunPhase, Steered};
 use crate::report::formats::figures::{self, NONE};
 use crate::report::formats::palette::Palette;
@@ -19,6 +19,8 @@ use crate::report::formats::{sparkline, table};
 
 /// The most workers that are shown: those with the longest response.
 const WORKERS_SHOWN: usize = 8;
+/// The most thresholds that are shown.
+const THRESHOLDS_SHOWN: usize = 6;
 /// The lines of a frame in addition to those of workers.
 const LINES_BESIDE: usize = 8;
 /// The most backlogs that are remembered: as many as a wide terminal shows.
@@ -99,7 +101,10 @@ pub(super) fn render(course: &LiveCourse, tick: &Tick, room: Room, palette: Pale
     let by_hand = course.by_hand.filter(|_| tick.phase == RunPhase::Measuring);
     let room = Room { rows: room.rows.saturating_sub(by_hand.iter().len()), ..room };
     lines.extend(by_hand.map(|rate| keys(rate, palette)));
+    let thresholds = thresholds(tick, palette);
+    let room = Room { rows: room.rows.saturating_sub(thresholds.len()), ..room };
     lines.extend(counts(tick, room.columns, palette));
+    lines.extend(thresholds);
     if tick.phase > RunPhase::Starting {
         lines.extend(sparklines(course, tick, room.columns, palette));
         lines.extend(workers(&tick.list, room, palette));
@@ -173,6 +178,27 @@ fn keys(by_hand: HandRate, palette: Palette) -> String {
         _ => "+ − rate   p pause",
     };
     palette.dim(&format!("{rate}   {keys}"))
+}
+
+/// Returns a line for each threshold with its value so far: with a mark, and in words. If they are
+/// many, those that are not kept come first.
+fn thresholds(tick: &Tick, palette: Palette) -> Vec<String> {
+    let mut shown: Vec<_> = tick.thresholds.iter().map(MeasuredThreshold::so_far).collect();
+    let count = shown.len();
+    if count > THRESHOLDS_SHOWN {
+        shown.sort_by_key(|(is_met, _)| *is_met != Some(false));
+        shown.truncate(THRESHOLDS_SHOWN);
+    }
+    let line = |(is_met, words): (Option<bool>, String)| match is_met {
+        Some(true) => format!("{} {words}", palette.good("✓")),
+        Some(false) => format!("{} {words}", palette.bad("✗")),
+        None => palette.dim(&format!("{NONE} {words}")),
+    };
+    let mut lines: Vec<_> = shown.into_iter().map(line).collect();
+    if count > THRESHOLDS_SHOWN {
+        lines.push(palette.dim(&format!("… {} more thresholds", count - THRESHOLDS_SHOWN)));
+    }
+    lines
 }
 
 /// Returns the outcomes of the phase's cycles: those of the warm-up are not those of the result.

@@ -332,11 +332,20 @@ fn one_broken_threshold_below_a_held_rate_does_not_end_the_way_up_and_two_do() {
     let thresholds = Thresholds::Present { cycles: 100, window: Duration::ZERO };
     let settings = SearchSettings { from: Some(100.0), thresholds, ..settings(&plain(1_000.0)) };
     // The first rate alone is broken at the low end: a target that wakes up late.
-    let (answer, _) = answered(settings, |rate| {
+    let (answer, _) = answered(settings.clone(), |rate| {
         if rate > 800.0 || rate == 100.0 { TrialVerdict::Failed } else { TrialVerdict::Sustained }
     });
     let lower = answer.lower.expect("a rate is held").rate;
     assert!((500.0..=800.0).contains(&lower), "{answer:?}");
+    // The rates next to it are broken too: the threshold is passed there.
+    let (answer, search) = answered(settings, |rate| {
+        let is_broken = rate > 800.0 || (95.0..=250.0).contains(&rate);
+        if is_broken { TrialVerdict::Failed } else { TrialVerdict::Sustained }
+    });
+    let lower = answer.lower.expect("a rate is held").rate;
+    assert!(lower < 95.0, "{answer:?} {:?}", rates(&search));
+    let broken = rates(&search).into_iter().filter(|rate| (95.0..=250.0).contains(rate));
+    assert!(broken.count() >= 2, "{:?}", rates(&search));
 }
 
 #[test]

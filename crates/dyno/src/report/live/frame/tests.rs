@@ -7,6 +7,7 @@ use dyno_observer::{Observer, ProcessId};
 
 use super::*;
 use crate::plan::profile::Stage;
+use crate::plan::threshold::{LimitKind, LimitOperator, Threshold, ThresholdLimit, ThresholdStat};
 use crate::result::fixture;
 
 const FRAME: &str = "\
@@ -74,6 +75,50 @@ fn a_rate_that_keys_change_is_shown_with_the_keys() {
     let factor = HandRate { steered: Steered::Factor(1.21), ..rate };
     assert_eq!(line(factor, measuring), "rate × 1.21   + − rate   p pause");
     assert!(line(rate, RunPhase::WarmingUp).starts_with("issued"), "only in the window");
+}
+
+#[test]
+fn each_threshold_has_a_line_with_its_value_so_far_a_mark_and_words() {
+    let measured = |metric: &str, over: Option<u64>, value| MeasuredThreshold {
+        threshold: Threshold {
+            metric: metric.to_owned(),
+            statistic: ThresholdStat::Max,
+            comparison: LimitOperator::Below,
+            limit: ThresholdLimit { number: 20e6, kind: LimitKind::Time, text: "20ms".to_owned() },
+            over: over.map(Duration::from_secs),
+            aborts: false,
+        },
+        unit: Unit::Nanoseconds,
+        value,
+        worst_at: None,
+        count: 1_000,
+        was_certain: false,
+    };
+    let lines = |thresholds| {
+        let tick = Tick { thresholds, ..fixture::tick() };
+        let text = drawn(&tick, 70, 30);
+        text.lines()
+            .skip(2)
+            .take_while(|row| !row.starts_with("backlog "))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let kept = measured("response", None, Some(12.5e6));
+    let broken = measured("service", Some(1), Some(25e6));
+    let unknown = measured("loop_lag", None, None);
+    assert_eq!(
+        lines(vec![kept.clone(), broken.clone(), unknown]),
+        [
+            "✓ response.max < 20ms met: 12.5 ms so far",
+            "✗ service.max < 20ms over 1s not met: 25.0 ms in the worst window",
+            "– loop_lag.max < 20ms: no values yet",
+        ]
+    );
+    let mut many = vec![kept; 7];
+    many.push(broken);
+    let many = lines(many);
+    assert!(many[0].starts_with("✗ service.max") && many.len() == 7, "{many:#?}");
+    assert_eq!(many[6], "… 2 more thresholds");
 }
 
 #[test]
