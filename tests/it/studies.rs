@@ -202,7 +202,8 @@ fn a_search_under_a_threshold_gives_a_rate_that_keeps_it_below_one_that_does_not
     if let Some(upper) = &search.upper {
         assert!(not_held.contains(&upper.rate), "{search:?}: {not_held:?}");
     }
-    assert!(matches!(ended.status.code(), Some(0 | 1 | 6)), "{ended:#?}");
+    // On a busy machine even the lowest rate may break it.
+    assert!(matches!(ended.status.code(), Some(0 | 1 | 3 | 6)), "{ended:#?}");
 }
 
 #[test]
