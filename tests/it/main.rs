@@ -17,6 +17,7 @@ mod drain;
 mod faults;
 mod hlog;
 mod hooks;
+mod hosts;
 mod http;
 mod inherited;
 mod kernel;

@@ -19,7 +19,7 @@ use crate::number::optional_number;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Parameters {
-    /// Cycles per second, on average over a load profile; `None` is `max`, the closed loop.
+    /// Cycles per second over all hosts, on average over a load profile; `None` is `max`, the closed loop.
     #[serde(serialize_with = "optional_number")]
     pub rate: Option<f64>,
     /// The load profile as it is written, such as `30s:1k, 1m:1k..5k`; missing in JSON for a run at
@@ -30,8 +30,12 @@ pub struct Parameters {
     pub duration_ns: u64,
     /// The length of the warm-up before the window, in nanoseconds.
     pub warmup_ns: u64,
-    /// The number of worker processes.
+    /// The number of worker processes of this host.
     pub workers: u32,
+    /// The host's share of a run that other hosts took part in, as it is written, such as `1/4,2`;
+    /// missing in JSON for a run on one host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
     /// The limit of the backlog, in cycles; `None` if it followed from the rate, or in a closed
     /// loop.
     pub max_backlog: Option<u64>,

@@ -417,8 +417,7 @@ impl Bench {
     /// change, or if the benchmark's own code steers the run.
     #[cfg(feature = "cli")]
     pub(crate) fn steered_by_keys(&self, plan: &crate::plan::Plan) -> Option<Remote> {
-        let has_rate = plan.rate.per_second().is_some();
-        (has_rate && !self.remote.is_shared()).then(|| self.remote.clone())
+        (plan.can_be_steered() && !self.remote.is_shared()).then(|| self.remote.clone())
     }
 
     /// Runs the benchmark and leaves this process as it is: reads no command line and no

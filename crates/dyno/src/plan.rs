@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod hosts;
 pub(crate) mod profile;
 pub(crate) mod sampling;
 pub(crate) mod threshold;
@@ -19,6 +20,7 @@ pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
 
+use self::hosts::OtherHosts;
 use self::profile::{Profile, Stage};
 use self::threshold::Threshold;
 
@@ -47,7 +49,7 @@ pub(crate) const IN_FLIGHT_DEFAULT: u32 = 1;
 pub struct Plan {
     /// The benchmark's name.
     pub benchmark: String,
-    /// The rate at which cycles become due; with a profile, its mean.
+    /// The rate at which cycles become due, over all hosts; with a profile, its mean.
     pub rate: Rate,
     /// The stages of the measured window, if the rate changes in it. They are as long as the
     /// window.
@@ -56,8 +58,10 @@ pub struct Plan {
     pub duration: Duration,
     /// The length of the warm-up before the window, at the rate with which the window begins.
     pub warmup: Duration,
-    /// The number of worker processes; at least 1.
+    /// The number of worker processes of this host; at least 1.
     pub workers: u32,
+    /// The workers that other hosts start for the same run.
+    pub others: OtherHosts,
     /// The spread of due times.
     pub arrivals: Arrivals,
     /// The seed of the random streams; printed, so that a run can be repeated.
@@ -84,7 +88,46 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns the rule for the due times of the plan's cycles; with a profile, that of the warm-up.
+    /// Returns the numbers that this host's workers have in the run; they rise.
+    #[must_use]
+    pub fn worker_numbers(&self) -> Vec<u32> {
+        self.others.own_numbers(self.workers)
+    }
+
+    /// Returns the number of workers of the run, over all hosts.
+    #[must_use]
+    pub fn workers_of_run(&self) -> u32 {
+        self.workers + self.others.workers()
+    }
+
+    /// Returns the part of the run's load that is this host's, from 0 to 1: each worker has as much
+    /// as any other.
+    #[must_use]
+    pub fn own_part(&self) -> f64 {
+        if self.others.is_empty() {
+            return 1.0;
+        }
+        f64::from(self.workers) / f64::from(self.workers_of_run())
+    }
+
+    /// Returns the rate at which cycles become due to this host's workers; with a profile, its mean.
+    #[must_use]
+    pub fn own_rate(&self) -> Rate {
+        match self.rate {
+            Rate::PerSecond(rate) => Rate::PerSecond(rate * self.own_part()),
+            Rate::Max => Rate::Max,
+        }
+    }
+
+    /// Returns `true` if the rate may be changed by hand while the run goes on: a closed loop has none,
+    /// and all hosts of a run have the same.
+    #[must_use]
+    pub fn can_be_steered(&self) -> bool {
+        self.rate.per_second().is_some() && self.others.is_empty()
+    }
+
+    /// Returns the rule for the due times of the run's cycles, over all hosts; with a profile, that
+    /// of the warm-up.
     #[must_use]
     pub fn pace(&self) -> Pace {
         let rate = match &self.profile {
@@ -97,8 +140,8 @@ impl Plan {
         }
     }
 
-    /// Returns the rules for the due times in the stages of the measured window, each with its
-    /// length. Without a profile, the window is one stage.
+    /// Returns the rules for the due times in the stages of the measured window, over all hosts, each
+    /// with its length. Without a profile, the window is one stage.
     pub(crate) fn stages(&self) -> Vec<(Pace, Duration)> {
         let Some(profile) = &self.profile else { return vec![(self.pace(), self.duration)] };
         let arrivals = self.arrivals;
@@ -110,8 +153,8 @@ impl Plan {
     }
 
     /// Returns the rule for the backlog beyond which [`on_backlog`](Self::on_backlog) acts; `None`
-    /// for a closed loop. The primary applies it to the whole run, and each worker applies its
-    /// share. The rate of a profile is its highest.
+    /// for a closed loop. The primary applies it to all workers of this host together, and each
+    /// worker applies its share. The rate of a profile is its highest.
     ///
     /// A limit set by `max_backlog` is taken as it is. Otherwise the limit is above the level at
     /// the warm-up's end. Waiting cycles may grow by [`BACKLOG_LIMIT`]'s worth, by
@@ -125,6 +168,7 @@ impl Plan {
             Some(profile) => profile.highest_rate(),
             None => self.rate.per_second()?,
         };
+        let rate = rate * self.own_part();
         if let Some(most) = self.max_backlog {
             return Some(BacklogRule::Total(most));
         }
@@ -142,14 +186,15 @@ impl Plan {
         Self { rate, profile: None, duration: stage.duration, ..self.clone() }.backlog_rule()
     }
 
-    /// Returns the number of cycles that are due in the measured window; for Poisson arrivals, on
-    /// average. `None` for a closed loop, which owes none.
+    /// Returns the number of cycles that are due to this host's workers in the measured window; for
+    /// Poisson arrivals, on average. `None` for a closed loop, which owes none.
     #[must_use]
     pub fn cycles_due(&self) -> Option<f64> {
-        match &self.profile {
-            Some(profile) => Some(profile.cycles()),
-            None => Some(self.rate.per_second()? * self.duration.as_secs_f64()),
-        }
+        let due = match &self.profile {
+            Some(profile) => profile.cycles(),
+            None => self.rate.per_second()? * self.duration.as_secs_f64(),
+        };
+        Some(due * self.own_part())
     }
 }
 

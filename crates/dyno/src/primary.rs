@@ -10,6 +10,7 @@
 //! The state machine is pure, the driver has all the effects, and the record keeps what arrives.
 //! The primary prints nothing: its caller gets [`Update`]s while it runs and a [`Run`] at the end.
 
+mod crew;
 mod driver;
 mod error;
 mod launch;

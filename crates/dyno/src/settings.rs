@@ -31,7 +31,7 @@ pub use self::table::Setting;
 #[cfg(feature = "cli")]
 pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
-use crate::plan::{OnBacklog, Plan, Rate, thousands};
+use crate::plan::{Arrivals, OnBacklog, Plan, Rate, thousands};
 
 /// The descriptors that one worker needs in the primary: its socket, stdout, stderr and pidfd, and
 /// one more while it is started.
@@ -184,6 +184,7 @@ impl Settings {
         for setting in Setting::ALL {
             self.read(setting, &mut draft)?;
         }
+        self.check_share(&draft.plan)?;
         self.settle_profile(&mut draft.plan)?;
         self.check_task(&draft.task, task)?;
         let plan = Plan { task: draft.task.into_map(), ..draft.plan };
@@ -284,15 +285,38 @@ impl Settings {
         })
     }
 
+    /// Refuses settings that differ from the share of the run that is set, or that leave to chance
+    /// a number that all hosts must have in common.
+    fn check_share(&self, plan: &Plan) -> Result<(), SettingsError> {
+        let Some(share) = self.layer(Setting::Share) else { return Ok(()) };
+        let workers = self.text(Setting::Workers).map(|text| value::workers(text.trim()));
+        let differs = matches!(workers, Some(Ok(Some(workers))) if workers != plan.workers);
+        if differs && self.layer(Setting::Workers) >= Some(share) {
+            let remedy = format!(
+                "the share `{}` gives this host {}: leave the workers out, or change the share",
+                plan.others.share(plan.workers),
+                thousands(plan.workers.into()),
+            );
+            return Err(SettingsError { input: self.input(Setting::Workers), remedy });
+        }
+        if plan.arrivals == Arrivals::Poisson && self.said(Setting::Seed).is_empty() {
+            let remedy = "random arrivals need the same seed on every host, such as `--seed 1`";
+            let (input, remedy) = (self.input(Setting::Share), remedy.to_owned());
+            return Err(SettingsError { input, remedy });
+        }
+        Ok(())
+    }
+
     /// Refuses a window that is too short for one cycle.
     fn check_cycles(&self, plan: &Plan) -> Result<(), SettingsError> {
-        let (Some(due), Some(rate)) = (plan.cycles_due(), plan.rate.per_second()) else {
+        let (Some(due), Some(rate)) = (plan.cycles_due(), plan.own_rate().per_second()) else {
             return Ok(());
         };
         if due >= 1.0 {
             return Ok(());
         }
-        // Rounded up to whole seconds, which are easy to type: at most ten, at a rate of 0.1.
+        // Rounded up to whole seconds, which are easy to type: on one host at most ten, at a rate of
+        // 0.1.
         let enough = Duration::from_secs((1.0 / rate).ceil() as u64);
         if plan.profile.is_some() {
             let remedy = "no cycle is due in these stages: make them longer, or raise their rates";
@@ -306,7 +330,7 @@ impl Settings {
             input: self.input(setting),
             remedy: format!(
                 "at {} no cycle is due within {}; `--duration {}` would be enough for one",
-                plan.rate,
+                plan.own_rate(),
                 humantime::format_duration(plan.duration),
                 humantime::format_duration(enough),
             ),

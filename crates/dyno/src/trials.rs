@@ -104,6 +104,12 @@ impl StudyPlan {
             let (input, remedy) = (settings.input(Setting::Stages), remedy.to_owned());
             return Err(SettingsError { input, remedy }.into());
         }
+        if settings.text(Setting::Share).is_some() {
+            let remedy =
+                "each host would choose its own next run: leave out the share, or the study";
+            let (input, remedy) = (settings.input(Setting::Share), remedy.to_owned());
+            return Err(SettingsError { input, remedy }.into());
+        }
         let plan_at = |rate: String| {
             let mut over = over.clone();
             over.say(Setting::Rate, rate, SettingSource::Flag);

@@ -39,6 +39,9 @@ pub(crate) const PAUSE_SHARE_MAX: f64 = 0.01;
 pub(crate) struct Evidence {
     /// The requested rate; [`Rate::Max`] is the closed loop, which has no backlog to judge.
     pub rate: Rate,
+    /// The part of the run's load that this host has, from 0 to 1: all counts and rates are of its
+    /// cycles alone.
+    pub part: f64,
     /// The time for which cycles had been issued when the window began.
     pub warmup: Duration,
     /// The instant at which the window began.
@@ -371,7 +374,10 @@ fn success(evidence: &Evidence, assessment: &Assessment) -> Finding {
         Rate::PerSecond(rate) => Finding {
             verdict: Verdict::Sustained,
             reason: reason::sustained(evidence, assessment),
-            hint: reason::higher_rate(rate),
+            hint: match evidence.part < 1.0 {
+                true => reason::OTHER_HOSTS.to_owned(),
+                false => reason::higher_rate(rate),
+            },
         },
         Rate::Max => Finding {
             verdict: Verdict::Completed,

@@ -102,6 +102,12 @@ impl Profile {
         self.stages.iter().map(Stage::highest_rate).fold(0.0, f64::max)
     }
 
+    /// Returns the profile of a part of the load, from 0 to 1.
+    #[must_use]
+    pub(crate) fn part(&self, part: f64) -> Self {
+        Self { stages: self.stages.iter().map(|stage| stage.part(part)).collect() }
+    }
+
     /// Returns the cycles per second, on average over the whole profile.
     #[must_use]
     pub fn mean_rate(&self) -> f64 {
@@ -127,6 +133,12 @@ impl Stage {
     #[must_use]
     pub fn highest_rate(&self) -> f64 {
         self.from.max(self.to)
+    }
+
+    /// Returns the stage of a part of the load, from 0 to 1.
+    #[must_use]
+    pub(crate) fn part(&self, part: f64) -> Self {
+        Self { from: self.from * part, to: self.to * part, ..*self }
     }
 
     /// Returns the rate after this share of its length.

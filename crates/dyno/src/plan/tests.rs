@@ -85,3 +85,14 @@ fn counts_are_grouped_by_thousands() {
     let shown: Vec<String> = [0, 999, 1_000, 12_345, 1_234_567].map(thousands).into();
     assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
 }
+
+#[test]
+fn the_limit_of_a_hosts_backlog_follows_from_its_own_load() {
+    let others = hosts::OtherHosts::of(1, &[4, 2]).unwrap();
+    let shared = Plan { others, ..plan(Rate::PerSecond(3_000.0)) };
+    let alone = plan(Rate::PerSecond(1_000.0));
+    assert_eq!(shared.own_rate(), alone.rate);
+    assert_eq!(shared.cycles_due(), alone.cycles_due());
+    assert_eq!(shared.backlog_rule(), alone.backlog_rule());
+    assert!(alone.can_be_steered() && !shared.can_be_steered());
+}

@@ -158,7 +158,7 @@ impl Threshold {
 
     /// Returns the shortest window of this plan that shows whether the limit is kept.
     pub(crate) fn span_min(&self, plan: &Plan) -> Duration {
-        match (self.over, plan.rate.per_second()) {
+        match (self.over, plan.own_rate().per_second()) {
             (Some(over), _) => over,
             (None, Some(rate)) => Duration::from_secs_f64(self.cycles_min() as f64 / rate),
             (None, None) => Duration::ZERO,
@@ -193,7 +193,7 @@ impl Threshold {
         if self.aborts && self.over.is_none() {
             self.check_abort(is_closed)?;
         }
-        let Some(rate) = plan.rate.per_second().filter(|_| self.is_of_cycles()) else {
+        let Some(rate) = plan.own_rate().per_second().filter(|_| self.is_of_cycles()) else {
             return Ok(());
         };
         let span = self.over.unwrap_or(plan.duration);
@@ -212,7 +212,7 @@ impl Threshold {
             "a {} needs {} cycles, and at {} there are {} in {}: {remedy}",
             self.statistic,
             thousands(needed),
-            plan.rate,
+            plan.own_rate(),
             thousands(cycles as u64),
             humantime::format_duration(span),
         ))

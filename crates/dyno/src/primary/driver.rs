@@ -27,6 +27,7 @@ use nix::sys::signal::Signal;
 use self::own_bus::OwnBus;
 use self::peer::Peer;
 use self::periodic::Beat;
+use super::crew::Crew;
 use super::error::StartError;
 use super::launch::{Launch, nonce, start_of};
 use super::os::system::{SystemWorld, WorkerProgram};
@@ -97,8 +98,8 @@ pub(crate) struct Driver<'a, W: PrimaryWorld> {
     pub(crate) record: RunRecord,
     beat: Beat,
     pub(crate) faults: Faults,
-    /// The workers, by index; `None` before they are started, or if they could not be.
-    peers: Vec<Option<Peer<W::Process>>>,
+    /// The workers; `None` before they are started, or if they could not be.
+    peers: Crew<Option<Peer<W::Process>>>,
     /// The sources that this turn reads.
     ready: Vec<ReadySource>,
     /// Sources that had more to read than one turn allows.
@@ -129,7 +130,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             record,
             beat,
             faults: Faults::default(),
-            peers: (0..plan.workers).map(|_| None).collect(),
+            peers: Crew::new(plan.worker_numbers(), |_| None),
             ready: Vec::new(),
             unread: Vec::new(),
             remote,
@@ -204,7 +205,8 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
         let now = self.world.now();
         // Orphans, but never a worker: its exit is judged only once its messages are read, in
         // `serve`.
-        self.world.reap_orphans(now, self.peers.iter().flatten().map(|peer| peer.process.pid()));
+        let peers = self.peers.values().iter().flatten();
+        self.world.reap_orphans(now, peers.map(|peer| peer.process.pid()));
         if now >= self.state.next_tick() {
             self.step(Event::Tick);
         }
@@ -231,7 +233,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     /// Returns `true` once a worker's link has been read to its end, or is not read any more.
     #[cfg(test)]
     pub(crate) fn has_closed(&self, worker: u32) -> bool {
-        self.peers[worker as usize].as_ref().is_some_and(|peer| peer.closed)
+        self.peers[worker].as_ref().is_some_and(|peer| peer.closed)
     }
 
     /// Returns the number of bytes that wait for room in a worker's stream.
@@ -243,7 +245,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     /// Returns the exit of a worker's process, once it has been seen.
     #[cfg(test)]
     pub(crate) fn exit(&self, worker: u32) -> Option<super::state::event::Exit> {
-        self.peers[worker as usize].as_ref().and_then(|peer| peer.process.exit())
+        self.peers[worker].as_ref().and_then(|peer| peer.process.exit())
     }
 
     fn flow(&self) -> ControlFlow<()> {
@@ -281,11 +283,11 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     }
 
     fn signal_all(&self, signal: Signal) {
-        self.peers.iter().flatten().for_each(|peer| peer.process.signal(signal));
+        self.peers.values().iter().flatten().for_each(|peer| peer.process.signal(signal));
     }
 
     fn peer(&mut self, worker: u32) -> Option<&mut Peer<W::Process>> {
-        self.peers[worker as usize].as_mut()
+        self.peers[worker].as_mut()
     }
 
     /// Feeds an event to the state machine, and performs the actions that it returns.
@@ -302,11 +304,11 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Spawn(worker) => match self.world.spawn(worker) {
-                Ok(process) => self.peers[worker as usize] = Some(Peer::new(process)),
+                Ok(process) => self.peers[worker] = Some(Peer::new(process)),
                 Err(error) => return Some(Event::SpawnFailed { worker, error }),
             },
             Action::Send(worker, command) => {
-                let peer = self.peers[worker as usize].as_mut().filter(|peer| !peer.closed)?;
+                let peer = self.peers[worker].as_mut().filter(|peer| !peer.closed)?;
                 let sent = peer.process.link().send(&command).map_err(|error| error.to_string());
                 let sent = sent.and_then(|()| read::flush(&mut self.world, worker, peer));
                 return sent.err().map(|error| Event::Broken { worker, error });
@@ -341,7 +343,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     }
 
     fn fault(&mut self, fault: Fault) {
-        let peer = self.peers[fault.worker as usize].as_ref();
+        let peer = self.peers[fault.worker].as_ref();
         let tail: Vec<_> = peer.into_iter().flat_map(|p| p.tail().map(str::to_owned)).collect();
         let named = Named { pid: peer.map(|peer| peer.process.pid()), tail: &tail };
         match self.faults.add(fault, named, &self.plan.deadlines) {

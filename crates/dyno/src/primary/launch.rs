@@ -61,7 +61,7 @@ const FLUSH_PERIOD_MAX: Duration = Duration::from_millis(500);
 pub(crate) fn start_of(plan: &Plan) -> Start {
     let flush = (FLUSH_PERIOD * plan.workers).clamp(sampling::period(plan), FLUSH_PERIOD_MAX);
     Start {
-        workers: plan.workers,
+        workers: plan.workers_of_run(),
         parameters: parameters_of(plan),
         in_flight_max: plan.in_flight,
         backlog_max: backlog_max(plan),

@@ -79,7 +79,7 @@ impl RunRecord {
         Self {
             thresholds: ThresholdWatch::new(plan, &mut observer),
             observer,
-            backlog: BacklogTracker::new(plan.workers),
+            backlog: BacklogTracker::new(plan.worker_numbers()),
             samples: Samples::default(),
             limit: None,
             level: None,
@@ -298,7 +298,8 @@ impl RunRecord {
         let stages =
             stages::evidence(&ending.plan, &ending.stretches, &courses, window, self.level);
         let judgement = judge(&Evidence {
-            rate: ending.plan.rate,
+            rate: ending.plan.own_rate(),
+            part: ending.plan.own_part(),
             warmup: ending.plan.warmup,
             start,
             window,

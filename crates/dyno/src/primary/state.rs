@@ -38,6 +38,7 @@ use self::event::{Action, Cause, Event, Exit, Fault, RunPhase};
 use self::member::Member;
 use self::schedule::Schedule;
 use self::stage::MemberStage;
+use super::crew::Crew;
 use crate::plan::{Plan, Rate};
 
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
@@ -53,7 +54,7 @@ pub(crate) struct Primary {
     nonce: u64,
     start: Start,
     phase: RunPhase,
-    members: Vec<Member>,
+    members: Crew<Member>,
     /// `None` until all workers are ready.
     schedule: Option<Schedule>,
     /// The deadline of the present phase: of `Starting`, `Draining` or `Finishing`, in other phases
@@ -66,7 +67,7 @@ pub(crate) struct Primary {
 impl Primary {
     /// Creates a run that has not begun. `start` is the message that every worker gets.
     pub(crate) fn new(plan: Plan, nonce: u64, start: Start) -> Self {
-        let members = (0..plan.workers).map(|_| Member::default()).collect();
+        let members = Crew::new(plan.worker_numbers(), |_| Member::default());
         Self {
             plan,
             nonce,
@@ -101,7 +102,7 @@ impl Primary {
 
     /// Returns the instant at which the next `Tick` is needed.
     pub(crate) fn next_tick(&self) -> Time {
-        let members = self.members.iter().map(Member::next_deadline);
+        let members = self.members.values().iter().map(Member::next_deadline);
         let schedule = match (&self.schedule, self.phase) {
             (Some(schedule), RunPhase::WarmingUp) => {
                 schedule.measured_from().min(schedule.next_lease())
@@ -128,7 +129,7 @@ impl Primary {
         match event {
             Event::Begin => {
                 self.deadline = now + self.plan.deadlines.start;
-                actions.extend((0..self.plan.workers).map(Action::Spawn));
+                actions.extend(self.members.numbers().iter().copied().map(Action::Spawn));
             }
             Event::SpawnFailed { worker, error } => {
                 // It is gone at once, because a process that never started never ends.
@@ -200,14 +201,14 @@ impl Primary {
             Event::Stalled(span) => {
                 // This process read no message then, so no worker could meet a deadline.
                 self.deadline = self.deadline + span;
-                self.members.iter_mut().for_each(|member| member.put_off(span));
+                self.members.values_mut().iter_mut().for_each(|member| member.put_off(span));
             }
             Event::Tick => self.check_deadlines(now, actions),
         }
     }
 
     fn member(&mut self, worker: u32) -> &mut Member {
-        &mut self.members[worker as usize]
+        &mut self.members[worker]
     }
 
     fn hello(&mut self, now: Time, worker: u32, hello: Hello, actions: &mut Vec<Action>) {
@@ -324,7 +325,7 @@ impl Primary {
         if second {
             self.enter(RunPhase::Killing, actions);
             self.deadline = Time::NEVER;
-            for worker in 0..self.plan.workers {
+            for &worker in self.members.numbers().iter() {
                 self.member(worker).faulted = true;
                 self.kill(now, worker, actions);
                 self.member(worker).hurry(now + REAP_DEADLINE_KILLING);
@@ -333,7 +334,7 @@ impl Primary {
         }
         if self.phase == RunPhase::Starting {
             // A worker that is not ready may take long, and has no cycle to wait for.
-            for worker in 0..self.plan.workers {
+            for &worker in self.members.numbers().iter() {
                 if self.member(worker).stage < MemberStage::Ready {
                     self.member(worker).faulted = true;
                     self.kill(now, worker, actions);
@@ -359,7 +360,7 @@ impl Primary {
         };
         self.deadline = over + self.plan.deadlines.kill_grace;
         self.enter(RunPhase::Draining, actions);
-        for member in &mut self.members {
+        for member in self.members.values_mut() {
             member.drain_wanted = true;
         }
     }
@@ -367,7 +368,7 @@ impl Primary {
     /// Sends another segment of the plan to all workers.
     fn plan_on(&mut self, segment: Segment, actions: &mut Vec<Action>) {
         actions.push(Action::Planned(segment));
-        for worker in 0..self.plan.workers {
+        for &worker in self.members.numbers().iter() {
             if self.member(worker).stage == MemberStage::Ready {
                 actions.push(Action::Send(worker, Command::Segment(segment)));
             }

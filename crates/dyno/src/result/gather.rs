@@ -172,7 +172,7 @@ fn parameters(plan: &Plan) -> Parameters {
 
 fn rate(run: &Run) -> RateSummary {
     let mut rate = RateSummary::default();
-    rate.asked = run.plan.rate.per_second();
+    rate.asked = run.plan.own_rate().per_second();
     rate.delivered = per_second(run.delivered, run.window);
     rate.late = run.late;
     rate

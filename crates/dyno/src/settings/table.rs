@@ -104,6 +104,24 @@ settings! {
         record: |plan, set| set.workers = plan.workers,
         shown: |set| Some(set.workers.to_string()),
     }
+    Share "This host's share of a run that other hosts take part in: its place, from 0, and the workers \
+           of each host (1/4,2)" {
+        name: "share",
+        heading: LOAD,
+        value_name: "HOST/WORKERS,…",
+        details: "this host's share of a run that other hosts take part in: its place, from 0, and the \
+                  workers of each host, such as `1/4,2` ([hosts](hosts.md))",
+        may_be_negative: false,
+        is_always_reported: true,
+        read: |text, draft| {
+            (draft.plan.others, draft.plan.workers) = value::share_of_host(text)?;
+            Ok(())
+        },
+        record: |plan, set| {
+            set.share = (!plan.others.is_empty()).then(|| plan.others.share(plan.workers));
+        },
+        shown: |set| set.share.clone(),
+    }
     Arrivals "How due times are spread" {
         name: "arrivals",
         heading: LOAD,

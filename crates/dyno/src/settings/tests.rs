@@ -433,3 +433,54 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_share_sets_the_workers_of_this_host_and_the_load_that_is_theirs() {
+    let all = flags(&[(Setting::Rate, "60"), (Setting::Share, "1/4,2"), (Setting::Warmup, "2s")]);
+    let plan = plan(&all).unwrap();
+    assert_eq!((plan.workers, plan.workers_of_run(), plan.worker_numbers()), (2, 6, vec![1, 3]));
+    assert_eq!((plan.rate, plan.own_rate()), (Rate::PerSecond(60.0), Rate::PerSecond(20.0)));
+    assert_eq!(plan.cycles_due(), Some(100.0));
+    assert_eq!(recorded(&plan).share.as_deref(), Some("1/4,2"));
+    assert!(plan.to_string().contains(" · workers 2 · share 1/4,2 · "), "{plan}");
+    // The workers of an earlier layer give way.
+    let layered = Settings::from_environment(|name| (name == "DYNO_WORKERS").then(|| "8".into()));
+    assert_eq!(self::plan(&layered.layered_with(all)).unwrap().workers, 2);
+    let alone = self::plan(&flags(&[(Setting::Share, "0/4")])).unwrap();
+    assert_eq!(alone, self::plan(&Settings::default()).unwrap(), "one host has the whole run");
+}
+
+#[test]
+fn a_share_that_is_not_one_of_the_run_is_refused() {
+    for text in ["", "1", "4,2", "1/", "-1/4,2", "x/4,2", "0/4,0", "0/4,,2", "0/4;2"] {
+        let refused = refusal(&flags(&[(Setting::Share, text)]));
+        let expected = format!("--share {text}: expected `HOST/WORKERS,WORKERS`: the host's place");
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+    let beyond = refusal(&flags(&[(Setting::Share, "2/4,2")]));
+    assert!(beyond.starts_with("--share 2/4,2: there are 2 hosts, from 0 to 1: "), "{beyond}");
+    let many = refusal(&flags(&[(Setting::Share, "0/4,4294967295")]));
+    assert_eq!(many, "--share 0/4,4294967295: no run has that many workers");
+}
+
+#[test]
+fn settings_that_hosts_must_have_in_common_are_not_left_to_chance() {
+    let share = (Setting::Share, "1/4,2");
+    assert_eq!(
+        refusal(&flags(&[share, (Setting::Workers, "4")])),
+        "--workers 4: the share `1/4,2` gives this host 2: leave the workers out, or change the share"
+    );
+    assert!(plan(&flags(&[share, (Setting::Workers, "2")])).is_ok());
+    assert!(plan(&flags(&[share, (Setting::Workers, "auto")])).is_ok());
+    let random = (Setting::Arrivals, "poisson");
+    assert_eq!(
+        refusal(&flags(&[share, random])),
+        "--share 1/4,2: random arrivals need the same seed on every host, such as `--seed 1`"
+    );
+    assert!(plan(&flags(&[share, random, (Setting::Seed, "1")])).is_ok());
+    let few = flags(&[share, (Setting::Rate, "0.5")]);
+    assert_eq!(
+        refusal(&few),
+        "--rate 0.5: at 0.167/s no cycle is due within 5s; `--duration 6s` would be enough for one"
+    );
+}

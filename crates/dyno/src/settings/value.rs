@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dyno_bus::segment::RATE_MAX;
 
+use crate::plan::hosts::OtherHosts;
 use crate::plan::{DURATION_MAX, MaxFailed, RATE_MIN, Rate, thousands};
 
 /// A value, or a description of the allowed values.
@@ -108,6 +109,23 @@ pub(crate) fn workers(text: &str) -> Reading<Option<u32>> {
     workers
         .map(Some)
         .map_err(|_| "no machine runs that many workers: give a number, or \"auto\"".to_owned())
+}
+
+/// Parses a host's share of a run, `HOST/WORKERS,WORKERS`: its place, from 0, and the workers of each
+/// host.
+pub(crate) fn share_of_host(text: &str) -> Reading<(OtherHosts, u32)> {
+    const FORM: &str = "expected `HOST/WORKERS,WORKERS`: the host's place, from 0, and the workers of \
+                        each host, such as `1/4,2` for the second of two hosts";
+    let (host, workers) = text.split_once('/').ok_or(FORM)?;
+    let host: usize = host.trim().parse().map_err(|_| FORM)?;
+    let count = |word: &str| count(word.trim(), 1, u32::MAX.into())?.try_into().ok();
+    let workers: Vec<u32> = workers.split(',').map(count).collect::<Option<_>>().ok_or(FORM)?;
+    let Some(own) = workers.get(host) else {
+        let hosts = workers.len();
+        return Err(format!("there are {hosts} hosts, from 0 to {}: {FORM}", hosts - 1));
+    };
+    let others = OtherHosts::of(host, &workers).ok_or("no run has that many workers")?;
+    Ok((others, *own))
 }
 
 /// Parses a limit of the backlog; `None` for `auto`, where the plan sets the limit.

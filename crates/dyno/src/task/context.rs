@@ -108,13 +108,13 @@ impl Context {
         Box::leak(Box::new(Self::new(worker, workers, json)))
     }
 
-    /// Returns this worker's index, from 0.
+    /// Returns this worker's index in the run, from 0, over all hosts.
     #[must_use]
     pub fn worker(&self) -> u32 {
         self.worker
     }
 
-    /// Returns the number of workers of the run.
+    /// Returns the number of workers of the run, over all hosts.
     #[must_use]
     pub fn workers(&self) -> u32 {
         self.workers

@@ -370,6 +370,10 @@ pub(crate) fn lower_rate(evidence: &Evidence) -> String {
     }
 }
 
+/// The hint after a run of one of several hosts without any trouble.
+pub(crate) const OTHER_HOSTS: &str =
+    "look at the other hosts: a rate is sustained if each host sustains its share";
+
 pub(crate) fn higher_rate(rate: f64) -> String {
     if rate >= RATE_MAX {
         return "this is the highest rate that dyno issues".to_owned();
@@ -394,7 +398,8 @@ fn delivered(evidence: &Evidence) -> f64 {
     evidence.delivered as f64 / evidence.window.as_secs_f64()
 }
 
-/// Returns a rate somewhat below the one that the task delivered; `None` if it is out of range.
+/// Returns a rate over all hosts, somewhat below the one that the task delivered; `None` if it is out
+/// of range.
 fn next_below(evidence: &Evidence) -> Option<f64> {
     let delivered = delivered(evidence);
     let below = match evidence.rate {
@@ -402,7 +407,7 @@ fn next_below(evidence: &Evidence) -> Option<f64> {
         Rate::PerSecond(rate) => delivered.min(rate),
         Rate::Max => delivered,
     };
-    let rate = two_digits(below * NEXT_RATE_SHARE);
+    let rate = two_digits(below * NEXT_RATE_SHARE / evidence.part);
     (RATE_MIN..=RATE_MAX).contains(&rate).then_some(rate)
 }
 

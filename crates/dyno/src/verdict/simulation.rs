@@ -182,6 +182,7 @@ fn at(seconds: f64) -> Time {
 fn undisturbed(rate: f64, warmup: Duration, window: Duration) -> Evidence {
     Evidence {
         rate: Rate::PerSecond(rate),
+        part: 1.0,
         warmup,
         start: at(0.0),
         window,

@@ -37,6 +37,7 @@ fn evidence() -> Evidence {
     let at = |tenth: u64| Time::from_nanos(START.as_nanos() + tenth * 500_000_000 + 1);
     Evidence {
         rate: Rate::PerSecond(50.0),
+        part: 1.0,
         warmup: Duration::from_secs(1),
         start: START,
         window: Duration::from_secs(5),
@@ -417,5 +418,18 @@ fn a_run_without_enough_of_a_window_is_inconclusive() {
     assert_eq!(
         judgement.reasons,
         ["250 cycles over 400ms are too few to tell whether the backlog grows"]
+    );
+}
+
+#[test]
+fn the_next_step_of_one_host_is_about_the_rate_of_all_hosts() {
+    let shared = Evidence { part: 0.5, ..evidence() };
+    assert_eq!(judge(&shared).verdict, Verdict::Sustained);
+    assert_eq!(judge(&shared).hint, reason::OTHER_HOSTS);
+    let mut skipped = Evidence { on_backlog: OnBacklog::Skip, ..shared };
+    (skipped.cycles.skipped, skipped.cycles.completed, skipped.delivered) = (10, 240, 240);
+    assert_eq!(
+        judge(&skipped).hint,
+        "48/s were delivered: try --rate 86, more --workers, or a faster task"
     );
 }

@@ -15,7 +15,8 @@ impl<W: PrimaryWorld> Driver<'_, W> {
     /// Ends the run: sweeps orphans, closes the primary's own emitter, and makes the result.
     pub(crate) fn finish(mut self) -> Run {
         let now = self.world.now();
-        let swept = self.world.sweep(self.peers.iter().flatten().map(|peer| peer.process.pid()));
+        let peers = self.peers.values().iter().flatten();
+        let swept = self.world.sweep(peers.map(|peer| peer.process.pid()));
         if let Some(warning) = left_behind(&swept) {
             self.warn(warning);
         }
@@ -30,12 +31,12 @@ impl<W: PrimaryWorld> Driver<'_, W> {
         });
         let elapsed = now - self.begun;
         let cpu = self.world.cpu_time().saturating_sub(self.cpu_begun);
-        let end_of = |(index, peer): (usize, &Option<Peer<W::Process>>)| WorkerEnd {
-            index: index as u32,
+        let end_of = |(index, peer): (u32, &Option<Peer<W::Process>>)| WorkerEnd {
+            index,
             pid: peer.as_ref().map(|peer| peer.process.pid()),
             exit: peer.as_ref().and_then(|peer| peer.process.exit()),
         };
-        let workers = self.peers.iter().enumerate().map(end_of).collect();
+        let workers = self.peers.iter().map(end_of).collect();
         self.record.finish(RunEnd {
             plan: self.plan,
             started_at: self.started_at,

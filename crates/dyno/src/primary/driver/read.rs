@@ -31,7 +31,7 @@ impl<W: PrimaryWorld> Driver<'_, W> {
     fn read_link(&mut self, worker: u32, frames_max: usize) {
         for _ in 0..frames_max {
             // The message before may have closed the link: then this one is not read.
-            let peer = self.peers[worker as usize].as_mut();
+            let peer = self.peers[worker].as_mut();
             let Some(peer) = peer.filter(|peer| !peer.closed) else { return };
             // The socket may by now have room for what could not be written before.
             if let Err(error) = flush(&mut self.world, worker, peer) {
@@ -98,7 +98,7 @@ impl<W: PrimaryWorld> Driver<'_, W> {
     }
 
     fn read_output(&mut self, worker: u32, stream: Stream) {
-        let peer = self.peers[worker as usize].as_mut();
+        let peer = self.peers[worker].as_mut();
         let Some(peer) = peer.filter(|peer| !peer.judged) else { return };
         // If the worker has ended, only what its pipe holds now is read: other processes may have
         // the pipe too, and write for ever.

@@ -4,6 +4,7 @@ use dyno_bus::Time;
 use dyno_bus::message::Counts;
 use dyno_bus::segment::PerPhase;
 
+use crate::primary::crew::Crew;
 use crate::primary::run::Totals;
 use crate::verdict::BacklogSample;
 
@@ -55,7 +56,7 @@ impl Samples {
 /// The latest counts of each worker, and their sums.
 #[derive(Debug)]
 pub(crate) struct BacklogTracker {
-    workers: Vec<Latest>,
+    workers: Crew<Latest>,
     totals: Totals,
     waiting: u64,
     running: u64,
@@ -83,9 +84,10 @@ pub(crate) struct CycleProgress {
 }
 
 impl BacklogTracker {
-    pub(crate) fn new(workers: u32) -> Self {
+    /// Creates a tracker of workers with these numbers.
+    pub(crate) fn new(workers: Vec<u32>) -> Self {
         Self {
-            workers: vec![Latest::default(); workers as usize],
+            workers: Crew::new(workers, |_| Latest::default()),
             totals: Totals::default(),
             waiting: 0,
             running: 0,
@@ -108,7 +110,7 @@ impl BacklogTracker {
         let backlog = due.total().saturating_sub(over);
         let latest = Latest { due, counts, waiting: backlog.saturating_sub(running), running };
 
-        let before = std::mem::replace(&mut self.workers[worker as usize], latest);
+        let before = std::mem::replace(&mut self.workers[worker], latest);
         self.waiting = self.waiting + latest.waiting - before.waiting;
         self.running = self.running + latest.running - before.running;
         for (total, now, then) in [
@@ -129,14 +131,14 @@ impl BacklogTracker {
     /// Returns the latest counts, over all workers.
     pub(crate) fn counts(&self) -> PerPhase<Counts> {
         let mut sum = PerPhase::default();
-        self.workers.iter().for_each(|worker| sum += worker.counts);
+        self.workers.values().iter().for_each(|worker| sum += worker.counts);
         sum
     }
 
     /// Returns the progress of the cycles of the measured window, over all workers.
     pub(crate) fn progress(&self) -> CycleProgress {
         let mut sum = CycleProgress::default();
-        for Latest { due, counts, .. } in &self.workers {
+        for Latest { due, counts, .. } in self.workers.values() {
             let counts = counts.measured;
             sum.due += due.measured;
             sum.begun += counts.started + counts.skipped + counts.unstarted;
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn waiting_and_running_are_counted_apart_and_replaced_per_worker() {
-        let mut backlog = BacklogTracker::new(2);
+        let mut backlog = BacklogTracker::new(vec![0, 1]);
         backlog.update(0, due(10), counts(7, 4));
         backlog.update(1, due(5), counts(5, 5));
         let sample = backlog.sample(Time::ZERO);
@@ -208,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_has_only_what_runs() {
-        let mut backlog = BacklogTracker::new(1);
+        let mut backlog = BacklogTracker::new(vec![0]);
         backlog.update(0, None, counts(9, 8));
         let sample = backlog.sample(Time::ZERO);
         assert_eq!((sample.waiting, sample.running), (0, 1));

@@ -54,7 +54,7 @@ pub(super) fn evidence(
         let run = stretch.run.unwrap_or(stretch.stage.duration).min(left);
         left -= run;
         StageEvidence {
-            stage: stretch.stage,
+            stage: stretch.stage.part(plan.own_part()),
             run,
             course: course.clone(),
             is_complete: course.workers.len() == plan.workers as usize,

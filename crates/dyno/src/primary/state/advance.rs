@@ -14,7 +14,7 @@ impl Primary {
     /// Does what follows from the stages of all workers, and from the time.
     pub(super) fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.phase == RunPhase::Starting
-            && self.members.iter().all(|member| member.stage == MemberStage::Ready)
+            && self.members.values().iter().all(|member| member.stage == MemberStage::Ready)
         {
             self.begin_plan(now, actions);
         }
@@ -26,7 +26,7 @@ impl Primary {
         }
         if self.phase >= RunPhase::Draining
             && self.phase < RunPhase::Done
-            && self.members.iter().all(Member::gone)
+            && self.members.values().iter().all(Member::gone)
         {
             self.deadline = Time::NEVER;
             self.enter(RunPhase::Done, actions);
@@ -39,10 +39,8 @@ impl Primary {
         self.deadline = Time::NEVER;
         for segment in segments {
             actions.push(Action::Planned(segment));
-            actions.extend(
-                (0..self.plan.workers)
-                    .map(|worker| Action::Send(worker, Command::Segment(segment))),
-            );
+            let send = |worker: &u32| Action::Send(*worker, Command::Segment(segment));
+            actions.extend(self.members.numbers().iter().map(send));
         }
         self.enter(RunPhase::WarmingUp, actions);
     }
@@ -55,9 +53,9 @@ impl Primary {
         }
         let Some(schedule) = &mut self.schedule else { return };
         if let Some(lease) = schedule.lease(now) {
-            for (worker, member) in self.members.iter().enumerate() {
+            for (worker, member) in self.members.iter() {
                 if member.stage == MemberStage::Ready {
-                    actions.push(Action::Send(worker as u32, Command::Lease(lease)));
+                    actions.push(Action::Send(worker, Command::Lease(lease)));
                 }
             }
         }
@@ -75,23 +73,23 @@ impl Primary {
 
     /// Requests the accounts that are still missing. Once all are given, lets `after` run.
     fn drain(&mut self, now: Time, actions: &mut Vec<Action>) {
-        for (worker, member) in self.members.iter_mut().enumerate() {
+        for (worker, member) in self.members.iter_mut() {
             if member.drain_wanted && member.stage == MemberStage::Ready {
                 member.drain_wanted = false;
                 member.drain_sent = now;
-                actions.push(Action::Send(worker as u32, Command::Drain));
+                actions.push(Action::Send(worker, Command::Drain));
             }
         }
-        if !self.members.iter().all(|member| member.stage >= MemberStage::Drained) {
+        if !self.members.values().iter().all(|member| member.stage >= MemberStage::Drained) {
             return;
         }
         self.enter(RunPhase::Finishing, actions);
         self.deadline = now + self.plan.deadlines.after;
-        for (worker, member) in self.members.iter_mut().enumerate() {
+        for (worker, member) in self.members.iter_mut() {
             // A process that is being killed runs no hook.
             if member.stage == MemberStage::Drained && !member.killed {
                 member.stage = MemberStage::Acked;
-                actions.push(Action::Send(worker as u32, Command::Ack));
+                actions.push(Action::Send(worker, Command::Ack));
             }
         }
     }
@@ -104,7 +102,7 @@ impl Primary {
             // A start that took too long becomes a drain. Its deadline counts from now.
             self.deadline = if phase == RunPhase::Starting { now } else { Time::NEVER };
         }
-        for worker in 0..self.plan.workers {
+        for &worker in self.members.numbers().iter() {
             let member = self.member(worker);
             let overdue = now >= member.next_deadline();
             // A worker that is being killed can only be given up. Any other that is late is named

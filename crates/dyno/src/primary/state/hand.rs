@@ -82,9 +82,9 @@ impl HandRate {
         Self { steered: Steered::Rate(rate), is_paused: false, is_final: false }
     }
 
-    /// Creates the rate of a plan that was not changed; `None` in a closed loop.
+    /// Creates the rate of a plan that was not changed; `None` if it can't be changed by hand.
     pub(crate) fn of(plan: &Plan) -> Option<Self> {
-        let rate = Self::new(plan.rate.per_second()?);
+        let rate = Self::new(plan.rate.per_second().filter(|_| plan.can_be_steered())?);
         match plan.profile {
             Some(_) => Some(Self { steered: Steered::Factor(1.0), ..rate }),
             None => Some(rate),

@@ -1,10 +1,14 @@
 //! The plan in time: segments, leases, and the number of cycles that each worker owes. Pure.
 //!
 //! The schedule walks every worker's share itself, so that the number of issued cycles comes from
-//! the primary's own arithmetic and not from a worker's report. The window has a segment for each
-//! stage of a load profile, and one without a profile. All of them are known from the beginning, and
-//! each continues the grid of the one before. If the rate is changed by hand, new stages replace
-//! those that have not begun: the rest of the plan, at another rate.
+//! the primary's own arithmetic and not from a worker's report. If the run has several hosts, the
+//! schedule of each walks the shares of that host's workers. All of them together are the schedule
+//! of one host with all workers.
+//!
+//! The window has a segment for each stage of a load profile, and one without a profile. All of them
+//! are known from the beginning, and each continues the grid of the one before. If the rate
+//! is changed by hand, new stages replace those that have not begun: the rest of the plan, at
+//! another rate.
 
 use std::time::Duration;
 
@@ -17,6 +21,7 @@ use dyno_bus::{Cursor, Phase, Segment, Time, clock};
 use super::hand::{HandRate, RateKey, Steered};
 use crate::plan::Plan;
 use crate::plan::profile::Stage;
+use crate::primary::crew::Crew;
 
 /// The time that a lease reaches ahead: a primary that stalls for less harms nothing.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
@@ -51,7 +56,11 @@ pub(crate) struct Schedule {
     next_lease: Time,
     /// The instant beyond which no due time is counted: the plan's end, or the early stop.
     cap: Time,
-    walks: Vec<Walk>,
+    walks: Crew<Walk>,
+    /// The number of workers of the run, over all hosts.
+    workers: u32,
+    /// The part of the run's cycles that is due to this host's workers.
+    own_part: f64,
     /// The grid of each stage.
     grids: Vec<Grid>,
     /// The ends of all elements of `slots` but the last, which has no end.
@@ -132,8 +141,9 @@ impl Schedule {
     pub(crate) fn new(plan: &Plan, now: Time) -> Self {
         let t0 = now + LEAD + LEAD_PER_WORKER * plan.workers;
         let measured_from = t0 + plan.warmup;
+        let workers = plan.workers_of_run();
         let walk = |worker| Walk {
-            cursor: Cursor::new(Share { worker, workers: plan.workers }),
+            cursor: Cursor::new(Share { worker, workers }),
             due: PerPhase::default(),
             slot: 0,
         };
@@ -144,7 +154,9 @@ impl Schedule {
             until: t0,
             next_lease: now,
             cap: Time::NEVER,
-            walks: (0..plan.workers).map(walk).collect(),
+            walks: Crew::new(plan.worker_numbers(), walk),
+            workers,
+            own_part: plan.own_part(),
             grids: Vec::new(),
             slot_ends: Vec::new(),
             slots: vec![0],
@@ -216,14 +228,14 @@ impl Schedule {
         Some(Lease { until: self.until, last })
     }
 
-    /// Handles a key. Returns the rate that is requested now; `None` if the loop is closed. The
+    /// Handles a key. Returns the rate that is requested now; `None` if it can't be changed by hand. The
     /// stretch with that rate begins with the next lease.
     pub(crate) fn press(&mut self, key: RateKey) -> Option<HandRate> {
         self.request(|hand| hand.after(key))
     }
 
-    /// Requests another rate, in cycles per second. Returns it; `None` if the loop is closed, or if a
-    /// profile sets the rate.
+    /// Requests another rate, in cycles per second. Returns it; `None` if it can't be changed by hand,
+    /// or if a profile sets the rate.
     pub(crate) fn set_rate(&mut self, rate: f64) -> Option<HandRate> {
         self.hand.filter(|hand| matches!(hand.steered, Steered::Rate(_)))?;
         self.request(|hand| hand.with_rate(rate))
@@ -352,14 +364,14 @@ impl Schedule {
     /// Returns the number of cycles that have become due to a worker by `as_of`, which must not go
     /// back.
     pub(crate) fn due(&mut self, worker: u32, as_of: Time) -> PerPhase<u64> {
-        let walk = &mut self.walks[worker as usize];
+        let walk = &mut self.walks[worker];
         walk.pass(as_of.min(self.cap), &self.slot_ends, &mut self.slots)
     }
 
     /// Returns the number of cycles that were due to a worker before its cut; the cut is never
     /// before an early stop.
     pub(crate) fn issued(&mut self, worker: u32, cut: Time) -> PerPhase<u64> {
-        let walk = &mut self.walks[worker as usize];
+        let walk = &mut self.walks[worker];
         walk.pass(cut.min(self.end), &self.slot_ends, &mut self.slots)
     }
 
@@ -370,7 +382,7 @@ impl Schedule {
         let mut asked = vec![0.0; self.grids.len()];
         for (segment, end) in self.segments.iter().zip(ends) {
             if segment.phase == Phase::Measured {
-                asked[usize::from(segment.stage)] += segment.cycles_before(end);
+                asked[usize::from(segment.stage)] += segment.cycles_before(end) * self.own_part;
             }
         }
         let (earlier, slots) = self.slots.split_at(1);
@@ -394,7 +406,7 @@ impl Schedule {
         if matches!(segment.pace, Pace::Open { rate, .. } if rate <= PAUSED) {
             segment.lead = PAUSED_LEAD;
         }
-        for walk in &mut self.walks {
+        for walk in self.walks.values_mut() {
             walk.cursor.push(segment);
         }
         self.segments.push(segment);
@@ -413,22 +425,35 @@ impl Schedule {
             // highest. That is right for any arrivals that are not dealt out without gaps. To find
             // the highest of a whole stage would be to draw all its gaps before the run begins.
             Some(_) if last.stage < next.stage => {
-                let workers = self.walks.len() as u64;
+                let workers = u64::from(self.workers);
                 let mean = last.cycles_before(next.t0) / workers as f64;
                 let most = (mean + INDEX_DEVIATIONS * mean.sqrt()).ceil() as u64 + INDICES_SPARE;
                 (last.first + workers * most, 0.0)
             }
             Some(_) => {
-                let walked = self.walks.iter().map(|walk| {
-                    let mut cursor = walk.cursor.clone();
+                let reached = |mut cursor: Cursor| {
                     cursor.pass(next.t0);
                     cursor.index()
-                });
-                (walked.max().unwrap_or(0), 0.0)
+                };
+                let own = self.walks.values().iter().map(|walk| reached(walk.cursor.clone()));
+                // The workers of other hosts are walked from the beginning.
+                let other = self.other_cursors().map(reached);
+                (own.chain(other).max().unwrap_or(0), 0.0)
             }
             // In a closed loop each worker counts on from its own last index.
             None => (0, 0.0),
         }
+    }
+
+    /// Returns the walks of the workers of other hosts, at the beginning of the plan.
+    fn other_cursors(&self) -> impl Iterator<Item = Cursor> {
+        let own = self.walks.numbers();
+        let others = (0..self.workers).filter(move |worker| own.binary_search(worker).is_err());
+        others.map(|worker| {
+            let mut cursor = Cursor::new(Share { worker, workers: self.workers });
+            self.segments.iter().for_each(|segment| cursor.push(*segment));
+            cursor
+        })
     }
 }
 

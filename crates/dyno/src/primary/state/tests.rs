@@ -422,7 +422,7 @@ proptest! {
         // From now on no worker sends anything: the deadlines end the run.
         for _ in 0..100 {
             for worker in 0..2 {
-                if primary.members[worker as usize].exited.is_some() {
+                if primary.members[worker].exited.is_some() {
                     // The socket of a process that is gone can be read to its end.
                     log.extend(primary.step(at(now), Event::Closed { worker }));
                 }

@@ -195,7 +195,7 @@ fn metrics_of(state: &BoardState) -> String {
                 cycles: interim.account.fates(Phase::Measured),
                 backlog: interim.backlog.end.total(),
                 workers: interim.processes.iter().filter(is_worker).count() as u64,
-                rate: facts.plan.rate.per_second(),
+                rate: facts.plan.own_rate().per_second(),
                 merged: &interim.merged,
             })
         }

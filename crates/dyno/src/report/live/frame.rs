@@ -57,7 +57,7 @@ impl LiveCourse {
             above: Vec::new(),
             warmup: plan.warmup,
             duration: plan.duration,
-            profile: plan.profile.clone(),
+            profile: plan.profile.as_ref().map(|profile| profile.part(plan.own_part())),
             by_hand: None,
             backlogs: VecDeque::new(),
         }

@@ -37,7 +37,7 @@ pub(crate) fn interim_summary(facts: &RunFacts, interim: Option<&Interim>) -> Su
     summary.command = redact::command(&facts.command);
     summary.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
     summary.parameters = parameters(&facts.plan);
-    summary.rate.asked = facts.plan.rate.per_second();
+    summary.rate.asked = facts.plan.own_rate().per_second();
     summary.environment = facts.environment.clone();
     if let Some(interim) = interim {
         add(&mut summary, &facts.plan, interim);

@@ -88,6 +88,9 @@ pub(in crate::verdict) fn success(evidence: &Evidence, stages: &[StageJudgement]
     Finding {
         verdict: Verdict::Sustained,
         reason: sentence::sustained(evidence, stages),
-        hint: sentence::find_limit(evidence),
+        hint: match evidence.part < 1.0 {
+            true => reason::OTHER_HOSTS.to_owned(),
+            false => sentence::find_limit(evidence),
+        },
     }
 }

@@ -31,6 +31,7 @@ const DEATH_DELAY_S: libc::c_uint = 1;
 /// # Errors
 /// If the primary is gone already, or the kernel refuses.
 pub(crate) fn arm(identity: &Identity) -> io::Result<UnixStream> {
+    // Keys are read in a run on one host alone, which has this worker.
     if identity.worker == 0 {
         keyboard::keep();
     }

@@ -55,7 +55,7 @@ impl World {
         let mut watch = ThresholdWatch::new(&plan, &mut observer);
         observer.hello(ProcessId::Worker(0), 1).unwrap();
         watch.begin(Time::ZERO);
-        let tracker = BacklogTracker::new(1);
+        let tracker = BacklogTracker::new(vec![0]);
         Self { watch, observer, tracker, now: 0, due: 0, ended: 0, sequence: 0 }
     }
 

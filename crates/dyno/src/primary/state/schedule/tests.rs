@@ -8,6 +8,8 @@ use crate::plan::Rate;
 use crate::plan::fixture::plan;
 use crate::plan::profile::Profile;
 
+mod shares;
+
 /// Gives all leases until `until`, a key at each of these times, and returns the stretches that
 /// begin.
 fn steered(schedule: &mut Schedule, keys: &[(u64, RateKey)], until: u64) -> Vec<Segment> {
