@@ -1,8 +1,11 @@
 //! S15: Postgres, beside pgbench with the same prepared query on the same server.
 
-use anyhow::{Context, Result};
+use std::process::Stdio;
 
-use crate::child::Run;
+use anyhow::{Context, Result};
+use dyno::summary::Study;
+
+use crate::child::{Child, Run};
 use crate::figure::Figure;
 use crate::options::Options;
 use crate::peers::postgres_server::Postgres;
@@ -18,6 +21,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
     };
     let mut dyno = Figure::reported("closed loop", "/s");
     let mut theirs = Figure::reported("closed loop, pgbench", "/s");
+    let mut capacity = Figure::reported("capacity found by a search ÷ pgbench's closed loop", "×");
     let mut response = Figure::reported("response at 1k/s, mean", "µs");
     let mut latency = Figure::reported("latency at 1k/s, mean, pgbench", "µs");
     let mut wait = Figure::reported("wait at 1k/s, mean", "µs");
@@ -39,6 +43,10 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
         dyno.push(ran.summary.rate.delivered);
         theirs.push(printed.rate);
         ratio.push(ran.summary.rate.delivered / printed.rate);
+        let found = search(&server)?;
+        let after = server.read(&closed)?.context("`pgbench` is gone")?;
+        // A search takes a minute, in which the machine's own speed changes.
+        capacity.push(found / (printed.rate * after.rate).sqrt());
         let ran = run(Some(f64::from(RATE))).run()?;
         ran.reservation().into_iter().for_each(|note| response.note(note));
         for (figure, name) in [(&mut response, "response"), (&mut wait, "wait")] {
@@ -49,5 +57,24 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
         lag.push(printed.lag_ms.context("pgbench printed no lag")? * 1e3);
         anyhow::Ok(())
     })?;
-    Ok(vec![ratio, dyno, theirs, response, latency, wait, lag])
+    Ok(vec![ratio, dyno, theirs, capacity, response, latency, wait, lag])
+}
+
+/// Searches the highest rate that two connections sustain with one query in flight each, as
+/// pgbench has them, in queries per second.
+fn search(server: &Postgres) -> Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let output = Child::Shown(TaskName::Postgres)
+        .command()?
+        // Cargo passes `--bench` too. Without it, a program in cargo's folder takes itself for a
+        // test.
+        .args(["--bench", "--rate", "search", "--workers", "2", "--in-flight", "1"])
+        .args(["--format", "json", "-P", &format!("url={}", server.url())])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let study: Study = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("the search ended with {}: {}", output.status, said.trim()))?;
+    Ok(study.search.context("the study is not a search")?.estimate)
 }
