@@ -5,6 +5,7 @@
 //!     no  ─▶ the load is known: rate × mean service ÷ workers         surely below 1 ─▶ held
 //!     │                                                surely above 1, backlog grew ─▶ overloaded
 //!     yes ─▶ the backlog beyond what fills up                      surely rises ─▶ overloaded
+//!                  nothing was in flight for a good share of each third ─▶ held
 //!                                      its floor surely does not rise ─▶ held
 //!                    responses surely do not, and it returns to its level ─▶ held
 //!   nothing is sure ─▶ unclear, with the duration that would tell
@@ -43,6 +44,13 @@ const RETURNS_FALLEN: f64 = -2.57;
 const RISE_MIN: f64 = 0.002;
 /// The fewest cycles whose backlog shows anything by its path.
 const CYCLES_MIN: f64 = 100.0;
+/// The share of the window in which nothing was in flight that shows room: of `n` cycles it is
+/// `IDLE_ROOTS / √n`, more than arrivals and services make by chance near capacity, but at least
+/// `IDLE_MIN`, since a slot's end is not known exactly. Each third of the window must have a share
+/// of `IDLE_THIRD` of that, since a system may get slower.
+const IDLE_ROOTS: f64 = 5.0;
+const IDLE_MIN: f64 = 0.08;
+const IDLE_THIRD: f64 = 0.5;
 /// The length of the last third of the window, in parts; and the rise of the response in that
 /// third, per window, above which a system gets slower towards the end.
 const LAST: usize = PARTS / 3;
@@ -335,6 +343,9 @@ impl Window<'_> {
         if walk.low() > RISE_MIN * self.asked || self.rises_at_end() {
             return self.unclear(&beyond, &[2.0]);
         }
+        if self.was_idle(backlog) {
+            return Trend::Held;
+        }
         // A queue that is held comes back to its floor; a random walk does not.
         let floor: [f64; 6] = blocks(path, |block| quantile(block, 0.1));
         let floor = walk_slope(&floor, z(Z9975), beyond.error);
@@ -363,6 +374,18 @@ impl Window<'_> {
         let growth = walk.margin / walk.mean.max(1e-9);
         let by_response = needed(quartile, share).max(needed(mean, share));
         self.unclear(&beyond, &[needed(floor, self.asked), by_response, growth])
+    }
+
+    /// Returns `true` if nothing was in flight for so much of the window that the system had room:
+    /// one that is at capacity is idle only by chance.
+    fn was_idle(&self, backlog: &[f64]) -> bool {
+        let share = |part: &[f64]| {
+            let idle = part.iter().filter(|in_flight| **in_flight < 0.5).count();
+            idle as f64 / part.len() as f64
+        };
+        let least = (IDLE_ROOTS / self.asked.sqrt()).max(IDLE_MIN);
+        let thirds: [f64; 3] = blocks(backlog, share);
+        share(backlog) > least && thirds.iter().all(|third| *third > least * IDLE_THIRD)
     }
 
     /// Returns `true` if the response surely rises over the last third of the window: a system that

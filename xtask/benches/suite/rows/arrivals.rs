@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dyno_bus::{Time, clock};
 
 use crate::child::Run;
@@ -40,9 +40,9 @@ fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
     let load = Load { rate, threads: run.workers, window: run.window, warmup: run.warmup };
     options.rounds(|| {
         let ran = run.run()?;
-        let ours = off_grid(&server.take(), rate).context("nothing arrived")?;
+        let ours = Arrived::of(&server.take(), rate)?.off_p50;
         write_bare(&load, &server.path())?;
-        let theirs = off_grid(&server.take(), rate).context("nothing arrived")?;
+        let theirs = Arrived::of(&server.take(), rate)?.off_p50;
         dyno.push(ours / 1e3);
         bare.push(theirs / 1e3);
         ratio.push(ours / theirs);
@@ -52,22 +52,42 @@ fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
     Ok(vec![ratio, dyno, bare])
 }
 
-/// Returns the median distance of the arrivals from an even grid, in nanoseconds; `None` without
-/// arrivals. The grid has the requested rate, and lies where it fits best: the median arrival is on
-/// it.
-pub(super) fn off_grid(arrivals: &[Time], rate: f64) -> Option<f64> {
-    let first = arrivals.first()?.as_nanos();
-    let mut offs: Vec<i64> = arrivals
-        .iter()
-        .enumerate()
-        .map(|(index, at)| {
-            (at.as_nanos() - first).cast_signed() - (index as f64 / rate * 1e9) as i64
+/// The arrivals at a server, compared with an even grid of the requested rate. The grid lies where
+/// it fits best: the median arrival is on it.
+pub(super) struct Arrived {
+    /// The median distance from the grid, in nanoseconds.
+    pub(super) off_p50: f64,
+    /// The 99th percentile of the distance from the grid, in nanoseconds.
+    pub(super) off_p99: f64,
+    /// The rate of the arrivals ÷ the requested one.
+    pub(super) share: f64,
+}
+
+impl Arrived {
+    /// Compares the arrivals with the grid of `rate` a second.
+    ///
+    /// # Errors
+    /// If fewer than two arrived.
+    pub(super) fn of(arrivals: &[Time], rate: f64) -> Result<Self> {
+        let [first, .., last] = arrivals else { bail!("nothing arrived") };
+        let mut offs: Vec<i64> = arrivals
+            .iter()
+            .enumerate()
+            .map(|(index, at)| {
+                (at.as_nanos() - first.as_nanos()).cast_signed()
+                    - (index as f64 / rate * 1e9) as i64
+            })
+            .collect();
+        offs.sort_unstable();
+        let middle = offs[offs.len() / 2];
+        let mut distances: Vec<_> = offs.iter().map(|off| off.abs_diff(middle)).collect();
+        let mut off = |share| quantile(&mut distances, share).context("nothing arrived");
+        Ok(Self {
+            off_p50: off(0.5)?,
+            off_p99: off(0.99)?,
+            share: (arrivals.len() - 1) as f64 / (*last - *first).as_secs_f64() / rate,
         })
-        .collect();
-    offs.sort_unstable();
-    let middle = *offs.get(offs.len() / 2)?;
-    let mut distances: Vec<_> = offs.iter().map(|off| off.abs_diff(middle)).collect();
-    quantile(&mut distances, 0.5)
+    }
 }
 
 /// Runs threads that sleep until due and then write, each on its connection.

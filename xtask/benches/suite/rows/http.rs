@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use dyno_bus::clock;
 
-use super::arrivals::off_grid;
+use super::arrivals::Arrived;
 use crate::build::cargo_dyno;
 use crate::figure::{Figure, Goal};
 use crate::options::Options;
@@ -26,27 +26,23 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Measures how evenly requests arrive.
+/// Measures how evenly requests arrive, and how many.
 fn arrivals(options: &Options, server: &Stamps) -> Result<Vec<Figure>> {
-    let rate = f64::from(RATE);
     let (window, url) = (options.window().as_secs(), server.url());
     let mut ratio = Figure::new("off the grid p50 ÷ the better peer", "×", Goal::AtMost(1.0));
-    let mut dyno = Figure::reported("off the grid p50 at 1k/s", "µs");
+    let mut dyno = Seen::new("");
     let each = RATE / CONNECTIONS;
     let mut peers = [
         Peer::new(
-            "off the grid p50 at 1k/s, oha",
-            "µs",
             "oha",
             format!("--no-tui --latency-correction -q {RATE} -c {CONNECTIONS} -z {window}s {url}"),
         ),
         Peer::new(
-            "off the grid p50 at 1k/s, h2load",
-            "µs",
             "h2load",
             format!("--h1 -t {WORKERS} -c {CONNECTIONS} --rps {each} -D {window} {url}"),
         ),
-    ];
+    ]
+    .map(|peer| (Seen::new(&format!(", {}", peer.program)), peer));
     let in_flight = CONNECTIONS / WORKERS;
     let line = format!(
         "http {url} --rate {RATE} --workers {WORKERS} --in-flight {in_flight} \
@@ -54,14 +50,11 @@ fn arrivals(options: &Options, server: &Stamps) -> Result<Vec<Figure>> {
     );
     options.rounds(|| {
         cargo_dyno(&line)?;
-        let own = off_grid(&server.take(), rate).context("nothing arrived")? / 1e3;
-        dyno.push(own);
+        let own = dyno.push(server)?;
         let mut best = f64::INFINITY;
-        for peer in &mut peers {
-            if peer.run()? {
-                let theirs = off_grid(&server.take(), rate).context("nothing arrived")? / 1e3;
-                peer.figure.push(theirs);
-                best = best.min(theirs);
+        for (seen, peer) in &mut peers {
+            if peer.run(&mut seen.p50)? {
+                best = best.min(seen.push(server)?);
             }
         }
         if best.is_finite() {
@@ -69,7 +62,35 @@ fn arrivals(options: &Options, server: &Stamps) -> Result<Vec<Figure>> {
         }
         anyhow::Ok(())
     })?;
-    Ok([ratio, dyno].into_iter().chain(peers.map(|peer| peer.figure)).collect())
+    let seen = [dyno].into_iter().chain(peers.map(|(seen, _)| seen));
+    Ok([ratio].into_iter().chain(seen.flat_map(|seen| [seen.p50, seen.p99, seen.share])).collect())
+}
+
+/// The figures of one side's arrivals.
+struct Seen {
+    p50: Figure,
+    p99: Figure,
+    share: Figure,
+}
+
+impl Seen {
+    fn new(side: &str) -> Self {
+        Self {
+            p50: Figure::reported(format!("off the grid p50 at 1k/s{side}"), "µs"),
+            p99: Figure::reported(format!("off the grid p99 at 1k/s{side}"), "µs"),
+            share: Figure::reported(format!("rate of arrivals ÷ requested{side}"), "×"),
+        }
+    }
+
+    /// Adds the requests that the server stamped; returns the median distance from the grid, in
+    /// microseconds.
+    fn push(&mut self, server: &Stamps) -> Result<f64> {
+        let arrived = Arrived::of(&server.take(), f64::from(RATE))?;
+        self.p50.push(arrived.off_p50 / 1e3);
+        self.p99.push(arrived.off_p99 / 1e3);
+        self.share.push(arrived.share);
+        Ok(arrived.off_p50 / 1e3)
+    }
 }
 
 /// Measures requests per second.
@@ -78,19 +99,10 @@ fn closed(options: &Options, server: &Stamps) -> Result<Vec<Figure>> {
     let mut ratio = Figure::new("closed loop ÷ oha", "×", Goal::AtLeast(0.8));
     let mut dyno = Figure::reported("closed loop", "/s");
     let mut peers = [
-        Peer::new(
-            "closed loop, oha",
-            "/s",
-            "oha",
-            format!("--no-tui -c {CONNECTIONS} -z {window}s {url}"),
-        ),
-        Peer::new(
-            "closed loop, wrk",
-            "/s",
-            "wrk",
-            format!("-t {WORKERS} -c {CONNECTIONS} -d {window}s {url}"),
-        ),
-    ];
+        Peer::new("oha", format!("--no-tui -c {CONNECTIONS} -z {window}s {url}")),
+        Peer::new("wrk", format!("-t {WORKERS} -c {CONNECTIONS} -d {window}s {url}")),
+    ]
+    .map(|peer| (Figure::reported(format!("closed loop, {}", peer.program), "/s"), peer));
     let in_flight = CONNECTIONS / WORKERS;
     let line = format!(
         "http {url} --rate max --workers {WORKERS} --in-flight {in_flight} --duration {window}s \
@@ -100,11 +112,11 @@ fn closed(options: &Options, server: &Stamps) -> Result<Vec<Figure>> {
         let own = cargo_dyno(&line)?.rate.delivered;
         server.take();
         dyno.push(own);
-        for (place, peer) in peers.iter_mut().enumerate() {
+        for (place, (figure, peer)) in peers.iter_mut().enumerate() {
             let start = clock::now();
-            if peer.run()? {
+            if peer.run(figure)? {
                 let theirs = server.take().len() as f64 / (clock::now() - start).as_secs_f64();
-                peer.figure.push(theirs);
+                figure.push(theirs);
                 if place == 0 {
                     ratio.push(own / theirs);
                 }
@@ -112,23 +124,22 @@ fn closed(options: &Options, server: &Stamps) -> Result<Vec<Figure>> {
         }
         anyhow::Ok(())
     })?;
-    Ok([ratio, dyno].into_iter().chain(peers.map(|peer| peer.figure)).collect())
+    Ok([ratio, dyno].into_iter().chain(peers.map(|(figure, _)| figure)).collect())
 }
 
 /// Another program that sends requests.
 struct Peer {
-    figure: Figure,
     program: &'static str,
     line: String,
 }
 
 impl Peer {
-    fn new(name: &str, unit: &'static str, program: &'static str, line: String) -> Self {
-        Self { figure: Figure::reported(name, unit), program, line }
+    fn new(program: &'static str, line: String) -> Self {
+        Self { program, line }
     }
 
-    /// Runs it to its end; returns `false`, with a note, if it is not installed.
-    fn run(&mut self) -> Result<bool> {
+    /// Runs it to its end; returns `false`, with a note at `figure`, if it is not installed.
+    fn run(&self, figure: &mut Figure) -> Result<bool> {
         let mut command = Command::new(self.program);
         command.args(self.line.split_whitespace()).stdin(Stdio::null());
         match command.output() {
@@ -138,7 +149,7 @@ impl Peer {
                 Ok(true)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.figure.note(format!("missing: `{}` is not installed", self.program));
+                figure.note(format!("missing: `{}` is not installed", self.program));
                 Ok(false)
             }
             Err(error) => Err(error).with_context(|| format!("`{}` did not start", self.program)),

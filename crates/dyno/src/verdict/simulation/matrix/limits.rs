@@ -201,7 +201,6 @@ fn unclear_max(system: &System) -> Option<f64> {
         (Service::Hyper, 0) if uneven_many && load == 0.8 => 35.0,
         (Service::Hyper, 0) if load == 0.8 => 9.0,
         (Service::Hyper, 16..) if load == 0.8 => 27.0,
-        (Service::Hyper, 1) if load == 0.8 => 19.0,
         (Service::Hyper, 1..) if load == 0.8 => 15.0,
         _ => 5.0,
     })
