@@ -134,20 +134,20 @@ pub(crate) struct Request {
     pub(crate) purpose: Purpose,
 }
 
-/// The question that a trial answers.
+/// The purpose of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The order of magnitude of the capacity.
+    /// Finds the order of magnitude of the capacity, by a closed loop.
     Guess,
-    /// The place of the capacity.
+    /// Tries the rate that tells most about the capacity.
     Narrow,
-    /// The right one of two trials that contradict each other.
+    /// Decides between two trials that contradict each other.
     Again,
-    /// The target's recovery from an overload: the lowest rate that it held before.
+    /// Tries the lowest rate that was held before, to see if the target is over an overload.
     Recovery,
-    /// The lower end of the answer: is it held?
+    /// Shows that the lower end of the answer is held.
     ConfirmLower,
-    /// The upper end of the answer: is it not held?
+    /// Shows that the upper end of the answer is not held.
     ConfirmUpper,
 }
 

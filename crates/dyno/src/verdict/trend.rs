@@ -453,3 +453,46 @@ fn mean_service(busy: &Busy, z: f64) -> Estimate {
     let up = down + skew * (1.0 + 2.0 * z * z) / 6.0;
     Estimate { low: mean - down * error, mean, high: mean + up.max(0.0) * error }
 }
+
+#[cfg(test)]
+mod tests {
+    use dyno_bus::timeline::SLOTS;
+
+    use super::*;
+
+    /// Returns `true` if a window of `asked` cycles counts as idle with a backlog of three cycles
+    /// but for the slots that `is_idle` names.
+    fn was_idle(asked: f64, is_idle: impl Fn(usize) -> bool) -> bool {
+        let course = Course::default();
+        let window = Window {
+            course: &course,
+            extent: Extent::of_slots(SLOTS).expect("a whole window"),
+            ages: course.ages(SLOTS),
+            warmup: 0.0,
+            asked,
+            allowed: allowed_growth(asked),
+            grew: false,
+            confidence: Confidence::SINGLE,
+        };
+        let backlog: Vec<_> =
+            (0..SLOTS).map(|slot| if is_idle(slot) { 0.0 } else { 3.0 }).collect();
+        window.was_idle(&backlog)
+    }
+
+    #[test]
+    fn a_system_counts_as_idle_by_a_share_that_chance_does_not_make_near_capacity() {
+        // Of 2,000 cycles 11.2 %, of 250 cycles 31.6 %, and of many cycles 8 %.
+        assert!(was_idle(2_000.0, |slot| slot % 8 == 0));
+        assert!(!was_idle(2_000.0, |slot| slot % 10 == 0));
+        assert!(was_idle(250.0, |slot| slot % 3 == 0));
+        assert!(!was_idle(250.0, |slot| slot % 4 == 0));
+        assert!(was_idle(1e6, |slot| slot % 12 == 0));
+        assert!(!was_idle(1e6, |slot| slot % 13 == 0));
+    }
+
+    #[test]
+    fn a_system_that_was_idle_in_two_thirds_of_the_window_alone_does_not_count() {
+        assert!(!was_idle(2_000.0, |slot| slot < SLOTS * 2 / 3 && slot % 4 == 0));
+        assert!(!was_idle(2_000.0, |slot| slot >= SLOTS / 3 && slot % 4 == 0));
+    }
+}
