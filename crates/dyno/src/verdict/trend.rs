@@ -44,7 +44,7 @@ const RETURNS_FALLEN: f64 = -2.57;
 const RISE_MIN: f64 = 0.002;
 /// The fewest cycles whose backlog shows anything by its path.
 const CYCLES_MIN: f64 = 100.0;
-/// The share of the window in which nothing was in flight that shows room: of `n` cycles it is
+/// The share of the window without any cycle in flight that shows room: of `n` cycles it is
 /// `IDLE_ROOTS / √n`, more than arrivals and services make by chance near capacity, but at least
 /// `IDLE_MIN`, since a slot's end is not known exactly. Each third of the window must have a share
 /// of `IDLE_THIRD` of that, since a system may get slower.
@@ -376,7 +376,7 @@ impl Window<'_> {
         self.unclear(&beyond, &[needed(floor, self.asked), by_response, growth])
     }
 
-    /// Returns `true` if nothing was in flight for so much of the window that the system had room:
+    /// Returns `true` if nothing was in flight for a share of the window that shows room:
     /// one that is at capacity is idle only by chance.
     fn was_idle(&self, backlog: &[f64]) -> bool {
         let share = |part: &[f64]| {

@@ -45,7 +45,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
         ratio.push(ran.summary.rate.delivered / printed.rate);
         let found = search(&server)?;
         let after = server.read(&closed)?.context("`pgbench` is gone")?;
-        // A search takes a minute, in which the machine's own speed changes.
+        // A search takes a minute, and meanwhile the machine's speed changes.
         capacity.push(found / (printed.rate * after.rate).sqrt());
         let ran = run(Some(f64::from(RATE))).run()?;
         ran.reservation().into_iter().for_each(|note| response.note(note));
