@@ -22,10 +22,11 @@ impl StudyQuestion {
             refuse(settings, &[StudySetting::KeepGoing, StudySetting::Shuffle], "a search")?;
             return Self::search(settings).map(Some);
         }
-        // A comma may also group the digits of one rate. A text that is both is refused: taken for
-        // the other, it would ask for a thousand times as much.
+        // A comma may also group the digits of one rate. A text that is both is refused, in any order
+        // of its rates: taken for the other, it would ask for a thousand times as much.
         let is_one_rate = value::rate(rate).is_ok();
-        if rate.contains(',') && is_one_rate && Self::sweep(rate, String::new, settings).is_ok() {
+        let are_rates = rate.split(',').all(|part| value::rate(part.trim()).is_ok());
+        if rate.contains(',') && is_one_rate && are_rates {
             return Err(SettingsError { input: input(), remedy: both_ways(rate) });
         }
         if rate.contains("..") || rate.contains(',') && !is_one_rate {
@@ -46,7 +47,10 @@ impl StudyQuestion {
 /// Returns how to write a text that is both one rate and several.
 fn both_ways(rate: &str) -> String {
     let one = rate.replace(',', "");
-    let several: Vec<_> = rate.split(',').map(|part| format!("{}/s", part.trim())).collect();
+    let mut parts: Vec<_> = rate.split(',').map(str::trim).collect();
+    // The rates of a sweep rise. All parts have three digits but for the first, which may have less.
+    parts.sort_by_key(|part| (part.len(), *part));
+    let several: Vec<_> = parts.iter().map(|part| format!("{part}/s")).collect();
     format!(
         "it may be one rate or several: write `{one}` for one rate, or `{}` for a sweep",
         several.join(",")
