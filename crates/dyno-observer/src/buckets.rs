@@ -99,7 +99,7 @@ pub(crate) const fn lowest(index: usize) -> u64 {
 }
 
 /// Returns the largest value of a bucket.
-const fn highest(index: usize) -> u64 {
+pub(crate) const fn highest(index: usize) -> u64 {
     let shift = (index >> HALF_BITS).saturating_sub(1);
     let place = (index - (shift << HALF_BITS)) as u64;
     ((place + 1) << shift) - 1

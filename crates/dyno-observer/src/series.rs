@@ -203,6 +203,15 @@ impl Series {
         }
     }
 
+    /// Returns the buckets that hold values, in ascending order: the largest value of each, and the
+    /// number of its values. No value is beyond the smallest or the largest that was recorded.
+    #[must_use]
+    pub fn largest_by_bucket(&self) -> Vec<(u64, u64)> {
+        let Exact { min, max, .. } = self.exact;
+        let largest = |index| buckets::highest(index).clamp(min, max);
+        self.buckets().into_iter().map(|(index, count)| (largest(index), count)).collect()
+    }
+
     /// Adds the values to the rows of a column.
     pub(crate) fn add_rows(&self, rows: &mut IntervalRows) {
         rows.sum += self.exact.sum;

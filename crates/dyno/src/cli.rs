@@ -7,3 +7,4 @@ pub(crate) mod outcome;
 mod prompt;
 mod study;
 mod test_mode;
+mod views;

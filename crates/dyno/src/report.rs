@@ -4,7 +4,8 @@
 //!            ┌─ update ──▶ [queue] ──▶ [screen] ──▶ [live] or [plain]      stderr
 //!  driver ───┤                                └──▶ the user's `on_tick`
 //!            ├─ interval ─▶ [files] ──▶ [hlog], [log]                      the run's folder
-//!            └─ interim ──▶ [dashboard]: the page, live                    browsers
+//!            └─ interim ─┬▶ [dashboard]: the page, live                    browsers
+//!                        └▶ [otlp]                                         a collector
 //!
 //!  run ──▶ [summary] ──▶ [human], [json], [csv], [markdown]                stdout
 //!                   └──▶ run.json, [page]                                  the run's folder
@@ -26,7 +27,14 @@ mod error;
 mod files;
 pub(crate) mod formats;
 mod live;
+#[cfg(any(feature = "dashboard", feature = "otlp"))]
+mod metric_figures;
 mod options;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "report/otlp/absent.rs"]
+mod otlp;
 mod page;
 mod reporter;
 mod study;
@@ -40,7 +48,8 @@ pub use self::formats::figures::{asked, delivered, span};
 pub use self::formats::plot::plot;
 pub(crate) use self::live::reflows;
 pub use self::options::Format;
-pub(crate) use self::options::{PageChoice, Progress, ReportOptions, RunFolder};
+pub(crate) use self::options::{Onlookers, PageChoice, Progress, ReportOptions, RunFolder};
+pub(crate) use self::otlp::{OtlpExport, OtlpPlace, OtlpPlaceError};
 pub(crate) use self::page::{of_run as page_of_run, of_study as page_of_study};
 pub use self::reporter::render;
 pub(crate) use self::reporter::start;

@@ -10,6 +10,7 @@ mod dashboard;
 mod environment;
 mod filter;
 mod help;
+mod otlp;
 mod place;
 mod study;
 
@@ -24,9 +25,10 @@ pub(crate) use self::dashboard::{DashboardChoice, DashboardFlagError};
 use self::environment::Variables;
 use self::filter::Selection;
 pub use self::help::command;
+pub(crate) use self::otlp::OtlpFlagError;
 use self::study::StudyFlags;
 pub(crate) use crate::report::Format;
-use crate::report::PageChoice;
+use crate::report::{OtlpPlace, PageChoice};
 use crate::result::redacted;
 use crate::settings::{Setting, SettingSource, Settings, StudySettings, TaskParameters};
 
@@ -94,6 +96,7 @@ impl Arguments {
             place::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
             baseline::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
             dashboard::read(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
+            otlp::read(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
         }
         let settings = said.layered_with(settings(&matches));
         Ok(Self { settings, study, output, left_out_by, warnings: environment.unknown() })
@@ -152,6 +155,11 @@ pub struct OutputFlags {
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "")]
     #[arg(env = "DYNO_DASHBOARD_KEEP", hide_env_values = true)]
     pub dashboard_keep: Option<String>,
+    /// Sends the figures of the run to a collector by OTLP, every 10 seconds and at the end; to
+    /// OTEL_EXPORTER_OTLP_ENDPOINT, or else to this machine, unless given.
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    #[arg(env = "DYNO_OTLP", hide_env_values = true)]
+    pub otlp: Option<String>,
     /// Shows faults and the result only: no live view, no workers' output.
     #[arg(long, env = "DYNO_QUIET", hide_env_values = true)]
     pub quiet: bool,
@@ -164,6 +172,11 @@ impl OutputFlags {
     /// Returns the choice of a dashboard; `None` if none is requested.
     pub(crate) fn dashboard(&self) -> Result<Option<DashboardChoice>, DashboardFlagError> {
         dashboard::read(self)
+    }
+
+    /// Returns the place of a collector; `None` if none is requested.
+    pub(crate) fn otlp(&self) -> Result<Option<OtlpPlace>, OtlpFlagError> {
+        otlp::read(self)
     }
 
     /// Returns the choice of a page.

@@ -7,16 +7,16 @@ use std::sync::{Mutex, PoisonError};
 use dyno_summary::Verdict;
 
 use super::args::{Arguments, OutputFlags};
-use super::dashboard::{DashboardRefusal, OpenDashboard};
 use super::outcome::Outcome;
 use super::prompt::{self, PromptError};
 use super::study::{self, NotOfStudies, StudyRefusal};
 use super::test_mode::TestMode;
+use super::views::{OpenViews, ViewRefusal};
 use crate::bench::Bench;
 use crate::error::RunError;
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
-use crate::report::{self, Format, Progress, ReportError, RunFolder};
+use crate::report::{self, Format, Onlookers, Progress, ReportError, RunFolder};
 use crate::result::{environment, summary_of};
 use crate::settings::{Setting, Settings};
 use crate::trials::StudyPlan;
@@ -91,7 +91,7 @@ enum Refusal {
     Report(#[from] ReportError),
     Prompt(#[from] PromptError),
     Study(#[from] StudyRefusal),
-    Dashboard(#[from] DashboardRefusal),
+    View(#[from] ViewRefusal),
     StudyFlag(#[from] NotOfStudies),
     /// An earlier run of this program wrote to this path.
     #[error(
@@ -109,10 +109,9 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     if let Some(study) = StudyPlan::requested(bench, &arguments.settings, &arguments.study)? {
         study::check(&arguments.output)?;
         claim(&arguments.output)?;
-        let dashboard = OpenDashboard::requested(&arguments.output)?;
-        let board = dashboard.as_ref().map(OpenDashboard::board);
-        let code = study::run(bench, study, &arguments.output, board)?;
-        close(dashboard, code);
+        let views = OpenViews::requested(&arguments.output)?;
+        let code = study::run(bench, study, &arguments.output, views.onlookers())?;
+        views.close(code);
         return Ok(code);
     }
     let mut over = arguments.settings.clone();
@@ -122,22 +121,16 @@ fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     }
     let plan = bench.plan(&over)?;
     claim(&arguments.output)?;
-    let dashboard = OpenDashboard::requested(&arguments.output)?;
+    let views = OpenViews::requested(&arguments.output)?;
     let mut settings = report_settings(&arguments.output, &bench.plot);
-    settings.board = dashboard.as_ref().map(OpenDashboard::board);
+    settings.onlookers = views.onlookers();
     settings.keys = bench.steered_by_keys(&plan);
     let mut reporter = report::start(settings, &plan, bench.on_tick.take())?;
     let mut run = bench.drive(plan, ProcessOwnership::Process, &mut reporter)?;
     let summary =
         reporter.finish(&mut run, |summary| bench.run_after(ProcessOwnership::Process, summary));
-    close(dashboard, summary.exit_code);
+    views.close(summary.exit_code);
     Ok(summary.exit_code)
-}
-
-fn close(dashboard: Option<OpenDashboard>, exit_code: i32) {
-    if let Some(dashboard) = dashboard {
-        dashboard.close(exit_code);
-    }
 }
 
 /// Reserves the named folder and log for this run alone: another run of this program would replace
@@ -174,7 +167,7 @@ fn report_settings(output: &OutputFlags, plots: &[String]) -> report::ReportOpti
         plot,
         above: Vec::new(),
         page: output.page(),
-        board: None,
+        onlookers: Onlookers::default(),
         keys: None,
     }
 }

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::primary::run::OnTick;
 use crate::primary::{ProcessOwnership, Run};
 use crate::report::{
-    self, Board, PageChoice, Progress, ReportError, ReportOptions, RunFolder, StudyReporter,
+    self, Onlookers, PageChoice, Progress, ReportError, ReportOptions, RunFolder, StudyReporter,
 };
 use crate::trials::{StudyPlan, TrialHost};
 
@@ -54,7 +54,7 @@ pub(crate) fn run(
     bench: &mut Bench,
     study: StudyPlan,
     output: &OutputFlags,
-    board: Option<Board>,
+    onlookers: Onlookers,
 ) -> Result<i32, StudyRefusal> {
     let progress = if output.quiet { Progress::Quiet } else { Progress::Shown };
     let files = output.out.clone().map_or(RunFolder::Default, RunFolder::In);
@@ -65,10 +65,10 @@ pub(crate) fn run(
         &files,
         &study.base,
         &study.title,
-        (output.save.clone(), board.clone()),
+        (output.save.clone(), onlookers.board.clone()),
     )?;
     let on_tick = bench.on_tick.take().map(|on_tick| Arc::new(Mutex::new(on_tick)));
-    let mut host = Host { reporter, page, board, on_tick };
+    let mut host = Host { reporter, page, onlookers, on_tick };
     let command: Vec<_> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     match study.perform(bench, &command, &mut host) {
@@ -84,7 +84,7 @@ pub(crate) fn run(
 struct Host {
     reporter: StudyReporter,
     page: PageChoice,
-    board: Option<Board>,
+    onlookers: Onlookers,
     /// The user's callback, which each trial calls in turn.
     on_tick: Option<Arc<Mutex<OnTick>>>,
 }
@@ -124,7 +124,7 @@ impl TrialHost for Host {
             plot: Vec::new(),
             above: self.reporter.above(folder, plan.rate),
             page: self.page,
-            board: self.board.clone(),
+            onlookers: self.onlookers.clone(),
             // A study sets the rates itself.
             keys: None,
         };

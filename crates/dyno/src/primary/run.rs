@@ -41,7 +41,8 @@ pub(crate) trait Sink {
     /// Receives the news that this process goes on.
     fn continued(&mut self) {}
 
-    /// Returns the time between two calls of [`interim`](Self::interim); `None` for no calls.
+    /// Returns the time between two calls of [`interim`](Self::interim) from now on; `None` for no
+    /// calls.
     fn interim_period(&self) -> Option<Duration> {
         None
     }
@@ -114,7 +115,10 @@ pub(crate) struct Tick {
 
 /// The result of a run so far, for those who look at it while it goes on.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "dashboard"), expect(dead_code, reason = "only the dashboard reads it"))]
+#[cfg_attr(
+    not(any(feature = "dashboard", feature = "otlp")),
+    expect(dead_code, reason = "only the dashboard and the export read it")
+)]
 pub(crate) struct Interim {
     /// The phase of the run.
     pub phase: RunPhase,

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::dashboard::Board;
+use super::otlp::OtlpMailbox;
 use crate::primary::Remote;
 
 /// The settings of a run's reports.
@@ -25,10 +26,19 @@ pub(crate) struct ReportOptions {
     pub above: Vec<String>,
     /// The page in the run's folder.
     pub page: PageChoice,
-    /// The board of the dashboard, if there is one.
-    pub board: Option<Board>,
+    /// Those who look at the run while it goes on.
+    pub onlookers: Onlookers,
     /// The handle that the keys of a live view steer the run with; `None` for no keys.
     pub keys: Option<Remote>,
+}
+
+/// Those who look at a run or a study while it goes on, from other processes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Onlookers {
+    /// The board of the dashboard, if there is one.
+    pub board: Option<Board>,
+    /// The mailbox of the export, if there is one.
+    pub mailbox: Option<OtlpMailbox>,
 }
 
 /// The choice of a page in the folder of a run or a study.

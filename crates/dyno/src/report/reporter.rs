@@ -5,6 +5,7 @@ mod log_file;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use console::Term;
@@ -26,7 +27,7 @@ use super::live::frame::LiveCourse;
 use super::live::keys::KeyTerminal;
 use super::live::plain::{Chatter, Plain};
 use super::live::screen::{Screen, View};
-use super::options::{Format, PageChoice, Progress, ReportOptions, RunFolder};
+use super::options::{Format, Onlookers, PageChoice, Progress, ReportOptions, RunFolder};
 use super::page::{self, PageFile};
 use crate::plan::Plan;
 use crate::primary::RunPhase;
@@ -40,6 +41,9 @@ const TICK: Duration = Duration::from_millis(200);
 const SEPARATOR: &str = " · ";
 /// The time between two ticks that are written as a line or logged.
 const SLOW_TICK: Duration = Duration::from_secs(1);
+/// The time between two results so far while nobody looks: they take time to make, and whoever
+/// comes gets a newer one within a beat.
+const UNWATCHED: Duration = Duration::from_secs(10);
 
 /// The reporter of one run.
 #[derive(Debug)]
@@ -122,8 +126,11 @@ pub(crate) fn start(
     let view = view(is_live, settings.progress, plan, settings.above.clone(), keys.clone());
     let screen = Screen::start(view, on_tick)?;
     let environment = environment::here();
-    if let Some(board) = &settings.board {
+    if let Some(board) = &settings.onlookers.board {
         board.begin_run(plan, &environment, begun.1);
+    }
+    if let Some(mailbox) = &settings.onlookers.mailbox {
+        mailbox.begin_run(plan, begun.1);
     }
     Ok(Reporter {
         settings,
@@ -276,12 +283,24 @@ impl Sink for Reporter {
     }
 
     fn interim_period(&self) -> Option<Duration> {
-        self.settings.board.as_ref().map(|_| SLOW_TICK)
+        let Onlookers { board, mailbox } = &self.settings.onlookers;
+        let is_watched = board.as_ref().is_some_and(|board| board.is_watched(clock::now()));
+        let is_there = board.is_some() || mailbox.is_some();
+        is_there.then_some(if is_watched { SLOW_TICK } else { UNWATCHED })
     }
 
     fn interim(&mut self, interim: Interim) {
-        if let Some(board) = &self.settings.board {
-            board.interim(interim);
+        let interim = Arc::new(interim);
+        let Onlookers { board, mailbox } = &self.settings.onlookers;
+        if let Some(board) = board {
+            board.interim(Arc::clone(&interim));
+        }
+        if let Some(mailbox) = mailbox {
+            mailbox.interim(&interim, clock::now());
+            if let Some(warning) = mailbox.warning() {
+                self.warnings.push(warning.clone());
+                self.update(Update::Warning(warning));
+            }
         }
     }
 }
@@ -324,7 +343,10 @@ impl Reporter {
         let is_whole = !matches!(summary.exit_code, 4 | 5 | 128..);
         let saved = folder::save(self.settings.save.as_deref(), self.folder.as_ref(), is_whole);
         summary.warnings.extend(saved);
-        if let Some(board) = &self.settings.board {
+        if let Some(mailbox) = &self.settings.onlookers.mailbox {
+            mailbox.end_run(&summary, run.observer.merged_values());
+        }
+        if let Some(board) = &self.settings.onlookers.board {
             let folder = self.folder.as_ref().map(|folder| &*folder.path);
             board.end_run(&summary, &intervals, run.observer.merged_values(), folder);
         }

@@ -10,7 +10,7 @@ use dyno_summary::{CycleErrors, Environment, StageSummary, Summary, Unit, Verdic
 
 use super::summary_of;
 use crate::plan::Plan;
-#[cfg(feature = "dashboard")]
+#[cfg(any(feature = "dashboard", feature = "otlp"))]
 use crate::primary::run::Interim;
 use crate::primary::run::Totals;
 use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
@@ -184,7 +184,7 @@ pub(crate) fn tick() -> Tick {
 }
 
 /// Returns the result of [`run`] so far, in this phase.
-#[cfg(feature = "dashboard")]
+#[cfg(any(feature = "dashboard", feature = "otlp"))]
 pub(crate) fn interim(phase: primary::RunPhase) -> Interim {
     let Run { account, backlog, errors, warnings, series, mut observer, .. } = run();
     let processes: Vec<_> = observer.processes().collect();

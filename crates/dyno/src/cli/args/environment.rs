@@ -32,8 +32,9 @@ const REPORT: &str = "DYNO_REPORT";
 const DASHBOARD: &str = "DYNO_DASHBOARD";
 const DASHBOARD_KEEP: &str = "DYNO_DASHBOARD_KEEP";
 const DASHBOARD_HOST: &str = "DYNO_DASHBOARD_HOST";
+const OTLP: &str = "DYNO_OTLP";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     FORMAT,
     OUT,
     LOG_FILE,
@@ -45,6 +46,7 @@ const OTHERS: [&str; 14] = [
     DASHBOARD,
     DASHBOARD_HOST,
     DASHBOARD_KEEP,
+    OTLP,
     TARGET_VARIABLE,
     MARK_VARIABLE,
     PROCESS_VARIABLE,
@@ -117,6 +119,9 @@ impl Variables {
             && let Some(text) = self.text(DASHBOARD_HOST)?
         {
             output.dashboard_host = text.split(',').map(|host| host.trim().to_owned()).collect();
+        }
+        if unsaid("otlp") {
+            output.otlp = self.switch_or_text(OTLP)?;
         }
         output.quiet |= self.switch(QUIET)?;
         output.prompt |= self.switch(PROMPT)?;

@@ -30,7 +30,8 @@ pub(crate) struct Beat {
     next_column: Time,
     tick: Option<Duration>,
     next_tick: Time,
-    next_interim: Time,
+    /// The instant of the last result so far that the sink got.
+    interim_at: Option<Time>,
     /// The run's first due time, once it is known.
     t0: Option<Time>,
 }
@@ -63,7 +64,7 @@ impl Beat {
             next_column: Time::NEVER,
             tick,
             next_tick: now,
-            next_interim: now,
+            interim_at: None,
             t0: None,
         }
     }
@@ -114,9 +115,9 @@ impl Beat {
             self.tick(now, phase, record, sink);
         }
         if let Some(period) = sink.interim_period()
-            && now >= self.next_interim
+            && self.interim_at.is_none_or(|at| now >= self.after(at, period))
         {
-            self.next_interim = self.after(now, period);
+            self.interim_at = Some(now);
             sink.interim(record.interim(phase, self.elapsed(now)));
         }
         BrokenLimits { backlog, threshold }

@@ -2,8 +2,10 @@
 //! and no part of it exists.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use dyno_bus::Time;
 use dyno_observer::{Label, Series};
 use dyno_summary::{Environment, Intervals, Study, Summary};
 
@@ -72,7 +74,11 @@ impl NoBoard {
         match *self {}
     }
 
-    pub(crate) fn interim(&self, _: Interim) {
+    pub(crate) fn is_watched(&self, _: Time) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn interim(&self, _: Arc<Interim>) {
         match *self {}
     }
 

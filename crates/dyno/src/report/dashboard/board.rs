@@ -4,15 +4,21 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use dyno_bus::Time;
 use dyno_observer::{Label, Series};
 use dyno_summary::{Environment, Intervals, Study, Summary};
 
 use crate::plan::Plan;
 use crate::primary::run::Interim;
 use crate::result::RunFacts;
+
+/// The time for which somebody who looked counts as one who looks: longer than the minute between
+/// two readings of a Prometheus.
+const WATCHED: Duration = Duration::from_secs(75);
 
 /// The newest state, shared by all threads.
 #[derive(Debug, Clone)]
@@ -23,6 +29,8 @@ struct SharedState {
     state: Mutex<BoardState>,
     /// A byte wakes the server.
     waker: UnixStream,
+    /// The instant, in nanoseconds, until which the state is renewed for those who look.
+    watched_until: AtomicU64,
 }
 
 /// The state of a run or a study, cheap to clone.
@@ -62,7 +70,8 @@ pub(super) struct EndedRun {
 
 impl Board {
     pub(super) fn new(waker: UnixStream) -> Self {
-        Self(Arc::new(SharedState { state: Mutex::default(), waker }))
+        let (state, watched_until) = (Mutex::default(), AtomicU64::new(0));
+        Self(Arc::new(SharedState { state, waker, watched_until }))
     }
 
     /// Begins a run.
@@ -78,12 +87,22 @@ impl Board {
     }
 
     /// Replaces the result so far.
-    pub(crate) fn interim(&self, interim: Interim) {
+    pub(crate) fn interim(&self, interim: Arc<Interim>) {
         self.change(|state| {
             if let Some(RunState::Live(_, newest)) = &mut state.run {
-                *newest = Some(Arc::new(interim));
+                *newest = Some(interim);
             }
         });
+    }
+
+    /// Returns `true` if somebody looks, or did so a short time ago.
+    pub(crate) fn is_watched(&self, now: Time) -> bool {
+        now.as_nanos() < self.0.watched_until.load(Ordering::Relaxed)
+    }
+
+    /// Notes that somebody looks.
+    pub(super) fn watch(&self, now: Time) {
+        self.0.watched_until.store((now + WATCHED).as_nanos(), Ordering::Relaxed);
     }
 
     /// Ends the run.

@@ -7,10 +7,9 @@
 
 use std::fmt::Write as _;
 
-use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
-use dyno_bus::value::Unit;
-use dyno_observer::{Label, Series};
-use dyno_summary::Fates;
+use dyno_observer::Series;
+
+use crate::report::metric_figures::MetricFigures;
 
 /// The type of the text in an answer.
 pub(super) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -20,27 +19,6 @@ const BOUND_MIN_NS: f64 = 1_000.0;
 /// before, so that a percentile is at most a fifth too large or too small, and usually much nearer.
 const BOUNDS: usize = 107;
 const BOUNDS_PER_OCTAVE: f64 = 4.0;
-/// The histograms, with their descriptions.
-const HISTOGRAMS: [(&str, &str); 4] = [
-    (WAIT, "Time from a cycle's due time to its start."),
-    (SERVICE, "Time from a cycle's start to its end."),
-    (RESPONSE, "Time from a cycle's due time to its end."),
-    (LOOP_LAG, "Delay of a timer on the loop that runs the task."),
-];
-
-/// The figures of a run at one moment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct MetricFigures<'a> {
-    pub(super) benchmark: &'a str,
-    /// The cycles of the measured window.
-    pub(super) cycles: Fates,
-    pub(super) backlog: u64,
-    pub(super) workers: u64,
-    /// The requested rate; `None` in a closed loop.
-    pub(super) rate: Option<f64>,
-    /// The values of each metric, merged over the workers.
-    pub(super) merged: &'a [(Label, Series)],
-}
 
 /// Returns the whole text; without a run it has no figures.
 pub(super) fn text(run: Option<MetricFigures<'_>>) -> String {
@@ -55,20 +33,12 @@ pub(super) fn text(run: Option<MetricFigures<'_>>) -> String {
 fn figures(text: &mut String, run: MetricFigures<'_>) {
     let benchmark = escaped(run.benchmark);
     let label = format!("benchmark=\"{benchmark}\"");
-    let Fates { issued, completed, failed, skipped, unstarted, abandoned, lost, .. } = run.cycles;
     family(text, "dyno_cycles", "counter", "Cycles of the measured window, by their fate.");
-    for (fate, count) in [
-        ("completed", completed),
-        ("failed", failed),
-        ("skipped", skipped),
-        ("unstarted", unstarted),
-        ("abandoned", abandoned),
-        ("lost", lost),
-    ] {
+    for (fate, count) in run.fates() {
         line(text, "dyno_cycles_total", &format!("{label},fate=\"{fate}\""), count);
     }
     family(text, "dyno_cycles_issued", "counter", "Cycles of the measured window that were due.");
-    line(text, "dyno_cycles_issued_total", &label, issued);
+    line(text, "dyno_cycles_issued_total", &label, run.cycles.issued);
     family(text, "dyno_backlog", "gauge", "Cycles that were due and have not ended.");
     line(text, "dyno_backlog", &label, run.backlog);
     family(text, "dyno_workers", "gauge", "Worker processes of the run.");
@@ -77,11 +47,8 @@ fn figures(text: &mut String, run: MetricFigures<'_>) {
         family(text, "dyno_requested_rate", "gauge", "Requested cycles per second.");
         line(text, "dyno_requested_rate", &label, rate);
     }
-    for (name, help) in HISTOGRAMS {
-        let metric = run.merged.iter().find(|(label, _)| &*label.name == name);
-        if let Some((_, series)) = metric.filter(|(label, _)| label.unit == Unit::Nanoseconds) {
-            histogram(text, &format!("dyno_{name}_seconds"), help, &label, series);
-        }
+    for (name, help, series) in run.histograms() {
+        histogram(text, &format!("dyno_{name}_seconds"), help, &label, series);
     }
 }
 
@@ -124,6 +91,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dyno_summary::Fates;
+
     use super::*;
     use crate::result::fixture;
 

@@ -83,6 +83,9 @@ impl Server {
         if ready.has_client {
             self.accept(now);
         }
+        if !self.connections.is_empty() {
+            self.board.watch(now);
+        }
         let number = self.site.number();
         let is_sent = !self.connections.iter().any(|connection| connection.is_behind(number));
         if self.site.is_last()

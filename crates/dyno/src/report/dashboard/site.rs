@@ -6,18 +6,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dyno_bus::Phase;
-use dyno_observer::ProcessId;
 use dyno_summary::Intervals;
 
 use super::board::{BoardState, RunState};
-use super::openmetrics::{self, MetricFigures};
+use super::openmetrics;
 use super::place::DashboardPlace;
 use super::request::PageRequest;
 use crate::plan::{Plan, thousands};
 use crate::primary::RunPhase;
 use crate::primary::run::Interim;
 use crate::report::files::intervals::contract_of;
+use crate::report::metric_figures::MetricFigures;
 use crate::report::page::PageContent;
 use crate::report::page::live::{self, LiveRun};
 use crate::result::interim_summary;
@@ -189,24 +188,12 @@ fn metrics_of(state: &BoardState) -> String {
     let figures = match &state.run {
         None | Some(RunState::Live(_, None)) => None,
         Some(RunState::Live(facts, Some(interim))) => {
-            let is_worker = |process: &&(ProcessId, u32, _)| process.0 != ProcessId::Primary;
-            Some(MetricFigures {
-                benchmark: &facts.plan.benchmark,
-                cycles: interim.account.fates(Phase::Measured),
-                backlog: interim.backlog.end.total(),
-                workers: interim.processes.iter().filter(is_worker).count() as u64,
-                rate: facts.plan.own_rate().per_second(),
-                merged: &interim.merged,
-            })
+            let plan = &facts.plan;
+            Some(MetricFigures::of_interim(&plan.benchmark, plan.own_rate().per_second(), interim))
         }
-        Some(RunState::Over(ended)) => Some(MetricFigures {
-            benchmark: &ended.summary.benchmark,
-            cycles: ended.summary.cycles,
-            backlog: ended.summary.backlog.end,
-            workers: ended.summary.workers.len() as u64,
-            rate: ended.summary.rate.asked,
-            merged: &ended.merged,
-        }),
+        Some(RunState::Over(ended)) => {
+            Some(MetricFigures::of_summary(&ended.summary, &ended.merged))
+        }
     };
     openmetrics::text(figures)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
 use dyno_bus::clock;
 use dyno_summary::Intervals;
@@ -56,7 +57,7 @@ fn begin(board: &Board) {
 fn the_page_of_a_run_that_goes_on_is_served_with_its_policy_and_without_secrets() {
     let dashboard = opened();
     begin(&dashboard.board());
-    dashboard.board().interim(fixture::interim(RunPhase::Measuring));
+    dashboard.board().interim(Arc::new(fixture::interim(RunPhase::Measuring)));
     for path in ["/page", "/page/", "/page?x=1"] {
         let page = answer(&dashboard, &format!("GET {path}"), "localhost");
         assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
@@ -103,7 +104,7 @@ fn the_metrics_are_those_of_the_run_that_goes_on_and_then_of_its_end() {
     assert!(metrics().ends_with("\r\n\r\n# EOF\n"), "nothing has begun");
     begin(&dashboard.board());
     assert!(metrics().ends_with("\r\n\r\n# EOF\n"), "no worker is ready");
-    dashboard.board().interim(fixture::interim(RunPhase::Measuring));
+    dashboard.board().interim(Arc::new(fixture::interim(RunPhase::Measuring)));
     let text = metrics();
     assert!(text.contains("Content-Type: application/openmetrics-text; version=1.0.0"), "{text}");
     for line in ["dyno_workers{benchmark=\"shop\"} 2", "dyno_response_seconds_count{"] {
@@ -119,6 +120,17 @@ fn the_metrics_are_those_of_the_run_that_goes_on_and_then_of_its_end() {
         lines.map(str::to_owned).collect()
     };
     assert_eq!(of_response(&at_end), of_response(&text));
+}
+
+#[test]
+fn the_board_is_watched_from_the_first_connection_and_for_a_minute_after_the_last() {
+    let dashboard = opened();
+    let board = dashboard.board();
+    assert!(!board.is_watched(clock::now()));
+    answer(&dashboard, "GET /page/metrics", "localhost");
+    let now = clock::now();
+    assert!(board.is_watched(now) && board.is_watched(now + Duration::from_secs(60)));
+    assert!(!board.is_watched(now + Duration::from_secs(80)));
 }
 
 #[test]
@@ -155,7 +167,7 @@ fn each_newer_state_is_an_event_and_the_last_one_ends_the_stream() {
         text.contains("event: newer\ndata: {") && text.contains("No worker is ready"),
         "{text}"
     );
-    dashboard.board().interim(fixture::interim(RunPhase::Measuring));
+    dashboard.board().interim(Arc::new(fixture::interim(RunPhase::Measuring)));
     read_until(&mut stream, "the backlog is ");
     dashboard.board().end_run(&fixture::summary(), &Intervals::default(), Vec::new(), None);
     read_until(&mut stream, "unsustained");
@@ -245,6 +257,6 @@ fn a_client_that_does_not_take_its_answer_is_dropped_at_its_deadline() {
 fn state(number: u64) -> board::BoardState {
     let (summary, intervals, merged) = (fixture::summary(), Intervals::default(), Vec::new());
     let ended = board::EndedRun { summary, intervals, merged };
-    let run = Some(board::RunState::Over(std::sync::Arc::new(ended)));
+    let run = Some(board::RunState::Over(Arc::new(ended)));
     board::BoardState { number, run, ..board::BoardState::default() }
 }
