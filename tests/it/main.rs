@@ -27,6 +27,7 @@ mod live;
 mod meddling;
 mod metrics;
 mod orphans;
+mod otlp;
 mod output;
 #[cfg(target_os = "linux")]
 mod page;

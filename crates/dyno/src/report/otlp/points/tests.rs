@@ -27,7 +27,6 @@ fn points() -> OtlpPoints {
 fn decoded(points: &OtlpPoints, temporality: Temporality) -> BTreeMap<String, Metric> {
     let bytes = points.request(&attributes(), temporality);
     let request = ExportMetricsServiceRequest::decode(&*bytes).expect("valid");
-    assert_eq!(request.encode_to_vec(), bytes, "nothing is unknown");
     let [of_resource] = &request.resource_metrics[..] else { panic!("{request:?}") };
     let resource = of_resource.resource.as_ref().expect("a resource");
     assert_eq!(resource.attributes[0].key, "service.name");
