@@ -2,10 +2,21 @@
 //! run does.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dyno_bus::Time;
 
 use super::dashboard::Board;
 use super::otlp::OtlpMailbox;
 use crate::primary::Remote;
+use crate::primary::run::Interim;
+
+/// The time between two results so far while somebody looks.
+const WATCHED_PERIOD: Duration = Duration::from_secs(1);
+/// The time between two results so far while nobody looks: they take time to make, and the first
+/// who looks gets a newer one within a beat. It is also the time between two pushes of the export.
+const UNWATCHED_PERIOD: Duration = Duration::from_secs(10);
 
 /// The settings of a run's reports.
 #[derive(Debug, Clone)]
@@ -67,6 +78,27 @@ pub enum Format {
     /// A table for the comment of a pull request.
     #[value(help = None)]
     Markdown,
+}
+
+impl Onlookers {
+    /// Returns the time between two results so far; `None` if nobody gets them.
+    pub(super) fn period(&self, now: Time) -> Option<Duration> {
+        let Self { board, mailbox } = self;
+        let is_watched = board.as_ref().is_some_and(|board| board.is_watched(now));
+        let is_there = board.is_some() || mailbox.is_some();
+        is_there.then_some(if is_watched { WATCHED_PERIOD } else { UNWATCHED_PERIOD })
+    }
+
+    /// Hands over the result so far. Returns a warning, if there is a new one.
+    pub(super) fn interim(&self, interim: Interim, now: Time) -> Option<String> {
+        let interim = Arc::new(interim);
+        if let Some(board) = &self.board {
+            board.interim(Arc::clone(&interim));
+        }
+        let mailbox = self.mailbox.as_ref()?;
+        mailbox.interim(&interim, now);
+        mailbox.warning()
+    }
 }
 
 impl PageChoice {

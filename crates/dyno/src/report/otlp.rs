@@ -34,7 +34,7 @@ use crate::primary::run::Interim;
 
 /// The time between two pushes while a run goes on.
 const PERIOD: Duration = Duration::from_secs(10);
-/// The part of the period by which a push may come early: the driver's beats come every so often.
+/// The most that a push may come early: results come at the beats of the driver.
 const EARLY: Duration = Duration::from_millis(500);
 /// The longest time for one push. It is shorter than the period, so that pushes don't pile up.
 const PUSH_MAX: Duration = Duration::from_secs(5);
@@ -110,7 +110,7 @@ impl OtlpExport {
         Ok(Self { mailbox, url, sent })
     }
 
-    /// Returns the mailbox, in which runs leave their figures.
+    /// Returns the mailbox for the figures of runs.
     pub(crate) fn mailbox(&self) -> OtlpMailbox {
         self.mailbox.clone()
     }

@@ -5,7 +5,6 @@ mod log_file;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use console::Term;
@@ -27,7 +26,7 @@ use super::live::frame::LiveCourse;
 use super::live::keys::KeyTerminal;
 use super::live::plain::{Chatter, Plain};
 use super::live::screen::{Screen, View};
-use super::options::{Format, Onlookers, PageChoice, Progress, ReportOptions, RunFolder};
+use super::options::{Format, PageChoice, Progress, ReportOptions, RunFolder};
 use super::page::{self, PageFile};
 use crate::plan::Plan;
 use crate::primary::RunPhase;
@@ -41,9 +40,6 @@ const TICK: Duration = Duration::from_millis(200);
 const SEPARATOR: &str = " · ";
 /// The time between two ticks that are written as a line or logged.
 const SLOW_TICK: Duration = Duration::from_secs(1);
-/// The time between two results so far while nobody looks: they take time to make, and whoever
-/// comes gets a newer one within a beat.
-const UNWATCHED: Duration = Duration::from_secs(10);
 
 /// The reporter of one run.
 #[derive(Debug)]
@@ -283,24 +279,13 @@ impl Sink for Reporter {
     }
 
     fn interim_period(&self) -> Option<Duration> {
-        let Onlookers { board, mailbox } = &self.settings.onlookers;
-        let is_watched = board.as_ref().is_some_and(|board| board.is_watched(clock::now()));
-        let is_there = board.is_some() || mailbox.is_some();
-        is_there.then_some(if is_watched { SLOW_TICK } else { UNWATCHED })
+        self.settings.onlookers.period(clock::now())
     }
 
     fn interim(&mut self, interim: Interim) {
-        let interim = Arc::new(interim);
-        let Onlookers { board, mailbox } = &self.settings.onlookers;
-        if let Some(board) = board {
-            board.interim(Arc::clone(&interim));
-        }
-        if let Some(mailbox) = mailbox {
-            mailbox.interim(&interim, clock::now());
-            if let Some(warning) = mailbox.warning() {
-                self.warnings.push(warning.clone());
-                self.update(Update::Warning(warning));
-            }
+        if let Some(warning) = self.settings.onlookers.interim(interim, clock::now()) {
+            self.warnings.push(warning.clone());
+            self.update(Update::Warning(warning));
         }
     }
 }

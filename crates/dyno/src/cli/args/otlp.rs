@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_flag_there_is_no_collector() {
+    fn without_the_flag_nothing_is_sent() {
         assert_eq!(read(&OutputFlags::default()), Ok(None));
     }
 }

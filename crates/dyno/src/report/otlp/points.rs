@@ -13,7 +13,7 @@ use crate::report::metric_figures::MetricFigures;
 
 /// The scale of the histograms: 2^8 buckets from a power of two to the next, so that a bucket is
 /// 0.27 % wide. It is the finest one that Prometheus keeps, and its buckets are nearly three times
-/// as wide as those in which dyno counts.
+/// as wide as those of dyno.
 pub(super) const SCALE: i32 = 8;
 /// The name of the library that makes the points.
 const SCOPE: &str = "dyno";
@@ -37,7 +37,7 @@ pub(super) struct OtlpPoints {
     histograms: Vec<ExponentialPoint>,
 }
 
-/// One histogram.
+/// The values of one metric, as a histogram.
 #[derive(Debug, Clone, PartialEq)]
 struct ExponentialPoint {
     name: &'static str,
