@@ -129,7 +129,7 @@ impl OtlpExport {
 impl OtlpMailbox {
     /// Begins a run.
     pub(crate) fn begin_run(&self, plan: &Plan, started_at: Duration) {
-        let (benchmark, rate) = (plan.benchmark.to_string(), plan.rate.per_second());
+        let (benchmark, rate) = (plan.benchmark.to_string(), plan.own_rate().per_second());
         self.change(|state| {
             state.run = Arc::new(ExportedRun { benchmark, rate, started_at });
             state.pushed_at = None;
