@@ -170,7 +170,7 @@ fn another_host_another_method_and_another_path_are_refused() {
 #[test]
 fn the_page_of_a_study_shows_the_trial_that_goes_on() {
     let line =
-        "-P how=sleep -P us=1000 --rate 100/s,200/s --duration 3s --dashboard --dashboard-keep";
+        "-P how=sleep -P us=1000 --rate 100/s,200/s --duration 8s --dashboard --dashboard-keep";
     // A browser takes seconds to start on a busy machine, and the trials do not wait for it.
     let mut browser = Browser::start();
     let running = benchmark(BEHAVES).args(line).start();
