@@ -48,8 +48,8 @@ pub(crate) enum Temporality {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OtlpPlaceError {
     #[error(
-        "invalid URL `{url}`{from}: expected http://HOST[:PORT][/PATH], such as `{DEFAULT}`; for \
-         https, let a collector on this machine pass the figures on"
+        "invalid URL `{url}`{from}: expected http://HOST, with a port and a path if there are any, \
+         such as `{DEFAULT}`; for https, let a collector on this machine pass the figures on"
     )]
     Url { url: String, from: &'static str },
     /// Its text may be a secret.
