@@ -33,6 +33,9 @@ pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
 use crate::plan::{Arrivals, OnBacklog, Plan, Rate, thousands};
 
+/// The reason why a rate or a time beside a load profile is refused.
+pub(crate) const STAGES_SET_THE_TIME: &str = "the stages set the rate and the time";
+
 /// The descriptors that one worker needs in the primary: its socket, stdout, stderr and pidfd, and
 /// one more while it is started.
 const DESCRIPTORS_PER_WORKER: u64 = 5;
@@ -231,9 +234,7 @@ impl Settings {
             if self.layer(setting).is_some_and(|layer| layer >= stages) {
                 return Err(SettingsError {
                     input: self.input(setting),
-                    remedy: "the stages set the rate and the time: leave it out, or leave \
-                             out the stages"
-                        .to_owned(),
+                    remedy: format!("{STAGES_SET_THE_TIME}: leave it out, or leave out the stages"),
                 });
             }
         }

@@ -18,14 +18,13 @@ use super::answer;
 use super::evidence::{SideEvidence, TrialFigures, differences};
 use super::options::ComparisonOptions;
 use crate::primary::{ProcessOwnership, SignalWatch, StartError};
+use crate::settings::STAGES_SET_THE_TIME;
 use crate::study::compare::{
     CompareEnd, CompareSettings, CompareStep, ComparedFigure, PairOrder, PairOrders, PairSide,
     PairedStudy,
 };
 use crate::study::trial::TrialVerdict;
 
-/// A part of the line with which a benchmark refuses the time of a turn, because it has stages.
-const STAGES_SET_THE_TIME: &str = "the stages set the rate and the time";
 /// The warm-up and the window of a turn. Short pairs are many pairs, and the machine changes little
 /// within one.
 const WARMUP: Duration = Duration::from_millis(200);

@@ -179,7 +179,7 @@ fn at(seconds: f64) -> Time {
 }
 
 /// Returns the evidence of a run that nothing disturbed, and that had no cycle.
-fn undisturbed(rate: f64, warmup: Duration, window: Duration) -> Evidence {
+pub(super) fn undisturbed(rate: f64, warmup: Duration, window: Duration) -> Evidence {
     Evidence {
         rate: Rate::PerSecond(rate),
         part: 1.0,

@@ -2,7 +2,7 @@
 
 use dyno_bus::timeline::{CycleTimeline, Grid, PLACES, SLOTS};
 
-use super::simulation::{Kind, Service, System};
+use super::simulation::{Kind, Service, System, undisturbed};
 use super::*;
 
 const START: Time = Time::from_nanos(1_000_000_000);
@@ -36,31 +36,15 @@ fn fates(issued: u64, completed: u64) -> Fates {
 fn evidence() -> Evidence {
     let at = |tenth: u64| Time::from_nanos(START.as_nanos() + tenth * 500_000_000 + 1);
     Evidence {
-        rate: Rate::PerSecond(50.0),
-        part: 1.0,
-        warmup: Duration::from_secs(1),
         start: START,
-        window: Duration::from_secs(5),
-        planned: Duration::from_secs(5),
         asked: 250.0,
         course: course(4, |_| 60.0),
         cycles: fates(250, 250),
         delivered: 250,
         max_failed: MaxFailed::Count(0),
         backlog: (0..10).map(|t| BacklogSample { at: at(t), waiting: 1, running: 2 }).collect(),
-        on_backlog: OnBacklog::Stop,
-        max_backlog: None,
-        passed: None,
-        unleased: 0,
-        bus_stall_ns: 0,
-        bus_stall_between_ns: 0,
         running_max: 1,
-        stood_still: Vec::new(),
-        pauses: Pauses::default(),
-        errors: Vec::new(),
-        signal: None,
-        thresholds: Vec::new(),
-        stages: Vec::new(),
+        ..undisturbed(50.0, Duration::from_secs(1), Duration::from_secs(5))
     }
 }
 
