@@ -382,6 +382,13 @@ pub(crate) fn rows(parameters: &Parameters) -> impl Iterator<Item = (Setting, St
     Setting::ALL.into_iter().filter_map(shown)
 }
 
+/// Returns the length of the sliding windows of a threshold, as it is written in a summary; `None`
+/// if it has none, or if a later version wrote it.
+#[cfg(feature = "cli")]
+pub(crate) fn sliding_window(threshold: &str) -> Option<Duration> {
+    threshold::threshold(threshold).ok()?.over
+}
+
 /// Returns the settings that a report lists: the main ones, and those that differ from their
 /// defaults.
 #[cfg(feature = "cli")]

@@ -29,12 +29,42 @@ pub(super) struct Chart {
     pub(super) x_name: &'static str,
     pub(super) y: Axis,
     pub(super) series: Vec<Drawn>,
-    /// Stretches of the horizontal axis that are marked: from, to, and their name.
-    pub(super) bands: Vec<(f64, f64, String)>,
+    /// Stretches of the horizontal axis that are marked.
+    pub(super) bands: Vec<Band>,
     /// Values of the vertical axis that are marked, with their names.
     pub(super) rules: Vec<(f64, String)>,
     /// The cells below the series.
     pub(super) cells: Option<Cells>,
+}
+
+/// A stretch of the horizontal axis that is marked.
+#[derive(Debug)]
+pub(super) struct Band {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) name: String,
+    pub(super) kind: BandKind,
+}
+
+/// The kind of a band, which has its own colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BandKind {
+    /// A part of the plan, such as the warm-up or a stage.
+    Part,
+    /// The worst window of a limit that was kept.
+    Kept,
+    /// The worst window of a limit that was broken.
+    Broken,
+}
+
+impl BandKind {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Part => "band",
+            Self::Kept => "band kept",
+            Self::Broken => "band broken",
+        }
+    }
 }
 
 /// Cells that fill a chart, drawn as a picture of few colours.
@@ -166,10 +196,10 @@ impl Chart {
                     html.element("bdi", &[], &series.name);
                 });
             }
-            for (.., name) in &self.bands {
+            for band in &self.bands {
                 html.inside("li", &[("class", "key")], |html| {
-                    swatch(html, "band");
-                    html.element("bdi", &[], name);
+                    swatch(html, band.kind.class());
+                    html.element("bdi", &[], &band.name);
                 });
             }
             for (_, name) in self.drawn_rules() {
@@ -208,11 +238,12 @@ impl Chart {
             ("aria-label", label),
         ];
         html.inside("svg", &attributes, |html| {
-            for (from, to, _) in &self.bands {
-                let (from, to) = (self.x.place(*from) * SIDE, self.x.place(*to) * SIDE);
+            for band in &self.bands {
+                let (from, to) = (self.x.place(band.from) * SIDE, self.x.place(band.to) * SIDE);
                 let (x, width) = (length(from), length(to - from));
                 let place = [("x", &*x), ("width", &width), ("y", "0"), ("height", "1000")];
-                html.element("rect", &[&[("class", "band")], &place[..]].concat(), "");
+                let class = ("class", band.kind.class());
+                html.element("rect", &[&[class], &place[..]].concat(), "");
             }
             if let Some(cells) = &self.cells {
                 cells.write(html);

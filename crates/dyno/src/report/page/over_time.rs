@@ -1,11 +1,14 @@
 //! The course of a run: the load, the backlog, and metrics over time, from the points of a summary.
 
-use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_bus::builtin::{BACKLOG, CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_bus::clock;
 use dyno_bus::value::Unit;
-use dyno_summary::{Metric, PointMetric, Summary, Verdict};
+use dyno_summary::{Metric, PointMetric, Summary, ThresholdResult, Verdict, WorstWindow};
 
 use super::axis::{Axis, AxisKind};
-use super::chart::{Chart, Shape};
+use super::chart::{Band, BandKind, Chart, Shape};
+use crate::report::formats::figures;
+use crate::settings;
 
 /// The most metrics of the user's that have a chart: the table has all of them.
 const USER_METRICS_MAX: usize = 6;
@@ -34,6 +37,7 @@ pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
         mark_warmup(chart, summary);
         mark_unsustained(chart, summary);
     }
+    mark_worst(&mut charts, summary);
     charts
 }
 
@@ -124,15 +128,7 @@ fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> 
     let axis = if y.is_log() { ", on a logarithmic axis" } else { "" };
     let how =
         format!("{about}{axis}: half of the values are at most p50, and 99 of 100 at most p99.");
-    // The user's names may be equal to those of other charts.
-    let id = match BUILT_IN.contains(&name) {
-        true => name.to_owned(),
-        false => {
-            let place = summary.metrics.keys().position(|other| other == name);
-            format!("metric-{}", place.unwrap_or_default())
-        }
-    };
-    let mut chart = Chart::new(&id, title, &how, (x, y));
+    let mut chart = Chart::new(&id_of(summary, name)?, title, &how, (x, y));
     for (name, points) in lines {
         chart.add(name, Shape::Line, points);
     }
@@ -141,10 +137,20 @@ fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> 
     Some(chart)
 }
 
+/// Returns the name of a metric's chart: the user's names may be equal to those of other charts.
+fn id_of(summary: &Summary, name: &str) -> Option<String> {
+    if BUILT_IN.contains(&name) {
+        return Some(name.to_owned());
+    }
+    let place = summary.metrics.keys().position(|other| other == name)?;
+    Some(format!("metric-{place}"))
+}
+
 fn mark_warmup(chart: &mut Chart, summary: &Summary) {
     let warmup = summary.parameters.warmup_ns;
     if warmup > 0 {
-        chart.bands.push((0.0, warmup as f64, "warm-up".to_owned()));
+        let name = "warm-up".to_owned();
+        chart.bands.push(Band { from: 0.0, to: warmup as f64, name, kind: BandKind::Part });
     }
 }
 
@@ -155,8 +161,41 @@ fn mark_unsustained(chart: &mut Chart, summary: &Summary) {
         let end = start.saturating_add(stage.duration_ns);
         if stage.verdict == Some(Verdict::Unsustained) {
             let name = format!("stage {}, not sustained", index + 1);
-            chart.bands.push((start as f64, end as f64, name));
+            let (from, to) = (start as f64, end as f64);
+            chart.bands.push(Band { from, to, name, kind: BandKind::Part });
         }
         start = end;
+    }
+}
+
+/// Marks the worst window of each threshold in the chart of its metric. Counts of cycles have no
+/// chart, nor have metrics beyond the most: their windows are marked in the chart of the load.
+fn mark_worst(charts: &mut [Chart], summary: &Summary) {
+    for threshold in &summary.thresholds {
+        let Some(worst) = threshold.worst else { continue };
+        let id = match &*threshold.metric {
+            BACKLOG => Some(BACKLOG.to_owned()),
+            name => id_of(summary, name),
+        };
+        let place = charts.iter().position(|chart| id.as_ref() == Some(&chart.id));
+        if let Some(chart) = charts.get_mut(place.unwrap_or(0)) {
+            chart.bands.push(worst_band(threshold, worst));
+        }
+    }
+}
+
+fn worst_band(threshold: &ThresholdResult, worst: WorstWindow) -> Band {
+    let over = settings::sliding_window(&threshold.expression);
+    let begin = worst.at_ns.saturating_sub(over.map_or(0, clock::nanos));
+    let end = figures::span(worst.at_ns);
+    let place = match over {
+        Some(_) => format!("{} to {end}", figures::span(begin)),
+        None => format!("until {end}"),
+    };
+    Band {
+        from: begin as f64,
+        to: worst.at_ns as f64,
+        name: format!("worst window of {}: {place}", threshold.expression),
+        kind: if threshold.met { BandKind::Kept } else { BandKind::Broken },
     }
 }

@@ -6,7 +6,7 @@ use dyno_summary::{Study, StudyTrial};
 use serde_json::{Value, json};
 
 use super::axis::{Axis, AxisKind};
-use super::chart::{Chart, Shape, table, texts};
+use super::chart::{Band, BandKind, Chart, Shape, table, texts};
 use super::html::Html;
 use super::{Head, Mood, PageContent};
 use crate::report::files::folder::PAGE;
@@ -132,7 +132,8 @@ fn charts(study: &Study) -> Vec<Chart> {
     for chart in &mut charts {
         chart.x_name = if is_over_rates { "rate" } else { "trial" };
         if let Some((from, to)) = bracket(study).filter(|_| is_over_rates) {
-            chart.bands.push((from, to, "between sustained and not".to_owned()));
+            let name = "between sustained and not".to_owned();
+            chart.bands.push(Band { from, to, name, kind: BandKind::Part });
         }
     }
     charts

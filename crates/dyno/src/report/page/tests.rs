@@ -258,6 +258,47 @@ fn a_threshold_is_a_sentence_and_a_mark_in_the_chart_of_its_metric() {
 }
 
 #[test]
+fn the_worst_window_of_a_threshold_is_marked_in_the_chart_of_its_metric() {
+    let threshold = |metric: &str, limit: &str, met: bool| {
+        let mut threshold = dyno_summary::ThresholdResult::default();
+        threshold.expression = format!("{metric} < {limit} over 1s");
+        threshold.metric = metric.split('.').next().unwrap().to_owned();
+        (threshold.unit, threshold.met) = (dyno_summary::Unit::Nanoseconds, met);
+        let mut worst = dyno_summary::WorstWindow::default();
+        worst.at_ns = 1_500_000_000;
+        threshold.worst = Some(worst);
+        threshold
+    };
+    let mut summary = fixture::summary();
+    summary.thresholds = vec![
+        threshold("response.p50", "20ms", false),
+        threshold("failed.share", "1%", true),
+        threshold("backlog.max", "9", true),
+    ];
+    let page = of_run(&summary, None);
+    let figure = |id: &str| {
+        let (_, rest) = page.split_once(&format!("id=\"{id}\"")).expect(id);
+        rest.split_once("</figure>").expect("it ends").0.to_owned()
+    };
+    // The words say where it is; a count of cycles has no chart but that of the load.
+    for (id, class, words) in [
+        ("response", "broken", "response.p50 &lt; 20ms over 1s: 500 ms to 1.50 s"),
+        ("load", "kept", "failed.share &lt; 1% over 1s: 500 ms to 1.50 s"),
+        ("backlog", "kept", "backlog.max &lt; 9 over 1s: 500 ms to 1.50 s"),
+    ] {
+        let figure = figure(id);
+        assert_eq!(figure.matches("worst window of ").count(), 1, "{figure}");
+        assert!(figure.contains(&format!("<bdi>worst window of {words}</bdi>")), "{figure}");
+        assert_eq!(figure.matches(&format!("<rect class=\"band {class}\"")).count(), 1, "{figure}");
+    }
+    assert!(!figure("service").contains("worst window"));
+    // A later version may write thresholds that this one can't read: the end is known all the same.
+    "response.p50 ~ 20ms over 1s".clone_into(&mut summary.thresholds[0].expression);
+    let page = of_run(&summary, None);
+    assert!(page.contains("response.p50 ~ 20ms over 1s: until 1.50 s"), "{page}");
+}
+
+#[test]
 fn a_load_profile_has_a_row_and_a_reason_for_each_stage_and_bands_for_those_not_sustained() {
     let mut summary = fixture::staged();
     summary.stages[2].verdict = Some(Verdict::Unsustained);
