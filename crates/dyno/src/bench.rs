@@ -415,7 +415,6 @@ impl Bench {
 
     /// Returns the handle for the keys of a live view; `None` if the plan has no rate that keys can
     /// change, or if the benchmark's own code steers the run.
-    #[cfg(feature = "cli")]
     pub(crate) fn steered_by_keys(&self, plan: &crate::plan::Plan) -> Option<Remote> {
         (plan.can_be_steered() && !self.remote.is_shared()).then(|| self.remote.clone())
     }

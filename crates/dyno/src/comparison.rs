@@ -17,7 +17,6 @@ mod turns;
 
 use dyno_summary::{COMPARISON_SCHEMA, Comparison, ComparisonFinding};
 
-#[cfg(feature = "cli")]
 pub(crate) use self::answer::percent;
 pub use self::evidence::SideEvidence;
 pub use self::options::{ComparisonOptions, OptionError};

@@ -1,13 +1,11 @@
 //! This program: how it was started, and its place among cargo's programs.
 
-#[cfg(feature = "cli")]
 mod cargo;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "cli")]
 pub(crate) use self::cargo::{CargoFolders, folders_of_cargo};
 
 /// Returns `true` if this program, run again, would run tests: it links the standard test harness,

@@ -20,6 +20,15 @@
 //!
 //! [start]: https://github.com/nicholaswmin/dyno/blob/main/docs/architecture.md#read-in-this-order
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "a program needs all of it; the build with default features finds what nothing uses"
+    )
+)]
+
 // In the order of reading: a module uses only modules above it, but `bench`, which uses them all.
 mod bench;
 mod task;

@@ -29,19 +29,15 @@ pub(crate) use self::driver::periodic::Beat;
 pub(crate) use self::driver::{Driver, DriverInput};
 #[cfg(test)]
 pub(crate) use self::launch::start_of;
-#[cfg(feature = "cli")]
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
 pub(crate) use self::os::watch::SignalWatch;
 #[cfg(test)]
 pub(crate) use self::state::REAP_DEADLINE;
 pub(crate) use self::state::event::Exit;
-#[cfg(any(feature = "cli", test))]
 pub(crate) use self::state::event::RunPhase;
 #[cfg(test)]
 pub(crate) use self::state::event::{Cause, Event};
-#[cfg(feature = "cli")]
 pub(crate) use self::state::hand::Steered;
-#[cfg(any(feature = "cli", test))]
 pub(crate) use self::state::hand::{HandRate, RateKey};
 #[cfg(test)]
 pub(crate) use self::state::schedule::counted::CountedPlan;

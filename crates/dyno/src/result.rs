@@ -5,7 +5,7 @@
 //! result is printed and stored is the business of `report`.
 
 pub(crate) mod environment;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 pub(crate) mod fixture;
 mod gather;
 pub(crate) mod redact;

@@ -25,10 +25,8 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use self::row::PlanDraft;
 pub use self::study::{StudySetting, StudySettings};
-#[cfg(feature = "cli")]
 pub(crate) use self::table::DEADLINES;
 pub use self::table::Setting;
-#[cfg(feature = "cli")]
 pub(crate) use self::task::nearest;
 pub use self::task::{ParameterError, TaskParameters};
 use crate::plan::{Arrivals, OnBacklog, Plan, Rate, thousands};
@@ -158,7 +156,6 @@ impl Settings {
     }
 
     /// Returns these settings without those in `unsaid`.
-    #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn without(mut self, unsaid: &[Setting]) -> Self {
         self.said.retain(|setting, _| !unsaid.contains(setting));
@@ -391,7 +388,6 @@ pub(crate) fn sliding_window(threshold: &str) -> Option<Duration> {
 
 /// Returns the settings that a report lists: the main ones, and those that differ from their
 /// defaults.
-#[cfg(feature = "cli")]
 pub(crate) fn reported(parameters: &Parameters) -> impl Iterator<Item = String> {
     let is_listed = |(setting, text): &(Setting, String)| {
         setting.row().is_always_reported || setting.default_text() != Some(text)

@@ -37,7 +37,6 @@ pub(crate) struct StudyPlan {
     /// The plan of all trials, except for what each of them changes.
     pub(crate) base: Plan,
     /// The question in a few words, for people.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only a program prints it"))]
     pub(crate) title: String,
     course: StudyCourse,
 }
@@ -72,7 +71,6 @@ impl StudyPlan {
     ///
     /// # Errors
     /// If a setting is invalid.
-    #[cfg(feature = "cli")]
     pub(crate) fn requested(
         bench: &Bench,
         over: &Settings,

@@ -92,7 +92,6 @@ impl TestMode {
     }
 
     /// Returns only the choice by name, as `cargo bench` passes it.
-    #[cfg(feature = "cli")]
     pub(crate) fn selecting(
         exact: bool,
         ignored: bool,

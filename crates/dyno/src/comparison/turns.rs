@@ -171,7 +171,6 @@ impl Ab {
     }
 
     /// Lets signals of this process end the comparison, whose result then is what is known so far.
-    #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn owning_process(mut self) -> Self {
         self.reach = ProcessOwnership::Process;

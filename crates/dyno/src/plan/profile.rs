@@ -103,7 +103,6 @@ impl Profile {
     }
 
     /// Returns the profile of a part of the load, from 0 to 1.
-    #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn part(&self, part: f64) -> Self {
         Self { stages: self.stages.iter().map(|stage| stage.part(part)).collect() }

@@ -28,7 +28,6 @@ pub(crate) struct Launch {
 
 /// The extent to which a run may change the process that it runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "a program has a command line"))]
 pub(crate) enum ProcessOwnership {
     /// The process is ours: signals are taken over and orphans adopted.
     Process,

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 
 use super::state::event::{Event, RunPhase};
-#[cfg(any(feature = "cli", test))]
 use super::state::hand::RateKey;
 
 /// A handle that steers a run or a study from another thread. Requests made before it begins are
@@ -83,13 +82,11 @@ impl Remote {
     }
 
     /// Passes on a key that changes the rate.
-    #[cfg(any(feature = "cli", test))]
     pub(crate) fn press(&self, key: RateKey) {
         self.ask(Event::Key(key));
     }
 
     /// Returns `true` if other code has a copy of this handle, and so may steer the run.
-    #[cfg(feature = "cli")]
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }

@@ -63,7 +63,6 @@ pub(crate) type OnTick = Box<dyn FnMut(&List) -> Option<String> + Send>;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only reports read it"))]
 pub(crate) enum Update {
     /// The run has come to this phase.
     Entered(RunPhase),
@@ -97,7 +96,6 @@ pub(crate) enum Stream {
 
 /// The state of a run at one instant.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only reports read it"))]
 pub(crate) struct Tick {
     /// The phase of the run.
     pub phase: RunPhase,

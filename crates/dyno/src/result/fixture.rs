@@ -204,7 +204,6 @@ pub(crate) fn interim(phase: primary::RunPhase) -> Interim {
 }
 
 /// Returns the summary of a load profile of three stages, the second of them a ramp.
-#[cfg(feature = "cli")]
 pub(crate) fn staged() -> Summary {
     let mut summary = summary();
     let stage = |(from, to, seconds): (f64, f64, u64), due, delivered, response_ms: u64| {

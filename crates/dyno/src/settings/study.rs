@@ -93,7 +93,6 @@ impl StudySettings {
     }
 
     /// Returns these settings, overridden by those of a later layer.
-    #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn layered_with(mut self, later: Self) -> Self {
         self.said.extend(later.said);
@@ -107,7 +106,6 @@ impl StudySettings {
     }
 
     /// Returns the first setting of these that a flag or a variable set.
-    #[cfg(feature = "cli")]
     pub(crate) fn requested(&self, among: &[StudySetting]) -> Option<StudySetting> {
         let is_requested = |setting: &&StudySetting| {
             self.said.get(setting).is_some_and(|said| said.source != SettingSource::Code)

@@ -109,7 +109,6 @@ fn every_name_that_can_be_chosen_is_read_in_any_case_and_shown_as_it_is_written(
     }
 }
 
-#[cfg(feature = "cli")]
 #[test]
 fn a_report_lists_the_main_settings_and_the_others_if_they_differ_from_their_defaults() {
     let list = |settings: &[(Setting, &str)]| {

@@ -3,7 +3,6 @@
 //! The rate says which one: `1k,2k,4k`, `1k..64k` or `search`. Everything that is wrong with it is
 //! refused here, in one line, before anything is started.
 
-#[cfg(feature = "cli")]
 mod requested;
 
 use std::time::Duration;
@@ -143,5 +142,5 @@ pub(crate) fn base_rates(question: &StudyQuestion) -> Option<Vec<String>> {
     }
 }
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 mod tests;

@@ -100,7 +100,6 @@ impl MeasuredThreshold {
 
     /// Returns the value so far in words, with `true` if the limit is kept; `None` instead before
     /// the first value.
-    #[cfg(feature = "cli")]
     pub(crate) fn so_far(&self) -> (Option<bool>, String) {
         let Some(value) = self.value else {
             return (None, format!("{}: no values yet", self.threshold));

@@ -23,7 +23,6 @@ pub(crate) const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
 /// Turns a write beyond the limit of a file's size (`ulimit -f`) into an ordinary error; by default
 /// its signal ends the process. Workers keep the default: executing a program resets handlers.
-#[cfg(feature = "cli")]
 pub(crate) fn let_file_limit_be_an_error() {
     // The flag is never read: the handler alone replaces the default, which stays if this fails.
     let _registered = flag::register(libc::SIGXFSZ, Arc::default());

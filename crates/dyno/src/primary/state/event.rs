@@ -45,10 +45,6 @@ pub(crate) enum Event {
     /// The caller asks for another rate.
     Rate(f64),
     /// A key that changes the rate was pressed.
-    #[cfg_attr(
-        not(any(feature = "cli", test)),
-        expect(dead_code, reason = "the live view has keys")
-    )]
     Key(RateKey),
     /// This process stood still for this time, and perhaps its workers did too.
     Stalled(Duration),
@@ -105,7 +101,6 @@ pub(crate) enum RunPhase {
 
 impl RunPhase {
     /// Returns the phase of the cycles that a view shows: once the window began, those due in it.
-    #[cfg(feature = "cli")]
     pub(crate) const fn of_cycles(self) -> dyno_bus::Phase {
         match self {
             Self::Starting | Self::WarmingUp => dyno_bus::Phase::Warmup,

@@ -12,7 +12,6 @@ const FACTORS: (f64, f64) = (0.01, 100.0);
 
 /// A key that changes the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "the live view reads keys"))]
 pub(crate) enum RateKey {
     /// Raises the rate by a tenth.
     Faster,
