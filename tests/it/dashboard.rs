@@ -56,6 +56,8 @@ fn answer(url: &str, request: &str) -> String {
 }
 
 fn stopped_at_its_end(running: Running) -> crate::support::Ended {
+    // The page is there before the run is: until then, a signal ends the program and no run.
+    running.until_said("warming up");
     running.signal(nix::sys::signal::Signal::SIGINT);
     running.end()
 }
