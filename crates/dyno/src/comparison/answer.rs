@@ -163,6 +163,9 @@ pub(super) fn paired_figure(course: &FigureCourse, unit: Unit) -> FigureComparis
     }
     row.sentence = if course.means().is_none() && course.missed > 0 {
         format!("{} is unclear: the trials have too few cycles for it", row.name)
+    } else if course.pairs == 0 {
+        // Other pairs count for the answer to which side sustains the rate.
+        format!("{} is unclear: both sides sustained the rate in no pair", row.name)
     } else {
         sentence(&row, &course.figure, &format!("{} pairs", row.count))
     };

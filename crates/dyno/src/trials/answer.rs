@@ -204,7 +204,7 @@ fn sentence(study: &Study, answer: &Answer) -> String {
         SearchEnd::LowestNotHeld => {
             format!("not even the lowest rate is sustained, {}", or_zero(lowest(study)))
         }
-        SearchEnd::Failed => format!("cycles fail at every rate: {}", last_reason(study)),
+        SearchEnd::Failed => format!("every rate that was tried fails: {}", last_reason(study)),
         SearchEnd::Errors => format!("trials ended in an error: {}", last_reason(study)),
         SearchEnd::Invalid => format!("dyno itself was the limit: {}", last_reason(study)),
         SearchEnd::NotRecovered => format!(

@@ -95,7 +95,7 @@ fn the_answer_of_a_search_is_an_interval_with_the_latency_at_its_lower_end() {
         (SearchEnd::AtLeast, "sustains at least 8,200/s (response"),
         (SearchEnd::HarnessLimit, "above it, dyno itself was the limit"),
         (SearchEnd::LowestNotHeld, "not even the lowest rate is sustained, 8,200/s"),
-        (SearchEnd::Failed, "cycles fail at every rate: worker 0 was killed"),
+        (SearchEnd::Failed, "every rate that was tried fails: worker 0 was killed"),
         (SearchEnd::Errors, "trials ended in an error: worker 0 was killed"),
         (SearchEnd::Invalid, "dyno itself was the limit: "),
         (SearchEnd::NotRecovered, "no longer sustains 8,200/s, which it did before 8,600/s"),
