@@ -17,7 +17,8 @@ use anyhow::{Context, Result};
 pub struct Options {
     /// `queues`, `omission`, `verdicts`, `pools`, `redis`, `lag`, `searches` (or one of its parts:
     /// `searches-spin`, `searches-pool`, `searches-redis`, `searches-cost`): all of these unless
-    /// named; `comparisons`, which takes hours, only if it is named
+    /// named; `comparisons` (or one of its parts: `comparisons-fixed`, `comparisons-pool`,
+    /// `comparisons-redis`, `comparisons-slower`), which takes hours, only if it is named
     rows: Vec<String>,
     /// Less of everything: a minute, to check that it works
     #[arg(long)]
@@ -37,7 +38,7 @@ const RUNS: usize = 20;
 const RUNS_QUICK: usize = 1;
 const COMPARISONS: usize = 100;
 const COMPARISONS_QUICK: usize = 1;
-/// The row that takes hours.
+/// The group of rows that take hours.
 const LONG: &str = "comparisons";
 
 impl Options {
@@ -66,7 +67,7 @@ impl Options {
     pub fn asks_for(&self, name: &str) -> bool {
         let group = name.split('-').next();
         let is_named = self.rows.iter().any(|row| row == name || Some(&**row) == group);
-        is_named || self.rows.is_empty() && name != LONG
+        is_named || self.rows.is_empty() && group != Some(LONG)
     }
 }
 
@@ -90,7 +91,7 @@ pub struct Told {
 }
 
 /// All rows, in the order of their measurement.
-pub const ALL: [Row; 11] = [
+pub const ALL: [Row; 14] = [
     Row { name: "queues", title: "Queues", measure: queues::measure },
     Row { name: "omission", title: "Coordinated omission", measure: omission::measure },
     Row { name: "verdicts", title: "Verdicts", measure: verdicts::measure },
@@ -104,7 +105,26 @@ pub const ALL: [Row; 11] = [
         title: "Verdicts near a measured capacity: Redis",
         measure: verdicts::capacity::redis,
     },
-    Row { name: LONG, title: "Comparisons", measure: comparisons::measure },
+    Row {
+        name: "comparisons-fixed",
+        title: "Comparisons: fixed work with itself",
+        measure: comparisons::fixed,
+    },
+    Row {
+        name: "comparisons-pool",
+        title: "Comparisons: a pool with itself",
+        measure: comparisons::pool,
+    },
+    Row {
+        name: "comparisons-redis",
+        title: "Comparisons: Redis with itself",
+        measure: comparisons::redis,
+    },
+    Row {
+        name: "comparisons-slower",
+        title: "Comparisons: fixed work with 5 % more of it",
+        measure: comparisons::slower,
+    },
     Row { name: "lag", title: "Loop lag", measure: lag::measure },
     Row { name: "searches-spin", title: "Searches: a known capacity", measure: searches::spin },
     Row { name: "searches-pool", title: "Searches: a pool", measure: searches::pool },

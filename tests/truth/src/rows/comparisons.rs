@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dyno::{Ab, Comparison, ComparisonFinding, Summary};
+use dyno::{Ab, ComparisonFinding, Summary};
+use dyno_bus::clock;
 
 use super::{Options, Told, program};
 use crate::pool::Service;
@@ -64,86 +65,123 @@ impl System {
     }
 }
 
-/// The number of comparisons with each finding.
+/// The findings of one method about one pair of programs.
 #[derive(Debug, Default)]
-struct Counts {
+struct Findings {
     same: usize,
     better: usize,
     worse: usize,
     unclear: usize,
-    pairs: u64,
-    seconds: f64,
+    /// The runs of a side.
+    runs: u64,
+    time: Duration,
 }
 
-impl Counts {
-    fn add(&mut self, comparison: &Comparison) {
-        self.pairs += comparison.pairs.unwrap_or_default();
-        self.seconds += comparison.elapsed_ns as f64 / 1e9;
-        match comparison.finding {
+impl Findings {
+    fn add(&mut self, finding: &ComparisonFinding, runs: u64, time: Duration) {
+        match finding {
             ComparisonFinding::Same => self.same += 1,
             ComparisonFinding::Better => self.better += 1,
             ComparisonFinding::Worse => self.worse += 1,
             _ => self.unclear += 1,
         }
+        self.runs += runs;
+        self.time += time;
     }
 
-    fn row(&self, name: &str, method: &str, slower: &str) -> [String; 9] {
-        let all = (self.same + self.better + self.worse + self.unclear).max(1);
+    /// Returns the findings that are wrong: any difference between equal programs; anything but
+    /// *worse* and *unclear* if one is slower.
+    fn wrong(&self, slower: bool) -> usize {
+        self.better + if slower { self.same } else { self.worse }
+    }
+
+    fn row(&self, method: &str) -> [String; 7] {
+        let all = (self.same + self.better + self.worse + self.unclear).max(1) as f64;
         [
-            name.to_owned(),
-            slower.to_owned(),
             method.to_owned(),
             self.worse.to_string(),
             self.better.to_string(),
             self.same.to_string(),
             self.unclear.to_string(),
-            format!("{:.1}", self.pairs as f64 / all as f64),
-            format!("{:.1}", self.seconds / all as f64),
+            format!("{:.1}", self.runs as f64 / all),
+            format!("{:.1}", self.time.as_secs_f64() / all),
         ]
     }
 }
 
-/// Measures the row.
+/// Compares fixed work with itself.
 ///
 /// # Errors
 /// If a program can't be run.
-pub fn measure(options: &Options) -> Result<Told> {
-    let program = program()?;
-    let count = options.comparisons();
+pub fn fixed(options: &Options) -> Result<Told> {
+    let system = System::fixed(STEPS);
+    compared(&system, &system, SAME_TIME, options)
+}
+
+/// Compares the pool with itself.
+///
+/// # Errors
+/// If a program can't be run.
+pub fn pool(options: &Options) -> Result<Told> {
+    compared(&System::pool(), &System::pool(), SAME_TIME, options)
+}
+
+/// Compares Redis with itself.
+///
+/// # Errors
+/// If Redis does not start, or a program can't be run.
+pub fn redis(options: &Options) -> Result<Told> {
     let server = Server::start()?;
-    let mut table = Table::new(&[
-        "program",
-        "slower by",
-        "method",
-        "worse",
-        "better",
-        "same",
-        "unclear",
-        "pairs",
-        "seconds",
-    ]);
-    let (mut wrong, mut all) = (0, 0);
-    let fixed = System::fixed(STEPS);
-    for system in [fixed, System::pool(), System::redis(&server)] {
-        let ours = compared(&program, &system.run, &system.run, SAME_TIME, count)?;
-        wrong += ours.worse + ours.better;
-        all += count;
-        table.row(ours.row(system.name, "dyno", "0 %"));
-        for (name, method) in METHODS {
-            let theirs = by(method, &program, &system.run, &system.run, count)?;
-            table.row(theirs.row(system.name, name, "0 %"));
+    compared(&System::redis(&server), &System::redis(&server), SAME_TIME, options)
+}
+
+/// Compares fixed work with 5 % more of it.
+///
+/// # Errors
+/// If a program can't be run.
+pub fn slower(options: &Options) -> Result<Told> {
+    compared(&System::fixed(STEPS), &System::fixed(STEPS + STEPS / 20), MORE_TIME, options)
+}
+
+/// Compares two programs several times: by dyno, for at most `time`, and by each of the other
+/// methods. They are in turn, so that a noisy hour is one for all of them.
+#[expect(clippy::print_stderr, reason = "progress of a tool, beside its results")]
+fn compared(base: &System, new: &System, time: Duration, options: &Options) -> Result<Told> {
+    let program = program()?;
+    let slower = base.run.work.ns != new.run.work.ns;
+    let count = options.comparisons();
+    let mut ours = Findings::default();
+    let mut others = METHODS.map(|_| Findings::default());
+    for number in 1..=count {
+        let ab = Ab::new(command(&program, &base.run)?, command(&program, &new.run)?).time(time);
+        let comparison = ab.run().context("a comparison failed")?;
+        let (pairs, elapsed) =
+            (comparison.pairs.unwrap_or_default(), Duration::from_nanos(comparison.elapsed_ns));
+        ours.add(&comparison.finding, pairs, elapsed);
+        let mut line = format!(
+            "{}, {number}: {pairs} pairs, {:.0} s, {}",
+            base.name,
+            elapsed.as_secs_f64(),
+            comparison.answer
+        );
+        for ((name, runs, values), findings) in METHODS.iter().zip(&mut others) {
+            let begun = clock::now();
+            let finding = by(*values, &program, &base.run, &new.run)?;
+            findings.add(&finding, *runs, clock::now() - begun);
+            line.push_str(&format!("; {name}: {finding}"));
         }
+        // Each as soon as it has ended: a row takes hours.
+        eprintln!("{line}");
     }
-    let (base, more) = (System::fixed(STEPS), System::fixed(STEPS + STEPS / 20));
-    let found = compared(&program, &base.run, &more.run, MORE_TIME, count)?;
-    wrong += found.better + found.same;
-    table.row(found.row(base.name, "dyno", "5 %"));
-    for (name, method) in METHODS {
-        let theirs = by(method, &program, &base.run, &more.run, count)?;
-        table.row(theirs.row(base.name, name, "5 %"));
+    let mut table =
+        Table::new(&["method", "worse", "better", "same", "unclear", "runs", "seconds"]);
+    table.row(ours.row("dyno"));
+    for ((name, ..), findings) in METHODS.iter().zip(&others) {
+        table.row(findings.row(name));
     }
-    let text = format!("{table}\nWrong: {wrong} of {}.\n", all + count);
-    let allowed = (WRONG_MAX * (all + count) as f64).ceil() as usize;
+    let wrong = ours.wrong(slower);
+    let allowed = (WRONG_MAX * count as f64).ceil() as usize;
+    let text = format!("{}: {wrong} of {count} wrong.\n\n{table}", base.name);
     Ok(Told { text, is_true: wrong <= allowed })
 }
 
@@ -153,21 +191,12 @@ fn command(program: &Path, run: &Run) -> Result<Command> {
     Ok(command)
 }
 
-/// Compares two programs in turn, several times.
-fn compared(program: &Path, base: &Run, new: &Run, time: Duration, count: usize) -> Result<Counts> {
-    let mut counts = Counts::default();
-    for _ in 0..count {
-        let ab = Ab::new(command(program, base)?, command(program, new)?).time(time);
-        counts.add(&ab.run().context("a comparison failed")?);
-    }
-    Ok(counts)
-}
-
 /// A method that others use: the values of one side.
 type Values = fn(&Path, &Run) -> Result<Vec<f64>>;
 
-/// The methods that others use, one side after the other.
-const METHODS: [(&str, Values); 2] = [("as criterion", parts_of_a_run), ("as hyperfine", runs)];
+/// The methods that others use, one side after the other, each with its runs of a side.
+const METHODS: [(&str, u64, Values); 2] =
+    [("as criterion", 1, parts_of_a_run), ("as hyperfine", RUNS as u64, runs)];
 
 /// Returns the mean times of parts of one run, as criterion times parts of one process.
 fn parts_of_a_run(program: &Path, run: &Run) -> Result<Vec<f64>> {
@@ -190,17 +219,13 @@ fn runs(program: &Path, run: &Run) -> Result<Vec<f64>> {
 }
 
 /// Compares two programs by the values of both sides and Welch's test at 5 %.
-fn by(values: Values, program: &Path, base: &Run, new: &Run, count: usize) -> Result<Counts> {
-    let mut counts = Counts::default();
-    for _ in 0..count {
-        let (base, new) = (values(program, base)?, values(program, new)?);
-        match difference(&base, &new) {
-            Some(difference) if difference > 0.0 => counts.worse += 1,
-            Some(_) => counts.better += 1,
-            None => counts.same += 1,
-        }
-    }
-    Ok(counts)
+fn by(values: Values, program: &Path, base: &Run, new: &Run) -> Result<ComparisonFinding> {
+    let (base, new) = (values(program, base)?, values(program, new)?);
+    Ok(match difference(&base, &new) {
+        Some(difference) if difference > 0.0 => ComparisonFinding::Worse,
+        Some(_) => ComparisonFinding::Better,
+        None => ComparisonFinding::Same,
+    })
 }
 
 /// Returns the difference of two means as a share, if it is significant at 5 % and above the noise.
