@@ -33,6 +33,9 @@ const PERMIT: Duration = Duration::from_millis(20);
 /// The time of a search, at most. Most end before, so that a search and its loops are within a
 /// minute.
 const TIME: Duration = Duration::from_secs(45);
+/// The same for the pool: its cycles sleep, so that its capacity does not change with the machine's
+/// speed, and chance alone makes some trials inconclusive, which are then run longer.
+const TIME_POOL: Duration = Duration::from_secs(90);
 /// The window of a trial of full length.
 const WINDOW: Duration = Duration::from_secs(4);
 const WARMUP: Duration = Duration::from_millis(500);
@@ -52,12 +55,13 @@ struct Searched {
     run: Run,
     /// The relative difference of two loops that is allowed.
     apart: f64,
+    time: Duration,
 }
 
 impl Searched {
     fn new(name: &str, run: Run, apart: f64) -> Self {
         let run = Run { warmup: WARMUP, window: WINDOW, ..run };
-        Self { name: name.to_owned(), run, apart }
+        Self { name: name.to_owned(), run, apart, time: TIME }
     }
 
     fn spin(workers: u32) -> Self {
@@ -69,7 +73,7 @@ impl Searched {
     fn pool() -> Self {
         let run = Run::new(How::Pool(Service::Exponential), PERMIT, 0.0);
         let name = "pool, 2 workers with 4 permits each, exponential, 20 ms";
-        Self::new(name, Run { workers: 2, ..run }, APART)
+        Self { time: TIME_POOL, ..Self::new(name, Run { workers: 2, ..run }, APART) }
     }
 
     fn redis(server: &Server) -> Self {
@@ -100,7 +104,7 @@ impl Searched {
             // Other arrivals and other services of the pool.
             let seed = (number + repeated) as u64;
             (run.seed, run.work.seed) = (seed, seed);
-            let study: Study = run.search(TIME, program)?;
+            let study: Study = run.search(self.time, program)?;
             let after = self.closed_loop(program)?;
             let outcome = Outcome::of_study(&self.name, number, &study, [before, after]);
             let is_judged = outcome.loops_differ_by() <= self.apart;

@@ -106,6 +106,7 @@ impl Example {
             trials: rows.len(),
             seconds,
             answer: text.lines().last().unwrap_or("no answer").trim().to_owned(),
+            course: String::new(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The outcome of one search next to its closed loops, and the tables of many.
 
-use dyno::summary::Study;
+use dyno::summary::{Study, StudyTrial};
 
 use super::Told;
 use crate::table::Table;
@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) seconds: f64,
     /// The answer in a sentence.
     pub(super) answer: String,
+    /// The rate and the verdict of each trial; empty if they are not known.
+    pub(super) course: String,
 }
 
 impl Outcome {
@@ -38,6 +40,7 @@ impl Outcome {
             trials: study.trials.len(),
             seconds: study.elapsed_ns as f64 / 1e9,
             answer: study.answer.clone(),
+            course: study.trials.iter().map(trial).collect::<Vec<_>>().join(", "),
         }
     }
 
@@ -78,13 +81,14 @@ impl Outcome {
         let [before, after] = self.loops;
         let judged = if is_judged { String::new() } else { ", to be repeated".to_owned() };
         eprintln!(
-            "{}, {}: {}; loops {before:.1} and {after:.1}; held: {}; {} trials, {:.0} s{judged}",
+            "{}, {}: {}; loops {before:.1} and {after:.1}; held: {}; {} trials, {:.0} s{judged}\n    {}",
             self.system,
             self.number,
             self.answer,
             self.held(),
             self.trials,
-            self.seconds
+            self.seconds,
+            self.course
         );
     }
 
@@ -102,6 +106,12 @@ impl Outcome {
             format!("{:.0}", self.seconds),
         ]
     }
+}
+
+/// Describes a trial, such as `372/s 4.0 s sustained`.
+fn trial(trial: &StudyTrial) -> String {
+    let rate = trial.rate.map_or_else(|| "max".to_owned(), |rate| format!("{rate:.0}/s"));
+    format!("{rate} {:.1} s {}", trial.window_ns as f64 / 1e9, trial.verdict)
 }
 
 /// The outcomes of all systems of a row.
@@ -170,7 +180,8 @@ mod tests {
 
     fn outcome(number: usize, interval: Option<(f64, f64)>, loops: [f64; 2]) -> Outcome {
         let (system, answer) = ("spins".to_owned(), "no answer".to_owned());
-        Outcome { system, number, interval, loops, trials: 8, seconds: 36.4, answer }
+        let course = String::new();
+        Outcome { system, number, interval, loops, trials: 8, seconds: 36.4, answer, course }
     }
 
     fn told(outcomes: &[Outcome], searches: usize) -> Told {
