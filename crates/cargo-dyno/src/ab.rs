@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use dyno::internal::{ComparisonProgress, owning_process};
+use dyno::internal::{ComparisonProgress, owning_process, redacted_words};
 use dyno::{Ab, Comparison};
 
 use crate::args::{AbArguments, RunArguments};
@@ -113,12 +113,19 @@ fn flags(line: &AbArguments, tool: Option<&str>) -> anyhow::Result<(Side, Side)>
             None => command(&line.run, text)?,
         };
         let name = match text {
-            Some(text) if !text.trim().is_empty() => format!("`{text}`"),
+            Some(text) if !text.trim().is_empty() => format!("`{}`", shown(text)?),
             _ => "no further flags".to_owned(),
         };
         Ok::<_, anyhow::Error>(Side { name, command })
     };
     Ok((side(&line.a)?, side(&line.b)?))
+}
+
+/// Returns flags without secrets, as they name a side.
+fn shown(flags: &str) -> anyhow::Result<String> {
+    let words = words::split(flags)?;
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    Ok(redacted_words(&words).join(" "))
 }
 
 /// Returns the sides of a comparison of two programs, which are benchmarks, or commands of `exec` or

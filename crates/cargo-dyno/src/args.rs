@@ -389,6 +389,10 @@ pub(crate) struct CompareFigures {
     /// Format of the answer
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+
+    /// Write the answer also as a page for browsers, such as comparison.html
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

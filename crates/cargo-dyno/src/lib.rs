@@ -39,9 +39,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use dyno::Comparison;
-use dyno::internal::{Format, render_comparison};
+use dyno::internal::render_comparison;
 
-use crate::args::{Cli, DynoCommand};
+use crate::args::{Cli, CompareFigures, DynoCommand};
 
 /// The exit code of clap and of dyno's benchmarks for a command line that they refuse.
 const EXIT_USAGE: u8 = dyno_summary::REFUSED_EXIT as u8;
@@ -93,13 +93,10 @@ fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
         DynoCommand::Runs(which) => runs::list(&which)?,
         DynoCommand::Show(show) => runs::show(&show)?,
         DynoCommand::Report(which) => report::write(&which)?,
-        DynoCommand::Ab(line) => {
-            let format = line.figures.format;
-            return answer(&ab::ab(&line)?, format);
-        }
+        DynoCommand::Ab(line) => return answer(&line.figures, || ab::ab(&line)),
         DynoCommand::Baselines(line) => baselines::baselines(&line)?,
         DynoCommand::Compare(line) => {
-            return answer(&compare::compare(&line)?, line.figures.format);
+            return answer(&line.figures, || compare::compare(&line));
         }
         DynoCommand::Completions { shell } => completions::script(shell),
     };
@@ -107,9 +104,21 @@ fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a comparison, and returns its exit code.
-fn answer(comparison: &Comparison, format: Format) -> anyhow::Result<ExitCode> {
-    print(&render_comparison(comparison, format))?;
+/// Makes a comparison, prints it, writes its page if that is requested, and returns its exit code.
+fn answer(
+    figures: &CompareFigures,
+    compare: impl FnOnce() -> anyhow::Result<Comparison>,
+) -> anyhow::Result<ExitCode> {
+    let page = figures.report.as_deref().map(report::ComparisonPage::at).transpose()?;
+    let comparison = compare()?;
+    print(&render_comparison(&comparison, figures.format))?;
+    if let Some(page) = page {
+        // The answer is known, so that its exit code stays.
+        note(&match page.write(&comparison) {
+            Ok(path) => format!("page: {}", path.display()),
+            Err(error) => format!("warning: {error:#}"),
+        });
+    }
     Ok(u8::try_from(comparison.exit_code).unwrap_or(u8::MAX).into())
 }
 

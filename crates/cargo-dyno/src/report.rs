@@ -1,12 +1,12 @@
 //! `cargo dyno report`: the page of a saved run or study, written again next to its result, and
-//! opened if that is requested.
+//! opened if that is requested; and the page of a comparison, which has no folder of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use dyno::internal::{self, PAGE};
-use dyno_summary::{Intervals, SUMMARY_FILE, Study, Summary};
+use dyno_summary::{Comparison, Intervals, SUMMARY_FILE, Study, Summary};
 
 use crate::args::PageArguments;
 use crate::runs;
@@ -60,6 +60,50 @@ fn store(folder: &Path, page: &str) -> anyhow::Result<PathBuf> {
     internal::write_whole(folder, PAGE, page)
         .with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
+}
+
+/// The file of a comparison's page, which can be written as far as can be known before.
+pub(crate) struct ComparisonPage<'a> {
+    path: &'a Path,
+    folder: PathBuf,
+    name: &'a str,
+}
+
+impl<'a> ComparisonPage<'a> {
+    /// Checks a place for a page.
+    ///
+    /// # Errors
+    /// If no file can be written there.
+    pub(crate) fn at(path: &'a Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        // A link or a device would be replaced by the page.
+        let is_other = path.symlink_metadata().is_ok_and(|there| !there.is_file());
+        let name = path.file_name().and_then(|name| name.to_str()).filter(|_| !is_other);
+        let name = name.with_context(|| {
+            format!("invalid --report `{shown}`: expected a file, such as comparison.html")
+        })?;
+        ensure!(
+            folder.is_dir(),
+            "invalid --report `{shown}`: there is no folder `{}`; create it first",
+            folder.display()
+        );
+        Ok(Self { path, folder, name })
+    }
+
+    /// Writes the page, and returns its path.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub(crate) fn write(&self, comparison: &Comparison) -> anyhow::Result<&'a Path> {
+        let page = internal::page_of_comparison(comparison);
+        internal::write_whole(&self.folder, self.name, &page)
+            .with_context(|| format!("can't write {}", self.path.display()))?;
+        Ok(self.path)
+    }
 }
 
 fn open(page: &Path) -> anyhow::Result<()> {

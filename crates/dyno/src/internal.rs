@@ -16,6 +16,12 @@ pub fn redacted(text: &str) -> String {
     crate::result::redacted(text)
 }
 
+/// Returns words of a command line as reports show and store them.
+#[must_use]
+pub fn redacted_words(words: &[String]) -> Vec<String> {
+    crate::result::redact::command(words)
+}
+
 /// Ends this worker, with a message on its standard error that the fault of the run quotes.
 pub fn fail_worker(message: &str) -> ! {
     crate::worker::fail(message)

@@ -50,7 +50,9 @@ pub(crate) use self::live::reflows;
 pub use self::options::Format;
 pub(crate) use self::options::{Onlookers, PageChoice, Progress, ReportOptions, RunFolder};
 pub(crate) use self::otlp::{OtlpExport, OtlpPlace, OtlpPlaceError};
-pub(crate) use self::page::{of_run as page_of_run, of_study as page_of_study};
+pub(crate) use self::page::{
+    of_comparison as page_of_comparison, of_run as page_of_run, of_study as page_of_study,
+};
 pub use self::reporter::render;
 pub(crate) use self::reporter::start;
 pub(crate) use self::reporter::{print_error, print_line, print_note};

@@ -104,6 +104,37 @@ fn a_comparison_has_every_form_that_a_run_has() {
 }
 
 #[test]
+fn a_comparison_is_also_written_as_a_page_on_request() {
+    let bench = with_results();
+    let ended = bench.dyno("", "compare main io/3 --report comparison.html --format json");
+    assert_eq!(answer(&ended, 1).finding.name(), "worse");
+    assert!(ended.stderr.ends_with("page: comparison.html\n"), "{ended:?}");
+    let page = std::fs::read_to_string(bench.path("comparison.html")).expect("it was written");
+    assert!(page.contains("<bdi>NEW is worse: service.mean is 50 % to 50 % worse"), "{page}");
+    // What can't be written is refused before anything is compared.
+    for (place, remedy) in [
+        ("nowhere/comparison.html", "there is no folder `nowhere`; create it first"),
+        ("target", "expected a file, such as comparison.html"),
+    ] {
+        let ended = bench.dyno("", &format!("compare main io/3 --report {place}"));
+        let expected = format!("invalid --report `{place}`: {remedy}");
+        assert_eq!(ended.refusal(), expected);
+    }
+}
+
+#[test]
+fn a_secret_among_the_flags_of_a_side_is_not_in_its_name() {
+    let bench = with_revisions();
+    bench.write("a/run.json", &summary(1_000));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    command.args(["ab", "--bench", "io", "--a", "", "--b", "-P token=hidden-1 'x y'"]);
+    command.args(["--format", "json"]);
+    let ended = bench.end("a", command);
+    assert_eq!(answer(&ended, 0).new.name, "`-P token=… x y`");
+    assert!(!ended.stderr.contains("hidden-1"), "{ended:?}");
+}
+
+#[test]
 fn a_tolerance_and_a_figure_change_the_answer() {
     let bench = with_results();
     let ended = bench.dyno("", "compare main io/3 --tolerance 60% --format json");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dyno_bus::Time;
 use dyno_observer::Observer;
-use dyno_summary::{Intervals, Study, Summary};
+use dyno_summary::{Comparison, Intervals, Study, Summary};
 
 pub use crate::cli::args::{Arguments, OutputFlags, UsageError, command};
 pub use crate::report::{
@@ -25,6 +25,12 @@ pub fn page_of_run(summary: &Summary, intervals: Option<&Intervals>) -> String {
 #[must_use]
 pub fn page_of_study(study: &Study) -> String {
     crate::report::page_of_study(study)
+}
+
+/// Returns the page of a comparison.
+#[must_use]
+pub fn page_of_comparison(comparison: &Comparison) -> String {
+    crate::report::page_of_comparison(comparison)
 }
 
 /// Writes a whole file in a folder, so that a reader never sees a part of it.

@@ -1,6 +1,6 @@
-//! The page of a run or a study: `report.html`, one file that any browser opens.
+//! The page of a run, a study or a comparison: `report.html`, one file that any browser opens.
 //!
-//! It is made from a summary alone and requests nothing from anywhere: the style, the script and
+//! It is made from the result alone and requests nothing from anywhere: the style, the script and
 //! the pictures are in it, and its security policy allows nothing else. Without the script it is
 //! readable; with it, charts show values under the pointer, hide series, and zoom. Colours follow
 //! the system's setting, and differ for the colour-blind too. Texts of others are escaped, and
@@ -8,6 +8,7 @@
 
 mod axis;
 mod chart;
+mod comparison;
 mod file;
 mod heat;
 mod html;
@@ -24,6 +25,7 @@ mod workers;
 use dyno_summary::Verdict;
 use serde_json::Value;
 
+pub(crate) use self::comparison::render as of_comparison;
 pub(super) use self::file::PageFile;
 use self::html::{Html, flat};
 pub(crate) use self::run::render as of_run;
@@ -35,6 +37,7 @@ const SCRIPT: &str = include_str!("page/page.js");
 /// The top of a page: the answer, and the reason for it.
 struct Head<'a> {
     name: &'a str,
+    /// The wall time of the begin; may be empty.
     started_at: &'a str,
     answer: &'a str,
     mood: Mood,
@@ -150,7 +153,9 @@ fn answer(html: &mut Html, head: &Head<'_>) {
     html.inside("header", &[("class", head.mood.class())], |html| {
         html.inside("p", &[("class", "name")], |html| {
             html.element("bdi", &[], head.name);
-            html.element("time", &[("datetime", head.started_at)], head.started_at);
+            if !head.started_at.is_empty() {
+                html.element("time", &[("datetime", head.started_at)], head.started_at);
+            }
         });
         html.inside("h1", &[], |html| {
             html.element("span", &[("class", "sign"), ("aria-hidden", "true")], head.mood.sign());
@@ -167,6 +172,16 @@ fn answer(html: &mut Html, head: &Head<'_>) {
             });
         }
     });
+}
+
+/// Appends a paragraph for each warning.
+fn warnings(html: &mut Html, warnings: &[String]) {
+    for warning in warnings {
+        html.inside("p", &[("class", "warning")], |html| {
+            html.element("strong", &[], "warning: ");
+            html.element("bdi", &[], warning);
+        });
+    }
 }
 
 #[cfg(test)]

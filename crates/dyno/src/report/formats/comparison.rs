@@ -15,7 +15,7 @@ use crate::comparison::percent;
 const CSV: &str = "benchmark,evidence,figure,unit,base,new,ratio,ratio_low,ratio_high,tolerance,\
                    finding,is_decisive,count";
 /// The columns of the table for people.
-const HEAD: [&str; 6] = ["figure", "BASE", "NEW", "ratio", "interval", "finding"];
+pub(crate) const HEAD: [&str; 6] = ["figure", "BASE", "NEW", "ratio", "interval", "finding"];
 /// The percentiles of the spectrum: equally far from each other on an axis of 1 / (1 − p), except for
 /// the first.
 const SPECTRUM: [(&str, &str, f64); 4] =
@@ -126,7 +126,7 @@ pub(crate) fn progress(comparison: &Comparison) -> String {
 }
 
 /// Returns the cells of a figure, in the order of [`HEAD`].
-fn cells(figure: &FigureComparison) -> [String; 6] {
+pub(crate) fn cells(figure: &FigureComparison) -> [String; 6] {
     let dash = || NONE.to_owned();
     let value = |value: Option<f64>| value.map_or_else(dash, |value| shown(value, figure.unit));
     let finding = match (&figure.finding, figure.needed_ns) {
@@ -161,7 +161,7 @@ fn shown(value: f64, unit: Unit) -> String {
 }
 
 /// Returns both sides, with their trials, in one line.
-fn sides(comparison: &Comparison) -> String {
+pub(crate) fn sides(comparison: &Comparison) -> String {
     let side = |name: &str, side: &ComparisonSide| {
         let commit = side.git.as_deref().and_then(|git| git.get(..7));
         let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();

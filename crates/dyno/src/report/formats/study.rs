@@ -114,7 +114,7 @@ pub(crate) fn human(study: &Study, kept: Option<Kept<'_>>, look: Look) -> String
 }
 
 /// Returns how many trials of a repetition were sustained.
-fn share(repeat: &RepeatFinding) -> String {
+pub(crate) fn share(repeat: &RepeatFinding) -> String {
     let [low, high] = [repeat.share_low, repeat.share_high].map(|share| 100.0 * share);
     format!(
         "{} of {} runs were sustained ({low:.0} to {high:.0} % of all would be, with 95 %)",
@@ -138,7 +138,7 @@ fn spreads(repeat: &RepeatFinding) -> Vec<String> {
 }
 
 /// Returns the two ends of a search's answer.
-fn ends(finding: &SearchFinding) -> String {
+pub(crate) fn ends(finding: &SearchFinding) -> String {
     let rate = |bound: &SearchBound| figures::asked(Some(bound.rate));
     match (&finding.lower, &finding.upper) {
         (Some(lower), Some(upper)) => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::chart::{Chart, table, texts};
 use super::html::Html;
-use super::{Head, PageContent, heat, over_time, spectrum, workers};
+use super::{Head, PageContent, heat, over_time, spectrum, warnings, workers};
 use crate::plan::thousands;
 use crate::report::files::folder::HISTOGRAMS;
 use crate::report::formats::figures::{self, NONE};
@@ -94,7 +94,7 @@ pub(super) fn sections(
         chart.id.insert_str(0, place.prefix());
     }
     figures_of(html, summary);
-    notes(html, summary);
+    warnings(html, &summary.warnings);
     if !summary.thresholds.is_empty() {
         section(html, "Thresholds", |html| thresholds(html, summary));
     }
@@ -180,15 +180,6 @@ fn figures_of(html: &mut Html, summary: &Summary) {
         ));
     }
     html.element("p", &[("class", "account")], &words.join(" · "));
-}
-
-fn notes(html: &mut Html, summary: &Summary) {
-    for warning in &summary.warnings {
-        html.inside("p", &[("class", "warning")], |html| {
-            html.element("strong", &[], "warning: ");
-            html.element("bdi", &[], warning);
-        });
-    }
 }
 
 /// Appends a line for each threshold: with a mark, and in words for those who see no mark.

@@ -2,15 +2,16 @@
 
 use dyno_bus::value::Unit;
 use dyno_observer::format;
-use dyno_summary::{Study, StudyTrial};
+use dyno_summary::{FigureSpread, RepeatFinding, Study, StudyTrial};
 use serde_json::{Value, json};
 
 use super::axis::{Axis, AxisKind};
 use super::chart::{Band, BandKind, Chart, Shape, table, texts};
 use super::html::Html;
-use super::{Head, Mood, PageContent};
+use super::{Head, Mood, PageContent, warnings};
 use crate::report::files::folder::PAGE;
 use crate::report::formats::figures::{self, NONE};
+use crate::report::formats::study::{ends, share};
 use crate::result::redact;
 
 /// A number of a trial, if it has one.
@@ -37,12 +38,7 @@ pub(super) enum TrialLinks {
 /// Appends the sections of a study, and returns the values of its charts.
 pub(super) fn sections(html: &mut Html, study: &Study, links: TrialLinks) -> Vec<Value> {
     let charts = charts(study);
-    for warning in &study.warnings {
-        html.inside("p", &[("class", "warning")], |html| {
-            html.element("strong", &[], "warning: ");
-            html.element("bdi", &[], warning);
-        });
-    }
+    warnings(html, &study.warnings);
     html.inside("section", &[], |html| {
         html.element("h2", &[], "Trials");
         html.inside("div", &[("class", "charts")], |html| {
@@ -50,7 +46,8 @@ pub(super) fn sections(html: &mut Html, study: &Study, links: TrialLinks) -> Vec
         });
         trials(html, study, links);
     });
-    spreads(html, study);
+    repeats(html, study);
+    searches(html, study);
     html.inside("section", &[], |html| {
         html.element("h2", &[], "Environment");
         let command = redact::command(&study.command);
@@ -242,22 +239,56 @@ fn trial_row(html: &mut Html, trial: &StudyTrial, links: TrialLinks) {
     });
 }
 
-/// Appends the spread of a repetition.
-fn spreads(html: &mut Html, study: &Study) {
-    let Some(repeat) = study.repeat.as_ref().filter(|repeat| !repeat.spreads.is_empty()) else {
+/// Appends the spread between trials beside that within one: of a repetition, or of each rate of a
+/// sweep that repeats them.
+fn repeats(html: &mut Html, study: &Study) {
+    let whole = study.repeat.iter().map(|repeat| (None, repeat));
+    let rates = study.sweep.iter().flat_map(|sweep| &sweep.repeats);
+    let all: Vec<_> = whole.chain(rates.map(|one| (Some(one.rate), &one.repeat))).collect();
+    if all.is_empty() {
         return;
-    };
+    }
+    html.inside("section", &[], |html| {
+        html.element("h2", &[], "Spread between trials");
+        for (rate, repeat) in all {
+            if let Some(rate) = rate {
+                html.element("h3", &[], &figures::asked(Some(rate)));
+                html.element("p", &[("class", "account")], &share(repeat));
+            }
+            spreads(html, repeat);
+        }
+        let how = "Trials of the same program differ by chance within each of them. If they differ \
+                   by more, a single run does not show how the program does.";
+        html.element("p", &[("class", "how")], how);
+    });
+}
+
+fn spreads(html: &mut Html, repeat: &RepeatFinding) {
     let nanos = |nanos: f64| format::value(nanos, Unit::Nanoseconds);
-    let row = |(name, spread): (&String, &dyno_summary::FigureSpread)| {
+    let row = |(name, spread): (&String, &FigureSpread)| {
         let differs = if spread.differs { "yes" } else { "no" };
         let [mean, between, within] =
             [spread.mean_ns, spread.between_ns, spread.within_ns].map(nanos);
         vec![name.clone(), mean, between, within, differs.to_owned()]
     };
     let rows: Vec<_> = repeat.spreads.iter().map(row).collect();
-    let head = ["figure", "mean", "between trials", "within one", "more than chance"];
-    html.inside("section", &[], |html| {
-        html.element("h2", &[], "Spread between trials");
+    let head = ["figure", "mean", "± between trials", "± within one", "more than chance"];
+    if !rows.is_empty() {
         table(html, &head.map(str::to_owned), &rows);
+    }
+}
+
+/// Appends the answer of each search that is one of several.
+fn searches(html: &mut Html, study: &Study) {
+    let all: Vec<_> = study.searches.iter().flat_map(|all| &all.findings).collect();
+    if all.is_empty() {
+        return;
+    }
+    html.inside("section", &[], |html| {
+        html.element("h2", &[], "Searches");
+        let numbered = (1..).zip(all);
+        let rows: Vec<_> =
+            numbered.map(|(number, one): (u64, _)| vec![number.to_string(), ends(one)]).collect();
+        texts(html, ["search", "answer"], &rows);
     });
 }

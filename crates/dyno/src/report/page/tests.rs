@@ -1,7 +1,8 @@
 //! Tests of pages as texts. How they look and behave in a browser is tested with a real one.
 
 use dyno_summary::{
-    CycleErrors, IntervalColumn, Intervals, MetricIntervals, Study, StudyTrial, Summary, Verdict,
+    Comparison, ComparisonFinding, CycleErrors, FigureComparison, IntervalColumn, Intervals,
+    MetricIntervals, Study, StudyTrial, Summary, Verdict,
 };
 use serde_json::Value;
 
@@ -158,6 +159,20 @@ fn texts_of_others_stay_texts() {
     }
     let task = serde_json::json!({HOSTILE: HOSTILE});
     summary.parameters.task = serde_json::from_value(task).unwrap();
+    let mut comparison = compared();
+    for text in [
+        &mut comparison.benchmark,
+        &mut comparison.answer,
+        &mut comparison.hint,
+        &mut comparison.warnings[0],
+        &mut comparison.base.name,
+        &mut comparison.figures[0].name,
+    ] {
+        HOSTILE.clone_into(text);
+    }
+    comparison.differences = vec![HOSTILE.to_owned()];
+    let compared = of_comparison(&comparison);
+    assert!(!compared.contains("alert(1)</script>") && !compared.contains("<img"), "{compared}");
     let page = of_run(&summary, None);
     assert!(!page.contains("alert(1)</script>"), "{page}");
     assert!(!page.contains("<img"), "{page}");
@@ -172,7 +187,7 @@ fn texts_of_others_stay_texts() {
 fn nothing_is_requested_and_no_style_is_in_an_attribute() {
     let mut study = Study::default();
     study.trials.push(StudyTrial::default());
-    for page in [of_run(&fixture::summary(), None), of_study(&study)] {
+    for page in [of_run(&fixture::summary(), None), of_study(&study), of_comparison(&compared())] {
         let (head, _) = page.split_once("<body>").unwrap();
         assert!(head.contains("default-src &#39;none&#39;; style-src &#39;sha256-"), "{head}");
         for refused in [" style=", "file:", "http://", "https://", "url(", "@import", " on"] {
@@ -241,6 +256,124 @@ fn a_sweep_has_its_curve_with_the_bracket_and_a_link_to_each_trial() {
     assert_eq!(data["charts"][0]["series"][1]["name"], "p99, not sustained");
     assert_eq!(data["charts"][1]["series"][1]["name"], "requested");
     assert!(data["charts"][1]["y"]["to"].as_f64() >= Some(4_000.0), "what was requested is on it");
+}
+
+#[test]
+fn a_repetition_has_the_spread_between_trials_beside_that_within_one_for_each_rate() {
+    let mut spread = dyno_summary::FigureSpread::default();
+    (spread.mean_ns, spread.between_ns, spread.within_ns) = (2e6, 3e5, 1e5);
+    spread.differs = true;
+    let mut repeat = dyno_summary::RepeatFinding::default();
+    (repeat.sustained, repeat.judged) = (4, 5);
+    (repeat.share_low, repeat.share_high) = (0.28, 0.995);
+    repeat.spreads.insert("service.mean".into(), spread);
+    let row = "service.mean</th><td>2.00 ms</td><td>300 µs</td><td>100 µs</td><td>yes</td>";
+    let share = "4 of 5 runs were sustained (28 to 100 % of all would be, with 95 %)";
+    let mut study = Study::default();
+    study.repeat = Some(repeat.clone());
+    let page = of_study(&study);
+    assert!(page.contains(row), "{page}");
+    let mut rate = dyno_summary::RepeatedRate::default();
+    (rate.rate, rate.repeat) = (2_000.0, repeat);
+    let mut sweep = dyno_summary::SweepFinding::default();
+    sweep.repeats = vec![rate.clone(), rate];
+    (study.repeat, study.sweep) = (None, Some(sweep));
+    let page = of_study(&study);
+    for part in [row, share, "<h3>2,000/s</h3>"] {
+        assert_eq!(page.matches(part).count(), 2, "{part}");
+    }
+}
+
+#[test]
+fn repeated_searches_have_a_row_for_each_answer() {
+    let mut finding = dyno_summary::SearchFinding::default();
+    let mut bound = dyno_summary::SearchBound::default();
+    bound.rate = 8_200.0;
+    finding.lower = Some(bound);
+    let mut searches = dyno_summary::RepeatedSearch::default();
+    searches.findings = vec![finding.clone(), finding];
+    let mut study = Study::default();
+    study.searches = Some(searches);
+    let page = of_study(&study);
+    assert_eq!(page.matches("<td>sustains 8,200/s</td>").count(), 2, "{page}");
+}
+
+/// Returns a comparison whose p99 is worse.
+fn compared() -> Comparison {
+    let mut comparison = Comparison::default();
+    comparison.benchmark = "shop".into();
+    comparison.answer = "NEW is worse: response.p99 is 12 % to 19 % worse (9 pairs)".into();
+    comparison.finding = ComparisonFinding::Worse;
+    comparison.exit_code = 1;
+    comparison.pairs = Some(9);
+    comparison.warnings = vec!["busy machine".into()];
+    (comparison.base.name, comparison.new.name) = ("main".into(), "HEAD".into());
+    for (side, factor) in [(&mut comparison.base, 1.0), (&mut comparison.new, 1.2)] {
+        for (name, time) in [("p50", 1e6), ("p90", 2e6), ("p99", 5e6)] {
+            side.spectrum.insert(name.into(), factor * time);
+        }
+    }
+    for (name, ratios, finding, is_decisive) in [
+        ("service.mean", [0.988, 1.0, 1.02], ComparisonFinding::Same, true),
+        ("response.p99", [1.12, 1.15, 1.19], ComparisonFinding::Worse, true),
+        ("response.max", [0.5, 1.0, 2.0], ComparisonFinding::Unclear, false),
+    ] {
+        let mut figure = FigureComparison::default();
+        (figure.name, figure.unit) = (name.into(), dyno_summary::Unit::Nanoseconds);
+        (figure.base, figure.new) = (Some(1_234_567.4), Some(1_234_567.4 * ratios[1]));
+        [figure.ratio_low, figure.ratio, figure.ratio_high] = ratios.map(Some);
+        (figure.tolerance, figure.is_decisive) = (0.05, is_decisive);
+        figure.finding = finding;
+        comparison.figures.push(figure);
+    }
+    comparison
+}
+
+#[test]
+fn a_comparison_has_its_answer_first_both_spectra_and_the_interval_of_each_ratio() {
+    let comparison = compared();
+    let page = of_comparison(&comparison);
+    let parts = [
+        "<h1><span class=\"sign\" aria-hidden=\"true\">✗</span><bdi>worse</bdi></h1>",
+        "<bdi>NEW is worse: response.p99 is 12 % to 19 % worse (9 pairs)</bdi>",
+        "<bdi>BASE is main · NEW is HEAD · 9 pairs in 0 ns</bdi>",
+        "<strong>warning: </strong><bdi>busy machine</bdi>",
+        "<bdi>service.mean</bdi>",
+        "<td>-1.2 % to +2 %</td>",
+        "<bdi>response.p99</bdi>",
+        "<td>+12 % to +19 %</td>",
+        "<td class=\"bad\"><bdi>worse</bdi></td>",
+        "<bdi>response.max does not count for the answer.</bdi>",
+        "id=\"spectrum\"",
+        "<td>5 ms</td><td>6 ms</td>",
+    ];
+    let mut rest = &*page;
+    for part in parts {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part} in {rest}")).1;
+    }
+    // The widest interval, from a half to the double, leaves a little room at both ends.
+    assert!(page.contains("class=\"interval\" d=\"M45.5 50H954.5\""), "{page}");
+    let data = data_of(&page);
+    assert_eq!(data["comparison"], serde_json::to_value(&comparison).unwrap());
+    let values = |series: usize| data["charts"][0]["series"][series]["values"].clone();
+    assert_eq!((&data["charts"][0]["places"]), &serde_json::json!([2, 10, 100]));
+    assert_eq!(values(1), serde_json::json!([1_200_000, 2_400_000, 6_000_000]));
+}
+
+#[test]
+fn a_comparison_without_figures_or_percentiles_has_a_page() {
+    let mut comparison = compared();
+    (comparison.finding, comparison.exit_code) = (ComparisonFinding::Unclear, 4);
+    comparison.figures.clear();
+    comparison.new.spectrum.clear();
+    let page = of_comparison(&comparison);
+    assert!(page.contains("<header class=\"open\">"), "{page}");
+    assert!(!page.contains("<h2>Figures</h2>") && !page.contains("id=\"spectrum\""), "{page}");
+    // An end by a signal leaves what was the same so far open.
+    (comparison.finding, comparison.exit_code) = (ComparisonFinding::Same, 130);
+    assert!(of_comparison(&comparison).contains("<header class=\"open\">"));
+    comparison.exit_code = 0;
+    assert!(of_comparison(&comparison).contains("<header class=\"good\">"));
 }
 
 #[test]
