@@ -4,13 +4,18 @@
 //! people can look at them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use dyno::internal;
-use dyno::{Summary, Verdict};
+use dyno::summary::{Comparison, ComparisonFinding, FigureComparison, Unit};
+use dyno::{Summary, Verdict, internal};
+use dyno_bus::clock;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{BEHAVES, Browser, MISBEHAVES, RECORDS, assert_says, benchmark};
+use crate::support::{
+    BEHAVES, Browser, DEADLINE, MISBEHAVES, RECORDS, assert_says, benchmark, until,
+};
 
 /// A summary of a run that was not sustained, as a file.
 const SAVED: &str = include_str!("../../crates/dyno/src/result/gather/tests/run.json");
@@ -45,10 +50,24 @@ fn assert_quiet(browser: &Browser) {
     assert!(browser.events("Page.javascriptDialogOpening").is_empty());
 }
 
+/// Checks that a page of a run has its verdict and its reason, and no text made of a number that is
+/// missing.
+#[track_caller]
+fn assert_makes_sense(browser: &mut Browser, summary: &Summary) {
+    let answer = browser.value("document.querySelector('h1 bdi').textContent");
+    assert_eq!(answer, summary.verdict.name());
+    let text = browser.value("document.body.innerText");
+    let text = text.as_str().expect("a text");
+    assert_says(text, &[&summary.reasons[0], "Charts", "Parameters", "Environment"]);
+    for odd in ["NaN", "Infinity", "undefined", "[object"] {
+        assert!(!text.contains(odd), "{odd}: {text}");
+    }
+}
+
 /// Opens a page on screens of both widths, in both colour schemes.
 #[track_caller]
 fn look(browser: &mut Browser, page: &Path, name: &str) {
-    for (width, scheme) in [(360, "light"), (1_600, "light"), (1_600, "dark")] {
+    for (width, scheme) in [(360, "light"), (360, "dark"), (1_600, "light"), (1_600, "dark")] {
         browser.width(width);
         browser.scheme(scheme);
         browser.visit(page);
@@ -71,14 +90,15 @@ fn every_kind_of_run_leaves_a_page_that_loads_without_a_request_or_an_error() {
         ("closed", BEHAVES, "--rate max"),
         ("failed", MISBEHAVES, "-P how=error -P at=cycle"),
         ("metrics", RECORDS, "--duration 1s"),
+        ("without-a-cycle", BEHAVES, "--rate 0.1 --warmup 100ms"),
+        ("error", MISBEHAVES, "-P how=error -P at=before"),
     ];
     for (name, program, line) in runs {
         let ended = benchmark(program).args(line).args("--quiet").run();
         let page = ended.path("out/report.html");
         assert!(page.is_file(), "{name}: {ended:#?}");
         look(&mut browser, &page, name);
-        let answer = browser.value("document.querySelector('h1 bdi').textContent");
-        assert_eq!(answer, ended.summary().verdict.name(), "{name}");
+        assert_makes_sense(&mut browser, &ended.summary());
         let parsed = browser.value("JSON.parse(document.getElementById('data').textContent)");
         let kept: Value = serde_json::from_str(&ended.read("out/run.json")).expect("JSON");
         for place in ["/cycles", "/rate", "/backlog", "/metrics/response", "/errors", "/workers"] {
@@ -86,6 +106,96 @@ fn every_kind_of_run_leaves_a_page_that_loads_without_a_request_or_an_error() {
             assert!(shown == stored, "{place} of {name}: {shown:?} and {stored:?}");
         }
     }
+}
+
+#[test]
+fn a_run_that_was_interrupted_or_held_up_leaves_a_page_that_makes_sense() {
+    let mut browser = Browser::start();
+    let interrupted = benchmark(BEHAVES).args("--duration 60s").start();
+    interrupted.until_said("first cycle");
+    interrupted.signal(Signal::SIGINT);
+    let interrupted = interrupted.end();
+    look(&mut browser, &interrupted.path("out/report.html"), "interrupted");
+    assert_makes_sense(&mut browser, &interrupted.verdict(130, "interrupted"));
+
+    let invalid = benchmark(BEHAVES).args("--duration 3s").start();
+    invalid.until_said("first cycle");
+    invalid.signal(Signal::SIGSTOP);
+    let stopped = clock::now();
+    // A lease lasts a second, so that only a longer stall misses one.
+    until("leases end", DEADLINE, || clock::now() - stopped > Duration::from_millis(1_600));
+    invalid.signal(Signal::SIGCONT);
+    let invalid = invalid.end();
+    look(&mut browser, &invalid.path("out/report.html"), "invalid");
+    assert_makes_sense(&mut browser, &invalid.verdict(4, "invalid"));
+}
+
+#[test]
+fn the_worst_window_of_a_broken_limit_is_seen_where_it_was() {
+    // The cycle in the middle holds up those behind it for 300 ms.
+    let line = "-P how=spin-at -P us=300000 -P at=400 --workers 1 --duration 4s --on-backlog queue";
+    let limit = "response.p90 < 100ms over 1s";
+    let ended = benchmark(BEHAVES).args(line).env("DYNO_THRESHOLD", limit).run();
+    let summary = ended.verdict(3, "failed");
+    let worst = summary.thresholds[0].worst.expect("windows were complete");
+    let mut browser = Browser::start();
+    look(&mut browser, &ended.path("out/report.html"), "worst-window");
+    let band = "document.querySelector('#response .plot .broken')";
+    let at = |browser: &mut Browser, name: &str| {
+        let value = browser.value(&format!("{band}.getAttribute('{name}')"));
+        value.as_str().and_then(|text| text.parse::<f64>().ok()).expect("a number")
+    };
+    let (x, width) = (at(&mut browser, "x"), at(&mut browser, "width"));
+    let last = summary.series.last().expect("points").t_ns as f64;
+    assert!((x + width - 1e3 * worst.at_ns as f64 / last).abs() < 1.0, "{x} {width} {worst:?}");
+    assert!((width - 1e12 / last).abs() < 1.0, "a window of a second: {x} {width} {last}");
+}
+
+#[test]
+fn a_comparison_has_a_page_that_loads_without_a_request_or_an_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut comparison = Comparison::default();
+    comparison.benchmark = "shop".to_owned();
+    comparison.answer = "NEW is worse: response.p50 is 12 % to 19 % worse (9 pairs)".to_owned();
+    comparison.finding = ComparisonFinding::Worse;
+    comparison.exit_code = 1;
+    comparison.pairs = Some(9);
+    comparison.elapsed_ns = 21_500_000_000;
+    (comparison.base.name, comparison.new.name) =
+        ("main".to_owned(), "the working tree".to_owned());
+    for (side, factor) in [(&mut comparison.base, 1.0), (&mut comparison.new, 1.15)] {
+        side.trials = 9;
+        for (name, time) in [("p50", 1e6), ("p90", 2e6), ("p99", 9e6), ("p999", 20e6)] {
+            side.spectrum.insert(name.to_owned(), factor * time);
+        }
+    }
+    for (name, ratios, finding) in [
+        ("service.mean", [0.99, 1.0, 1.02], ComparisonFinding::Same),
+        ("response.p50", [1.12, 1.15, 1.19], ComparisonFinding::Worse),
+        ("response.p99", [0.88, 1.05, 1.3], ComparisonFinding::Unclear),
+    ] {
+        let mut figure = FigureComparison::default();
+        (figure.name, figure.unit) = (name.to_owned(), Unit::Nanoseconds);
+        (figure.base, figure.new) = (Some(1e6), Some(1e6 * ratios[1]));
+        [figure.ratio_low, figure.ratio, figure.ratio_high] = ratios.map(Some);
+        (figure.tolerance, figure.is_decisive) = (0.05, name != "response.p99");
+        figure.finding = finding;
+        comparison.figures.push(figure);
+    }
+    let path = folder.path().join("comparison.html");
+    std::fs::write(&path, internal::page_of_comparison(&comparison)).expect("writable");
+    let mut browser = Browser::start();
+    look(&mut browser, &path, "comparison");
+    let text = browser.value("document.querySelector('main').innerText");
+    let text = text.as_str().expect("a text");
+    assert_says(text, &["worse", &comparison.answer, "+12 % to +19 %", "BASE", "NEW"]);
+    let drawn = browser.value("document.querySelectorAll('.ratio .interval').length");
+    assert_eq!(drawn, 3);
+    // The script shows the values of both sides.
+    browser.value("document.querySelector('#spectrum .plot').focus()");
+    browser.call("Input.dispatchKeyEvent", json!({"type": "keyDown", "key": "End"}));
+    let shown = browser.value("document.querySelector('#spectrum .readout').textContent");
+    assert_eq!(shown, "p99.9 · BASE 20.0 ms · NEW 23.0 ms");
 }
 
 #[test]
