@@ -90,7 +90,7 @@ fn every_kind_of_run_leaves_a_page_that_loads_without_a_request_or_an_error() {
         ("closed", BEHAVES, "--rate max"),
         ("failed", MISBEHAVES, "-P how=error -P at=cycle"),
         ("metrics", RECORDS, "--duration 1s"),
-        ("without-a-cycle", BEHAVES, "--rate 0.1 --warmup 100ms"),
+        ("without-a-cycle", BEHAVES, "--rate 4 --arrivals poisson --seed 2"),
         ("error", MISBEHAVES, "-P how=error -P at=before"),
     ];
     for (name, program, line) in runs {

@@ -305,8 +305,8 @@ fn backlog(
     match assessment.trend {
         Trend::Held => {}
         Trend::Overloaded => unsustained(reason::overloaded(assessment, &JudgedSpan::of(evidence))),
-        // A run that broke off early has its reason already.
-        Trend::Unclear(_) if broke_off(evidence) => {}
+        // A run that broke off early, or without a cycle, has its reason already.
+        Trend::Unclear(_) if broke_off(evidence) || evidence.cycles.issued == 0 => {}
         Trend::Unclear(doubt) => findings.push(Finding {
             verdict: Verdict::Inconclusive,
             reason: reason::unclear(&JudgedSpan::of(evidence), assessment, doubt),
