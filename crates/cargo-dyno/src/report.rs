@@ -1,5 +1,5 @@
 //! `cargo dyno report`: the page of a saved run or study, written again next to its result, and
-//! opened if that is requested; and the page of a comparison, which has no folder of its own.
+//! opened if that is requested; and the page of a comparison, which has no folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

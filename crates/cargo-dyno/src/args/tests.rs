@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clap::CommandFactory;
 use dyno::internal::{Settings, TaskParameters};
 
 use super::*;

@@ -120,7 +120,8 @@ impl Axis {
     /// Returns 1/(1 − p) of the percentiles that have a label: 50, 90, 99, 99.9 and so on.
     fn percentiles(&self) -> Vec<f64> {
         let nines = (1..).map(|nines| 10_f64.powi(nines)).take_while(|value| *value <= self.to);
-        [1.0, 2.0].into_iter().chain(nines).collect()
+        let all = [1.0, 2.0].into_iter().chain(nines);
+        all.filter(|value| *value >= self.from).collect()
     }
 
     /// Returns round values between the ends of a logarithmic axis.
@@ -236,6 +237,8 @@ mod tests {
     fn percentiles_have_as_many_nines_as_the_values_carry() {
         let axis = Axis::log(AxisKind::Percentile, 1.0, 12_000.0);
         assert_eq!(texts(axis), ["0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %"]);
+        let upper = Axis::log(AxisKind::Percentile, 2.0, 100.0);
+        assert_eq!(texts(upper), ["50 %", "90 %", "99 %"]);
     }
 
     proptest! {

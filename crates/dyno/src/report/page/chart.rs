@@ -139,6 +139,9 @@ impl Chart {
         shape: Shape,
         points: Vec<(f64, Option<f64>)>,
     ) {
+        // A line of one point has no length, and would not be seen.
+        let is_one = points.iter().filter(|(_, value)| value.is_some()).count() == 1;
+        let shape = if shape == Shape::Line && is_one { Shape::Dots } else { shape };
         self.series.push(Drawn { name: name.to_owned(), shape, colour, points });
     }
 

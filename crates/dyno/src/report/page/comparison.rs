@@ -158,7 +158,7 @@ fn spectra(comparison: &Comparison) -> Option<Chart> {
     }
     let all = || sides.iter().flatten();
     let most = all().map(|(place, _)| *place).fold(0.0, f64::max);
-    let x = Axis::log(AxisKind::Percentile, 1.0, most);
+    let x = Axis::log(AxisKind::Percentile, PERCENTILES[0].1, most);
     let y = Axis::of_values(Unit::Nanoseconds, all().filter_map(|(_, value)| *value));
     let how = "The part of the cycles whose response took at most this long, as a mean over the \
                trials of each side. Each further nine has the same width. Where the lines part, \

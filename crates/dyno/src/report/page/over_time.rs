@@ -104,7 +104,12 @@ fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> 
             let value = point.metrics.get(name).and_then(number);
             (point.t_ns as f64, value.map(|value| value as f64))
         };
-        summary.series.iter().map(value).collect()
+        let mut points: Vec<_> = summary.series.iter().map(value).collect();
+        if name == CPU {
+            // It is sampled each second: an interval without a sample breaks no line.
+            points.retain(|(_, value)| value.is_some());
+        }
+        points
     };
     let mut lines = vec![
         ("p50", line(|point| point.p50)),
