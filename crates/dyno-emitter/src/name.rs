@@ -16,7 +16,7 @@ use dyno_bus::message::{METRIC_NAME_MAX, METRICS_MAX};
 use dyno_bus::value::Unit;
 
 /// The built-in metrics; a user's metric cannot have one of these names.
-pub const RESERVED: [&str; 10] = builtin::ALL;
+pub const RESERVED: [&str; builtin::ALL.len()] = builtin::ALL;
 
 /// The most names that the code of one process may use: together with the built-in ones, as many as
 /// the protocol allows.

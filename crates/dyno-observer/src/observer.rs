@@ -2,14 +2,15 @@
 //!
 //! The observer records the messages of the processes, and turns an interval into a snapshot when
 //! its caller ends the interval. It returns the statistics of one process, those of all workers
-//! merged, and the list of everything. Only this file merges processes, and it leaves the primary
-//! out.
+//! merged, and the list of everything. Only this file merges processes. Of the primary it takes the
+//! metrics of the run's surroundings alone: the machine's and the target's.
 
 mod taps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dyno_bus::builtin::SURROUNDINGS;
 use dyno_bus::message::{Batch, Declare, Drained, Emitted};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::timeline::CycleTimeline;
@@ -223,13 +224,14 @@ impl Observer {
         self.kept.iter().map(|snapshot| &**snapshot)
     }
 
-    /// Returns each metric over the whole run, merged over all workers that have it.
+    /// Returns each metric over the whole run, merged over all workers that have it, and those of
+    /// the run's surroundings, which the primary has.
     #[must_use]
     pub fn merged(&self) -> Vec<MetricStats> {
         self.merge_workers(MetricRecord::merge_into, stats_of)
     }
 
-    /// Returns the values of each metric over the whole run, merged over all workers that have it.
+    /// Returns the values of the metrics of [`merged`](Self::merged).
     #[must_use]
     pub fn merged_values(&self) -> Vec<(Label, Series)> {
         self.merge_workers(MetricRecord::merge_into, |label, series, _| (label.clone(), series))
@@ -414,7 +416,7 @@ impl Observer {
     }
 
     /// Merges a part of each metric over all workers, and returns what `finish` makes of it. The
-    /// metrics are in the workers' order.
+    /// metrics are in the workers' order, followed by those of the run's surroundings.
     fn merge_workers<T>(
         &self,
         part: impl Fn(&MetricRecord, &mut Series),
@@ -423,12 +425,18 @@ impl Observer {
         let mut named: Vec<(&Label, Vec<&MetricRecord>)> = Vec::new();
         let mut positions = BTreeMap::new();
         let mut censored = Censored::default();
-        for (process, state) in &self.processes {
-            if *process == ProcessId::Primary {
-                continue;
+        let is_primary = |process: ProcessId| process == ProcessId::Primary;
+        let workers = self.processes.iter().filter(|(process, _)| !is_primary(**process));
+        let primary = self.processes.iter().filter(|(process, _)| is_primary(**process));
+        for (process, state) in workers.chain(primary) {
+            if !is_primary(*process) {
+                censored = censored.merge(state.censored);
             }
-            censored = censored.merge(state.censored);
-            for metric in &state.metrics {
+            // A worker that records under such a name changes nothing.
+            let metrics = state.metrics.iter().filter(|metric| {
+                SURROUNDINGS.contains(&&*metric.label.name) == is_primary(*process)
+            });
+            for metric in metrics {
                 let position = *positions.entry(&*metric.label.name).or_insert_with(|| {
                     named.push((&metric.label, Vec::new()));
                     named.len() - 1

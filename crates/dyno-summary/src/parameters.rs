@@ -53,6 +53,10 @@ pub struct Parameters {
     pub pacing: String,
     /// The spans that become metrics, in addition to the benchmark's own.
     pub spans: String,
+    /// The processes of the system under test that were watched, by id or name; missing in JSON if
+    /// there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<String>,
     /// The time limit for every worker to be ready, in nanoseconds.
     pub start_deadline_ns: u64,
     /// The time limit for running cycles to end, in nanoseconds.

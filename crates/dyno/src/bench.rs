@@ -7,6 +7,7 @@
 mod declared;
 mod run;
 mod setup;
+mod watch;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use crate::error::RunError;
 use crate::identity::Claim;
 use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
 use crate::primary::run::{OnTick, Silent};
-use crate::primary::{ProcessOwnership, Remote};
+use crate::primary::{ProcessOwnership, Remote, TargetProcess};
 use crate::result::{environment, summary_of};
 use crate::settings::{
     ParameterError, Setting, SettingSource, Settings, StudySetting, StudySettings, TaskParameters,
@@ -85,6 +86,7 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
         on_tick: None,
         worker_exe: None,
         remote: Remote::default(),
+        targets: Vec::new(),
     }
 }
 
@@ -137,6 +139,8 @@ pub struct Bench {
     pub(crate) on_tick: Option<OnTick>,
     worker_exe: Option<PathBuf>,
     remote: Remote,
+    /// The processes that its runs watch, once the primary's `before` is over.
+    targets: Vec<TargetProcess>,
 }
 
 impl fmt::Debug for Bench {

@@ -83,6 +83,8 @@ pub struct Plan {
     pub deadlines: Deadlines,
     /// Spans that become metrics in addition to the benchmark's own; may be empty.
     pub spans: String,
+    /// The processes of the system under test, whose usage becomes metrics.
+    pub watch: Vec<WatchChoice>,
     /// The parameters of the task itself.
     pub task: serde_json::Map<String, serde_json::Value>,
 }
@@ -314,6 +316,25 @@ impl fmt::Display for MaxFailed {
             Self::Count(most) => write!(f, "{most}"),
             // Rounded to a millionth of a percent: the quotient may have no short decimal form.
             Self::Share(most) => write!(f, "{}%", (most * 1e8).round() / 1e6),
+        }
+    }
+}
+
+/// The choice of a process that a run watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatchChoice {
+    /// The process with this id.
+    Pid(u32),
+    /// The only process with this name that no other such process has started.
+    Name(String),
+}
+
+/// `4711` or `redis-server`, in the form of the flag.
+impl fmt::Display for WatchChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pid(pid) => write!(f, "{pid}"),
+            Self::Name(name) => f.write_str(name),
         }
     }
 }

@@ -19,6 +19,8 @@ mod record;
 mod remote;
 pub(crate) mod run;
 mod state;
+mod surroundings;
+mod target;
 mod world;
 
 #[cfg(test)]
@@ -42,6 +44,8 @@ pub(crate) use self::state::hand::{HandRate, RateKey};
 #[cfg(test)]
 pub(crate) use self::state::schedule::counted::CountedPlan;
 #[cfg(test)]
+pub(crate) use self::surroundings::Surroundings;
+#[cfg(test)]
 pub(crate) use self::world::{
     PrimaryWorld, ProcessHandle, ReadySource, SignalRequest, WorkerSource,
 };
@@ -51,3 +55,4 @@ pub(crate) use launch::parameters_of;
 pub(crate) use launch::{Launch, ProcessOwnership};
 pub use remote::Remote;
 pub(crate) use run::{Run, Sink, Update};
+pub(crate) use target::TargetProcess;

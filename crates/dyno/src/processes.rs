@@ -2,11 +2,14 @@
 //!
 //! Nothing here sends a signal: the caller decides what to do with a process.
 
+pub(crate) mod usage;
+
 use std::collections::HashSet;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
+use self::usage::ProcessTotals;
 use crate::identity::MARK_VARIABLE;
 
 /// One process, as it was when it was read.
@@ -20,17 +23,19 @@ pub(crate) struct SystemProcess {
     /// Its start, in the kernel's ticks since boot. It differs between two processes that had the
     /// same id one after the other.
     started: u64,
+    pub(crate) totals: ProcessTotals,
 }
 
 impl SystemProcess {
     /// Returns the process with this id, if there is one.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        Self::parse(pid, &text)
+        // A name may have any bytes.
+        let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Self::parse(pid, &String::from_utf8_lossy(&text))
     }
 
     /// Reads the fields of proc_pid_stat(5).
-    fn parse(pid: u32, text: &str) -> Option<Self> {
+    pub(crate) fn parse(pid: u32, text: &str) -> Option<Self> {
         // The name is in parentheses, and may itself contain parentheses and blanks.
         let (_, fields) = text.rsplit_once(") ")?;
         let fields: Vec<&str> = fields.split(' ').collect();
@@ -41,6 +46,7 @@ impl SystemProcess {
             session: number(3)? as u32,
             is_zombie: matches!(*fields.first()?, "Z" | "X"),
             started: number(19)?,
+            totals: ProcessTotals::parse(&fields),
         })
     }
 
@@ -57,6 +63,29 @@ impl SystemProcess {
             let mark = variable.strip_prefix(MARK_VARIABLE).and_then(|rest| rest.strip_prefix('='));
             mark.is_some_and(&is_wanted)
         })
+    }
+
+    /// Returns the name that the kernel shows, at most 15 bytes of it; empty if the process has
+    /// gone.
+    pub(crate) fn name(&self) -> String {
+        let name = std::fs::read(format!("/proc/{}/comm", self.pid)).unwrap_or_default();
+        String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned()
+    }
+
+    /// Returns its command line; empty for a thread of the kernel, and if the process has gone.
+    pub(crate) fn command(&self) -> Vec<String> {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    }
+
+    /// Returns `true` if this is its name, or the name of the file in its command line.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let is_file = || {
+            let command = self.command();
+            command.first().is_some_and(|word| word.rsplit('/').next() == Some(name))
+        };
+        self.name() == name || is_file()
     }
 }
 
@@ -98,7 +127,8 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, parent: u32) -> SystemProcess {
-        SystemProcess { pid, parent, session: 1, is_zombie: false, started: 0 }
+        let totals = ProcessTotals::default();
+        SystemProcess { pid, parent, session: 1, is_zombie: false, started: 0, totals }
     }
 
     #[test]
@@ -106,8 +136,13 @@ mod tests {
         let fields = "S 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 4711 8192 100";
         for name in ["sleep", "a) b", ") S 1 2 3 ("] {
             let found = SystemProcess::parse(42, &format!("42 ({name}) {fields}"));
+            let (started, totals) = (
+                4711,
+                ProcessTotals { own_ticks: 11, reaped_ticks: 15, threads: 1, rss_pages: 100 },
+            );
+            let (pid, parent, session) = (42, 7, 9);
             let expected =
-                SystemProcess { pid: 42, parent: 7, session: 9, is_zombie: false, started: 4711 };
+                SystemProcess { pid, parent, session, is_zombie: false, started, totals };
             assert_eq!(found, Some(expected), "{name}");
         }
         assert_eq!(SystemProcess::parse(42, "42 (sleep"), None);
@@ -129,5 +164,11 @@ mod tests {
         let found = all().into_iter().find(|process| process.pid == own).expect("it runs");
         assert_eq!(i64::from(found.parent), i64::from(nix::unistd::getppid().as_raw()));
         assert!(!found.is_zombie);
+        let program = std::env::current_exe().expect("it runs");
+        let file = program.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        assert!(file.starts_with(&found.name()) && !found.name().is_empty(), "{}", found.name());
+        assert!(
+            found.is_named(file) && found.is_named(&found.name()) && !found.is_named("no such")
+        );
     }
 }

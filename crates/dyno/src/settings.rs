@@ -252,6 +252,11 @@ impl Settings {
         stages.is_some() && self.layer(Setting::Rate) <= stages
     }
 
+    /// Returns the inputs of a setting as they were given, in their order.
+    pub(crate) fn inputs(&self, setting: Setting) -> impl Iterator<Item = String> {
+        self.said(setting).iter().map(move |said| said.of(setting))
+    }
+
     /// Returns the input as it was given; if it is missing, the flag that would give the default.
     pub(crate) fn input(&self, setting: Setting) -> String {
         let default = || SettingText {
@@ -300,6 +305,12 @@ impl Settings {
         if plan.arrivals == Arrivals::Poisson && self.said(Setting::Seed).is_empty() {
             let remedy = "random arrivals need the same seed on every host, such as `--seed 1`";
             let (input, remedy) = (self.input(Setting::Share), remedy.to_owned());
+            return Err(SettingsError { input, remedy });
+        }
+        if !plan.watch.is_empty() {
+            let remedy = "each host of a shared run has other processes: leave the process out, or \
+                          the share";
+            let (input, remedy) = (self.input(Setting::Watch), remedy.to_owned());
             return Err(SettingsError { input, remedy });
         }
         Ok(())

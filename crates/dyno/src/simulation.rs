@@ -39,7 +39,7 @@ use self::process::ProcessState;
 use self::scenario::{Scenario, Shock};
 use self::worker::SimulatedWorker;
 use crate::primary::{
-    Beat, Driver, DriverInput, Event, Exit, OwnBus, REAP_DEADLINE, Remote, start_of,
+    Beat, Driver, DriverInput, Event, Exit, OwnBus, REAP_DEADLINE, Remote, Surroundings, start_of,
 };
 
 /// The number of seeds that are run by default.
@@ -141,6 +141,7 @@ impl<'a> Simulation<'a> {
             start: Start { probe_period_ns: 1, flush_period_ns: FLUSH_NS, ..start_of(plan) },
             beat: Beat::new(plan, BEGIN, BEAT, None, own),
             remote: remote.clone(),
+            surroundings: Surroundings::unwatched(),
         };
         let driver = Driver::new(world, plan.clone(), input, caller);
         let host = |(index, state)| Host {

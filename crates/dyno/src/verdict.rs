@@ -3,6 +3,7 @@
 //! Pure: [`judge`] reads an [`Evidence`] only, so that every verdict can be tested without a
 //! process. The decision on the rate is made in [`trend`]; `docs/verdicts.md` explains it to users.
 
+mod bottleneck;
 pub(crate) mod bounds;
 pub(crate) mod course;
 mod reason;
@@ -17,6 +18,7 @@ use dyno_bus::Time;
 use dyno_bus::timeline::SLOTS;
 use dyno_summary::{Fates, Verdict};
 
+pub(crate) use self::bottleneck::TargetUse;
 use self::course::Course;
 use self::reason::JudgedSpan;
 pub(crate) use self::sample::BacklogSample;
@@ -85,6 +87,8 @@ pub(crate) struct Evidence {
     pub errors: Vec<String>,
     /// The signal that ended the run, if any.
     pub signal: Option<i32>,
+    /// The target's use of the machine; `None` if no process was watched, or for too short a time.
+    pub target: Option<TargetUse>,
     /// The thresholds with their values.
     pub thresholds: Vec<MeasuredThreshold>,
     /// The stages of the load profile; empty for a run at one rate, which `course` is the evidence
@@ -284,7 +288,7 @@ fn backlog(
         return;
     }
     let mut unsustained = |reason| {
-        let hint = reason::lower_rate(evidence);
+        let hint = bottleneck::before(evidence, reason::lower_rate(evidence));
         findings.push(Finding { verdict: Verdict::Unsustained, reason, hint });
     };
     match (evidence.passed, evidence.on_backlog) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dyno_bus::builtin::{BACKLOG, COMPLETED, ISSUED, UPTIME};
+use dyno_bus::builtin::{BACKLOG, COMPLETED, ISSUED, SURROUNDINGS, UPTIME};
 use dyno_bus::value::Unit;
 
 use super::Observer;
@@ -13,7 +13,8 @@ use crate::process::ProcessRecord;
 use crate::series::Series;
 use crate::stats::{Censored, Label};
 
-/// The metrics of the primary. All others are those of the workers.
+/// The metrics of the primary, in addition to those of the run's surroundings. All others are those
+/// of the workers.
 const OF_PRIMARY: [&str; 4] = [ISSUED, COMPLETED, BACKLOG, UPTIME];
 
 /// The names of the tapped metrics, and the values that came since they were last taken.
@@ -46,7 +47,8 @@ impl Taps {
 
 /// Returns `true` if a metric of this name counts if it is of this process.
 fn is_counted(process: ProcessId, name: &str) -> bool {
-    OF_PRIMARY.contains(&name) == (process == ProcessId::Primary)
+    let is_of_primary = OF_PRIMARY.contains(&name) || SURROUNDINGS.contains(&name);
+    is_of_primary == (process == ProcessId::Primary)
 }
 
 impl Observer {

@@ -8,12 +8,12 @@ use dyno_bus::frame::FRAME_MAX;
 use dyno_summary::Summary;
 
 use super::declared::{self, Declaration};
-use super::{Bench, Setup};
+use super::{Bench, Setup, watch};
 use crate::error::RunError;
-use crate::plan::Plan;
+use crate::plan::{Plan, WatchChoice};
 use crate::primary::{Launch, ProcessOwnership, Run, Sink, StartError, Update, drive};
 use crate::result::{fail, redacted};
-use crate::settings::{Machine, ParameterError, Settings};
+use crate::settings::{Machine, ParameterError, Setting, Settings, SettingsError};
 use crate::task;
 
 /// The most bytes of the task's parameters as JSON: the rest of the frame is small.
@@ -54,6 +54,7 @@ impl Bench {
         }
         let settings = self.settings.clone().layered_with(over.clone());
         let plan = settings.plan(&self.name, &Machine::here(), &self.parameters)?;
+        self.check_watch(&settings, &plan)?;
         match too_long(&plan) {
             Some(error) => Err(RunError::Parameters(error)),
             None => Ok(plan),
@@ -87,22 +88,41 @@ impl Bench {
         WorkerCommand { exe: self.program(), line }
     }
 
-    /// Runs the primary's `before`, which may set the task's parameters; returns its fault, if it
-    /// fails.
+    /// Runs the primary's `before`, which may set the task's parameters and the processes to watch;
+    /// returns its fault, if it fails. Then finds all processes to watch.
     pub(crate) fn run_before(
         &mut self,
         reach: ProcessOwnership,
         plan: &mut Plan,
     ) -> Result<(), String> {
-        let Some(before) = self.before.take() else { return Ok(()) };
+        let Some(before) = self.before.take() else {
+            self.targets = watch::find_all(&plan.watch)?;
+            return Ok(());
+        };
         let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()), plan);
         let result = call(reach, || before(&mut setup));
-        plan.task = setup.into_parameters().into_map();
+        let (parameters, watched) = setup.into_parts();
+        plan.task = parameters.into_map();
+        plan.watch.extend(watched);
         let is_too_long = || too_long(plan).map(|error| error.to_string());
         match result.err().or_else(is_too_long) {
             Some(error) => Err(redacted(&format!("the primary's `before` failed: {error}"))),
-            None => Ok(()),
+            None => {
+                self.targets = watch::find_all(&plan.watch)?;
+                Ok(())
+            }
         }
+    }
+
+    /// Refuses processes that can't be watched. A name is looked up later if there is a `before`, which
+    /// may start the process.
+    fn check_watch(&self, settings: &Settings, plan: &Plan) -> Result<(), SettingsError> {
+        for (choice, input) in plan.watch.iter().zip(settings.inputs(Setting::Watch)) {
+            if self.before.is_none() || matches!(choice, WatchChoice::Pid(_)) {
+                watch::find(choice).map_err(|remedy| SettingsError { input, remedy })?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs the plan in new workers.
@@ -114,8 +134,8 @@ impl Bench {
         sink: &mut dyn Sink,
     ) -> Result<Run, RunError> {
         let WorkerCommand { exe: worker_exe, line: worker_line } = command;
-        let remote = self.remote.clone();
-        let launch = Launch { plan, worker_exe, worker_line, reach, remote };
+        let (remote, targets) = (self.remote.clone(), self.targets.clone());
+        let launch = Launch { plan, worker_exe, worker_line, reach, remote, targets };
         drive(launch, sink).map_err(|source| match crate::harness::emulator() {
             Some(emulator) => RunError::Emulated { emulator, source },
             None => source.into(),

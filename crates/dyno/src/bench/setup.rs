@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::plan::{Deadlines, Plan};
+use super::watch;
+use crate::plan::{Deadlines, Plan, WatchChoice};
 use crate::settings::{ParameterError, TaskParameters};
+use crate::task;
 
 /// A run before any worker is started: the argument of [`before`](crate::Bench::before).
 ///
@@ -35,11 +37,12 @@ pub struct Setup {
     parameters: TaskParameters,
     seed: u64,
     deadlines: Deadlines,
+    watched: Vec<WatchChoice>,
 }
 
 impl Setup {
     pub(super) fn new(parameters: TaskParameters, plan: &Plan) -> Self {
-        Self { parameters, seed: plan.seed, deadlines: plan.deadlines }
+        Self { parameters, seed: plan.seed, deadlines: plan.deadlines, watched: Vec::new() }
     }
 
     /// Returns the seed of the run, for `cargo dyno pipe`, whose data follow from it.
@@ -64,8 +67,9 @@ impl Setup {
         self.deadlines.after
     }
 
-    pub(super) fn into_parameters(self) -> TaskParameters {
-        self.parameters
+    /// Returns the task's parameters and the processes to watch, as the hook has left them.
+    pub(super) fn into_parts(self) -> (TaskParameters, Vec<WatchChoice>) {
+        (self.parameters, self.watched)
     }
 
     /// Returns the task's parameters: those of the code, changed by the environment, by flags, and
@@ -95,6 +99,32 @@ impl Setup {
     pub fn set(&mut self, name: &str, value: impl fmt::Display) -> Result<(), ParameterError> {
         self.parameters.set(name, &value.to_string())
     }
+
+    /// Watches a process of the system under test, such as a server that this hook has started: its
+    /// processor time, its memory and its threads, those of its children included, become metrics
+    /// that begin with `target.`. It is the same as `--watch PID`. Several processes are one target,
+    /// whose metrics are sums.
+    ///
+    /// ```no_run
+    /// fn main() -> dyno::Outcome {
+    ///     dyno::bench("shop", || ())
+    ///         .before(|run| {
+    ///             let server = std::process::Command::new("shop-server").spawn()?;
+    ///             run.watch(server.id())
+    ///         })
+    ///         .main()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such process, if it is this one or has started this one, or on a system other
+    /// than Linux.
+    pub fn watch(&mut self, pid: u32) -> task::Result {
+        let choice = WatchChoice::Pid(pid);
+        watch::find(&choice).map_err(|remedy| format!("run.watch({pid}): {remedy}"))?;
+        self.watched.push(choice);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +151,7 @@ mod tests {
         setup.set("url", "redis://localhost").expect("a text");
         let read = Parameters { url: "redis://localhost".into(), rows: 20 };
         assert_eq!(setup.parameters::<Parameters>(), read);
-        assert_eq!(setup.into_parameters().into_map()["rows"], 20);
+        assert_eq!(setup.into_parts().0.into_map()["rows"], 20);
     }
 
     #[test]
@@ -132,6 +162,23 @@ mod tests {
         let error = setup.set("rows", "many").expect_err("no number");
         assert_eq!(error.to_string(), "rows is a whole number");
         assert_eq!(setup.parameters::<Parameters>().rows, 10);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn before_can_watch_a_process_that_it_started_and_no_other_program_of_its_line() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("`cat` is everywhere");
+        let mut setup = setup();
+        setup.watch(child.id()).expect("it runs");
+        let error = setup.watch(std::process::id()).expect_err("this process");
+        let expected = format!("run.watch({}): this is the benchmark", std::process::id());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert_eq!(setup.into_parts().1, [WatchChoice::Pid(child.id())]);
+        drop(child.stdin.take());
+        child.wait().expect("it ends");
     }
 
     #[test]

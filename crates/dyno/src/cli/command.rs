@@ -208,8 +208,8 @@ fn one_cycle(bench: &mut Bench) -> Result<(), String> {
     settings.set(Setting::Warmup, "0s");
     settings.set(Setting::Workers, 1);
     settings.set(Setting::MaxFailed, 0);
-    // One cycle shows nothing of a threshold, has no stages, and is not shared.
-    let others = [Setting::Threshold, Setting::Stages, Setting::Share];
+    // One cycle shows nothing of a threshold or a watched process, has no stages, and is not shared.
+    let others = [Setting::Threshold, Setting::Watch, Setting::Stages, Setting::Share];
     bench.settings = std::mem::take(&mut bench.settings).without(&others);
     let plan = bench.plan(&settings).map_err(|error| error.to_string())?;
     let mut run = bench

@@ -80,8 +80,9 @@ impl SideEvidence {
             fact("processors", &machine.cores.to_string()),
             fact("profile", &summary.profile),
         ]);
-        // Arrivals differ from trial to trial in any case.
-        let is_shared = |setting: Setting| setting != Setting::Seed && !varied.contains(&setting);
+        // Arrivals differ from trial to trial in any case, and processes have other ids.
+        let differs = |setting| [Setting::Seed, Setting::Watch].contains(&setting);
+        let is_shared = |setting: Setting| !differs(setting) && !varied.contains(&setting);
         let rows = settings::rows(&summary.parameters).filter(|(setting, _)| is_shared(*setting));
         self.facts.extend(rows.map(|(setting, text)| fact(setting.flag(), &text)));
         // The seed of a task that draws by the run's own seed differs with it.

@@ -7,7 +7,9 @@ use std::fmt;
 use std::time::Duration;
 
 use dyno_bus::builtin::{
-    BACKLOG, COMPLETED, CPU, ISSUED, LOOP_LAG, RESPONSE, RSS, SERVICE, UPTIME, WAIT,
+    BACKLOG, COMPLETED, CPU, ISSUED, LOOP_LAG, MACHINE_IDLE, RESPONSE, RSS, SERVICE,
+    TARGET_CONTEXT_SWITCHES, TARGET_CPU, TARGET_CPU_THREAD_MAX, TARGET_PREEMPTIONS, TARGET_RSS,
+    TARGET_RUN_QUEUE_DELAY, TARGET_THREADS, UPTIME, WAIT,
 };
 use dyno_summary::Unit;
 
@@ -269,9 +271,18 @@ impl Threshold {
 pub(crate) fn builtin_unit(metric: &str) -> Option<Unit> {
     match metric {
         WAIT | SERVICE | RESPONSE | LOOP_LAG | UPTIME => Some(Unit::Nanoseconds),
-        CPU => Some(Unit::Permille),
-        RSS => Some(Unit::Bytes),
-        ISSUED | COMPLETED | BACKLOG | FAILED | DELIVERED => Some(Unit::None),
+        CPU | MACHINE_IDLE | TARGET_CPU | TARGET_CPU_THREAD_MAX | TARGET_RUN_QUEUE_DELAY => {
+            Some(Unit::Permille)
+        }
+        RSS | TARGET_RSS => Some(Unit::Bytes),
+        ISSUED
+        | COMPLETED
+        | BACKLOG
+        | FAILED
+        | DELIVERED
+        | TARGET_THREADS
+        | TARGET_CONTEXT_SWITCHES
+        | TARGET_PREEMPTIONS => Some(Unit::None),
         _ => None,
     }
 }

@@ -38,6 +38,7 @@ use super::run::{Run, Sink, Update};
 use super::state::Primary;
 use super::state::event::{Action, Event, Fault, RunPhase};
 use super::state::schedule::Schedule;
+use super::surroundings::Surroundings;
 use super::world::{PrimaryWorld, ProcessHandle, ReadySource, SignalRequest};
 use crate::plan::{OnBacklog, Plan, sampling};
 
@@ -54,22 +55,24 @@ const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about 
 /// # Errors
 /// Only if nothing could be started. Every later failure is part of the [`Run`].
 pub(crate) fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
-    let Launch { plan, worker_exe, worker_line, reach, remote } = launch;
+    let Launch { plan, worker_exe, worker_line, reach, remote, targets } = launch;
     let nonce = nonce();
     let benchmark = plan.benchmark.clone();
     let program = WorkerProgram { exe: worker_exe, line: worker_line, nonce, benchmark };
     let (world, waker) = SystemWorld::new(program, reach)?;
     // A thread that has recorded keeps this closure beyond the run, but not the descriptor.
     let known = Arc::downgrade(&waker);
-    let emitter = Emitter::new(move || {
+    let mut emitter = Emitter::new(move || {
         let _over = known.upgrade().map(|waker| waker.wake());
     });
     remote.listen(waker);
+    let surroundings = Surroundings::watch(&mut emitter, targets);
     let own = OwnBus::new(emitter).install();
     let period = sampling::period(&plan);
     let beat = Beat::new(&plan, clock::now(), period, sink.tick_period(), own);
     let start = start_of(&plan);
-    let mut driver = Driver::new(world, plan, DriverInput { nonce, start, beat, remote }, sink);
+    let input = DriverInput { nonce, start, beat, remote, surroundings };
+    let mut driver = Driver::new(world, plan, input, sink);
     if cfg!(debug_assertions) {
         driver.warn(DEBUG_BUILD.into());
     }
@@ -88,6 +91,7 @@ pub(crate) struct DriverInput {
     pub(crate) start: Start,
     pub(crate) beat: Beat,
     pub(crate) remote: Remote,
+    pub(crate) surroundings: Surroundings,
 }
 
 /// A run on its way, in this world.
@@ -97,6 +101,7 @@ pub(crate) struct Driver<'a, W: PrimaryWorld> {
     state: Primary,
     pub(crate) record: RunRecord,
     beat: Beat,
+    surroundings: Surroundings,
     pub(crate) faults: Faults,
     /// The workers; `None` before they are started, or if they could not be.
     peers: Crew<Option<Peer<W::Process>>>,
@@ -121,7 +126,7 @@ pub(crate) struct Driver<'a, W: PrimaryWorld> {
 impl<'a, W: PrimaryWorld> Driver<'a, W> {
     /// Creates the driver of a run that has not begun.
     pub(crate) fn new(world: W, plan: Plan, input: DriverInput, sink: &'a mut dyn Sink) -> Self {
-        let DriverInput { nonce, start, beat, remote } = input;
+        let DriverInput { nonce, start, beat, remote, surroundings } = input;
         let mut record = RunRecord::new(&plan);
         // The observer knows no process yet: it can't refuse this one.
         let _first = record.observer.hello(ProcessId::Primary, std::process::id());
@@ -129,6 +134,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             state: Primary::new(plan.clone(), nonce, start),
             record,
             beat,
+            surroundings,
             faults: Faults::default(),
             peers: Crew::new(plan.worker_numbers(), |_| None),
             ready: Vec::new(),
@@ -220,6 +226,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             if broken.threshold {
                 self.step(Event::Breached);
             }
+            self.note_surroundings();
         }
         self.flow()
     }
@@ -353,6 +360,10 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
         }
     }
 
+    fn note_surroundings(&mut self) {
+        self.surroundings.notes().into_iter().for_each(|note| self.warn(note));
+    }
+
     fn warn(&mut self, warning: String) {
         if self.record.warn(&warning) {
             self.sink.update(Update::Warning(warning));
@@ -367,8 +378,10 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
                 let from = schedule.map_or(now, Schedule::measured_from);
                 self.record.begin_window(from, &self.plan);
                 self.beat.begin_window(from);
+                self.surroundings.begin();
             }
             RunPhase::Draining | RunPhase::Killing if self.cut.is_none() => {
+                self.surroundings.end();
                 self.cut = Some(now.min(schedule.map_or(now, Schedule::end)));
             }
             RunPhase::Starting

@@ -9,6 +9,7 @@ use dyno_bus::clock;
 use dyno_bus::message::Start;
 
 use super::remote::Remote;
+use super::target::TargetProcess;
 use crate::plan::{OnBacklog, Plan, sampling};
 
 /// All that a run needs in addition to its plan.
@@ -24,6 +25,8 @@ pub(crate) struct Launch {
     pub reach: ProcessOwnership,
     /// The handle that steers the run.
     pub remote: Remote,
+    /// The processes whose usage becomes metrics.
+    pub targets: Vec<TargetProcess>,
 }
 
 /// The extent to which a run may change the process that it runs in.

@@ -10,6 +10,7 @@ mod thresholds;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use dyno_bus::builtin::{MACHINE_IDLE, TARGET_CPU, TARGET_CPU_THREAD_MAX};
 use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time};
@@ -25,7 +26,7 @@ use super::state::event::RunPhase;
 use super::state::schedule::{Dues, Stretch};
 use crate::plan::{BacklogLimit, Plan};
 use crate::verdict::course::Course;
-use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, judge};
+use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, TargetUse, judge};
 
 /// All that is known of a run so far.
 #[derive(Debug)]
@@ -321,6 +322,7 @@ impl RunRecord {
             pauses: Pauses { count: ending.pauses.len() as u64, total: ending.pauses.iter().sum() },
             errors: ending.faults,
             signal: ending.signal,
+            target: self.target_use(),
             thresholds: thresholds.clone(),
             stages,
         });
@@ -382,6 +384,19 @@ impl RunRecord {
             workers.chain([primary]).filter(|still| !still.total.is_zero()).collect();
         all.sort_by_key(|still| std::cmp::Reverse(still.total));
         all
+    }
+
+    /// Returns the target's use of the machine, if a process was watched for long enough.
+    fn target_use(&self) -> Option<TargetUse> {
+        let mean = |name| {
+            let (_, series) = self.observer.whole(name)?;
+            (!series.is_empty()).then(|| series.stats().mean / 1e3)
+        };
+        Some(TargetUse {
+            cpu: mean(TARGET_CPU)?,
+            busiest: mean(TARGET_CPU_THREAD_MAX),
+            machine_idle: mean(MACHINE_IDLE),
+        })
     }
 
     /// Returns the harness's own troubles, from each process's latest report.

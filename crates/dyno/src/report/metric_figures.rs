@@ -2,7 +2,11 @@
 //! `--otlp` have the same ones. `docs/metrics.md` has the names.
 
 use dyno_bus::Phase;
-use dyno_bus::builtin::{LOOP_LAG, RESPONSE, SERVICE, WAIT};
+use dyno_bus::builtin::{
+    LOOP_LAG, MACHINE_IDLE, RESPONSE, SERVICE, TARGET_CONTEXT_SWITCHES, TARGET_CPU,
+    TARGET_CPU_THREAD_MAX, TARGET_PREEMPTIONS, TARGET_RSS, TARGET_RUN_QUEUE_DELAY, TARGET_THREADS,
+    WAIT,
+};
 use dyno_bus::value::Unit;
 use dyno_observer::{Label, ProcessId, Series};
 use dyno_summary::{Fates, Summary};
@@ -16,6 +20,53 @@ const HISTOGRAMS: [(&str, &str); 4] = [
     (RESPONSE, "Time from a cycle's due time to its end."),
     (LOOP_LAG, "Delay of a timer on the loop that runs the task."),
 ];
+
+/// The gauges of the machine and the target: the metric, its unit in a name of Prometheus and in
+/// OTLP, and the description.
+const GAUGES: [(&str, &str, &str, &str); 8] = [
+    (MACHINE_IDLE, "_ratio", "1", "Share of time that the machine's processors had nothing to do."),
+    (TARGET_CPU, "_ratio", "1", "Processor time of the target, as a share of one core."),
+    (
+        TARGET_CPU_THREAD_MAX,
+        "_ratio",
+        "1",
+        "Processor time of the target's busiest thread, as a share of one core.",
+    ),
+    (TARGET_RSS, "_bytes", "By", "Resident memory of the target."),
+    (TARGET_THREADS, "", "{thread}", "Threads of the target."),
+    (
+        TARGET_CONTEXT_SWITCHES,
+        "_per_second",
+        "{switch}/s",
+        "Context switches of the target's threads in a second.",
+    ),
+    (
+        TARGET_PREEMPTIONS,
+        "_per_second",
+        "{switch}/s",
+        "Involuntary context switches of the target's threads in a second.",
+    ),
+    (
+        TARGET_RUN_QUEUE_DELAY,
+        "_ratio",
+        "1",
+        "Time that the target's threads waited for a processor, as a share of one core.",
+    ),
+];
+
+/// The newest value of a metric of the machine or the target.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SurroundingGauge {
+    /// The metric's name.
+    pub(super) name: &'static str,
+    /// The end of its name for Prometheus.
+    pub(super) suffix: &'static str,
+    /// Its unit for OTLP.
+    pub(super) unit: &'static str,
+    pub(super) help: &'static str,
+    /// The value in that unit; a share is of one.
+    pub(super) value: f64,
+}
 
 /// The figures of a run at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +119,17 @@ impl<'a> MetricFigures<'a> {
             ("abandoned", abandoned),
             ("lost", lost),
         ]
+    }
+
+    /// Returns the newest values of the machine and the target, as far as there are any.
+    pub(super) fn gauges(&self) -> Vec<SurroundingGauge> {
+        let of = |(name, suffix, unit, help): (&'static str, _, _, _)| {
+            let (label, series) = self.merged.iter().find(|(label, _)| &*label.name == name)?;
+            let last = (!series.is_empty()).then(|| series.stats().last as f64)?;
+            let value = if label.unit == Unit::Permille { last / 1e3 } else { last };
+            Some(SurroundingGauge { name, suffix, unit, help, value })
+        };
+        GAUGES.into_iter().filter_map(of).collect()
     }
 
     /// Returns the histograms that the run has: the name of each metric, its description, and its

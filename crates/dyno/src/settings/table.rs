@@ -252,6 +252,22 @@ settings! {
         read: |text, draft| value::spans(text).map(|filter| draft.plan.spans = filter),
         record: |plan, set| set.spans = plan.spans.clone(),
     }
+    Watch "Process of the system under test, whose processor time, memory and threads become \
+           metrics; may be repeated" {
+        name: "watch",
+        heading: TASK,
+        value_name: "PID|NAME",
+        details: "a process of the system under test, by its id or its name: its processor time, \
+                  memory and threads, those of its children included, become metrics \
+                  ([the target](output.md#the-target)); the flag may be repeated, the variable holds \
+                  several with commas between",
+        may_be_negative: false,
+        repeats: true,
+        separates: |c| c == ',',
+        read: |text, draft| value::watch(text).map(|choice| draft.plan.watch.push(choice)),
+        record: |plan, set| set.watch = plan.watch.iter().map(ToString::to_string).collect(),
+        shown: |set| (!set.watch.is_empty()).then(|| set.watch.join(", ")),
+    }
     StartDeadline "Time for all workers to become ready" {
         name: "start-deadline",
         heading: DEADLINES,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use dyno_bus::segment::RATE_MAX;
 
 use crate::plan::hosts::OtherHosts;
-use crate::plan::{DURATION_MAX, MaxFailed, RATE_MIN, Rate, thousands};
+use crate::plan::{DURATION_MAX, MaxFailed, RATE_MIN, Rate, WatchChoice, thousands};
 
 /// A value, or a description of the allowed values.
 type Reading<T> = Result<T, String>;
@@ -166,6 +166,22 @@ pub(crate) fn seed(text: &str) -> Reading<u64> {
     let seed = ungrouped(text).and_then(|digits| digits.parse().ok());
     let seed = seed.filter(|seed| *seed <= SEED_MAX);
     seed.ok_or_else(|| format!("a seed is a whole number from 0 to {SEED_MAX}"))
+}
+
+/// The highest process id that Linux gives.
+const PID_MAX: u32 = 1 << 22;
+
+/// Parses the choice of a process: an id, or any other text as a name.
+pub(crate) fn watch(text: &str) -> Reading<WatchChoice> {
+    if text.is_empty() {
+        return Err("expected the id or the name of a process, such as `redis-server`".to_owned());
+    }
+    if !text.chars().all(|digit| digit.is_ascii_digit()) {
+        return Ok(WatchChoice::Name(text.to_owned()));
+    }
+    let pid = text.parse().ok().filter(|pid| (1..=PID_MAX).contains(pid));
+    pid.map(WatchChoice::Pid)
+        .ok_or_else(|| format!("a process id is a number from 1 to {}", thousands(PID_MAX.into())))
 }
 
 /// Parses the name of one of these values; upper and lower case are the same.

@@ -198,6 +198,7 @@ pub(super) fn undisturbed(rate: f64, warmup: Duration, window: Duration) -> Evid
         passed: None,
         unleased: 0,
         bus_stall_ns: 0,
+        target: None,
         bus_stall_between_ns: 0,
         running_max: 0,
         stood_still: Vec::new(),

@@ -20,6 +20,9 @@ impl<W: PrimaryWorld> Driver<'_, W> {
         if let Some(warning) = left_behind(&swept) {
             self.warn(warning);
         }
+        // Its last values come before the end of the emitter.
+        self.surroundings.close();
+        self.note_surroundings();
         let mut faults = self.faults.sentences();
         if let Err(error) = self.beat.close(now, RunPhase::Done, &mut self.record, self.sink) {
             faults.push(format!("the primary lost measurements of its own: {error}"));

@@ -228,13 +228,14 @@ fn wait_for_end(pid: u32, wait: Wait) -> nix::Result<bool> {
     }
 }
 
+/// Opens a descriptor of a process; `None` if there is no such process, or no such call. The id of a
+/// child that has not been reaped is surely the child's.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "no crate in use has pidfd_open(2)")]
-fn pidfd_open(pid: u32) -> Option<OwnedFd> {
+pub(crate) fn pidfd_open(pid: u32) -> Option<OwnedFd> {
     use std::os::fd::FromRawFd;
 
-    // SAFETY: the call takes no pointers; `pid` is a child of this process that has not been
-    // reaped, so the id has not passed to another process. The descriptor is closed on exec.
+    // SAFETY: the call takes no pointers. The descriptor is closed on exec.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
     // SAFETY: the kernel has just created it for this call.

@@ -47,6 +47,11 @@ fn figures(text: &mut String, run: MetricFigures<'_>) {
         family(text, "dyno_requested_rate", "gauge", "Requested cycles per second.");
         line(text, "dyno_requested_rate", &label, rate);
     }
+    for gauge in run.gauges() {
+        let name = format!("dyno_{}{}", gauge.name.replace('.', "_"), gauge.suffix);
+        family(text, &name, "gauge", gauge.help);
+        line(text, &name, &label, gauge.value);
+    }
     for (name, help, series) in run.histograms() {
         histogram(text, &format!("dyno_{name}_seconds"), help, &label, series);
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, SURROUNDINGS, WAIT};
 use dyno_observer::{ProcessId, format};
 use dyno_summary::{
     Metric, Metrics, StageSummary, Summary, ThresholdResult, Unit, WorkerExit, WorkerProcess,
@@ -14,13 +14,14 @@ use crate::settings;
 
 /// The text in place of a missing number.
 pub(crate) const NONE: &str = "–";
-/// The metrics that every run has, in reading order; the user's own follow, sorted by name.
+/// The metrics that every run has, in reading order; those of the run's surroundings follow, then
+/// the user's own, sorted by name.
 const BUILT_IN: [&str; 6] = [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS];
 
 /// Returns the metrics with values, in reading order.
 pub(crate) fn ordered(metrics: &Metrics) -> Vec<(&str, &Metric)> {
-    let rank =
-        |name: &str| BUILT_IN.iter().position(|known| *known == name).unwrap_or(BUILT_IN.len());
+    let known = || BUILT_IN.iter().chain(&SURROUNDINGS);
+    let rank = |name: &str| known().position(|known| *known == name).unwrap_or(usize::MAX);
     let mut all: Vec<_> = metrics.iter().map(|(name, metric)| (name.as_str(), metric)).collect();
     all.retain(|(_, metric)| metric.count > 0);
     // The sort is stable, so that metrics of the same rank stay in the map's order, by name.

@@ -9,7 +9,7 @@ use dyno_observer::Series;
 
 use super::place::Temporality;
 use super::protobuf::Protobuf;
-use crate::report::metric_figures::MetricFigures;
+use crate::report::metric_figures::{MetricFigures, SurroundingGauge};
 
 /// The scale of the histograms: 2^8 buckets from a power of two to the next, so that a bucket is
 /// 0.27 % wide. It is the finest one that Prometheus keeps, and its buckets are nearly three times
@@ -34,6 +34,7 @@ pub(super) struct OtlpPoints {
     backlog: u64,
     workers: u64,
     rate: Option<f64>,
+    gauges: Vec<SurroundingGauge>,
     histograms: Vec<ExponentialPoint>,
 }
 
@@ -67,6 +68,7 @@ impl OtlpPoints {
             backlog: figures.backlog,
             workers: figures.workers,
             rate: figures.rate,
+            gauges: figures.gauges(),
             histograms: histograms.collect(),
         }
     }
@@ -166,6 +168,11 @@ impl OtlpPoints {
         if let Some(rate) = self.rate {
             metric("requested_rate", "Requested cycles per second.", "", &|metric| {
                 gauge(metric, &|point| point.double(4, rate));
+            });
+        }
+        for one in &self.gauges {
+            metric(one.name, one.help, one.unit, &|metric| {
+                gauge(metric, &|point| point.double(4, one.value));
             });
         }
         for one in &self.histograms {

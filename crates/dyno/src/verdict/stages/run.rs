@@ -5,7 +5,7 @@ use dyno_summary::Verdict;
 use super::{CYCLES_MIN, StageJudgement, prepared, sentence};
 use crate::plan::OnBacklog;
 use crate::verdict::trend::allowed_growth;
-use crate::verdict::{Evidence, Finding, broke_off, reason};
+use crate::verdict::{Evidence, Finding, bottleneck, broke_off, reason};
 
 /// Adds the findings about the rates of a profile: those of its stages, or, if no stage is judged by
 /// itself, that on its end.
@@ -18,10 +18,11 @@ pub(in crate::verdict) fn findings(
     let mut add = |verdict, reason: String, hint: String| {
         findings.push(Finding { verdict, reason, hint });
     };
+    let lower = |hint| bottleneck::before(evidence, hint);
     let is_stopped = match (evidence.passed, evidence.on_backlog) {
         (Some(passed), OnBacklog::Stop) => {
             let reason = reason::limit_passed(evidence, passed);
-            add(Verdict::Unsustained, reason, sentence::LOWER.to_owned());
+            add(Verdict::Unsustained, reason, lower(sentence::LOWER.to_owned()));
             true
         }
         // An automatic limit says no more than the stages do.
@@ -32,11 +33,11 @@ pub(in crate::verdict) fn findings(
         _ => false,
     };
     if evidence.cycles.skipped > 0 {
-        add(Verdict::Unsustained, reason::skipped(evidence), sentence::LOWER.to_owned());
+        add(Verdict::Unsustained, reason::skipped(evidence), lower(sentence::LOWER.to_owned()));
     }
     for (index, stage) in stages.iter().enumerate() {
         let hint = match stage.verdict {
-            Some(Verdict::Unsustained) => sentence::lower(index + 1),
+            Some(Verdict::Unsustained) => lower(sentence::lower(index + 1)),
             Some(Verdict::Inconclusive) => sentence::longer(index + 1, stage.enough),
             _ => continue,
         };
