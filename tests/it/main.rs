@@ -41,6 +41,7 @@ mod signal;
 mod stages;
 mod steady;
 mod studies;
+mod target;
 mod thresholds;
 mod verdicts;
 mod workspace;

@@ -72,6 +72,24 @@ fn moment(round: u64) -> Duration {
 }
 
 #[test]
+fn the_example_watches_the_server_that_it_started_and_one_that_it_is_given() {
+    let of = |line: &str| {
+        let line = format!("--rate 200 --duration 600ms {line}");
+        let summary = benchmark(REDIS_EXAMPLE).args(&line).run().summary();
+        let threads = summary.metric("target.threads").expect("a target").clone();
+        assert!(threads.count > 0 && threads.min > 1, "{threads:?}");
+        summary.parameters.watch
+    };
+    assert_eq!(of("").len(), 1, "the shell above the server");
+    let redis = Redis::start();
+    let mut connection = redis.connect().expect("it answers");
+    let server: redis::InfoDict =
+        redis::cmd("INFO").arg("server").query(&mut connection).expect("it answers");
+    let pid: u32 = server.get("process_id").expect("its process");
+    assert_eq!(of(&format!("-P url={}", redis.url())), [pid.to_string()]);
+}
+
+#[test]
 fn a_redis_that_can_not_be_reached_is_reported_once() {
     let line = "-P url=redis+unix:///nowhere/at/all --workers 4";
     let ended = benchmark(INCR).args(line).run();

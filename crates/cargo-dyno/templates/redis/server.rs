@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, copy, sink};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::Parameters;
 
@@ -23,13 +24,21 @@ const SCRIPT: &str = r#"
     rm -r "$1"
 "#;
 
+/// The longest time for a server's answer to the question for its process.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
 /// The remedy for a missing server.
 const REMEDY: &str = "install it (Debian: apt-get install redis-server, macOS: brew install redis), \
                       or name a server by -P url=redis://HOST/";
 
-/// Starts the server and sets its URL, unless there is a URL.
+/// Starts the server and sets its URL, unless there is a URL. A server on this machine is watched: its
+/// processor time and memory become metrics.
 pub(crate) fn start(run: &mut dyno::Setup) -> dyno::Result {
-    if !run.parameters::<Parameters>().url.is_empty() {
+    let Parameters { url, .. } = run.parameters();
+    if !url.is_empty() {
+        if let Some(pid) = process_of(&url) {
+            run.watch(pid)?;
+        }
         return Ok(());
     }
     Command::new("redis-server")
@@ -47,10 +56,12 @@ pub(crate) fn start(run: &mut dyno::Setup) -> dyno::Result {
         .stdout(Stdio::piped())
         .spawn()?;
     let log = shell.stdout.take().ok_or("its output is not piped")?;
+    let pid = shell.id();
     *SERVER.lock().map_err(|_| "another hook has panicked")? = Some(shell);
     wait_until_ready(BufReader::new(log))?;
     run.set("url", format!("redis+unix://{}/socket", folder.display()))?;
-    Ok(())
+    // The server is a child of the shell, and counts with it. Only Linux can watch it.
+    if cfg!(target_os = "linux") { run.watch(pid) } else { Ok(()) }
 }
 
 /// Stops the server, if there is one.
@@ -67,6 +78,19 @@ pub(crate) fn stop(_summary: &dyno::Summary) -> dyno::Result {
 /// Returns the error of a connection with the way out.
 pub(crate) fn refused(url: &str, error: &redis::RedisError) -> String {
     format!("no Redis answers at {url}: {error}; name another by -P url=redis://HOST/")
+}
+
+/// Returns the process of a server on this machine. One that does not answer fails the workers later,
+/// with the reason.
+fn process_of(url: &str) -> Option<u32> {
+    let client = redis::Client::open(url).ok()?;
+    let mut connection = client.get_connection_with_timeout(ANSWER_MAX).ok()?;
+    connection.set_read_timeout(Some(ANSWER_MAX)).ok()?;
+    let server: redis::InfoDict = redis::cmd("INFO").arg("server").query(&mut connection).ok()?;
+    let pid = server.get("process_id")?;
+    // The id is of the server's machine or container: here it may be another process, or none.
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    ["redis-server", "valkey-server"].contains(&name.trim_end()).then_some(pid)
 }
 
 fn wait_until_ready(mut log: BufReader<ChildStdout>) -> dyno::Result {

@@ -96,17 +96,23 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dyno_summary::Fates;
+    use dyno_bus::Phase;
+    use dyno_bus::message::{Batch, Column, Declare, METRICS_MAX};
+    use dyno_observer::{Label, ProcessId};
+    use dyno_summary::{Fates, Unit};
 
     use super::*;
     use crate::result::fixture;
 
     fn text_of(benchmark: &str) -> String {
-        let merged = fixture::observer().merged_values();
+        text_of_merged(benchmark, &fixture::observer().merged_values())
+    }
+
+    fn text_of_merged(benchmark: &str, merged: &[(Label, Series)]) -> String {
         let mut cycles = Fates::default();
         (cycles.issued, cycles.completed, cycles.failed) = (14, 12, 1);
         let (backlog, workers, rate) = (1, 2, Some(50.5));
-        text(Some(MetricFigures { benchmark, cycles, backlog, workers, rate, merged: &merged }))
+        text(Some(MetricFigures { benchmark, cycles, backlog, workers, rate, merged }))
     }
 
     #[test]
@@ -129,6 +135,33 @@ mod tests {
         }
         assert!(text.ends_with("\n# EOF\n"));
         assert_eq!(super::text(None), "# EOF\n");
+    }
+
+    #[test]
+    fn the_target_is_a_gauge_of_its_newest_value_in_the_base_unit() {
+        let mut observer = fixture::observer();
+        let values =
+            [("target.cpu", Unit::Permille, [900, 250]), ("target.rss", Unit::Bytes, [1, 7])];
+        for (metric, (name, unit, values)) in values.into_iter().enumerate() {
+            let metric = METRICS_MAX as u32 - 1 - metric as u32;
+            let declare = Declare { metric, name: name.into(), unit };
+            observer.declare(ProcessId::Primary, &declare).expect("a new name");
+            let values = values.to_vec();
+            let columns = vec![Column { metric, phase: Phase::Measured, values }];
+            let sequence = observer.received(ProcessId::Primary).expect("it is known").batches;
+            let batch = Batch { sequence, columns, ..Batch::default() };
+            observer.absorb(ProcessId::Primary, &batch).expect("valid");
+        }
+        let merged = observer.merged_values();
+        let text = text_of_merged("shop", &merged);
+        for line in [
+            "# TYPE dyno_target_cpu_ratio gauge",
+            "dyno_target_cpu_ratio{benchmark=\"shop\"} 0.25",
+            "dyno_target_rss_bytes{benchmark=\"shop\"} 7",
+        ] {
+            assert_eq!(text.lines().filter(|one| *one == line).count(), 1, "{line} in {text}");
+        }
+        assert!(!text.contains("target_threads"), "{text}");
     }
 
     #[test]

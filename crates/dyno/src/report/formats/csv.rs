@@ -112,6 +112,8 @@ mod tests {
         let documented: Vec<_> = page
             .lines()
             .skip_while(|line| !line.starts_with("## The columns"))
+            .skip(1)
+            .take_while(|line| !line.starts_with("## "))
             .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
             .flat_map(|names| names.split("`, `").map(|name| name.trim_end_matches('`')))
             .collect();
