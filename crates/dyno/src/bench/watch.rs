@@ -12,7 +12,7 @@ use crate::result::redact;
 /// The most processes that an error lists.
 const LISTED_MAX: usize = 8;
 /// The most characters of a command line in that list.
-const COMMAND_MAX: usize = 60;
+const COMMAND_MAX: usize = 80;
 
 /// Finds all chosen processes, and holds each of them once.
 ///
