@@ -17,9 +17,9 @@ use dyno_bus::Time;
 use crate::processes::SystemProcess;
 use crate::processes::usage::{TICK_NS, ThreadTotals};
 
-/// The most threads that one sample reads: two files of each take about 15 µs, so that all of them
-/// take a hundredth of a core.
-const THREADS_MAX: usize = 600;
+/// The most threads that one sample reads: two files of each took 30 µs on a small virtual machine, so
+/// that all of them take about a hundredth of a core.
+const THREADS_MAX: usize = 400;
 /// The bytes of a file that are read: no `status` is longer, even with hundreds of groups.
 const FILE_MAX: usize = 16 * 1024;
 
