@@ -35,6 +35,10 @@ pub(crate) fn start(run: &mut dyno::Setup) -> dyno::Result {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
+    // Its processor time and memory become metrics.
+    if cfg!(target_os = "linux") {
+        run.watch(server.id())?;
+    }
     let mut url = String::new();
     let output = server.stdout.take().ok_or("its output is not piped")?;
     *SERVER.lock().map_err(|_| "another hook has panicked")? = Some(server);

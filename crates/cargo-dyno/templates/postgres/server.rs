@@ -54,9 +54,14 @@ pub(crate) fn start(run: &mut dyno::Setup) -> dyno::Result {
         .stderr(output.try_clone()?)
         .stdout(output)
         .spawn()?;
+    let pid = shell.id();
     *SERVER.lock().map_err(|_| "another hook has panicked")? = Some(shell);
     wait_until_ready(BufReader::new(log))?;
     run.set("url", format!("host={} user=postgres dbname=postgres", folder.display()))?;
+    // The server is a child of the shell: its processor time and memory become metrics.
+    if cfg!(target_os = "linux") {
+        run.watch(pid)?;
+    }
     Ok(())
 }
 

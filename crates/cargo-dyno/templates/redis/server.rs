@@ -31,8 +31,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 const REMEDY: &str = "install it (Debian: apt-get install redis-server, macOS: brew install redis), \
                       or name a server by -P url=redis://HOST/";
 
-/// Starts the server and sets its URL, unless there is a URL. A server on this machine is watched: its
-/// processor time and memory become metrics.
+/// Starts the server and sets its URL, unless there is a URL. A server on this machine is watched.
 pub(crate) fn start(run: &mut dyno::Setup) -> dyno::Result {
     let Parameters { url, .. } = run.parameters();
     if !url.is_empty() {
@@ -60,8 +59,11 @@ pub(crate) fn start(run: &mut dyno::Setup) -> dyno::Result {
     *SERVER.lock().map_err(|_| "another hook has panicked")? = Some(shell);
     wait_until_ready(BufReader::new(log))?;
     run.set("url", format!("redis+unix://{}/socket", folder.display()))?;
-    // The server is a child of the shell, and counts with it. Only Linux can watch it.
-    if cfg!(target_os = "linux") { run.watch(pid) } else { Ok(()) }
+    // The server is a child of the shell: its processor time and memory become metrics.
+    if cfg!(target_os = "linux") {
+        run.watch(pid)?;
+    }
+    Ok(())
 }
 
 /// Stops the server, if there is one.

@@ -265,9 +265,9 @@ mod tests {
 
     #[test]
     fn more_threads_than_one_sample_reads_are_read_in_turn() {
-        let mut threads = TargetThreads::default();
         // They have gone by the time that they are read: nothing is known of them.
-        threads.listed = (0..1_000).map(|thread| (u32::MAX, thread)).collect();
+        let listed = (0..1_000).map(|thread| (u32::MAX, thread)).collect();
+        let mut threads = TargetThreads { listed, ..TargetThreads::default() };
         threads.read_some(at(0), 600);
         assert_eq!(threads.first, 600);
         threads.read_some(at(1), 600);
