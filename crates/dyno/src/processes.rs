@@ -2,6 +2,8 @@
 //!
 //! Nothing here sends a signal: the caller decides what to do with a process.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod pidfd;
 pub(crate) mod usage;
 
 use std::collections::HashSet;

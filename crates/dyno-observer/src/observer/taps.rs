@@ -141,4 +141,25 @@ mod tests {
         assert_eq!(observer.unit_of("own"), Some(Unit::Bytes));
         assert_eq!(observer.unit_of("wait"), Some(Unit::Nanoseconds));
     }
+    #[test]
+    fn the_surroundings_are_those_that_the_primary_records_and_not_those_of_a_worker() {
+        let mut observer = Observer::new(Pace::Open { rate: 1.0, arrivals: Arrivals::Uniform });
+        for (process, value) in [(ProcessId::Primary, 250), (ProcessId::Worker(0), 999)] {
+            observer.hello(process, 1).unwrap();
+            let declare = |metric, name: &str, unit| Declare { metric, name: name.into(), unit };
+            observer.declare(process, &declare(0, "backlog", Unit::None)).unwrap();
+            observer.declare(process, &declare(1, "target.cpu", Unit::Permille)).unwrap();
+            let column = Column { metric: 1, phase: Phase::Measured, values: vec![value] };
+            observer.absorb(process, &Batch { columns: vec![column], ..Batch::default() }).unwrap();
+        }
+        let whole = observer.whole("target.cpu").expect("the primary has it").1;
+        assert_eq!((whole.count(), whole.max()), (1, 250));
+        let rotated = observer.rotate(dyno_bus::Time::from_nanos(1), |_| {});
+        for merged in [observer.merged(), rotated.merged.to_vec()] {
+            let of_target: Vec<_> =
+                merged.iter().filter(|one| &*one.label.name == "target.cpu").collect();
+            let [one] = of_target[..] else { panic!("{merged:?}") };
+            assert_eq!((one.stats.count, one.stats.max), (1, 250));
+        }
+    }
 }

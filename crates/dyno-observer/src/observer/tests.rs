@@ -62,25 +62,6 @@ fn response_is_the_sum_of_each_pair() {
 }
 
 #[test]
-fn the_surroundings_are_those_that_the_primary_records_and_no_worker() {
-    let mut observer = observer(OPEN, 1);
-    let column = |value| Column { metric: 1, phase: Phase::Measured, values: vec![value] };
-    for (process, value) in [(ProcessId::Primary, 250), (WORKER, 999)] {
-        observer.declare(process, &declare(1, "target.cpu", Unit::Permille)).unwrap();
-        let batch = Batch { columns: vec![column(value)], ..Batch::default() };
-        observer.absorb(process, &batch).unwrap();
-    }
-    let whole = observer.whole("target.cpu").expect("the primary has it").1;
-    assert_eq!((whole.count(), whole.max()), (1, 250));
-    let rotated = observer.rotate(Time::from_nanos(1), |_| {});
-    for merged in [observer.merged(), rotated.merged.to_vec()] {
-        let last = merged.last().expect("the surroundings come last");
-        assert_eq!((&*last.label.name, last.stats.count, last.stats.max), ("target.cpu", 1, 250));
-        assert!(merged.iter().all(|metric| &*metric.label.name != "backlog"));
-    }
-}
-
-#[test]
 fn a_closed_loop_has_no_wait_and_its_response_is_its_service() {
     let mut observer = observer(CLOSED, 1);
     observer.absorb(WORKER, &batch(&[(10, 1), (0, 5)])).unwrap();

@@ -117,7 +117,7 @@ impl Setup {
     /// ```
     ///
     /// # Errors
-    /// If there is no such process, if it is this one or has started this one, or on a system other
+    /// If the process does not exist, if it is this one or has started this one, or on a system other
     /// than Linux.
     pub fn watch(&mut self, pid: u32) -> task::Result {
         let choice = WatchChoice::Pid(pid);
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn before_can_watch_a_process_that_it_started_and_no_other_program_of_its_line() {
+    fn before_can_watch_a_process_that_it_started_and_not_the_benchmark() {
         let mut child = std::process::Command::new("cat")
             .stdin(std::process::Stdio::piped())
             .spawn()

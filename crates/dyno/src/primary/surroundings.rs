@@ -7,8 +7,9 @@
 //!
 //! A sample reads `/proc/stat`, `stat` of each process of the target, and two files of each of its
 //! threads. New children are found by reading all processes. Both are bounded, so that the samples
-//! take at most a few per cent of a core: see [`tree`](self::tree) and [`threads`](self::threads). Without a target, a sample is one file. Nothing here can fail a run:
-//! what can't be read is left out, with one note.
+//! take at most a few per cent of a core: see [`tree`](self::tree) and [`threads`](self::threads).
+//! Without a target, a sample is one file. Nothing here can fail a run: what can't be read is left
+//! out, with one note.
 
 mod threads;
 mod tree;
@@ -243,6 +244,13 @@ impl TargetSampler {
         self.tree.read(now);
         self.note_ends();
         self.threads.read(now, self.tree.members());
+        if self.threads.are_hidden() && !self.tree.members().is_empty() {
+            self.note(
+                "the threads of the watched process can't be read: the metrics of threads are \
+                 missing"
+                    .to_owned(),
+            );
+        }
     }
 
     fn sample(&mut self, now: Time, elapsed: Duration, recorder: &Recorder) {
@@ -277,14 +285,18 @@ impl TargetSampler {
     /// Notes each process of the target that has ended.
     fn note_ends(&mut self) {
         for ended in self.tree.take_ended() {
-            // The receiver may be gone, at the run's very end.
-            let _received = self.notes.send(format!(
+            self.note(format!(
                 "the watched process {} (`{}`) has ended: the metrics `target.*` are those until \
                  then",
                 ended.pid(),
                 ended.name(),
             ));
         }
+    }
+
+    fn note(&self, note: String) {
+        // The receiver may be gone, at the run's very end.
+        let _received = self.notes.send(note);
     }
 }
 

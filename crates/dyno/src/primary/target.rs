@@ -14,6 +14,8 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use crate::processes::SystemProcess;
+#[cfg(target_os = "linux")]
+use crate::processes::pidfd::pidfd_open;
 
 /// A process that a run watches.
 #[derive(Debug, Clone)]
@@ -45,7 +47,7 @@ impl TargetProcess {
     /// Holds the process with this id.
     ///
     /// # Errors
-    /// If there is no such process, it has ended, or this user may not see it.
+    /// If the process does not exist, has ended, or is hidden from this user.
     pub(crate) fn hold(pid: u32) -> Result<Self, TargetError> {
         #[cfg(not(target_os = "linux"))]
         return Err(TargetError::Unsupported);
@@ -53,7 +55,7 @@ impl TargetProcess {
         {
             // The descriptor comes first: if the process is alive after it was read, then it was
             // the one that was read.
-            let pidfd = super::os::process::pidfd_open(pid).map(Arc::new);
+            let pidfd = pidfd_open(pid).map(Arc::new);
             let Some(process) = SystemProcess::of(pid) else { return Err(why_missing(pid)) };
             let held = Self { name: process.name(), process, pidfd };
             if held.has_ended() { Err(TargetError::Ended) } else { Ok(held) }

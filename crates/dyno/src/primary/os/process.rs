@@ -178,8 +178,9 @@ pub(crate) enum ExitWatch {
 
 impl ExitWatch {
     fn of(pid: u32) -> io::Result<Self> {
+        // The process is a child that has not been reaped, so that the id is surely the child's.
         #[cfg(target_os = "linux")]
-        if let Some(pidfd) = pidfd_open(pid) {
+        if let Some(pidfd) = crate::processes::pidfd::pidfd_open(pid) {
             return Ok(Self::Pidfd(pidfd));
         }
         let (ours, theirs) = UnixStream::pair()?;
@@ -226,20 +227,6 @@ fn wait_for_end(pid: u32, wait: Wait) -> nix::Result<bool> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Opens a descriptor of a process; `None` if there is no such process, or no such call. The id of a
-/// child that has not been reaped is surely the child's.
-#[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "no crate in use has pidfd_open(2)")]
-pub(crate) fn pidfd_open(pid: u32) -> Option<OwnedFd> {
-    use std::os::fd::FromRawFd;
-
-    // SAFETY: the call takes no pointers. The descriptor is closed on exec.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-    // SAFETY: the kernel has just created it for this call.
-    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A worker's output, split into lines as it arrives.

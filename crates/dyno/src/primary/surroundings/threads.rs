@@ -82,13 +82,18 @@ impl TargetThreads {
         sum(self.known.values().filter_map(|thread| thread.rates), count)
     }
 
+    /// Returns `true` if no thread could be read so far.
+    pub(super) fn are_hidden(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// Lists all threads.
     fn list(&mut self, processes: &[SystemProcess]) {
         self.samples += 1;
         self.listed.clear();
         for process in processes.iter().filter(|process| !process.is_zombie) {
             let Ok(entries) = std::fs::read_dir(format!("/proc/{}/task", process.pid)) else {
-                // It has ended since it was read.
+                // It has ended since it was read, or is hidden.
                 continue;
             };
             let ids =
@@ -147,7 +152,7 @@ impl ThreadRates {
     }
 }
 
-/// Returns the rates of `count` threads, some of which have these.
+/// Returns the rates of `count` threads. Those that are known are of some of them.
 fn sum(rates: impl Iterator<Item = ThreadRates> + Clone, count: usize) -> TargetRates {
     let of_all = |rate: fn(&ThreadRates) -> Option<f64>| {
         let (sum, known) = rates

@@ -161,7 +161,7 @@ impl TreeTimes {
 mod tests {
     use super::*;
 
-    /// Returns a process with the times of its own and of the children that it has reaped.
+    /// Returns a process with its time and that of the children that it has reaped.
     fn process(pid: u32, parent: u32, (own, reaped): (u64, u64)) -> SystemProcess {
         let fields = format!("S {parent} 1 1 0 -1 0 0 0 0 0 {own} 0 {reaped} 0 20 0 1 0 {pid} 0 5");
         SystemProcess::parse(pid, &format!("{pid} (a b) {fields}")).expect("all fields")
