@@ -96,8 +96,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dyno_bus::Phase;
     use dyno_bus::message::{Batch, Column, Declare, METRICS_MAX};
+    use dyno_bus::{Phase, Time};
     use dyno_observer::{Label, ProcessId};
     use dyno_summary::{Fates, Unit};
 
@@ -149,7 +149,8 @@ mod tests {
             let values = values.to_vec();
             let columns = vec![Column { metric, phase: Phase::Measured, values }];
             let sequence = observer.received(ProcessId::Primary).expect("it is known").batches;
-            let batch = Batch { sequence, columns, ..Batch::default() };
+            let as_of = Time::from_nanos(2_000_000_000);
+            let batch = Batch { sequence, as_of, columns, ..Batch::default() };
             observer.absorb(ProcessId::Primary, &batch).expect("valid");
         }
         let merged = observer.merged_values();
