@@ -142,6 +142,20 @@ fn the_page_of_an_hour_with_a_thousand_workers_is_small() {
 }
 
 #[test]
+#[ignore = "it prints a time, which counts in a release build only"]
+fn the_time_to_make_the_page_of_an_hour_with_a_thousand_workers() {
+    let (summary, intervals) = (hour(), intervals_of_hour());
+    let made = || {
+        let begin = dyno_bus::clock::now();
+        std::hint::black_box(of_run(std::hint::black_box(&summary), Some(&intervals)));
+        dyno_bus::clock::now() - begin
+    };
+    let mut times: Vec<_> = (0..21).map(|_| made()).collect();
+    times.sort_unstable();
+    println!("{:?} at the median of 21 pages, {:?} at most", times[10], times[20]);
+}
+
+#[test]
 fn texts_of_others_stay_texts() {
     let mut summary = fixture::summary();
     summary.benchmark = HOSTILE.to_owned();
