@@ -15,6 +15,7 @@ mod coverage;
 mod deny;
 mod dist;
 mod fuzz;
+mod picture;
 mod semver;
 mod sim;
 mod soak;
@@ -51,6 +52,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Run long and fast; check that every cycle is counted once and that memory does not grow
     Soak(soak::Arguments),
+    /// Make the picture of the README again, from the page of a real run
+    Picture,
     /// Package each crate that is published, and build it from its package
     Dist(dist::Arguments),
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Picture => picture::run(),
         Task::Dist(arguments) => dist::run(&arguments),
     };
     // One line, without a backtrace: the user needs the reason, not the place in xtask.

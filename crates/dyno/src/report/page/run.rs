@@ -87,7 +87,11 @@ pub(super) fn sections(
     place: RunPlace,
 ) -> Vec<Value> {
     let mut over_time = over_time::charts(summary);
-    over_time.extend(intervals.and_then(heat::chart));
+    if let Some(heat) = intervals.and_then(heat::chart) {
+        // It shows the same metric as the chart before it.
+        let response = over_time.iter().position(|chart| chart.id == RESPONSE);
+        over_time.insert(response.map_or(over_time.len(), |place| place + 1), heat);
+    }
     over_time.extend(spectrum::chart(summary, intervals));
     let mut spread = workers::chart(summary);
     for chart in over_time.iter_mut().chain(&mut spread) {
