@@ -107,7 +107,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     if let Some(warning) = line.warning() {
         note(&format!("warning: {warning}"));
     }
-    let prepared = benchmark.parameters(parameters).in_flight(1).before(|run| {
+    let prepared = benchmark.parameters(parameters).in_flight(1).prepare(|run| {
         run.set("seed", run.seed())?;
         run.set("start_deadline_ms", run.start_deadline().as_millis())?;
         run.set("after_deadline_ms", run.after_deadline().as_millis())?;

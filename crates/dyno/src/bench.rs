@@ -82,6 +82,7 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
         parameters_error: None,
         plot: Vec::new(),
         before: None,
+        starts_nothing: false,
         after: None,
         on_tick: None,
         worker_exe: None,
@@ -135,6 +136,8 @@ pub struct Bench {
     parameters_error: Option<ParameterError>,
     pub(crate) plot: Vec<String>,
     before: Option<Before>,
+    /// `true` if `before` starts no process that the run may watch.
+    starts_nothing: bool,
     after: Option<After>,
     pub(crate) on_tick: Option<OnTick>,
     worker_exe: Option<PathBuf>,
@@ -346,6 +349,14 @@ impl Bench {
     pub fn before(mut self, before: impl FnOnce(&mut Setup) -> task::Result + 'static) -> Self {
         self.before = Some(Box::new(before));
         self
+    }
+
+    /// Sets a hook as [`before`](Self::before) does, for `cargo dyno pipe`, whose hook starts nothing:
+    /// a process to watch is looked up before the run.
+    #[doc(hidden)]
+    pub fn prepare(mut self, hook: impl FnOnce(&mut Setup) -> task::Result + 'static) -> Self {
+        self.starts_nothing = true;
+        self.before(hook)
     }
 
     /// Sets a hook that runs in the primary once all workers are gone. It gets the result of the

@@ -18,7 +18,7 @@ use dyno_bus::Time;
 use dyno_bus::timeline::SLOTS;
 use dyno_summary::{Fates, Verdict};
 
-pub(crate) use self::bottleneck::TargetUse;
+pub(crate) use self::bottleneck::{TargetUse, TargetUseSpan};
 use self::course::Course;
 use self::reason::JudgedSpan;
 pub(crate) use self::sample::BacklogSample;

@@ -160,6 +160,7 @@ fn what_cannot_be_used_is_refused_before_anything_starts() {
         (&["--line", "{x}"][..], "cat", "invalid --line: unknown name `{x}`"),
         (&["--reply-until", "("], "cat", "invalid --reply-until `(`: "),
         (&[], "no-such-command", "command not found: `no-such-command`"),
+        (&["--watch", "no-such-one"], "cat", "--watch no-such-one: no process has this name"),
     ] {
         let ended = pipe(&bench, flags, &[command]);
         assert!(ended.refusal().starts_with(refusal), "{ended:?}");

@@ -118,7 +118,8 @@ impl Bench {
     /// may start the process.
     fn check_watch(&self, settings: &Settings, plan: &Plan) -> Result<(), SettingsError> {
         for (choice, input) in plan.watch.iter().zip(settings.inputs(Setting::Watch)) {
-            if self.before.is_none() || matches!(choice, WatchChoice::Pid(_)) {
+            let is_there = self.before.is_none() || self.starts_nothing;
+            if is_there || matches!(choice, WatchChoice::Pid(_)) {
                 watch::find(choice).map_err(|remedy| SettingsError { input, remedy })?;
             }
         }

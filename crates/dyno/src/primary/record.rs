@@ -14,7 +14,7 @@ use dyno_bus::builtin::{MACHINE_IDLE, TARGET_CPU, TARGET_CPU_THREAD_MAX};
 use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
 use dyno_bus::{Phase, Time};
-use dyno_observer::{AbsorbError, Account, Interval, Observer, ProcessId, TallyError};
+use dyno_observer::{AbsorbError, Account, Interval, Observer, ProcessId, Stats, TallyError};
 use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
@@ -26,7 +26,9 @@ use super::state::event::RunPhase;
 use super::state::schedule::{Dues, Stretch};
 use crate::plan::{BacklogLimit, Plan};
 use crate::verdict::course::Course;
-use crate::verdict::{BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, TargetUse, judge};
+use crate::verdict::{
+    BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, TargetUse, TargetUseSpan, judge,
+};
 
 /// All that is known of a run so far.
 #[derive(Debug)]
@@ -322,7 +324,10 @@ impl RunRecord {
             pauses: Pauses { count: ending.pauses.len() as u64, total: ending.pauses.iter().sum() },
             errors: ending.faults,
             signal: ending.signal,
-            target: self.target_use(),
+            target: self.target_use(match stages.is_empty() {
+                true => TargetUseSpan::Window,
+                false => TargetUseSpan::Peak,
+            }),
             thresholds: thresholds.clone(),
             stages,
         });
@@ -387,15 +392,20 @@ impl RunRecord {
     }
 
     /// Returns the target's use of the machine, if a process was watched for long enough.
-    fn target_use(&self) -> Option<TargetUse> {
-        let mean = |name| {
+    fn target_use(&self, of: TargetUseSpan) -> Option<TargetUse> {
+        let figure = |name, at_peak: fn(&Stats) -> u64| {
             let (_, series) = self.observer.whole(name)?;
-            (!series.is_empty()).then(|| series.stats().mean / 1e3)
+            let stats = (!series.is_empty()).then(|| series.stats())?;
+            Some(match of {
+                TargetUseSpan::Window => stats.mean / 1e3,
+                TargetUseSpan::Peak => at_peak(&stats) as f64 / 1e3,
+            })
         };
         Some(TargetUse {
-            cpu: mean(TARGET_CPU)?,
-            busiest: mean(TARGET_CPU_THREAD_MAX),
-            machine_idle: mean(MACHINE_IDLE),
+            of,
+            cpu: figure(TARGET_CPU, |stats| stats.max)?,
+            busiest: figure(TARGET_CPU_THREAD_MAX, |stats| stats.max),
+            machine_idle: figure(MACHINE_IDLE, |stats| stats.min),
         })
     }
 

@@ -200,6 +200,21 @@ fn workers_that_are_busy_for_more_than_all_of_the_time_are_named() {
 }
 
 #[test]
+fn the_hint_begins_with_the_targets_part_only_if_the_rate_is_not_held() {
+    let of = TargetUseSpan::Window;
+    let target = Some(TargetUse { of, cpu: 1.2, busiest: Some(0.993), machine_idle: Some(0.4) });
+    let grew = course(150, |due| 20.0 + 500.0 * due.max(0.0));
+    let judgement = judge(&Evidence { course: grew, target, ..evidence() });
+    assert_eq!(judgement.verdict, Verdict::Unsustained);
+    let expected =
+        "the target's busiest thread used 99 % of a core: it is the bottleneck; 50/s were";
+    assert!(judgement.hint.starts_with(expected), "{}", judgement.hint);
+    let held = judge(&Evidence { target, ..evidence() });
+    assert_eq!(held.verdict, Verdict::Sustained);
+    assert!(!held.hint.contains("target"), "{}", held.hint);
+}
+
+#[test]
 fn a_harness_in_the_way_is_invalid_by_its_effect() {
     let mut late = Evidence { unleased: 1, ..evidence() };
     (late.cycles.issued, late.cycles.completed) = (1_000, 1_000);
