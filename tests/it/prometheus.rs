@@ -167,8 +167,13 @@ fn the_dashboard_for_grafana_uses_documented_names_alone() {
 
 #[test]
 fn the_documented_names_are_those_that_are_served() {
-    let line = "-P how=sleep -P us=1000 --rate 200 --duration 2s --dashboard --dashboard-keep";
-    let running = benchmark(BEHAVES).args(line).start();
+    // The target ends with its input.
+    let mut target = Command::new("cat").stdin(Stdio::piped()).spawn().expect("it is everywhere");
+    let line = format!(
+        "-P how=sleep -P us=1000 --rate 200 --duration 2s --dashboard --dashboard-keep --watch {}",
+        target.id()
+    );
+    let running = benchmark(BEHAVES).args(&line).start();
     let url = running.until_line("dashboard  ");
     running.until_said("until Ctrl-C");
     let (host, path) =
@@ -179,6 +184,8 @@ fn the_documented_names_are_those_that_are_served() {
     stream.read_to_string(&mut answer).expect("it answers");
     running.signal(nix::sys::signal::Signal::SIGINT);
     running.end().verdict(0, "sustained");
+    drop(target.stdin.take());
+    target.wait().expect("it ends");
     assert_says(&answer, &["HTTP/1.1 200 OK", "application/openmetrics-text", "# EOF\n"]);
     let rows = NAMES.lines().filter_map(|line| line.strip_prefix("| `dyno_"));
     let documented: Vec<_> = rows
