@@ -7,7 +7,7 @@
 //!
 //! A sample reads `/proc/stat`, `stat` of each process of the target, and two files of each of its
 //! threads. New children are found by reading all processes. Both are bounded, so that the samples
-//! take at most a few per cent of a core: see [`tree`](self::tree) and [`threads`](self::threads).
+//! take at most a few per cent of a core: see [`tree`] and [`threads`].
 //! Without a target, a sample is one file. Nothing here can fail a run: what can't be read is left
 //! out, with one note.
 
