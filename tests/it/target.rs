@@ -10,7 +10,7 @@ use dyno::summary::Metric;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::support::{BEHAVES, Benchmark, LIBRARY, assert_says, benchmark};
+use crate::support::{BEHAVES, Benchmark, LIBRARY, MISBEHAVES, assert_says, benchmark};
 
 /// A line of a shell that is busy until it is killed.
 const SPIN: &str = "while :; do :; done";
@@ -173,6 +173,13 @@ fn a_process_that_can_not_be_watched_is_refused_with_the_way_out() {
     }
     let variable = benchmark(BEHAVES).env("DYNO_WATCH", "no-such-process").run();
     assert_says(variable.refusal(), &["DYNO_WATCH=no-such-process: no process has this name"]);
+}
+
+#[test]
+fn a_name_is_looked_up_after_before_which_may_start_the_process() {
+    let ended = benchmark(MISBEHAVES).args("--watch no-such-process").logged().run();
+    assert_says(&ended.error(), &["--watch no-such-process: no process has this name"]);
+    assert_eq!((ended.summary().cycles.issued, ended.logged("primary after")), (0, 1));
 }
 
 #[test]
