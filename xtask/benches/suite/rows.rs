@@ -1,6 +1,7 @@
 //! The rows, in order: the promises of dyno about its speed.
 
 mod arrivals;
+mod clients;
 mod closed;
 mod crowd;
 mod delivered;
@@ -28,7 +29,7 @@ pub(crate) struct Row {
 }
 
 /// All rows, in the order of their measurement.
-pub(crate) const ALL: [Row; 15] = [
+pub(crate) const ALL: [Row; 16] = [
     Row {
         id: "S1",
         title: "cycles ended inside the window ÷ asked, no-op, 2 workers",
@@ -91,5 +92,10 @@ pub(crate) const ALL: [Row; 15] = [
         id: "S15",
         title: "Postgres, a prepared query, 2 workers, beside pgbench",
         measure: postgres::measure,
+    },
+    Row {
+        id: "S16",
+        title: "no-op with ten clients of its dashboard, beside a run without one",
+        measure: clients::measure,
     },
 ];
