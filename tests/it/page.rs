@@ -4,6 +4,7 @@
 //! people can look at them.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use dyno::summary::{Comparison, ComparisonFinding, FigureComparison, Unit};
@@ -149,6 +150,28 @@ fn the_worst_window_of_a_broken_limit_is_seen_where_it_was() {
     let last = summary.series.last().expect("points").t_ns as f64;
     assert!((x + width - 1e3 * worst.at_ns as f64 / last).abs() < 1.0, "{x} {width} {worst:?}");
     assert!((width - 1e12 / last).abs() < 1.0, "a window of a second: {x} {width} {last}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_use_of_processors_by_workers_and_target_is_in_one_chart() {
+    // It reads until its standard input ends.
+    let mut target = Command::new("cat").stdin(Stdio::piped()).spawn().expect("`cat` is there");
+    let line = format!("--duration 2500ms --watch {}", target.id());
+    let ended = benchmark(BEHAVES).args(&line).run();
+    drop(target.stdin.take());
+    target.wait().expect("it is our child");
+    ended.verdict(0, "sustained");
+    let mut browser = Browser::start();
+    look(&mut browser, &ended.path("out/report.html"), "watched");
+    let names =
+        "[...document.querySelectorAll('#processors .key bdi')].map((key) => key.textContent)";
+    let names = browser.value(names);
+    let names: Vec<_> =
+        names.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    for name in ["a worker", "target", "target's busiest thread", "machine idle"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The course of a run: the load, the backlog, and metrics over time, from the points of a summary.
 
-use dyno_bus::builtin::{BACKLOG, CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, WAIT};
+use dyno_bus::builtin::{
+    BACKLOG, CPU, LOOP_LAG, MACHINE_IDLE, RESPONSE, RSS, SERVICE, SURROUNDINGS, TARGET_CPU,
+    TARGET_CPU_THREAD_MAX, TARGET_RUN_QUEUE_DELAY, WAIT,
+};
 use dyno_bus::clock;
 use dyno_bus::value::Unit;
 use dyno_summary::{Metric, PointMetric, Summary, ThresholdResult, Verdict, WorstWindow};
@@ -14,6 +17,16 @@ use crate::settings;
 const USER_METRICS_MAX: usize = 6;
 /// The built-in metrics, which are not among those of the user.
 const BUILT_IN: [&str; 6] = [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS];
+/// The name of the chart of processors in the page.
+const PROCESSORS_ID: &str = "processors";
+/// The series of that chart: the workers first.
+const PROCESSORS: [(&str, &str); 5] = [
+    ("a worker", CPU),
+    ("target", TARGET_CPU),
+    ("target's busiest thread", TARGET_CPU_THREAD_MAX),
+    ("target waits for a core", TARGET_RUN_QUEUE_DELAY),
+    ("machine idle", MACHINE_IDLE),
+];
 /// The multiple of the largest value up to which a mark stretches the axis.
 const MARK_MAX: f64 = 2.0;
 
@@ -27,12 +40,14 @@ pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
     }
     let metrics = [RESPONSE, SERVICE, WAIT, LOOP_LAG, CPU].into_iter();
     let users = summary.metrics.keys().map(String::as_str);
-    let users = users.filter(|name| !BUILT_IN.contains(name)).take(USER_METRICS_MAX);
+    let is_users = |name: &&str| !BUILT_IN.contains(name) && !SURROUNDINGS.contains(name);
+    let users = users.filter(is_users).take(USER_METRICS_MAX);
     for name in metrics.chain(users) {
         if let Some(of) = summary.metric(name).filter(|metric| metric.count > 0) {
             charts.extend(metric(summary, name, of, x));
         }
     }
+    charts.extend(processors(summary, x));
     for chart in &mut charts {
         mark_warmup(chart, summary);
         mark_unsustained(chart, summary);
@@ -142,6 +157,34 @@ fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> 
     Some(chart)
 }
 
+/// Returns the use of processors by the workers and the target, beside the machine's idle share;
+/// `None` if neither the target nor the machine was sampled.
+fn processors(summary: &Summary, x: Axis) -> Option<Chart> {
+    let line = |metric: &str| -> Vec<(f64, Option<f64>)> {
+        // They are sampled each second: an interval without a sample breaks no line.
+        let value = |point: &dyno_summary::SeriesPoint| {
+            let metric = point.metrics.get(metric)?;
+            let middle = metric.p50.unwrap_or(metric.max);
+            Some((point.t_ns as f64, Some(middle as f64)))
+        };
+        summary.series.iter().filter_map(value).collect()
+    };
+    let lines = PROCESSORS.map(|(name, metric)| (name, line(metric)));
+    if lines[1..].iter().all(|(_, points)| points.is_empty()) {
+        return None;
+    }
+    let values = lines.iter().flat_map(|(_, points)| points.iter().filter_map(|point| point.1));
+    let y = Axis::of_values(Unit::Permille, values);
+    let how = "Processor time as a share of one core, so that two busy cores are 200 %; the share \
+               of the machine is of all its cores. A target whose busiest thread is near 100 %, or a \
+               machine that is never idle, is the bottleneck.";
+    let mut chart = Chart::new(PROCESSORS_ID, "Processors", how, (x, y));
+    for (name, points) in lines.into_iter().filter(|(_, points)| !points.is_empty()) {
+        chart.add(name, Shape::Line, points);
+    }
+    Some(chart)
+}
+
 /// Returns the name of a metric's chart: the user's names may be equal to those of other charts.
 fn id_of(summary: &Summary, name: &str) -> Option<String> {
     if BUILT_IN.contains(&name) {
@@ -180,6 +223,7 @@ fn mark_worst(charts: &mut [Chart], summary: &Summary) {
         let Some(worst) = threshold.worst else { continue };
         let id = match &*threshold.metric {
             BACKLOG => Some(BACKLOG.to_owned()),
+            name if SURROUNDINGS.contains(&name) => Some(PROCESSORS_ID.to_owned()),
             name => id_of(summary, name),
         };
         let place = charts.iter().position(|chart| id.as_ref() == Some(&chart.id));

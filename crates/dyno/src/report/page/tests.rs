@@ -446,6 +446,39 @@ fn the_worst_window_of_a_threshold_is_marked_in_the_chart_of_its_metric() {
 }
 
 #[test]
+fn the_target_and_the_idle_share_of_the_machine_are_beside_the_workers() {
+    let mut summary = fixture::summary();
+    assert!(!of_run(&summary, None).contains("id=\"processors\""), "nothing was sampled");
+    let metric = summary.metrics["cpu"].clone();
+    let shares = [("target.cpu", 1_700), ("target.cpu_thread_max", 990), ("machine.idle", 20)];
+    for (name, share) in shares {
+        summary.metrics.insert(name.to_owned(), metric.clone());
+        // The second interval has no sample, which breaks no line.
+        for place in [0, 2] {
+            let point = summary.series.get_mut(place);
+            let Some(point) = point else { continue };
+            let mut sample = dyno_summary::PointMetric::default();
+            (sample.count, sample.max) = (1, share);
+            point.metrics.insert(name.to_owned(), sample);
+        }
+    }
+    let page = of_run(&summary, None);
+    let data = data_of(&page);
+    let charts = data["charts"].as_array().unwrap();
+    let chart = charts.iter().find(|one| one["id"] == "processors").expect("a chart");
+    let series = chart["series"].as_array().unwrap();
+    let values = |name: &str| {
+        let one = series.iter().find(|one| one["name"] == name).expect(name);
+        one["values"].as_array().unwrap().iter().filter_map(Value::as_u64).collect::<Vec<_>>()
+    };
+    assert!(values("target").iter().all(|share| *share == 1_700) && !values("target").is_empty());
+    assert_eq!(values("target's busiest thread")[0], 990);
+    assert_eq!(values("machine idle")[0], 20);
+    // Each metric of the user has a chart, and the target's have none but this.
+    assert!(!page.contains("id=\"metric-"), "{page}");
+}
+
+#[test]
 fn a_load_profile_has_a_row_and_a_reason_for_each_stage_and_bands_for_those_not_sustained() {
     let mut summary = fixture::staged();
     summary.stages[2].verdict = Some(Verdict::Unsustained);
