@@ -32,7 +32,8 @@ const MARK_MAX: f64 = 2.0;
 
 /// Returns the charts over time, in reading order; an empty list if nothing was measured.
 pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
-    let Some(last) = summary.series.last() else { return Vec::new() };
+    // A run that ends before it begins has a point at its start.
+    let Some(last) = summary.series.last().filter(|last| last.t_ns > 0) else { return Vec::new() };
     let x = Axis::exact(AxisKind::Clock, 0.0, last.t_ns as f64);
     let mut charts = vec![load(summary, x)];
     if summary.rate.asked.is_some() {

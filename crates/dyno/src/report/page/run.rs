@@ -87,6 +87,7 @@ pub(super) fn sections(
     place: RunPlace,
 ) -> Vec<Value> {
     let mut over_time = over_time::charts(summary);
+    let is_measured = !over_time.is_empty();
     if let Some(heat) = intervals.and_then(heat::chart) {
         // It shows the same metric as the chart before it.
         let response = over_time.iter().position(|chart| chart.id == RESPONSE);
@@ -106,7 +107,7 @@ pub(super) fn sections(
         section(html, "Stages", |html| stages(html, summary));
     }
     section(html, "Charts", |html| {
-        if summary.series.is_empty() {
+        if !is_measured {
             html.element("p", &[], place.without_interval());
         }
         html.inside("div", &[("class", "charts")], |html| {

@@ -235,6 +235,10 @@ fn a_run_without_anything_has_a_page() {
     assert!(page.contains("<bdi>error</bdi>"), "{page}");
     assert!(page.contains("no worker started"), "{page}");
     assert!(page.contains("The run ended before an interval was over."), "{page}");
+    // So does one whose only point is at its start: an axis of time would have no length.
+    summary.series = vec![dyno_summary::SeriesPoint::default()];
+    assert_eq!(of_run(&summary, None).matches("class=\"chart\"").count(), 0);
+    assert!(of_run(&summary, None).contains("The run ended before an interval was over."));
 }
 
 #[test]
