@@ -56,8 +56,6 @@ fn answer(url: &str, request: &str) -> String {
 }
 
 fn stopped_at_its_end(running: Running) -> crate::support::Ended {
-    // The page is there before the run is: until then, a signal ends the program and no run.
-    running.until_said("warming up");
     running.signal(nix::sys::signal::Signal::SIGINT);
     running.end()
 }
@@ -74,6 +72,8 @@ fn the_page_moves_while_the_run_goes_on_and_ends_with_its_verdict() {
     until("values move", DEADLINE, || counted(&mut browser) > before);
     // Choices of the reader outlive newer states.
     until_in_page(&mut browser, "a chart", "!!document.querySelector('#load button')");
+    // A line of one point is a dot.
+    until_in_page(&mut browser, "a line", "!!document.querySelector('#load .plot .line')");
     let line = "getComputedStyle(document.querySelector('#load .plot .line')).display";
     assert_eq!(browser.value(line), "inline");
     browser.value("document.querySelector('#load button').click()");
@@ -161,6 +161,8 @@ fn another_host_another_method_and_another_path_are_refused() {
     assert_says(&not_found, &["HTTP/1.1 404 Not Found"]);
     assert_eq!(request("GET", path, "example.org"), not_found);
     assert_says(&request("POST", path, "localhost"), &["HTTP/1.1 405 ", "Allow: GET"]);
+    // The page is there before the run is: until then, a signal ends the program and no run.
+    running.until_said("measuring");
     let ended = stopped_at_its_end(running);
     let secret = path.trim_end_matches('/');
     for file in ["run.json", "log.jsonl", "report.html"] {
