@@ -53,24 +53,15 @@ pub const SURROUNDINGS: [&str; 8] = [
     TARGET_RUN_QUEUE_DELAY,
 ];
 
+/// The names of the metrics of dyno's own processes.
+const OF_PROCESSES: [&str; 10] =
+    [WAIT, SERVICE, RESPONSE, LOOP_LAG, CPU, RSS, ISSUED, COMPLETED, BACKLOG, UPTIME];
+
 /// The names of all of them.
-pub const ALL: [&str; 18] = [
-    WAIT,
-    SERVICE,
-    RESPONSE,
-    LOOP_LAG,
-    CPU,
-    RSS,
-    ISSUED,
-    COMPLETED,
-    BACKLOG,
-    UPTIME,
-    MACHINE_IDLE,
-    TARGET_CPU,
-    TARGET_CPU_THREAD_MAX,
-    TARGET_RSS,
-    TARGET_THREADS,
-    TARGET_CONTEXT_SWITCHES,
-    TARGET_PREEMPTIONS,
-    TARGET_RUN_QUEUE_DELAY,
-];
+pub const ALL: [&str; OF_PROCESSES.len() + SURROUNDINGS.len()] = {
+    let mut all = [""; OF_PROCESSES.len() + SURROUNDINGS.len()];
+    let (of_processes, surroundings) = all.split_at_mut(OF_PROCESSES.len());
+    of_processes.copy_from_slice(&OF_PROCESSES);
+    surroundings.copy_from_slice(&SURROUNDINGS);
+    all
+};

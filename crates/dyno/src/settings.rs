@@ -392,7 +392,6 @@ pub(crate) fn rows(parameters: &Parameters) -> impl Iterator<Item = (Setting, St
 
 /// Returns the length of the sliding windows of a threshold, as it is written in a summary; `None`
 /// if it has none, or if a later version wrote it.
-#[cfg(feature = "cli")]
 pub(crate) fn sliding_window(threshold: &str) -> Option<Duration> {
     threshold::threshold(threshold).ok()?.over
 }

@@ -95,23 +95,19 @@ impl Bench {
         reach: ProcessOwnership,
         plan: &mut Plan,
     ) -> Result<(), String> {
-        let Some(before) = self.before.take() else {
-            self.targets = watch::find_all(&plan.watch)?;
-            return Ok(());
-        };
-        let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()), plan);
-        let result = call(reach, || before(&mut setup));
-        let (parameters, watched) = setup.into_parts();
-        plan.task = parameters.into_map();
-        plan.watch.extend(watched);
-        let is_too_long = || too_long(plan).map(|error| error.to_string());
-        match result.err().or_else(is_too_long) {
-            Some(error) => Err(redacted(&format!("the primary's `before` failed: {error}"))),
-            None => {
-                self.targets = watch::find_all(&plan.watch)?;
-                Ok(())
+        if let Some(before) = self.before.take() {
+            let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()), plan);
+            let result = call(reach, || before(&mut setup));
+            let (parameters, watched) = setup.into_parts();
+            plan.task = parameters.into_map();
+            plan.watch.extend(watched);
+            let is_too_long = || too_long(plan).map(|error| error.to_string());
+            if let Some(error) = result.err().or_else(is_too_long) {
+                return Err(redacted(&format!("the primary's `before` failed: {error}")));
             }
         }
+        self.targets = watch::find_all(&plan.watch)?;
+        Ok(())
     }
 
     /// Refuses processes that can't be watched. A name is looked up later if there is a `before`, which

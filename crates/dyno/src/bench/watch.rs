@@ -35,11 +35,12 @@ pub(super) fn find_all(choices: &[WatchChoice]) -> Result<Vec<TargetProcess>, St
 /// # Errors
 /// If it can't be watched: the remedy.
 pub(super) fn find(choice: &WatchChoice) -> Result<TargetProcess, String> {
+    let own = own_line();
     let pid = match choice {
         WatchChoice::Pid(pid) => *pid,
-        WatchChoice::Name(name) => named(name)?,
+        WatchChoice::Name(name) => named(name, &own)?,
     };
-    if own_line().contains(&pid) {
+    if own.contains(&pid) {
         return Err(
             "this is the benchmark, or a process that started it: the workers would count \
                     as its children"
@@ -49,10 +50,10 @@ pub(super) fn find(choice: &WatchChoice) -> Result<TargetProcess, String> {
     TargetProcess::hold(pid).map_err(|error| error.to_string())
 }
 
-/// Returns the id of the only process with this name that no other such process has started.
-fn named(name: &str) -> Result<u32, String> {
+/// Returns the id of the only process with this name that no other such process has started, and that
+/// is not among `own`.
+fn named(name: &str, own: &[u32]) -> Result<u32, String> {
     let all = processes::all();
-    let own = own_line();
     let has_name = |process: &&SystemProcess| {
         !process.is_zombie && !own.contains(&process.pid) && process.is_named(name)
     };
@@ -153,13 +154,14 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn the_benchmark_and_those_that_started_it_are_refused() {
-        for pid in own_line() {
+        let own = own_line();
+        for &pid in &own {
             let error = find(&WatchChoice::Pid(pid)).expect_err("an ancestor");
             assert!(error.contains("a process that started it"), "{error}");
         }
         let name = SystemProcess::of(std::process::id()).expect("it runs").name();
         // Other tests may have the same name; this one is never found.
-        assert_ne!(named(&name), Ok(std::process::id()));
+        assert_ne!(named(&name, &own), Ok(std::process::id()));
     }
 
     #[test]
