@@ -176,10 +176,15 @@ fn answer(html: &mut Html, head: &Head<'_>) {
 
 /// Appends a paragraph for each warning.
 fn warnings(html: &mut Html, warnings: &[String]) {
-    for warning in warnings {
+    notes(html, "warning: ", warnings);
+}
+
+/// Appends a paragraph for each text that readers should not miss, with a word before it.
+fn notes(html: &mut Html, word: &str, texts: &[String]) {
+    for text in texts {
         html.inside("p", &[("class", "warning")], |html| {
-            html.element("strong", &[], "warning: ");
-            html.element("bdi", &[], warning);
+            html.element("strong", &[], word);
+            html.element("bdi", &[], text);
         });
     }
 }

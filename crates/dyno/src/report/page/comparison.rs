@@ -8,7 +8,7 @@ use serde_json::json;
 use super::axis::{Axis, AxisKind};
 use super::chart::{Chart, Shape, table};
 use super::html::Html;
-use super::{Head, Mood, PageContent, warnings};
+use super::{Head, Mood, PageContent, notes, warnings};
 use crate::plan::thousands;
 use crate::report::formats::comparison::{HEAD, cells, sides};
 use crate::report::formats::figures::NONE;
@@ -22,12 +22,7 @@ const WIDTH: f64 = 1_000.0;
 pub(crate) fn render(comparison: &Comparison) -> String {
     let mut body = Html::default();
     body.foreign("p", &[("class", "account")], &sides(comparison));
-    for difference in &comparison.differences {
-        body.inside("p", &[("class", "warning")], |html| {
-            html.element("strong", &[], "differs: ");
-            html.element("bdi", &[], difference);
-        });
-    }
+    notes(&mut body, "differs: ", &comparison.differences);
     warnings(&mut body, &comparison.warnings);
     if !comparison.figures.is_empty() {
         body.inside("section", &[], |html| figures(html, &comparison.figures));

@@ -115,18 +115,7 @@ fn backlog(summary: &Summary, x: Axis) -> Chart {
 
 /// Returns the statistics of a metric in each interval; `None` if no interval has a value.
 fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> {
-    let line = |number: fn(&PointMetric) -> Option<u64>| -> Vec<(f64, Option<f64>)> {
-        let value = |point: &dyno_summary::SeriesPoint| {
-            let value = point.metrics.get(name).and_then(number);
-            (point.t_ns as f64, value.map(|value| value as f64))
-        };
-        let mut points: Vec<_> = summary.series.iter().map(value).collect();
-        if name == CPU {
-            // It is sampled each second: an interval without a sample breaks no line.
-            points.retain(|(_, value)| value.is_some());
-        }
-        points
-    };
+    let line = |number: fn(&PointMetric) -> Option<u64>| values(summary, name, number);
     let mut lines = vec![
         ("p50", line(|point| point.p50)),
         ("p99", line(|point| point.p99)),
@@ -158,24 +147,35 @@ fn metric(summary: &Summary, name: &str, of: &Metric, x: Axis) -> Option<Chart> 
     Some(chart)
 }
 
+/// Returns a number of a metric at each point of the run.
+fn values(
+    summary: &Summary,
+    name: &str,
+    number: fn(&PointMetric) -> Option<u64>,
+) -> Vec<(f64, Option<f64>)> {
+    let value = |point: &dyno_summary::SeriesPoint| {
+        let value = point.metrics.get(name).and_then(number);
+        (point.t_ns as f64, value.map(|value| value as f64))
+    };
+    let mut points: Vec<_> = summary.series.iter().map(value).collect();
+    if name == CPU || SURROUNDINGS.contains(&name) {
+        // It is sampled each second: an interval without a sample breaks no line.
+        points.retain(|(_, value)| value.is_some());
+    }
+    points
+}
+
 /// Returns the use of processors by the workers and the target, beside the machine's idle share;
 /// `None` if neither the target nor the machine was sampled.
 fn processors(summary: &Summary, x: Axis) -> Option<Chart> {
-    let line = |metric: &str| -> Vec<(f64, Option<f64>)> {
-        // They are sampled each second: an interval without a sample breaks no line.
-        let value = |point: &dyno_summary::SeriesPoint| {
-            let metric = point.metrics.get(metric)?;
-            let middle = metric.p50.unwrap_or(metric.max);
-            Some((point.t_ns as f64, Some(middle as f64)))
-        };
-        summary.series.iter().filter_map(value).collect()
-    };
-    let lines = PROCESSORS.map(|(name, metric)| (name, line(metric)));
+    let lines = PROCESSORS.map(|(name, metric)| {
+        (name, values(summary, metric, |point| Some(point.p50.unwrap_or(point.max))))
+    });
     if lines[1..].iter().all(|(_, points)| points.is_empty()) {
         return None;
     }
-    let values = lines.iter().flat_map(|(_, points)| points.iter().filter_map(|point| point.1));
-    let y = Axis::of_values(Unit::Permille, values);
+    let all = lines.iter().flat_map(|(_, points)| points.iter().filter_map(|point| point.1));
+    let y = Axis::of_values(Unit::Permille, all);
     let how = "Processor time as a share of one core, so that two busy cores are 200 %; the share \
                of the machine is of all its cores. A target whose busiest thread is near 100 %, or a \
                machine that is never idle, is the bottleneck.";
