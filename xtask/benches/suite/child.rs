@@ -83,6 +83,10 @@ impl Child {
     pub(crate) fn command(&self) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("this program has a path")?);
         command.env(VARIABLE, serde_json::to_string(self)?);
+        if let Self::Shown(_) = self {
+            // Cargo passes it too. Without it, a program in cargo's folder takes itself for a test.
+            command.arg("--bench");
+        }
         Ok(command)
     }
 

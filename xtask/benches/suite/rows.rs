@@ -28,6 +28,18 @@ pub(crate) struct Row {
     pub(crate) measure: fn(&Options) -> Result<Vec<Figure>>,
 }
 
+/// Measures a row at each rate, which has a name. Returns the figures of all.
+fn at_each(
+    rates: &[(f64, &str)],
+    at: impl Fn(f64, &str) -> Result<Vec<Figure>>,
+) -> Result<Vec<Figure>> {
+    let mut all = Vec::new();
+    for &(rate, name) in rates {
+        all.extend(at(rate, name)?);
+    }
+    Ok(all)
+}
+
 /// All rows, in the order of their measurement.
 pub(crate) const ALL: [Row; 16] = [
     Row {

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use dyno_bus::{Time, clock};
 
+use super::at_each;
 use crate::child::Run;
 use crate::figure::{Figure, Goal, quantile};
 use crate::options::Options;
@@ -23,11 +24,7 @@ const WRITE: &[u8] = b"*3\r\n$3\r\nSET\r\n$10\r\ndyno:suite\r\n$64\r\n\
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n";
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
-    let mut all = Vec::new();
-    for (rate, name) in RATES {
-        all.extend(at(options, rate, name)?);
-    }
-    Ok(all)
+    at_each(&RATES, |rate, name| at(options, rate, name))
 }
 
 fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {

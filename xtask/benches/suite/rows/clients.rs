@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use dyno::Summary;
 
+use super::at_each;
 use crate::child::Child;
 use crate::figure::{Figure, Goal};
 use crate::options::Options;
@@ -25,11 +26,7 @@ const LINE: &str = "dashboard  ";
 const MICRO: f64 = 1e3;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
-    let mut all = Vec::new();
-    for (rate, name) in RATES {
-        all.extend(at(options, rate, name)?);
-    }
-    Ok(all)
+    at_each(&RATES, |rate, name| at(options, rate, name))
 }
 
 fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
@@ -72,9 +69,7 @@ fn shown(rate: f64, window: Duration, clients: usize) -> Result<Summary> {
     let out = tempfile::tempdir()?;
     let mut command = Child::Shown(TaskName::Noop).command()?;
     command
-        // Cargo passes `--bench` too. Without it, a program in cargo's folder takes itself for a
-        // test.
-        .args(["--bench", "--quiet", "--format", "json", "--workers", "2", "--warmup", "1s"])
+        .args(["--quiet", "--format", "json", "--workers", "2", "--warmup", "1s"])
         .args(["--rate", &rate.to_string()])
         .args(["--duration", &format!("{}ms", window.as_millis())])
         .arg("--out")

@@ -51,9 +51,7 @@ fn shown(window: Duration) -> Result<f64> {
     let terminal = openpty(&TERMINAL, None).context("no pseudo-terminal")?;
     let mut command = Child::Shown(TaskName::Noop).command()?;
     command
-        // Cargo passes `--bench` too. Without it, a program in cargo's folder takes itself for a
-        // test.
-        .args(["--bench", "--rate", "50", "--warmup", "0s"])
+        .args(["--rate", "50", "--warmup", "0s"])
         .args(["--workers", &WORKERS.to_string()])
         .args(["--duration", &format!("{}ms", (EDGE + window + EDGE).as_millis())])
         .arg("--out")

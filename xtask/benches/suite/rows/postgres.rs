@@ -66,9 +66,7 @@ fn search(server: &Postgres) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let output = Child::Shown(TaskName::Postgres)
         .command()?
-        // Cargo passes `--bench` too. Without it, a program in cargo's folder takes itself for a
-        // test.
-        .args(["--bench", "--rate", "search", "--workers", "2", "--in-flight", "1"])
+        .args(["--rate", "search", "--workers", "2", "--in-flight", "1"])
         .args(["--format", "json", "-P", &format!("url={}", server.url())])
         .current_dir(folder.path())
         .stdin(Stdio::null())

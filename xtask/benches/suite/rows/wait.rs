@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 
+use super::at_each;
 use crate::child::Run;
 use crate::figure::{Figure, Goal};
 use crate::options::Options;
@@ -14,11 +15,7 @@ const RATES: [(f64, &str); 2] = [(1_000.0, "1k/s"), (10_000.0, "10k/s")];
 const MICRO: f64 = 1e3;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Figure>> {
-    let mut all = Vec::new();
-    for (rate, name) in RATES {
-        all.extend(at(options, rate, name)?);
-    }
-    Ok(all)
+    at_each(&RATES, |rate, name| at(options, rate, name))
 }
 
 fn at(options: &Options, rate: f64, name: &str) -> Result<Vec<Figure>> {
