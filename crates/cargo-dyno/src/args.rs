@@ -60,6 +60,11 @@ pub(crate) enum DynoCommand {
     /// Each run leaves `report.html` in its folder. This writes it for a run of an earlier version,
     /// or one of `--no-report`. The path of the page is printed.
     Report(PageArguments),
+    /// Merge the shares of a run that several hosts took part in
+    ///
+    /// Each host leaves `agent.dyno` in the folder of its share. The result is that of one run with
+    /// all workers; the exit code is that of its verdict.
+    Merge(MergeArguments),
     /// Compare two saved results: is NEW worse than BASE?
     ///
     /// The exit code is 0 if nothing is worse, 1 if something is, 4 if that is unclear.
@@ -320,6 +325,22 @@ pub(crate) struct PageArguments {
 
     #[command(flatten)]
     pub(crate) place: RunsPlace,
+}
+
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct MergeArguments {
+    /// The folder of each host's share, in any order
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+
+    /// Keep the result in this folder, as that of a run
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

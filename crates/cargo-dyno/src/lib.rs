@@ -26,6 +26,7 @@ mod http;
 mod init;
 mod launch;
 mod links;
+mod merge;
 mod nearest;
 mod pipe;
 mod report;
@@ -97,6 +98,11 @@ fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
         DynoCommand::Baselines(line) => baselines::baselines(&line)?,
         DynoCommand::Compare(line) => {
             return answer(&line.figures, || compare::compare(&line));
+        }
+        DynoCommand::Merge(line) => {
+            let merge::Merged { text, exit_code } = merge::merge(&line)?;
+            print(&text)?;
+            return Ok(u8::try_from(exit_code).unwrap_or(u8::MAX).into());
         }
         DynoCommand::Completions { shell } => completions::script(shell),
     };

@@ -54,5 +54,38 @@ pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> Result<M, CodecError> {
     Ok(message)
 }
 
+/// The longest record, in bytes: far more than that of a host with a thousand workers.
+pub const RECORD_MAX: usize = 1 << 28;
+
+/// Returns a record as bytes, by the same codec as messages, without a frame.
+///
+/// # Errors
+/// If the record is longer than [`RECORD_MAX`].
+pub fn to_bytes<M: Serialize>(record: &M) -> Result<Vec<u8>, CodecError> {
+    let config = bincode::config::standard().with_limit::<RECORD_MAX>();
+    let bytes = bincode::serde::encode_to_vec(record, config)
+        .map_err(|source| CodecError::Encode { source: Box::new(source) })?;
+    let length = bytes.len();
+    if length > RECORD_MAX {
+        return Err(CodecError::TooLong { length, max: RECORD_MAX });
+    }
+    Ok(bytes)
+}
+
+/// Returns the record that these bytes hold.
+///
+/// # Errors
+/// If the bytes do not decode, or if some are left over.
+pub fn from_bytes<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, CodecError> {
+    let length = bytes.len();
+    let config = bincode::config::standard().with_limit::<RECORD_MAX>();
+    let (record, consumed) = bincode::serde::borrow_decode_from_slice(bytes, config)
+        .map_err(|source| CodecError::Decode { length, source: Box::new(source) })?;
+    if consumed != length {
+        return Err(CodecError::Trailing { length, trailing: length - consumed });
+    }
+    Ok(record)
+}
+
 #[cfg(test)]
 mod tests;

@@ -289,19 +289,25 @@ impl CycleTimeline {
 
     /// Adds another worker's timeline of the same run; both must be [whole](Self::is_whole).
     pub fn merge(&mut self, other: &Self) {
-        fn add<T: std::ops::AddAssign + Copy>(into: &mut [T], from: &[T]) {
-            into.iter_mut().zip(from).for_each(|(sum, more)| *sum += *more);
-        }
+        self.merge_counts(other);
+        add(&mut self.part_service, &other.part_service);
+        add(&mut self.part_response, &other.part_response);
+    }
+
+    /// Adds another worker's counts, without its sums of times.
+    pub fn merge_counts(&mut self, other: &Self) {
         self.cycles += other.cycles;
         self.failed += other.failed;
         self.ended_before += other.ended_before;
         add(&mut self.ended, &other.ended);
         add(&mut self.ages, &other.ages);
         add(&mut self.part_cycles, &other.part_cycles);
-        add(&mut self.part_service, &other.part_service);
-        add(&mut self.part_response, &other.part_response);
         add(&mut self.part_buckets, &other.part_buckets);
     }
+}
+
+fn add<T: std::ops::AddAssign + Copy>(into: &mut [T], from: &[T]) {
+    into.iter_mut().zip(from).for_each(|(sum, more)| *sum += *more);
 }
 
 /// Returns the bucket of a response; unit: a window's length.

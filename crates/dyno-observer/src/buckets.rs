@@ -36,6 +36,11 @@ impl Buckets {
         self.counts[index(value)] += count;
     }
 
+    /// Adds to the count of the bucket `index`, which there must be.
+    pub(crate) fn add_at(&mut self, index: usize, count: u64) {
+        self.counts[index] += count;
+    }
+
     /// Adds the counts of another.
     pub(crate) fn add(&mut self, other: &Self) {
         if self.counts.len() < other.counts.len() {

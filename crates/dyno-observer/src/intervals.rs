@@ -9,10 +9,13 @@
 //! into columns. Each cut counts all values of the current interval in rows, and those that were
 //! there at the cut before are subtracted. Count and sum are exact.
 
+pub(crate) mod stored;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dyno_bus::Time;
+use serde::{Deserialize, Serialize};
 
 use crate::rows::IntervalRows;
 use crate::series::Series;
@@ -50,7 +53,7 @@ struct TableMetric {
 
 /// The rows of a closed column, without the empty ones below the first value and above the last:
 /// most columns have values in few rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct PackedRows {
     sum: u128,
     first: usize,

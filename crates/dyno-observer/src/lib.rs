@@ -21,6 +21,7 @@
 //! - [`process`]: the measurements of one process, checked before they are recorded.
 //! - [`error`]: the reasons why they are refused.
 //! - [`observer`]: all processes, and the workers merged.
+//! - [`StoredObserver`]: what one host has observed, in a form to store and to merge.
 //! - [`query`]: the list that users read, sort, print and plot.
 //! - [`mod@format`]: a value and its unit as text for people.
 //!
@@ -48,11 +49,13 @@ pub use counts::CountsError;
 pub use error::{AbsorbError, DeclareError, HelloError};
 pub use id::ProcessId;
 pub use intervals::IntervalTable;
+pub use observer::stored::{StoredMetric, StoredObserver};
 pub use observer::{Interval, Observer};
 pub use process::ProcessStatus;
 pub use query::{Group, History, Line, List, Order, Pick, Picked, Point, Timeline};
 pub use rows::IntervalRows;
 pub use series::Series;
+pub use series::stored::StoredSeries;
 pub use snapshot::{SNAPSHOTS_MAX, Snapshot};
 pub use stats::{Censored, Label, MetricStats, Snapshots, Stat, Stats, UnknownStat};
 pub use tally::{Account, ReceivedCounts, TallyError};

@@ -6,6 +6,7 @@ use dyno_bus::Time;
 pub use dyno_bus::builtin::{RESPONSE, SERVICE, WAIT};
 
 use crate::series::Series;
+use crate::series::stored::StoredSeries;
 use crate::snapshot::MetricSnapshot;
 use crate::stats::{Label, Stats};
 
@@ -35,11 +36,32 @@ impl MetricRecord {
         Self { label, interval, whole, so_far: None, taps: Box::default() }
     }
 
+    /// Creates a metric without values, whose figures are known.
+    pub(crate) fn of_figures(label: Label, figures: Stats) -> Self {
+        Self { so_far: Some(figures), ..Self::new(label) }
+    }
+
+    /// Adds stored values.
+    pub(crate) fn restore(&mut self, values: &StoredSeries) {
+        self.so_far = None;
+        self.whole.merge_stored(values);
+    }
+
+    /// Adds stored values, of this process and of others. The figures stay those of this process.
+    pub(crate) fn keep_figures_and_restore(&mut self, values: &StoredSeries) {
+        self.whole.merge_stored(values);
+    }
+
+    /// Replaces all values.
+    pub(crate) fn replace(&mut self, values: Series) {
+        *self = Self { whole: values, ..Self::new(self.label.clone()) };
+    }
+
     /// Records a column in the current interval, and in the metric's taps.
     pub(crate) fn record(&mut self, values: &[u64], as_of: Time, taps: &mut [Series]) {
         self.so_far = None;
         self.interval.record(values, as_of);
-        self.taps.iter().for_each(|tap| taps[*tap].record(values, as_of));
+        self.taps.iter().for_each(|tap| taps[*tap].record_beside(values, as_of));
     }
 
     pub(crate) const fn interval(&self) -> &Series {
@@ -48,8 +70,8 @@ impl MetricRecord {
 
     /// Merges all values so far into `series`, those of the current interval too.
     pub(crate) fn merge_into(&self, series: &mut Series) {
-        series.merge(&self.whole);
-        series.merge(&self.interval);
+        series.merge_beside(&self.whole);
+        series.merge_beside(&self.interval);
     }
 
     /// Returns the statistics of all values so far. They are kept, because a list is made five

@@ -5,6 +5,7 @@
 //! merged, and the list of everything. Only this file merges processes. Of the primary it takes the
 //! metrics of the run's surroundings alone: the machine's and the target's.
 
+pub(crate) mod stored;
 mod taps;
 
 use std::collections::BTreeMap;
@@ -184,7 +185,7 @@ impl Observer {
         }
         // Percentiles of several workers do not follow from those of each, so values are merged.
         let of_interval = |metric: &MetricRecord, series: &mut Series| {
-            series.merge(metric.interval());
+            series.merge_beside(metric.interval());
         };
         let merged = self.merge_workers(of_interval, stats_of);
         let mut processes = Vec::new();
@@ -241,19 +242,26 @@ impl Observer {
     /// cycles only. Empty while no cycle has failed, since both would be the same.
     #[must_use]
     pub fn completed(&self) -> Vec<MetricStats> {
-        if self.processes.values().all(|state| state.completed.is_none()) {
-            return Vec::new();
-        }
+        let Some(values) = self.completed_values() else { return Vec::new() };
         let censored =
             self.processes.values().fold(Censored::default(), |sum, one| sum.merge(one.censored));
-        let of = |(index, name): (usize, &str)| {
-            let mut series = Series::default();
-            self.processes.values().for_each(|one| one.merge_completed(index, name, &mut series));
+        let of = |(name, series): (&str, Series)| {
             let label = Label { name: Arc::from(name), unit: Unit::Nanoseconds };
             let censored = censored_of(&label, censored);
             MetricStats { label, stats: series.stats(), censored }
         };
-        OF_COMPLETED.into_iter().enumerate().map(of).collect()
+        OF_COMPLETED.into_iter().zip(values).map(of).collect()
+    }
+
+    /// Returns the values of the metrics of [`OF_COMPLETED`], of completed cycles only; `None` while
+    /// no cycle has failed.
+    fn completed_values(&self) -> Option<[Series; 2]> {
+        self.processes.values().find(|state| state.completed.is_some())?;
+        let mut both = [Series::default(), Series::default()];
+        for (index, (name, series)) in OF_COMPLETED.into_iter().zip(&mut both).enumerate() {
+            self.processes.values().for_each(|one| one.merge_completed(index, name, series));
+        }
+        Some(both)
     }
 
     /// Returns each metric of one process over the whole run; empty for an unknown process.

@@ -211,8 +211,8 @@ impl ProcessRecord {
     /// failed.
     pub(crate) fn merge_completed(&self, index: usize, name: &str, into: &mut Series) {
         match &self.completed {
-            Some(completed) => into.merge(&completed[index]),
-            None => into.merge(&self.series(name)),
+            Some(completed) => into.merge_beside(&completed[index]),
+            None => into.merge_beside(&self.series(name)),
         }
     }
 

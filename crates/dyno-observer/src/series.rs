@@ -10,8 +10,11 @@
 //! have only three digits of them. They are integers, so that the order of values can't change
 //! them.
 
+pub mod stored;
+
 use dyno_bus::Time;
 use dyno_bus::value::{BELOW, VALUE_MAX};
+use serde::{Deserialize, Serialize};
 
 use crate::buckets::{self, Buckets};
 use crate::rows::IntervalRows;
@@ -34,7 +37,7 @@ pub struct Series {
 }
 
 /// The numbers that are exact, since they do not come from buckets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Exact {
     count: u64,
     /// The smallest value; `u64::MAX` until the first one.
@@ -84,11 +87,22 @@ impl Series {
     /// Several loops go over the column, and each does one thing: together they take two thirds of
     /// the time of one loop that does everything.
     pub(crate) fn record(&mut self, values: &[u64], as_of: Time) {
+        let column = Exact::of(values, as_of);
+        self.exact.merge(&column);
+        self.record_values(values, &column);
+    }
+
+    /// Records a column of one of several processes.
+    pub(crate) fn record_beside(&mut self, values: &[u64], as_of: Time) {
+        let column = Exact::of(values, as_of);
+        self.exact.merge_beside(&column);
+        self.record_values(values, &column);
+    }
+
+    fn record_values(&mut self, values: &[u64], column: &Exact) {
         if values.is_empty() {
             return;
         }
-        let column = Exact::of(values, as_of);
-        self.exact.merge(&column);
         let within = values.iter().copied().map(within);
         match self.values.with_room_for(within.len()) {
             Values::Raw(raw) => raw.extend(within),
@@ -103,6 +117,16 @@ impl Series {
     /// Adds the values of another series, which is from the same time or a later one.
     pub fn merge(&mut self, other: &Self) {
         self.exact.merge(&other.exact);
+        self.merge_values(other);
+    }
+
+    /// Adds the values that another process has recorded at any time.
+    pub(crate) fn merge_beside(&mut self, other: &Self) {
+        self.exact.merge_beside(&other.exact);
+        self.merge_values(other);
+    }
+
+    fn merge_values(&mut self, other: &Self) {
         match (&mut self.values, &other.values) {
             (_, Values::Raw(more)) => match self.values.with_room_for(more.len()) {
                 Values::Raw(raw) => raw.extend(more),
@@ -334,6 +358,16 @@ impl Exact {
         self.sum += other.sum;
         self.squares = self.squares.saturating_add(other.squares);
         self.out_of_range += other.out_of_range;
+    }
+
+    /// Adds the numbers of another process. Of two values of the same instant the larger one is the
+    /// last, so that the order of processes changes nothing.
+    fn merge_beside(&mut self, other: &Self) {
+        let last = (self.last_at, self.last).max((other.last_at, other.last));
+        self.merge(other);
+        if other.count > 0 {
+            (self.last_at, self.last) = last;
+        }
     }
 
     /// Returns the mean and the standard deviation. Σ(v − m)² is computed in integers, around the

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use dyno_bus::value::Unit;
+use serde::{Deserialize, Serialize};
 
 /// A metric's statistics at one moment, in its unit. All are zero until the first value.
 ///
@@ -16,7 +17,7 @@ use dyno_bus::value::Unit;
 /// `count`, `min`, `max`, `mean`, `stddev`, `last` and `out_of_range` are exact. Percentiles are
 /// within three digits, and exact for few values (see [`crate::series::RAW_MAX`]).
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// The number of values, clamped ones included.
     pub count: u64,
@@ -266,7 +267,7 @@ pub struct MetricStats {
 }
 
 /// Cycles that never ended: without them, the statistics of the others are too good.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Censored {
     /// The number of these cycles, all due in the measured window.
     pub count: u64,

@@ -17,12 +17,13 @@ use dyno_bus::Phase;
 use dyno_bus::message::{Counts, Emitted};
 use dyno_bus::segment::PerPhase;
 use dyno_summary::Fates;
+use serde::{Deserialize, Serialize};
 
 use crate::counts::CountsError;
 use crate::id::ProcessId;
 
 /// The account of the cycles that were issued to one worker or to all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Cycles due before the cut, as the primary computes them.
     pub issued: PerPhase<u64>,

@@ -20,6 +20,7 @@
 mod comparison;
 mod environment;
 mod fates;
+mod host;
 mod intervals;
 mod metric;
 mod number;
@@ -38,6 +39,7 @@ pub use comparison::{
 };
 pub use environment::Environment;
 pub use fates::{CycleErrors, Fates};
+pub use host::{ClockSummary, HostSummary};
 pub use intervals::{INTERVALS_FILE, INTERVALS_SCHEMA, IntervalColumn, Intervals, MetricIntervals};
 pub use metric::{Metric, Metrics, PointMetric};
 pub use parameters::{Parameters, TaskValues};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::fates::{CycleErrors, Fates};
+use crate::host::HostSummary;
 use crate::metric::{Metric, Metrics, PointMetric};
 use crate::number::{number, optional_number};
 use crate::parameters::Parameters;
@@ -86,6 +87,9 @@ pub struct Summary {
     pub primary: PrimaryProcess,
     /// The processes that ran the task.
     pub workers: Vec<WorkerProcess>,
+    /// The hosts of a run over several, by their places; missing in JSON for a run on one host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostSummary>,
     /// The course of the run: its counts, backlog and metrics over time.
     pub series: Vec<SeriesPoint>,
     /// The cost of dyno itself.

@@ -2,8 +2,12 @@
 //! fuzzer. They are not part of the API, and may change in any version.
 
 #[cfg(feature = "cli")]
+mod merge;
+#[cfg(feature = "cli")]
 mod program;
 
+#[cfg(feature = "cli")]
+pub use self::merge::*;
 #[cfg(feature = "cli")]
 pub use self::program::*;
 pub use crate::settings::{

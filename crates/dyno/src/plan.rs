@@ -10,6 +10,7 @@ pub(crate) mod fixture;
 pub(crate) mod hosts;
 pub(crate) mod profile;
 pub(crate) mod sampling;
+mod stored;
 pub(crate) mod threshold;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub(crate) use dyno_bus::backlog::{BacklogLimit, BacklogRule};
 pub use dyno_bus::message::Pacing;
 pub use dyno_bus::segment::Arrivals;
 use dyno_bus::segment::Pace;
+use serde::{Deserialize, Serialize};
 
 use self::hosts::OtherHosts;
 use self::profile::{Profile, Stage};
@@ -45,7 +47,7 @@ pub(crate) const IN_FLIGHT_DEFAULT: u32 = 1;
 /// All settings that decide what a run does, defaults included.
 ///
 /// The default is an empty form that the settings are read into. It is not a plan that could run.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The benchmark's name.
     pub benchmark: String,
@@ -62,6 +64,9 @@ pub struct Plan {
     pub workers: u32,
     /// The workers that other hosts start for the same run.
     pub others: OtherHosts,
+    /// `true` if the result keeps the record of this host, which can be merged with those of the
+    /// others.
+    pub keeps_record: bool,
     /// The spread of due times.
     pub arrivals: Arrivals,
     /// The seed of the random streams; printed, so that a run can be repeated.
@@ -86,6 +91,7 @@ pub struct Plan {
     /// The processes of the system under test, whose usage becomes metrics.
     pub watch: Vec<WatchChoice>,
     /// The parameters of the task itself.
+    #[serde(with = "stored::task")]
     pub task: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -201,7 +207,7 @@ impl Plan {
 }
 
 /// The rate at which cycles become due.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub enum Rate {
     /// An open loop: this many cycles per second, over all workers.
     PerSecond(f64),
@@ -242,7 +248,7 @@ impl fmt::Display for Rate {
 /// let _benchmark = benchmark.max_backlog(500).on_backlog(dyno::OnBacklog::Skip);
 /// ```
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnBacklog {
     /// The run stops and is unsustained.
     #[default]
@@ -283,7 +289,7 @@ impl fmt::Display for OnBacklog {
 /// assert_eq!(MaxFailed::Share(0.015).to_string(), "1.5%");
 /// ```
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum MaxFailed {
     /// At most this many cycles.
     Count(u64),
@@ -321,7 +327,7 @@ impl fmt::Display for MaxFailed {
 }
 
 /// The choice of a process that a run watches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WatchChoice {
     /// The process with this id.
     Pid(u32),
@@ -340,7 +346,7 @@ impl fmt::Display for WatchChoice {
 }
 
 /// The time limits of a run's phases; what is not over then is ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadlines {
     /// From spawning until every worker is ready.
     pub start: Duration,

@@ -33,6 +33,8 @@ pub(crate) use self::driver::{Driver, DriverInput};
 pub(crate) use self::launch::start_of;
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
 pub(crate) use self::os::watch::SignalWatch;
+pub(crate) use self::record::host::{HostRecord, RecordError};
+pub(crate) use self::record::merge::{MergeError, merge};
 #[cfg(test)]
 pub(crate) use self::state::REAP_DEADLINE;
 pub(crate) use self::state::event::Exit;

@@ -8,9 +8,15 @@ pub(crate) mod environment;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod gather;
+pub(crate) mod host;
 pub(crate) mod redact;
 
 #[cfg(feature = "dashboard")]
 pub(crate) use self::gather::{RunFacts, interim_summary};
 pub(crate) use self::gather::{fail, summary_of};
 pub(crate) use self::redact::text as redacted;
+
+/// Returns the build profile of this program.
+fn profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
+}

@@ -6,6 +6,7 @@
 mod bottleneck;
 pub(crate) mod bounds;
 pub(crate) mod course;
+mod hosts;
 mod reason;
 mod sample;
 pub(crate) mod stages;
@@ -17,9 +18,11 @@ use std::time::Duration;
 use dyno_bus::Time;
 use dyno_bus::timeline::SLOTS;
 use dyno_summary::{Fates, Verdict};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::bottleneck::{TargetUse, TargetUseSpan};
 use self::course::Course;
+pub(crate) use self::hosts::HostEvidence;
 use self::reason::JudgedSpan;
 pub(crate) use self::sample::BacklogSample;
 use self::stages::{StageEvidence, StageJudgement};
@@ -97,7 +100,7 @@ pub(crate) struct Evidence {
 }
 
 /// A backlog beyond its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LimitPassed {
     /// The first sample beyond it.
     pub sample: BacklogSample,
@@ -146,16 +149,32 @@ pub(crate) struct Judgement {
     pub stages: Vec<StageJudgement>,
 }
 
-/// Returns the verdict on the evidence, with its reasons.
-#[must_use]
+/// Returns the verdict on the evidence of a run on one host.
+#[cfg(test)]
 pub(crate) fn judge(evidence: &Evidence) -> Judgement {
+    judge_hosts(evidence, &[])
+}
+
+/// Returns the verdict on the evidence of all hosts together, with its reasons. What only one of them
+/// can have, such as a late primary, is in its own evidence.
+#[must_use]
+pub(crate) fn judge_hosts(evidence: &Evidence, hosts: &[HostEvidence]) -> Judgement {
     let mut findings = Vec::new();
     let mut warnings = Vec::new();
     // Each check adds its findings; the greatest verdict among them wins.
     errors(evidence, &mut findings);
-    interruption(evidence, &mut findings);
-    harness(evidence, &mut findings, &mut warnings);
     let rates = RateJudgement::of(evidence);
+    if hosts.is_empty() {
+        interruption(evidence, &mut findings);
+        harness(evidence, &mut findings, &mut warnings);
+    } else {
+        hosts::interruption(evidence, hosts, &mut findings);
+        hosts::harness(hosts, &mut findings, &mut warnings);
+        hosts::limits(evidence, hosts, &mut findings, &mut warnings);
+        if let RateJudgement::One(assessment) = &rates {
+            hosts::growth(assessment, hosts, &mut warnings);
+        }
+    }
     match &rates {
         RateJudgement::One(assessment) => {
             backlog(evidence, assessment, &mut findings, &mut warnings);

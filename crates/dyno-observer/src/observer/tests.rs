@@ -448,7 +448,9 @@ proptest! {
             let parts = chunk.chunks(chunk.len().div_ceil(rotations + 1));
             for (sequence, part) in (0..).zip(parts) {
                 let counts = PerPhase::default();
-                let part = Batch { sequence, counts, ..batch(part) };
+                // The last value is that of the newest batch.
+                let as_of = Time::from_nanos(10 * worker as u64 + sequence);
+                let part = Batch { sequence, as_of, counts, ..batch(part) };
                 split.absorb(ProcessId::Worker(worker as u32), &part).expect("valid");
                 split.rotate(Time::from_nanos(sequence + 1), |_| {});
             }

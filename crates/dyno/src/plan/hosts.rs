@@ -8,8 +8,10 @@
 //!
 //! Nothing here reaches a host: the numbers follow from the counts alone.
 
+use serde::{Deserialize, Serialize};
+
 /// The numbers of workers on the other hosts of a run; the default is a run on one host.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherHosts {
     /// The workers of each host that has its turn before this one.
     before: Vec<u32>,
@@ -56,8 +58,20 @@ impl OtherHosts {
     /// each host.
     #[must_use]
     pub fn share(&self, own: u32) -> String {
-        let all = self.before.iter().chain([&own]).chain(&self.after).map(u32::to_string);
-        format!("{}/{}", self.before.len(), all.collect::<Vec<_>>().join(","))
+        let all: Vec<_> = self.all(own).iter().map(u32::to_string).collect();
+        format!("{}/{}", self.place(), all.join(","))
+    }
+
+    /// Returns this host's place among all, counted from 0.
+    #[must_use]
+    pub(crate) fn place(&self) -> usize {
+        self.before.len()
+    }
+
+    /// Returns the workers of each host, if this one has `own`.
+    #[must_use]
+    pub(crate) fn all(&self, own: u32) -> Vec<u32> {
+        self.before.iter().chain([&own]).chain(&self.after).copied().collect()
     }
 }
 

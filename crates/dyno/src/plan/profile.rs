@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::DURATION_MAX;
 
 /// The most stages of a profile: each has its own timeline in every worker, and its own row in the
@@ -17,13 +19,13 @@ pub(crate) const STAGES_MAX: usize = 64;
 ///
 /// The warm-up has the rate with which the first stage begins. All cycles of a profile have indices
 /// that a segment may have: the longest profile at the highest rate has 2.6 × 10¹² of them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     stages: Vec<Stage>,
 }
 
 /// A stretch of a profile: one rate, or a linear ramp from one rate to another.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// The rate at its beginning, in cycles per second over all workers.
     pub from: f64,

@@ -12,6 +12,7 @@ use dyno_bus::builtin::{
     TARGET_RUN_QUEUE_DELAY, TARGET_THREADS, UPTIME, WAIT,
 };
 use dyno_summary::Unit;
+use serde::{Deserialize, Serialize};
 
 use super::{Plan, thousands};
 
@@ -20,16 +21,18 @@ pub(crate) const FAILED: &str = "failed";
 /// The cycles that completed, those of the drain included: a metric that only thresholds have.
 pub(crate) const DELIVERED: &str = "delivered";
 /// The shortest sliding window: it moves by a tenth of its length, and the primary wakes for that.
-const OVER_MIN: Duration = Duration::from_secs(1);
+pub(super) const OVER_MIN: Duration = Duration::from_secs(1);
 /// The values beyond a percentile that make it a limit rather than chance.
 const VALUES_BEYOND: u64 = 10;
 /// The pieces of a sliding window, which moves by a piece at a time.
 pub(crate) const PIECES: u32 = 10;
+/// The most pieces that a share of a run keeps for the merge, a few kilobytes each.
+const PIECES_KEPT_MAX: u128 = 4_096;
 /// A percentile of 100, in the unit of [`Percentile`].
 pub(crate) const WHOLE: u32 = 100_000_000;
 
 /// A limit on a statistic of a metric.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The metric's name.
     pub metric: String,
@@ -47,7 +50,7 @@ pub struct Threshold {
 }
 
 /// A statistic that a threshold limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThresholdStat {
     /// A percentile of the values.
     Percentile(Percentile),
@@ -66,11 +69,11 @@ pub enum ThresholdStat {
 }
 
 /// A percentile above 0 and up to 100, in millionths of a percent, so that it is exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Percentile(pub u32);
 
 /// A comparison of a statistic with its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LimitOperator {
     /// The statistic is below the limit: `<`.
     Below,
@@ -83,7 +86,7 @@ pub enum LimitOperator {
 }
 
 /// The limit of a threshold: a number, and the kind of unit that it was written with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdLimit {
     /// The number in the base unit of its kind: nanoseconds, bytes, a share of one, or as written.
     pub number: f64,
@@ -94,7 +97,7 @@ pub struct ThresholdLimit {
 }
 
 /// The kind of unit that a limit was written with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LimitKind {
     /// A span of time, such as `20ms`.
     Time,
@@ -237,6 +240,15 @@ impl Threshold {
                  one, or set `--duration {}`",
                 humantime::format_duration(plan.duration),
                 humantime::format_duration(over),
+            ));
+        }
+        let pieces = plan.duration.as_nanos() / (over / PIECES).as_nanos();
+        if plan.keeps_record && pieces > PIECES_KEPT_MAX {
+            let shortest = plan.duration.as_secs() as u128 * u128::from(PIECES) / PIECES_KEPT_MAX;
+            return Err(format!(
+                "each host of a shared run keeps the values of all pieces of a sliding window, and \
+                 at most {PIECES_KEPT_MAX} of them: write `over {}s` or more",
+                shortest + 1
             ));
         }
         Ok(())

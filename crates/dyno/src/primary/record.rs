@@ -3,21 +3,32 @@
 //! The driver adds what arrives; [`RunRecord::finish`] turns it into the run's result.
 
 pub(super) mod backlog;
+mod beats;
+mod evidence;
+mod exact;
 pub(super) mod fault;
+pub(super) mod host;
+pub(super) mod merge;
 mod stages;
 mod thresholds;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dyno_bus::builtin::{MACHINE_IDLE, TARGET_CPU, TARGET_CPU_THREAD_MAX};
 use dyno_bus::message::{Batch, Counts, Drained, ERRORS_MAX, HarnessCosts};
 use dyno_bus::segment::PerPhase;
+#[cfg(test)]
+use dyno_bus::timeline::CycleTimeline;
 use dyno_bus::{Phase, Time};
-use dyno_observer::{AbsorbError, Account, Interval, Observer, ProcessId, Stats, TallyError};
+use dyno_observer::{
+    AbsorbError, Account, Interval, Observer, ProcessId, StoredMetric, TallyError,
+};
 use dyno_summary::CycleErrors;
 
 use self::backlog::{BacklogTracker, Samples};
+use self::beats::{BeatGrid, Beats};
+use self::host::HostRecord;
+use self::stages::CourseSum;
 use self::thresholds::{ThresholdEnd, ThresholdWatch};
 use super::run::{
     BacklogSummary, HarnessSummary, Interim, MeasuredThreshold, Run, RunSample, Totals, WorkerEnd,
@@ -25,10 +36,7 @@ use super::run::{
 use super::state::event::RunPhase;
 use super::state::schedule::{Dues, Stretch};
 use crate::plan::{BacklogLimit, Plan};
-use crate::verdict::course::Course;
-use crate::verdict::{
-    BacklogSample, Evidence, LimitPassed, Pauses, StoodStill, TargetUse, TargetUseSpan, judge,
-};
+use crate::verdict::{BacklogSample, HostEvidence, LimitPassed, judge_hosts};
 
 /// All that is known of a run so far.
 #[derive(Debug)]
@@ -43,7 +51,7 @@ pub(crate) struct RunRecord {
     level: Option<(u64, u64)>,
     passed: Option<LimitPassed>,
     /// The course of each stage: the sum over the workers that have given their account.
-    courses: Vec<Course>,
+    courses: Vec<CourseSum>,
     errors: HashMap<String, CycleErrors>,
     series: Vec<RunSample>,
     /// The totals up to the last point of the series.
@@ -54,6 +62,17 @@ pub(crate) struct RunRecord {
     late: u64,
     warnings: Vec<String>,
     thresholds: ThresholdWatch,
+    /// More of a share of a run, which is merged with the others.
+    share: Option<ShareRecord>,
+}
+
+/// The facts that only the record of a share keeps: those that the sums of a whole run need.
+#[derive(Debug, Default)]
+struct ShareRecord {
+    /// `None` before the window.
+    beats: Option<Beats>,
+    /// The values of each point of the series.
+    points: Vec<Vec<StoredMetric>>,
 }
 
 /// The facts that the driver adds to the record when a run is over.
@@ -95,6 +114,7 @@ impl RunRecord {
             running_max: 0,
             late: 0,
             warnings: Vec::new(),
+            share: plan.keeps_record.then(ShareRecord::default),
         }
     }
 
@@ -142,7 +162,7 @@ impl RunRecord {
         }
         self.delivered += drained.delivered;
         let timelines = self.observer.take_timelines(worker);
-        stages::add(&mut self.courses, &timelines, drained.running_max);
+        stages::add(&mut self.courses, worker, &timelines, drained.running_max);
         self.running_max = self.running_max.max(drained.running_max);
         self.late += drained.late;
         self.backlog.update(worker, Some(owed), drained.counts);
@@ -177,17 +197,34 @@ impl RunRecord {
         let level = self.backlog.sample(at);
         self.level = Some((level.waiting, level.running));
         self.limit = plan.backlog_rule().and_then(|rule| rule.limit(self.level));
+        if let Some(share) = &mut self.share {
+            share.beats = Some(Beats::new(BeatGrid::new(plan, at)));
+        }
     }
 
-    /// Returns the courses of the stages, as far as the workers have reported them.
+    /// Returns the timelines of the stages, as far as the workers have reported them.
     #[cfg(test)]
-    pub(crate) fn courses(&self) -> &[Course] {
-        &self.courses
+    pub(crate) fn timelines(&self) -> impl Iterator<Item = &CycleTimeline> + Clone {
+        self.courses.iter().map(CourseSum::counts)
+    }
+
+    /// Notes a beat, whether the run still measures or not.
+    pub(crate) fn beat(&mut self, at: Time, is_measuring: bool) {
+        let Some(beats) = self.share.as_mut().and_then(|share| share.beats.as_mut()) else {
+            return;
+        };
+        let (sample, totals) = (self.backlog.sample(at), self.backlog.totals());
+        beats.push(sample, totals, self.backlog.progress(), is_measuring);
     }
 
     /// Takes a sample of the backlog. Returns `true` if it passed its limit for the first time.
     pub(crate) fn sample(&mut self, at: Time) -> bool {
-        let sample = self.backlog.sample(at);
+        self.beat(at, true);
+        self.take(self.backlog.sample(at))
+    }
+
+    /// Takes this sample of the backlog. Returns `true` if it is the first beyond its limit.
+    fn take(&mut self, sample: BacklogSample) -> bool {
         self.samples.push(sample);
         let (Some(limit), None) = (self.limit, self.passed) else { return false };
         let passed = limit.is_passed_by(sample.waiting, sample.running);
@@ -200,7 +237,7 @@ impl RunRecord {
     /// Judges the thresholds that need no end. A beat may come early by `slack`.
     /// Returns `true` if the run has to end, because a breach is certain.
     pub(crate) fn judge_thresholds(&mut self, now: Time, slack: Duration) -> bool {
-        self.thresholds.beat(now, slack, &mut self.observer, &self.backlog)
+        self.thresholds.beat(now, slack, &mut self.observer, self.backlog.progress())
     }
 
     /// Returns the thresholds with their values so far; empty before the measured window.
@@ -211,7 +248,7 @@ impl RunRecord {
         account.issued.measured = counts.measured.ended();
         let fates = account.fates(Phase::Measured);
         let (now, backlog_max) = (Time::ZERO, self.samples.max());
-        let so_far = ThresholdEnd { now, fates, backlog_max, tracker: &self.backlog };
+        let so_far = ThresholdEnd { now, fates, backlog_max };
         self.thresholds.so_far(&so_far, &self.observer)
     }
 
@@ -252,6 +289,9 @@ impl RunRecord {
 
     /// Ends the current interval, passes its values to `visit`, and adds its point to the series.
     pub(crate) fn rotate(&mut self, t: Duration, until: Time, visit: impl FnMut(Interval<'_>)) {
+        if let Some(share) = &mut self.share {
+            share.points.push(self.observer.stored_interval());
+        }
         let merged = self.observer.rotate(until, visit).merged.clone();
         let totals = self.totals();
         self.series.push(RunSample {
@@ -273,64 +313,25 @@ impl RunRecord {
         new
     }
 
-    /// Judges the run, and returns its result.
+    /// Judges the run, and returns its result. The record of a share of a run is kept with it.
     pub(crate) fn finish(mut self, ending: RunEnd) -> Run {
+        self.thresholds.close(self.backlog.progress(), &mut self.observer);
+        let mut record = None;
+        if ending.plan.keeps_record {
+            match HostRecord::of(&mut self, &ending).to_bytes() {
+                Ok(bytes) => record = Some(bytes),
+                Err(error) => self.warnings.push(format!("no record of this share: {error}")),
+            }
+        }
+        Run { record, ..self.conclude(ending, &[]) }
+    }
+
+    /// Judges a run whose thresholds are closed. `hosts` are those of a run over several.
+    fn conclude(mut self, ending: RunEnd, hosts: &[HostEvidence]) -> Run {
         let account = self.observer.accounts();
-        let troubles = self.troubles();
-        // The waits of the worker that waited longest, those between cycles included.
-        let stall_ns_max = troubles.longest(|of| of.stall_ns.saturating_add(of.stall_between_ns));
-        // The difference of these two is the longest error of measured times, in any worker.
-        let stall_between_ns_max = stall_ns_max - troubles.longest(|of| of.stall_ns);
-        let HarnessCosts { unleased, stall_ns, stall_between_ns, .. } = troubles.sum;
-        let (start, end) = ending.window.unwrap_or_default();
-        let window = end - start;
-        let asked = ending.dues.iter().fold(0.0, |sum, dues| sum + dues.asked);
-        let courses = stages::finish(std::mem::take(&mut self.courses), ending.dues);
-        let backlog = self.backlog_summary(&account, &courses);
-        let thresholds = self.thresholds.finish(
-            &ThresholdEnd {
-                now: end,
-                fates: account.fates(Phase::Measured),
-                backlog_max: backlog.max,
-                tracker: &self.backlog,
-            },
-            &mut self.observer,
-        );
-        // A run without a window has its reason already.
-        let thresholds = if ending.window.is_some() { thresholds } else { Vec::new() };
-        let stages =
-            stages::evidence(&ending.plan, &ending.stretches, &courses, window, self.level);
-        let judgement = judge(&Evidence {
-            rate: ending.plan.own_rate(),
-            part: ending.plan.own_part(),
-            warmup: ending.plan.warmup,
-            start,
-            window,
-            planned: ending.plan.duration,
-            asked,
-            course: courses.into_iter().next().unwrap_or_default(),
-            cycles: account.fates(Phase::Measured),
-            delivered: self.delivered,
-            max_failed: ending.plan.max_failed,
-            backlog: self.samples.kept().to_vec(),
-            on_backlog: ending.plan.on_backlog,
-            max_backlog: ending.plan.max_backlog,
-            passed: self.passed,
-            unleased,
-            bus_stall_ns: stall_ns_max,
-            bus_stall_between_ns: stall_between_ns_max,
-            running_max: self.running_max,
-            stood_still: self.stood_still(ending.stood_still),
-            pauses: Pauses { count: ending.pauses.len() as u64, total: ending.pauses.iter().sum() },
-            errors: ending.faults,
-            signal: ending.signal,
-            target: self.target_use(match stages.is_empty() {
-                true => TargetUseSpan::Window,
-                false => TargetUseSpan::Peak,
-            }),
-            thresholds: thresholds.clone(),
-            stages,
-        });
+        let (evidence, backlog) = self.evidence(&ending, &account);
+        let judgement = judge_hosts(&evidence, hosts);
+        let HarnessCosts { unleased, stall_ns, stall_between_ns, .. } = self.troubles().sum;
         let mut warnings = self.warnings;
         warnings.extend(judgement.warnings.iter().cloned());
         let errors = most_frequent_first(self.errors.into_values());
@@ -338,7 +339,7 @@ impl RunRecord {
             plan: ending.plan,
             started_at: ending.started_at,
             elapsed: ending.elapsed,
-            window,
+            window: evidence.window,
             judgement,
             warnings,
             account,
@@ -346,7 +347,7 @@ impl RunRecord {
             late: self.late,
             backlog,
             errors,
-            thresholds,
+            thresholds: evidence.thresholds,
             workers: ending.workers,
             series: self.series,
             harness: HarnessSummary {
@@ -356,89 +357,19 @@ impl RunRecord {
                 pauses: ending.pauses,
             },
             observer: self.observer,
+            hosts: Vec::new(),
+            record: None,
         }
-    }
-
-    /// Returns the backlog over the measured window.
-    fn backlog_summary(&self, account: &Account, courses: &[Course]) -> BacklogSummary {
-        let phases = [Phase::Warmup, Phase::Measured].map(|phase| account.fates(phase));
-        let all_ended = phases.iter().all(|fates| fates.skipped + fates.lost == 0);
-        // The ends of cycles show a peak between two samples of the backlog.
-        let peak = if all_ended { stages::peak(courses) } else { 0 };
-        BacklogSummary {
-            start: self.samples.kept().first().map_or(0, BacklogSample::total),
-            max: self.samples.max().max(peak),
-            end: self.samples.last(),
-        }
-    }
-
-    /// Returns the processes that got no processor time for a while, the longest first.
-    fn stood_still(&self, primary: Duration) -> Vec<StoodStill> {
-        let of = |process| {
-            let harness = self.observer.progress(process).unwrap_or_default().harness;
-            Duration::from_nanos(harness.stood_still_ns)
-        };
-        let workers = self.observer.processes().filter_map(|(process, _)| match process {
-            ProcessId::Worker(worker) => {
-                Some(StoodStill { worker: Some(worker), total: of(process) })
-            }
-            _ => None,
-        });
-        let primary = StoodStill { worker: None, total: primary };
-        let mut all: Vec<_> =
-            workers.chain([primary]).filter(|still| !still.total.is_zero()).collect();
-        all.sort_by_key(|still| std::cmp::Reverse(still.total));
-        all
-    }
-
-    /// Returns the target's use of the machine, if a process was watched for long enough.
-    fn target_use(&self, of: TargetUseSpan) -> Option<TargetUse> {
-        let figure = |name, at_peak: fn(&Stats) -> u64| {
-            let (_, series) = self.observer.whole(name)?;
-            let stats = (!series.is_empty()).then(|| series.stats())?;
-            Some(match of {
-                TargetUseSpan::Window => stats.mean / 1e3,
-                TargetUseSpan::Peak => at_peak(&stats) as f64 / 1e3,
-            })
-        };
-        Some(TargetUse {
-            of,
-            cpu: figure(TARGET_CPU, |stats| stats.max)?,
-            busiest: figure(TARGET_CPU_THREAD_MAX, |stats| stats.max),
-            machine_idle: figure(MACHINE_IDLE, |stats| stats.min),
-        })
-    }
-
-    /// Returns the harness's own troubles, from each process's latest report.
-    fn troubles(&self) -> Troubles {
-        let of = |(process, _)| self.observer.progress(process).unwrap_or_default().harness;
-        let each: Vec<HarnessCosts> = self.observer.processes().map(of).collect();
-        let sum = each.iter().fold(HarnessCosts::default(), |sum, one| HarnessCosts {
-            unleased: sum.unleased.saturating_add(one.unleased),
-            stall_ns: sum.stall_ns.saturating_add(one.stall_ns),
-            stall_between_ns: sum.stall_between_ns.saturating_add(one.stall_between_ns),
-            ..HarnessCosts::default()
-        });
-        Troubles { each, sum }
-    }
-}
-
-/// The harness's own troubles over all processes.
-struct Troubles {
-    each: Vec<HarnessCosts>,
-    sum: HarnessCosts,
-}
-
-impl Troubles {
-    /// Returns the largest value among all processes.
-    fn longest(&self, ns: impl Fn(&HarnessCosts) -> u64) -> u64 {
-        self.each.iter().map(ns).max().unwrap_or(0)
     }
 }
 
 fn most_frequent_first(errors: impl Iterator<Item = CycleErrors>) -> Vec<CycleErrors> {
     let mut errors: Vec<_> = errors.collect();
-    errors.sort_by(|a, b| b.count.cmp(&a.count).then(a.first_cycle.cmp(&b.first_cycle)));
+    // Of two messages as frequent and as old as each other, the text decides: the same errors are
+    // always in the same order.
+    let key =
+        |one: &CycleErrors| (std::cmp::Reverse(one.count), one.first_cycle, one.message.clone());
+    errors.sort_by_cached_key(key);
     errors
 }
 

@@ -7,7 +7,8 @@ use dyno_bus::segment::PerPhase;
 use dyno_observer::{
     Account, Interval, IntervalTable, Label, List, MetricStats, Observer, ProcessId, Series,
 };
-use dyno_summary::CycleErrors;
+use dyno_summary::{CycleErrors, Fates};
+use serde::{Deserialize, Serialize};
 
 use super::state::event::{Exit, RunPhase};
 use super::state::hand::HandRate;
@@ -200,6 +201,10 @@ pub(crate) struct Run {
     pub harness: HarnessSummary,
     /// The histograms and snapshots of all metrics.
     pub observer: Observer,
+    /// The hosts of a run over several, by their places; empty for a run on one host.
+    pub hosts: Vec<HostEnd>,
+    /// The record of a share of a run, as bytes: it can be merged with those of the other hosts.
+    pub record: Option<Vec<u8>>,
 }
 
 /// The backlog over the measured window.
@@ -214,7 +219,7 @@ pub(crate) struct BacklogSummary {
 }
 
 /// A worker at the run's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkerEnd {
     /// The worker's index, from 0.
     pub index: u32,
@@ -222,6 +227,45 @@ pub(crate) struct WorkerEnd {
     pub pid: Option<u32>,
     /// The end of its process; `None` if it never started, or if it was given up without an end.
     pub exit: Option<Exit>,
+}
+
+/// One host of a run over several, at the run's end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HostEnd {
+    /// Its name; may be empty.
+    pub name: String,
+    /// The number of its workers.
+    pub workers: u32,
+    /// The outcomes of its cycles that were due in the window.
+    pub cycles: Fates,
+    /// Its cycles that completed inside the window.
+    pub delivered: u64,
+    /// The length of its window.
+    pub window: Duration,
+    /// Its measured cycles that came due while no lease covered them.
+    pub unleased: u64,
+    /// The time for which its recording threads waited for the bus, in the worker where they waited
+    /// most.
+    pub bus_stall: Duration,
+    /// The longest time for which one of its processes stood still; `None` if none did.
+    pub stood_still: Option<Duration>,
+    /// The processor time of its primary over the run, as a share of one core.
+    pub cpu_share: f64,
+    /// The p99 of the delay of its primary's timer, in nanoseconds.
+    pub loop_lag_p99: Option<u64>,
+    /// Its clock against that of another host.
+    pub clock: Option<HostClock>,
+}
+
+/// The clock of a host against that of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostClock {
+    /// The host's time less the other's, in nanoseconds.
+    pub offset_ns: i64,
+    /// The change of the offset over the run, in nanoseconds.
+    pub drift_ns: i64,
+    /// The offset is known to this many nanoseconds.
+    pub bound_ns: u64,
 }
 
 /// The cost of the harness itself.

@@ -31,6 +31,7 @@ use super::page::{self, PageFile};
 use crate::plan::Plan;
 use crate::primary::RunPhase;
 use crate::primary::run::{Interim, OnTick, Run, Sink, Update};
+use crate::result::host::record_bytes;
 use crate::result::{environment, fail, redact, summary_of};
 
 /// The time between two ticks for the live view and `on_tick`: nobody reads a number that changes
@@ -311,9 +312,18 @@ impl Reporter {
         summary.warnings.extend(self.files.finish());
         let intervals = intervals_of(run);
         if let Some(folder) = &self.folder
-            && let Err(error) = folder.write(folder::INTERVALS, &render_intervals(&intervals))
+            && let Err(error) = folder.write(folder::INTERVALS, render_intervals(&intervals))
         {
             summary.warnings.push(format!("{} is not kept: {error}", folder::INTERVALS));
+        }
+        if let (Some(folder), Some(record)) = (&self.folder, run.record.take()) {
+            let bytes = record_bytes(&record, &command, self.environment.clone());
+            let written = bytes.and_then(|bytes| {
+                folder.write(folder::RECORD, bytes).map_err(|error| error.to_string())
+            });
+            if let Err(error) = written {
+                summary.warnings.push(format!("{} is not kept: {error}", folder::RECORD));
+            }
         }
         let no_plot = plot::missing(&summary, &self.settings.plot);
         summary.warnings.extend(no_plot.clone());

@@ -22,6 +22,31 @@ pub(crate) fn here() -> Environment {
     environment
 }
 
+/// Returns the name of this machine; empty if it is not known.
+pub(crate) fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+/// Returns a number that follows from the bytes of this program, so that two programs that were built
+/// differently have different ones; 0 if they can't be read.
+pub(crate) fn program() -> u64 {
+    let path = match cfg!(target_os = "linux") {
+        // This path names this program even if its file has been replaced since.
+        true => PathBuf::from("/proc/self/exe"),
+        false => std::env::current_exe().unwrap_or_default(),
+    };
+    let words = fs::read(path).unwrap_or_default();
+    let words = words.chunks(size_of::<u64>()).map(|bytes| {
+        let mut word = [0; size_of::<u64>()];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    });
+    // FNV-1a by words: it only has to tell builds apart that were not meant to differ.
+    words
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Returns the name that the kernel gives the first processor; empty if it gives none.
 fn cpu(info: &str) -> String {
     let fields = info.lines().filter_map(|line| line.split_once(':'));

@@ -13,7 +13,9 @@ use crate::plan::Plan;
 #[cfg(any(feature = "dashboard", feature = "otlp"))]
 use crate::primary::run::Interim;
 use crate::primary::run::Totals;
-use crate::primary::run::{BacklogSummary, HarnessSummary, Run, RunSample, Tick, WorkerEnd};
+use crate::primary::run::{
+    BacklogSummary, HarnessSummary, HostClock, HostEnd, Run, RunSample, Tick, WorkerEnd,
+};
 use crate::primary::{self, Exit};
 use crate::verdict::{BacklogSample, Judgement};
 
@@ -150,6 +152,8 @@ pub(crate) fn run() -> Run {
             pauses: Vec::new(),
         },
         observer,
+        hosts: Vec::new(),
+        record: None,
     }
 }
 
@@ -229,4 +233,25 @@ pub(crate) fn staged() -> Summary {
     summary.stages = stages.into();
     summary.parameters.stages = Some("2s:50, 2s:50..400, 1s:100".to_owned());
     summary
+}
+
+/// Returns the summary of a run on two hosts, whose clocks were compared.
+pub(crate) fn of_hosts() -> Summary {
+    let mut run = run();
+    let cycles = run.account.fates(Phase::Measured);
+    let host = |name: &str, workers, offset_ns| HostEnd {
+        name: name.to_owned(),
+        workers,
+        cycles,
+        delivered: 99,
+        window: run.window,
+        unleased: 0,
+        bus_stall: Duration::from_micros(120),
+        stood_still: None,
+        cpu_share: 0.012,
+        loop_lag_p99: Some(240_000),
+        clock: Some(HostClock { offset_ns, drift_ns: -1_200, bound_ns: 52_000 }),
+    };
+    run.hosts = vec![host("a", 1, 0), host("b", 1, -86_400_000_000_000)];
+    summary_of(&mut run, &[], Environment::default())
 }

@@ -15,9 +15,10 @@ use dyno_bus::clock::nanos;
 use dyno_bus::value::VALUE_MAX;
 use dyno_observer::{MetricStats, Observer, ProcessId};
 use dyno_summary::{
-    Backlog, CycleErrors, ERRORS_LISTED, Environment, Harness, Metric, Metrics, Parameters,
-    PointMetric, PrimaryProcess, RateSummary, SCHEMA, SeriesPoint, StageSummary, Summary,
-    TaskValues, ThresholdResult, Unit, Verdict, WorkerExit, WorkerProcess, WorstWindow,
+    Backlog, ClockSummary, CycleErrors, ERRORS_LISTED, Environment, Harness, HostSummary, Metric,
+    Metrics, Parameters, PointMetric, PrimaryProcess, RateSummary, SCHEMA, SeriesPoint,
+    StageSummary, Summary, TaskValues, ThresholdResult, Unit, Verdict, WorkerExit, WorkerProcess,
+    WorstWindow,
 };
 use nix::sys::signal::Signal;
 use serde::Deserialize;
@@ -26,7 +27,7 @@ use serde_json::Value;
 #[cfg(feature = "dashboard")]
 pub(crate) use self::interim::{RunFacts, interim_summary};
 use crate::plan::{Plan, thousands};
-use crate::primary::run::{MeasuredThreshold, RunSample, WorkerEnd};
+use crate::primary::run::{HostEnd, MeasuredThreshold, RunSample, WorkerEnd};
 use crate::primary::run::{Recovery, StageJudgement};
 use crate::primary::{Exit, Run};
 use crate::result::redact;
@@ -48,7 +49,7 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.started_at = started_at(run.started_at);
     summary.elapsed_ns = nanos(run.elapsed);
     summary.command = redact::command(command);
-    summary.profile = if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned();
+    super::profile().clone_into(&mut summary.profile);
     summary.parameters = parameters(&run.plan);
     summary.rate = rate(run);
     summary.cycles = run.account.fates(Phase::Measured);
@@ -61,6 +62,7 @@ pub(crate) fn summary_of(run: &mut Run, command: &[String], environment: Environ
     summary.completed_metrics = metrics(&run.observer.completed());
     summary.primary = primary(&mut run.observer);
     summary.workers = workers(run);
+    summary.hosts = run.hosts.iter().map(host).collect();
     summary.series = run.series.iter().map(point).collect();
     summary.harness = harness(run);
     summary.environment = environment;
@@ -240,6 +242,26 @@ fn workers(run: &mut Run) -> Vec<WorkerProcess> {
         worker
     };
     run.workers.iter().map(of_end).collect()
+}
+
+fn host(of: &HostEnd) -> HostSummary {
+    let mut host = HostSummary::default();
+    host.name = redact::text(&of.name);
+    host.workers = of.workers;
+    host.cycles = of.cycles;
+    host.delivered = per_second(of.delivered, of.window);
+    host.unleased = of.unleased;
+    host.bus_stall_ns = nanos(of.bus_stall);
+    host.stood_still_ns = of.stood_still.map_or(0, nanos);
+    host.loop_lag_p99 = of.loop_lag_p99;
+    host.cpu_share = of.cpu_share;
+    host.clock = of.clock.map(|of| {
+        let mut clock = ClockSummary::default();
+        (clock.offset_ns, clock.drift_ns) = (of.offset_ns, of.drift_ns);
+        clock.bound_ns = of.bound_ns;
+        clock
+    });
+    host
 }
 
 fn exit(exit: Exit) -> Option<WorkerExit> {

@@ -115,6 +115,7 @@ settings! {
         is_always_reported: true,
         read: |text, draft| {
             (draft.plan.others, draft.plan.workers) = value::share_of_host(text)?;
+            draft.plan.keeps_record = true;
             Ok(())
         },
         record: |plan, set| {

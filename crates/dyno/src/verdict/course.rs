@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use dyno_bus::timeline::{BUCKETS, CycleTimeline, Moments, PARTS, SLOTS, bucket_low};
+use serde::{Deserialize, Serialize};
 
 use super::bounds;
 
@@ -40,7 +41,7 @@ pub(crate) struct Course {
 }
 
 /// The service of one worker: how busy it was with the cycles due in the window.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Busy {
     /// The number of cycles that ended.
     pub cycles: u64,

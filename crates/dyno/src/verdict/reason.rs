@@ -86,9 +86,11 @@ pub(super) fn fate(evidence: &Evidence) -> String {
 
 pub(crate) fn limit_passed(evidence: &Evidence, passed: LimitPassed) -> String {
     let LimitPassed { sample, limit } = passed;
+    // Hosts that are started one by one don't stop when the sum of their backlogs is too large.
+    let was_cut = evidence.window < evidence.planned;
     let end = match evidence.on_backlog {
-        OnBacklog::Stop => ", and the run stopped there",
-        OnBacklog::Skip | OnBacklog::Queue => "",
+        OnBacklog::Stop if was_cut => ", and the run stopped there",
+        OnBacklog::Stop | OnBacklog::Skip | OnBacklog::Queue => "",
     };
     let limit = if sample.waiting > limit.waiting && limit.waiting < limit.total {
         format!("{} waiting cycles", thousands(limit.waiting))

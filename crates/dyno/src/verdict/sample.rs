@@ -1,9 +1,10 @@
 //! A sample of the backlog.
 
 use dyno_bus::Time;
+use serde::{Deserialize, Serialize};
 
 /// The backlog at one instant.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BacklogSample {
     /// The instant of this sample.
     pub at: Time,

@@ -34,6 +34,8 @@ pub(crate) struct Beat {
     interim_at: Option<Time>,
     /// The run's first due time, once it is known.
     t0: Option<Time>,
+    /// `true` if the run is a share of one over several hosts.
+    is_share: bool,
 }
 
 /// The limits that a beat found to be broken.
@@ -66,6 +68,7 @@ impl Beat {
             next_tick: now,
             interim_at: None,
             t0: None,
+            is_share: plan.keeps_record,
         }
     }
 
@@ -76,6 +79,12 @@ impl Beat {
 
     /// Sets the first due time of the run; later calls change nothing.
     pub(crate) fn begin(&mut self, t0: Time) {
+        if self.t0.is_none() && self.is_share {
+            // All hosts beat at the same times since their first due times, so that their backlogs
+            // can be added.
+            let period = self.beats.period();
+            self.beats = Periods::new(t0 + period, period.as_nanos() as u64);
+        }
         self.t0.get_or_insert(t0);
     }
 
@@ -151,6 +160,7 @@ impl Beat {
     }
 
     fn gauges(&mut self, now: Time, record: &mut RunRecord) {
+        record.beat(now, false);
         let totals = record.totals();
         self.own.gauges(Gauges {
             issued: totals.issued.total(),

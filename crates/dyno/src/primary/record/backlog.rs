@@ -3,6 +3,7 @@
 use dyno_bus::Time;
 use dyno_bus::message::Counts;
 use dyno_bus::segment::PerPhase;
+use serde::{Deserialize, Serialize};
 
 use crate::primary::crew::Crew;
 use crate::primary::run::Totals;
@@ -71,7 +72,7 @@ struct Latest {
 }
 
 /// The measured cycles so far, by how far they have come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CycleProgress {
     /// Cycles that have come due.
     pub(crate) due: u64,

@@ -6,33 +6,124 @@
 
 use std::time::Duration;
 
-use dyno_bus::timeline::{CycleTimeline, SLOTS};
+use dyno_bus::timeline::{CycleTimeline, Moments, PARTS, SLOTS};
+use serde::{Deserialize, Serialize};
 
+use super::exact::ExactSum;
 use crate::plan::Plan;
 use crate::primary::state::schedule::{Dues, Stretch};
-use crate::verdict::course::Course;
+use crate::verdict::course::{Busy, Course};
 use crate::verdict::stages::StageEvidence;
 
-/// Adds one worker's timelines, by stage, with the most cycles that it ran at once.
-pub(super) fn add(courses: &mut Vec<Course>, timelines: &[CycleTimeline], running_max: u64) {
-    if courses.len() < timelines.len() {
-        courses.resize(timelines.len(), Course::default());
+/// The course of a stage while it is added up: that of any number of workers, of any number of hosts.
+///
+/// Counts are integers. Sums of times are exact, so that the order of workers changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct CourseSum {
+    /// The counts; its sums of times are empty until the end.
+    counts: CycleTimeline,
+    /// The sums of service, of its square and of its cube, for each part.
+    service: Vec<[ExactSum; 3]>,
+    response: Vec<ExactSum>,
+    /// The service of each worker, by its number.
+    workers: Vec<(u32, Busy)>,
+}
+
+impl CourseSum {
+    fn add(&mut self, worker: u32, timeline: &CycleTimeline, running_max: u64) {
+        let mut alone = Course::default();
+        alone.add(timeline, running_max);
+        self.workers.extend(alone.workers.into_iter().map(|busy| (worker, busy)));
+        self.counts.merge_counts(timeline);
+        self.service.resize_with(PARTS, Default::default);
+        for (sums, part) in self.service.iter_mut().zip(&timeline.part_service) {
+            let values = [part.sum, part.squares, part.cubes];
+            sums.iter_mut().zip(values).for_each(|(sum, value)| sum.add(value));
+        }
+        self.response.resize_with(PARTS, Default::default);
+        for (sum, value) in self.response.iter_mut().zip(&timeline.part_response) {
+            sum.add(*value);
+        }
     }
-    for (course, timeline) in courses.iter_mut().zip(timelines) {
-        course.add(timeline, running_max);
+
+    /// Returns the counts.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> &CycleTimeline {
+        &self.counts
+    }
+
+    /// Adds the course of another host.
+    fn merge(&mut self, other: &Self) {
+        self.counts.merge_counts(&other.counts);
+        self.service.resize_with(PARTS, Default::default);
+        self.response.resize_with(PARTS, Default::default);
+        let sums = self.service.as_flattened_mut().iter_mut().chain(&mut self.response);
+        let more = other.service.as_flattened().iter().chain(&other.response);
+        // A host none of whose workers reported has no sums.
+        if !other.service.is_empty() {
+            sums.zip(more).for_each(|(sum, more)| sum.merge(more));
+        }
+        self.workers.extend(&other.workers);
+    }
+
+    fn finish(mut self, dues: Dues) -> Course {
+        self.workers.sort_by_key(|(worker, _)| *worker);
+        let mut timeline = self.counts;
+        for (part, [sum, squares, cubes]) in timeline.part_service.iter_mut().zip(&self.service) {
+            let (sum, squares, cubes) = (sum.value(), squares.value(), cubes.value());
+            *part = Moments { sum, squares, cubes };
+        }
+        for (part, sum) in timeline.part_response.iter_mut().zip(&self.response) {
+            *part = sum.value();
+        }
+        Course {
+            due_earlier: dues.earlier,
+            due: dues.slots,
+            cohort_slots: dues.cohort_slots,
+            timeline,
+            workers: self.workers.into_iter().map(|(_, busy)| busy).collect(),
+            ..Course::default()
+        }
+    }
+
+    /// Returns `true` if all columns have their lengths, and no count is above this one.
+    pub(super) fn is_valid(&self, count_max: u64) -> bool {
+        let is_busy = |(_, busy): &(u32, Busy)| busy.cycles.max(busy.running_max) <= count_max;
+        let lengths = (self.service.len(), self.response.len());
+        self.counts.is_whole()
+            && self.counts.counts_at_most(count_max)
+            && (lengths == (PARTS, PARTS) || lengths == (0, 0))
+            && self.workers.iter().all(is_busy)
     }
 }
 
+/// Adds one worker's timelines, by stage, with the most cycles that it ran at once.
+pub(super) fn add(
+    courses: &mut Vec<CourseSum>,
+    worker: u32,
+    timelines: &[CycleTimeline],
+    running_max: u64,
+) {
+    if courses.len() < timelines.len() {
+        courses.resize(timelines.len(), CourseSum::default());
+    }
+    for (course, timeline) in courses.iter_mut().zip(timelines) {
+        course.add(worker, timeline, running_max);
+    }
+}
+
+/// Adds the courses of another host, by stage.
+pub(super) fn merge(courses: &mut Vec<CourseSum>, others: &[CourseSum]) {
+    if courses.len() < others.len() {
+        courses.resize(others.len(), CourseSum::default());
+    }
+    courses.iter_mut().zip(others).for_each(|(course, other)| course.merge(other));
+}
+
 /// Returns the courses of all stages that were planned, with their dues.
-pub(super) fn finish(mut courses: Vec<Course>, dues: Vec<Dues>) -> Vec<Course> {
-    courses.resize(dues.len(), Course::default());
-    let with_dues = |(course, dues): (Course, Dues)| Course {
-        due_earlier: dues.earlier,
-        due: dues.slots,
-        cohort_slots: dues.cohort_slots,
-        ..course
-    };
-    courses.into_iter().zip(dues).map(with_dues).collect()
+pub(super) fn finish(mut courses: Vec<CourseSum>, dues: Vec<Dues>) -> Vec<Course> {
+    courses.resize(dues.len(), CourseSum::default());
+    courses.into_iter().zip(dues).map(|(course, dues)| course.finish(dues)).collect()
 }
 
 /// Returns the evidence on each stage of a load profile, or on each of the `stretches` of a run whose
@@ -85,7 +176,13 @@ mod tests {
     fn dues(cycles: u64) -> Dues {
         let mut slots = vec![0; 2 * SLOTS];
         slots[SLOTS] = cycles;
-        Dues { earlier: 0, slots, cohort_slots: SLOTS / 6, asked: cycles as f64 }
+        Dues {
+            earlier: 0,
+            slots,
+            cohort_slots: SLOTS / 6,
+            asked: cycles as f64,
+            asked_of_run: cycles as f64,
+        }
     }
 
     fn timeline(ended_before: u64, slot: usize, ended: u64) -> CycleTimeline {
@@ -97,8 +194,8 @@ mod tests {
     #[test]
     fn the_workers_timelines_are_added_stage_by_stage() {
         let mut courses = Vec::new();
-        add(&mut courses, &[timeline(0, 3, 5)], 1);
-        add(&mut courses, &[timeline(0, 3, 2), timeline(2, 4, 6)], 2);
+        add(&mut courses, 0, &[timeline(0, 3, 5)], 1);
+        add(&mut courses, 1, &[timeline(0, 3, 2), timeline(2, 4, 6)], 2);
         let courses = finish(courses, vec![dues(9), dues(8)]);
         assert_eq!((courses[0].timeline.ended[3], courses[1].timeline.ended[4]), (7, 6));
         assert_eq!((courses[0].workers.len(), courses[1].workers.len()), (2, 1));
@@ -145,7 +242,7 @@ mod tests {
     #[test]
     fn the_largest_backlog_counts_what_an_earlier_stage_left() {
         let mut courses = Vec::new();
-        add(&mut courses, &[timeline(0, 3, 20), timeline(20, 10, 90)], 1);
+        add(&mut courses, 0, &[timeline(0, 3, 20), timeline(20, 10, 90)], 1);
         let courses = finish(courses, vec![dues(100), dues(10)]);
         // A hundred less the twenty that ended, and the ten of the second stage.
         assert_eq!(peak(&courses), 100);

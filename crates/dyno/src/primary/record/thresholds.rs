@@ -9,6 +9,8 @@
 //! are is not known, but how many were due by each beat is: their ages are at least those of the
 //! newest.
 
+pub(super) mod stored;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ use dyno_bus::builtin::{BACKLOG, RESPONSE, SERVICE, WAIT};
 use dyno_observer::{Observer, Series};
 use dyno_summary::{Fates, Unit};
 
-use super::backlog::{BacklogTracker, CycleProgress};
+use self::stored::StoredThreshold;
+use super::backlog::CycleProgress;
 use crate::plan::threshold::{
     DELIVERED, FAILED, PIECES, Percentile, Threshold, ThresholdStat, WHOLE, builtin_unit,
 };
@@ -52,6 +55,9 @@ struct Watched {
     /// Values beyond the limit so far.
     beyond: u64,
     was_certain: bool,
+    /// The pieces so far, if this is a share of a run: the windows of the whole run are made of the
+    /// pieces of all hosts.
+    kept: Option<StoredThreshold>,
 }
 
 /// A piece of a sliding window: its values, and the counts of cycles at its end.
@@ -71,11 +77,28 @@ struct Worst {
 }
 
 /// The facts of a run that is over.
-pub(crate) struct ThresholdEnd<'a> {
+pub(crate) struct ThresholdEnd {
     pub(crate) now: Time,
     pub(crate) fates: Fates,
     pub(crate) backlog_max: u64,
-    pub(crate) tracker: &'a BacklogTracker,
+}
+
+/// The values that thresholds are judged by while the run goes on.
+pub(super) trait TappedValues {
+    /// Returns the unit of a metric; `None` as long as it is not known.
+    fn unit_of(&self, metric: &str) -> Option<Unit>;
+    /// Takes the values of a tap that came since it was last taken.
+    fn take(&mut self, tap: usize) -> Series;
+}
+
+impl TappedValues for Observer {
+    fn unit_of(&self, metric: &str) -> Option<Unit> {
+        Self::unit_of(self, metric)
+    }
+
+    fn take(&mut self, tap: usize) -> Series {
+        self.take_tap(tap)
+    }
 }
 
 impl ThresholdWatch {
@@ -94,6 +117,7 @@ impl ThresholdWatch {
                 worst: None,
                 beyond: 0,
                 was_certain: false,
+                kept: plan.keeps_record.then(StoredThreshold::default),
             }
         });
         let spread = |due: f64| match plan.arrivals {
@@ -123,27 +147,29 @@ impl ThresholdWatch {
         &mut self,
         now: Time,
         slack: Duration,
-        observer: &mut Observer,
-        tracker: &BacklogTracker,
+        values: &mut impl TappedValues,
+        progress: CycleProgress,
     ) -> bool {
         if self.watched.iter().all(|watched| !watched.is_needed_before_the_end()) {
             return false;
         }
-        let progress = tracker.progress();
         while self.history.get(1).is_some_and(|(_, then)| then.due <= progress.ended) {
             self.history.pop_front();
         }
         self.history.push_back((now, progress));
         let Self { watched, history, cycles_max, begun } = self;
         for one in watched.iter_mut().filter(|one| one.is_needed_before_the_end()) {
-            let Some(unit) = one.unit(observer) else { continue };
+            let Some(unit) = one.unit(values) else { continue };
+            if let Some(kept) = &mut one.kept {
+                kept.known(now - *begun);
+            }
             let metric = one.threshold.metric.clone();
             let ages = Ages { history, now, metric: &metric };
             if one.threshold.over.is_none() {
-                one.count_beyond(unit, &ages, observer, tracker, *cycles_max);
+                one.count_beyond(unit, &ages, values, progress, *cycles_max);
             } else if now + slack >= one.next {
                 one.next = now + one.step;
-                one.close_piece(progress, observer);
+                one.close_piece(progress, values, (Some(now), *begun));
                 one.judge_window(unit, &ages, now - *begun);
             }
         }
@@ -151,11 +177,7 @@ impl ThresholdWatch {
     }
 
     /// Returns all thresholds with their values so far; empty before the measured window.
-    pub(crate) fn so_far(
-        &self,
-        now: &ThresholdEnd<'_>,
-        observer: &Observer,
-    ) -> Vec<MeasuredThreshold> {
+    pub(crate) fn so_far(&self, now: &ThresholdEnd, observer: &Observer) -> Vec<MeasuredThreshold> {
         let so_far = |one: &Watched| {
             let unit = one.unit(observer);
             match (unit, one.threshold.over) {
@@ -167,17 +189,26 @@ impl ThresholdWatch {
         watched.map(so_far).collect()
     }
 
-    /// Returns all thresholds with their values, once every cycle has its outcome.
+    /// Ends the last piece of each sliding window, once every cycle has its outcome.
+    pub(super) fn close(&mut self, progress: CycleProgress, values: &mut impl TappedValues) {
+        let begun = self.begun;
+        for one in self.watched.iter_mut().filter(|one| one.threshold.over.is_some()) {
+            if one.unit(values).is_some() {
+                one.close_piece(progress, values, (None, begun));
+            }
+        }
+    }
+
+    /// Returns all thresholds with their values, once the last pieces are [closed](Self::close).
     pub(crate) fn finish(
         &mut self,
-        end: &ThresholdEnd<'_>,
-        observer: &mut Observer,
+        end: &ThresholdEnd,
+        observer: &Observer,
     ) -> Vec<MeasuredThreshold> {
         let begun = self.begun;
         let finish = |one: &mut Watched| {
             let unit = one.unit(observer);
             if let (Some(unit), Some(_)) = (unit, one.threshold.over) {
-                one.close_piece(end.tracker.progress(), observer);
                 one.judge_last_window(unit, end.now - begun, observer);
                 return one.slid(unit);
             }
@@ -193,9 +224,9 @@ impl Watched {
     }
 
     /// Returns the unit of the statistic; `None` as long as the metric is not known.
-    fn unit(&self, observer: &Observer) -> Option<Unit> {
+    fn unit(&self, values: &impl TappedValues) -> Option<Unit> {
         let metric = &self.threshold.metric;
-        let unit = builtin_unit(metric).or_else(|| observer.unit_of(metric));
+        let unit = builtin_unit(metric).or_else(|| values.unit_of(metric));
         unit.map(|unit| self.threshold.unit(unit))
     }
 
@@ -205,14 +236,13 @@ impl Watched {
         &mut self,
         unit: Unit,
         ages: &Ages<'_>,
-        observer: &mut Observer,
-        tracker: &BacklogTracker,
+        values: &mut impl TappedValues,
+        progress: CycleProgress,
         cycles_max: Option<f64>,
     ) {
         let Some(limit) = self.threshold.limit_in(unit) else { return };
-        let values = self.tap.map(|tap| observer.take_tap(tap)).unwrap_or_default();
+        let values = self.tap.map(|tap| values.take(tap)).unwrap_or_default();
         let is_kept = |value: f64| self.threshold.is_kept_by(value, limit);
-        let progress = tracker.progress();
         self.was_certain |= match self.threshold.statistic {
             ThresholdStat::Count => {
                 self.beyond += values.count();
@@ -237,8 +267,17 @@ impl Watched {
         };
     }
 
-    fn close_piece(&mut self, ended: CycleProgress, observer: &mut Observer) {
-        let values = self.tap.map(|tap| observer.take_tap(tap)).unwrap_or_default();
+    /// Ends a piece at an instant, or at the end of a run that began its window at the second one.
+    fn close_piece(
+        &mut self,
+        ended: CycleProgress,
+        values: &mut impl TappedValues,
+        (at, begun): (Option<Time>, Time),
+    ) {
+        let values = self.tap.map(|tap| values.take(tap)).unwrap_or_default();
+        if let Some(kept) = self.kept.as_mut().filter(|_| self.tap.is_some()) {
+            kept.push(at, begun, &values);
+        }
         self.pieces.push_back(Piece { values, ended });
         // The first one is the state before the window.
         if self.pieces.len() > PIECES as usize + 1 {
@@ -328,7 +367,7 @@ impl Watched {
     fn whole(
         &self,
         unit: Option<Unit>,
-        end: &ThresholdEnd<'_>,
+        end: &ThresholdEnd,
         observer: &Observer,
     ) -> MeasuredThreshold {
         let Threshold { metric, statistic: stat, .. } = &self.threshold;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
+use serde::{Deserialize, Serialize};
 
 use super::hand::{HandRate, RateKey};
 use super::stage::MemberStage;
@@ -126,7 +127,7 @@ impl std::fmt::Display for RunPhase {
 }
 
 /// The end of a process, as the kernel reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Exit {
     /// It exited with this code.
     Code(i32),

@@ -17,6 +17,7 @@ use dyno_bus::segment::{Arrivals, Pace, PerPhase, Share};
 use dyno_bus::timeline::stages::STAGES_OF_RUN_MAX;
 use dyno_bus::timeline::{Grid, SLOTS};
 use dyno_bus::{Cursor, Phase, Segment, Time, clock};
+use serde::{Deserialize, Serialize};
 
 use super::hand::{HandRate, RateKey, Steered};
 use crate::plan::Plan;
@@ -105,7 +106,7 @@ struct Walk {
 }
 
 /// The cycles of a stage that have been counted, by when they were due.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Dues {
     /// Cycles due more than the stage's length before the first stage; 0 in a later one.
     pub(crate) earlier: u64,
@@ -114,8 +115,10 @@ pub(crate) struct Dues {
     pub(crate) slots: Vec<u64>,
     /// The number of the stage's slots that belong to its timeline's cohort.
     pub(crate) cohort_slots: usize,
-    /// The cycles that the plan requests in the whole stage, on average.
+    /// The cycles that the plan requests of this host in the whole stage, on average.
     pub(crate) asked: f64,
+    /// Those that it requests of all hosts.
+    pub(crate) asked_of_run: f64,
 }
 
 impl Walk {
@@ -379,22 +382,25 @@ impl Schedule {
     pub(crate) fn dues(&self) -> Vec<Dues> {
         let starts = self.segments.iter().map(|segment| segment.t0);
         let ends = starts.skip(1).chain([self.end]);
-        let mut asked = vec![0.0; self.grids.len()];
+        let mut asked = vec![(0.0, 0.0); self.grids.len()];
         for (segment, end) in self.segments.iter().zip(ends) {
             if segment.phase == Phase::Measured {
-                asked[usize::from(segment.stage)] += segment.cycles_before(end) * self.own_part;
+                let (of_host, of_run) = &mut asked[usize::from(segment.stage)];
+                *of_host += segment.cycles_before(end) * self.own_part;
+                *of_run += segment.cycles_before(end);
             }
         }
         let (earlier, slots) = self.slots.split_at(1);
         let (before, stages) = slots.split_at(SLOTS);
         let stages = self.grids.iter().zip(stages.chunks(SLOTS)).zip(asked);
-        let dues = stages.enumerate().map(|(stage, ((grid, slots), asked))| {
+        let dues = stages.enumerate().map(|(stage, ((grid, slots), (asked, asked_of_run)))| {
             let first = stage == 0;
             Dues {
                 earlier: if first { earlier[0] } else { 0 },
                 slots: [if first { before } else { &[0; SLOTS] }, slots].concat(),
                 cohort_slots: grid.cohort_slots(),
                 asked,
+                asked_of_run,
             }
         });
         dues.collect()

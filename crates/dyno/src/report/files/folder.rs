@@ -29,6 +29,8 @@ pub(crate) use dyno_summary::SUMMARY_FILE as SUMMARY;
 pub(crate) const PAGE: &str = "report.html";
 /// The name of the histograms' file in a run's folder.
 pub(crate) const HISTOGRAMS: &str = "metrics.hlog";
+/// The name of a host's record in the folder of its share of a run.
+pub(crate) const RECORD: &str = "agent.dyno";
 /// The name of the log's file in a run's folder.
 pub(crate) const LOG: &str = "log.jsonl";
 /// The name of the link to the newest run that has its summary.
@@ -92,7 +94,7 @@ impl Folder {
         fs::remove_file(&probe)?;
         // An earlier run's summary and page must not lie next to this run's histograms, nor an
         // earlier study next to this one's trials.
-        for result in [SUMMARY, INTERVALS, STUDY_FILE, PAGE] {
+        for result in [SUMMARY, INTERVALS, RECORD, STUDY_FILE, PAGE] {
             match fs::remove_file(path.join(result)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
@@ -140,8 +142,8 @@ impl Folder {
     }
 
     /// Writes a whole file, so that a reader never sees a part of it.
-    pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        write_whole(&self.path, name, text)
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> io::Result<()> {
+        write_whole(&self.path, name, content)
     }
 
     /// Removes the folder of a run that does not begin, with all files in it, unless the user named
@@ -176,10 +178,10 @@ impl Folder {
 }
 
 /// Writes a whole file in a folder, so that a reader never sees a part of it.
-pub(crate) fn write_whole(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> io::Result<()> {
     let unfinished = folder.join(format!(".{name}.tmp"));
     let written = File::create(&unfinished)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(content.as_ref()).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&unfinished, folder.join(name)));
     if written.is_err() {
         // A file that is not whole is of no use to anyone.

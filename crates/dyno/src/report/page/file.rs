@@ -28,7 +28,7 @@ impl PageFile {
         let of = folder.to_owned();
         let body = move || {
             // This fails only if the receiver has given up waiting.
-            let _sent = outgoing.send(write_whole(&of, PAGE, &make()));
+            let _sent = outgoing.send(write_whole(&of, PAGE, make()));
         };
         // Without a thread, the channel is closed: that is reported as a page that was not made.
         let _thread = thread::Builder::new().name("dyno-page".to_owned()).spawn(body);

@@ -69,6 +69,7 @@ fn every_field_that_is_written_is_in_the_schema() {
     let mut summary = fixture::summary();
     summary.thresholds.push(ThresholdResult::default());
     summary.stages = fixture::staged().stages;
+    summary.hosts = fixture::of_hosts().hosts;
     let written = check(&summary);
     let keys = |value: &Value| -> Vec<String> {
         value.as_object().expect("an object").keys().cloned().collect()

@@ -79,16 +79,16 @@ pub(super) fn are_counted_by_stage(world: &Simulation<'_>) {
     }
     let due = dues.iter().map(|dues| dues.earlier + dues.slots.iter().sum::<u64>());
     assert_eq!(due.clone().sum::<u64>(), account.issued.total(), "each is due in one stage");
-    let courses = world.driver.record.courses();
-    let of_stage = courses.iter().map(|course| course.timeline.cycles);
+    let timelines: Vec<_> = world.driver.record.timelines().collect();
+    let of_stage = timelines.iter().map(|timeline| timeline.cycles);
     let ended = account.counts.warmup.completed + account.counts.warmup.failed;
     let ended = ended + account.counts.measured.completed + account.counts.measured.failed;
     assert_eq!(of_stage.clone().sum::<u64>(), ended, "each ends once");
     assert!(of_stage.zip(due).all(|(ended, due)| ended <= due), "no more end than were due");
-    for pair in courses.windows(2) {
+    for pair in timelines.windows(2) {
         let [one, next] = pair else { unreachable!("windows of two") };
-        let ended = one.timeline.ended_before + one.timeline.ended.iter().sum::<u64>();
-        assert_eq!(next.timeline.ended_before, ended, "a stage begins where the last one ended");
+        let ended = one.ended_before + one.ended.iter().sum::<u64>();
+        assert_eq!(next.ended_before, ended, "a stage begins where the last one ended");
     }
 }
 

@@ -7,6 +7,7 @@ use dyno_observer::ProcessId;
 use super::*;
 use crate::plan::fixture::plan;
 use crate::plan::threshold::{LimitKind, LimitOperator, ThresholdLimit};
+use crate::primary::record::backlog::BacklogTracker;
 
 const MS: u64 = 1_000_000;
 /// The time between two beats, and the cycles that are due in it.
@@ -82,7 +83,7 @@ impl World {
         let due = PerPhase { measured: self.due, ..PerPhase::default() };
         self.tracker.update(0, Some(due), counts);
         let now = Time::from_nanos(self.now);
-        self.watch.beat(now, Duration::ZERO, &mut self.observer, &self.tracker)
+        self.watch.beat(now, Duration::ZERO, &mut self.observer, self.tracker.progress())
     }
 
     fn beats(&mut self, count: u64, response: Option<u64>) {
@@ -95,13 +96,9 @@ impl World {
         let (issued, completed) = (self.due, self.ended);
         let mut fates = Fates::default();
         (fates.issued, fates.completed) = (issued, completed);
-        let end = ThresholdEnd {
-            now: Time::from_nanos(self.now),
-            fates,
-            backlog_max: 0,
-            tracker: &self.tracker,
-        };
-        self.watch.finish(&end, &mut self.observer).remove(0)
+        let end = ThresholdEnd { now: Time::from_nanos(self.now), fates, backlog_max: 0 };
+        self.watch.close(self.tracker.progress(), &mut self.observer);
+        self.watch.finish(&end, &self.observer).remove(0)
     }
 }
 
