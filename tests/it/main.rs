@@ -8,6 +8,7 @@
 mod support;
 
 mod accounting;
+mod agents;
 mod backlog;
 mod cli;
 mod crash;

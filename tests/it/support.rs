@@ -8,6 +8,7 @@
 mod browser;
 mod invariants;
 mod server;
+mod sshd;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -26,8 +27,11 @@ use tempfile::TempDir;
 
 #[cfg(target_os = "linux")]
 pub(crate) use browser::Browser;
-pub(crate) use invariants::{State, processes_of, processor_time, state_of, zombies_of};
+pub(crate) use invariants::{
+    State, processes_at, processes_of, processor_time, state_of, zombies_of,
+};
 pub(crate) use server::Redis;
+pub(crate) use sshd::Sshd;
 pub(crate) use terminal::Terminal;
 
 pub(crate) const BEHAVES: &str = env!("CARGO_BIN_EXE_behaves");
@@ -134,6 +138,14 @@ impl Benchmark {
     pub(crate) fn logged(self) -> Self {
         let log = format!("-P log={}", self.folder.path().join("log").display());
         self.args(&log)
+    }
+
+    /// Gives it a new home folder.
+    pub(crate) fn at_home(self) -> Self {
+        let home = self.folder.path().join("home");
+        std::fs::create_dir(&home).expect("writable");
+        let home = home.display().to_string();
+        self.env("HOME", &home)
     }
 
     /// Redirects standard output, which otherwise the test reads.

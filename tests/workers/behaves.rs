@@ -34,6 +34,8 @@ enum How {
     SpinOnce,
     /// The cycle with the index `at` is busy; the others return at once.
     SpinAt,
+    /// It fails unless the variable `GREETING` is `hello`.
+    Variable,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,6 +75,8 @@ impl dyno::Task for Behaves {
         }
         match parameters.how {
             How::Nothing => {}
+            How::Variable if std::env::var("GREETING").is_ok_and(|text| text == "hello") => {}
+            How::Variable => return Err("no greeting".into()),
             How::Sleep => tokio::time::sleep(span).await,
             How::SleepInTask => {
                 let slept = Rc::new(Cell::new(false));

@@ -15,12 +15,14 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::command::{cargo, find, metadata, root, run};
 
 /// Each program, and the Debian package that contains it.
-const TOOLS: [(&str, &str); 11] = [
+const TOOLS: [(&str, &str); 13] = [
     ("chromium", "chromium"),
     ("prometheus", "prometheus"),
     ("initdb", POSTGRES),
     ("openssl", "openssl"),
     ("redis-server", "redis-server"),
+    ("ssh", "openssh-client"),
+    ("/usr/sbin/sshd", "openssh-server"),
     ("strace", "strace"),
     ("tmux", "tmux"),
     ("python3", "python3"),

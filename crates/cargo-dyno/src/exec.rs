@@ -33,7 +33,7 @@ There is no shell between: `-- sh -c 'one | two'` starts one.
 The command reads /dev/null, or --stdin FILE from its beginning, and has no terminal.";
 
 /// The command, as the parameters of the task.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct CommandParameters {
     /// The command and its arguments.
     argv: Vec<String>,
@@ -140,6 +140,9 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let line = CommandLine::of(args);
     let benchmark = dyno::bench(line.name(), dyno::task::<CommandTask>());
+    if dyno::internal::is_agent() {
+        return benchmark.parameters(CommandParameters::default()).main().report();
+    }
     if let Some(code) = without_a_run(&line.flags, help) {
         return code;
     }
@@ -151,6 +154,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
         note(&format!("warning: {warning}"));
     }
     let is_shown = parameters.output == CommandOutput::Show;
+    let benchmark = benchmark.reached_by([NAME, "--name", &line.name()]);
     let outcome = benchmark.parameters(parameters).main_with(line.flags);
     if i32::from(outcome.exit_code()) == dyno::Verdict::Failed.exit_code(None) && !is_shown {
         note("to see what the command prints: --output show");

@@ -31,7 +31,7 @@ The metric `connect` has the time of each new connection, TLS included, and `fir
 until the head of a reply has arrived.";
 
 /// The request, as the parameters of the task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct HttpParameters {
     url: String,
     method: String,
@@ -58,6 +58,10 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let line = HttpLine::of(args);
     let benchmark = dyno::bench(line.name(), dyno::task::<HttpTask>());
+    if dyno::internal::is_agent() {
+        return benchmark.parameters(HttpParameters::default()).main().report();
+    }
+    let benchmark = benchmark.reached_by([NAME, "--name", &line.name()]);
     if let Some(code) = without_a_run(&line.flags, help) {
         return code;
     }

@@ -45,7 +45,7 @@ With --ipc the command speaks Node's channel instead: process.on('message', …)
 There is no shell between: `-- sh -c 'one | two'` starts one.";
 
 /// The command and its dialogue, as the parameters of the task.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct PipeParameters {
     /// The command and its arguments.
     argv: Vec<String>,
@@ -97,6 +97,9 @@ pub(crate) fn command_of(summary: &dyno::Summary) -> Vec<String> {
 pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let line = PipeLine::of(args);
     let benchmark = dyno::bench(line.name(), dyno::task::<PipeTask>());
+    if dyno::internal::is_agent() {
+        return benchmark.parameters(PipeParameters::default()).main().report();
+    }
     if let Some(code) = without_a_run(&line.flags, help) {
         return code;
     }
@@ -107,6 +110,7 @@ pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     if let Some(warning) = line.warning() {
         note(&format!("warning: {warning}"));
     }
+    let benchmark = benchmark.reached_by([NAME, "--name", &line.name()]);
     let prepared = benchmark.parameters(parameters).in_flight(1).prepare(|run| {
         run.set("seed", run.seed())?;
         run.set("start_deadline_ms", run.start_deadline().as_millis())?;

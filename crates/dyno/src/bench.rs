@@ -22,10 +22,11 @@ use self::declared::Declaration;
 pub(crate) use self::run::WorkerCommand;
 pub use self::setup::Setup;
 use crate::error::RunError;
+use crate::hosts::Hosts;
 use crate::identity::Claim;
 use crate::plan::{Arrivals, MaxFailed, OnBacklog, Pacing};
 use crate::primary::run::{OnTick, Silent};
-use crate::primary::{ProcessOwnership, Remote, TargetProcess};
+use crate::primary::{Conduct, ProcessOwnership, Remote, TargetProcess};
 use crate::result::{environment, summary_of};
 use crate::settings::{
     ParameterError, Setting, SettingSource, Settings, StudySetting, StudySettings, TaskParameters,
@@ -86,7 +87,11 @@ pub fn bench<Shape>(name: impl Into<String>, task: impl IntoTask<Shape>) -> Benc
         after: None,
         on_tick: None,
         worker_exe: None,
+        words: Vec::new(),
+        variables: Vec::new(),
         remote: Remote::default(),
+        hosts: None,
+        conduct: Conduct::default(),
         targets: Vec::new(),
     }
 }
@@ -140,8 +145,16 @@ pub struct Bench {
     starts_nothing: bool,
     after: Option<After>,
     pub(crate) on_tick: Option<OnTick>,
-    worker_exe: Option<PathBuf>,
+    pub(crate) worker_exe: Option<PathBuf>,
+    /// The words behind this program's name that lead to this benchmark on another host.
+    pub(crate) words: Vec<String>,
+    /// The variables that its workers get in addition to this process's own.
+    pub(crate) variables: Vec<(String, String)>,
     remote: Remote,
+    /// The hosts that share its runs; `None` for this host alone.
+    pub(crate) hosts: Option<Hosts>,
+    /// The one who decides when its runs begin.
+    pub(crate) conduct: Conduct,
     /// The processes that its runs watch, once the primary's `before` is over.
     targets: Vec<TargetProcess>,
 }
@@ -359,6 +372,14 @@ impl Bench {
         self.before(hook)
     }
 
+    /// Sets the words behind this program's name that lead to this benchmark, for `cargo dyno exec` and
+    /// its like on other hosts.
+    #[doc(hidden)]
+    pub fn reached_by<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        self.words = words.into_iter().map(str::to_owned).collect();
+        self
+    }
+
     /// Sets a hook that runs in the primary once all workers are gone. It gets the result of the
     /// run, good or bad. Its error makes the run an error.
     ///
@@ -431,7 +452,8 @@ impl Bench {
     /// Returns the handle for the keys of a live view; `None` if the plan has no rate that keys can
     /// change, or if the benchmark's own code steers the run.
     pub(crate) fn steered_by_keys(&self, plan: &crate::plan::Plan) -> Option<Remote> {
-        (plan.can_be_steered() && !self.remote.is_shared()).then(|| self.remote.clone())
+        let is_alone = self.hosts.is_none() && !self.remote.is_shared();
+        (plan.can_be_steered() && is_alone).then(|| self.remote.clone())
     }
 
     /// Runs the benchmark and leaves this process as it is: reads no command line and no

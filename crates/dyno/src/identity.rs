@@ -14,6 +14,10 @@ use nix::unistd::getppid;
 /// The name of the variable, which holds an [`Identity`] as text.
 pub(crate) const VARIABLE: &str = "DYNO_WORKER";
 
+/// The name of the variable that makes a process the agent of a run on several hosts. It holds the
+/// benchmark's name. Its workers do not inherit it.
+pub(crate) const AGENT_VARIABLE: &str = "DYNO_AGENT";
+
 /// The name of the variable that marks every process that a worker starts, at any depth, so that it
 /// can be found. Unlike [`VARIABLE`] it does not make a process a worker, so a command may keep it.
 pub(crate) const MARK_VARIABLE: &str = "DYNO_RUN_MARK";

@@ -26,6 +26,12 @@ pub fn redacted_words(words: &[String]) -> Vec<String> {
     crate::result::redact::command(words)
 }
 
+/// Returns `true` if this process is an agent of a run on several hosts: it has no command line.
+#[must_use]
+pub fn is_agent() -> bool {
+    crate::hosts::agent_of_this_process().is_some()
+}
+
 /// Ends this worker, with a message on its standard error that the fault of the run quotes.
 pub fn fail_worker(message: &str) -> ! {
     crate::worker::fail(message)

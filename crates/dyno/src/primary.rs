@@ -31,6 +31,7 @@ pub(crate) use self::driver::periodic::Beat;
 pub(crate) use self::driver::{Driver, DriverInput};
 #[cfg(test)]
 pub(crate) use self::launch::start_of;
+pub(crate) use self::os::signal::Signals;
 pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
 pub(crate) use self::os::watch::SignalWatch;
 pub(crate) use self::record::host::{HostRecord, RecordError};
@@ -45,16 +46,16 @@ pub(crate) use self::state::hand::Steered;
 pub(crate) use self::state::hand::{HandRate, RateKey};
 #[cfg(test)]
 pub(crate) use self::state::schedule::counted::CountedPlan;
+pub(crate) use self::state::schedule::lead;
 #[cfg(test)]
 pub(crate) use self::surroundings::Surroundings;
+pub(crate) use self::world::SignalRequest;
 #[cfg(test)]
-pub(crate) use self::world::{
-    PrimaryWorld, ProcessHandle, ReadySource, SignalRequest, WorkerSource,
-};
+pub(crate) use self::world::{PrimaryWorld, ProcessHandle, ReadySource, WorkerSource};
 pub(crate) use driver::drive;
 pub use error::StartError;
 pub(crate) use launch::parameters_of;
-pub(crate) use launch::{Launch, ProcessOwnership};
+pub(crate) use launch::{Conduct, Launch, ProcessOwnership};
 pub use remote::Remote;
 pub(crate) use run::{Run, Sink, Update};
 pub(crate) use target::TargetProcess;

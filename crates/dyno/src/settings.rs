@@ -7,6 +7,7 @@
 //!
 //! Nothing here starts a process or reads a command line: [`Settings::plan`] is pure.
 
+mod entries;
 mod row;
 mod stages;
 mod study;

@@ -79,6 +79,17 @@ pub(crate) fn state_of(pid: u32) -> State {
     Stat::of(pid).map_or(State::Gone, |stat| stat.state)
 }
 
+/// Returns the processes that have this home folder, without zombies.
+pub(crate) fn processes_at(home: &Path) -> Vec<u32> {
+    let variable = format!("HOME={}", home.display());
+    let is_there = |stat: &Stat| {
+        let environment = std::fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
+    };
+    let found = all().into_iter().filter(|stat| stat.state != State::Zombie && is_there(stat));
+    found.map(|stat| stat.pid).collect()
+}
+
 /// Returns the processor time that a process has used, in hundredths of a second; 0 if it is gone.
 pub(crate) fn processor_time(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

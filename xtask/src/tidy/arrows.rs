@@ -35,11 +35,12 @@ const BANNED: [(&str, &str); 1] = [("dyno-emitter", "hdrhistogram")];
 
 /// The modules of `dyno`, from the lowest to the highest, and the modules that each may name. A
 /// module that is missing from the list is a finding.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: [(&str, &[&str]); 21] = [
     ("identity", &[]),
     ("answer", &[]),
     ("lateness", &[]),
     ("keyboard", &[]),
+    ("sha256", &[]),
     ("task", &[]),
     ("processes", &["identity"]),
     ("harness", &["answer"]),
@@ -50,6 +51,7 @@ const MODULES: [(&str, &[&str]); 19] = [
     ("worker", &["identity", "processes", "lateness", "keyboard", "task"]),
     ("primary", &["identity", "processes", "lateness", "plan", "verdict"]),
     ("result", &["plan", "settings", "primary"]),
+    ("hosts", &["identity", "plan", "primary", "settings", "sha256", "verdict"]),
     ("error", &["settings", "primary"]),
     (
         "report",
@@ -63,6 +65,7 @@ const MODULES: [(&str, &[&str]); 19] = [
             "verdict",
             "primary",
             "result",
+            "sha256",
         ],
     ),
     (
@@ -71,6 +74,7 @@ const MODULES: [(&str, &[&str]); 19] = [
             "answer",
             "error",
             "harness",
+            "hosts",
             "identity",
             "plan",
             "primary",

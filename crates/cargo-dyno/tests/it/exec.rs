@@ -291,3 +291,18 @@ fn an_interrupted_run_leaves_no_process_behind() {
     assert!(summary.cycles.abandoned > 0);
     assert!(!runs_somewhere(&mark));
 }
+
+#[test]
+fn a_command_runs_on_several_hosts_without_a_program_of_its_user() {
+    let bench = Workbench::new();
+    let mut dyno = Command::new(env!("CARGO_BIN_EXE_cargo-dyno"));
+    let home = bench.path("home");
+    std::fs::create_dir_all(&home).expect("writable");
+    let flags = "exec --name healthy --rate 20 --format json --hosts a,b --hosts-via env";
+    dyno.args(flags.split(' ')).args(SHORT.split(' ')).args(["--", "true"]).env("HOME", &home);
+    let ended = bench.end("", dyno);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let summary = summary(&ended);
+    assert_eq!((summary.cycles.completed, summary.workers.len()), (6, 4), "{ended:?}");
+    assert!(home.join("dyno-runs/healthy").is_dir(), "{ended:?}");
+}

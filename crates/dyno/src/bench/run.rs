@@ -99,12 +99,13 @@ impl Bench {
             let mut setup = Setup::new(self.parameters.with_values(plan.task.clone()), plan);
             let result = call(reach, || before(&mut setup));
             let (parameters, watched) = setup.into_parts();
-            plan.task = parameters.into_map();
-            plan.watch.extend(watched);
+            let given = std::mem::replace(&mut plan.task, parameters.into_map());
             let is_too_long = || too_long(plan).map(|error| error.to_string());
             if let Some(error) = result.err().or_else(is_too_long) {
                 return Err(redacted(&format!("the primary's `before` failed: {error}")));
             }
+            self.check_reach(&given, plan)?;
+            plan.watch.extend(watched);
         }
         self.targets = watch::find_all(&plan.watch)?;
         Ok(())
@@ -122,6 +123,28 @@ impl Bench {
         Ok(())
     }
 
+    /// Refuses parameters that `before` has set to an address that only this host reaches, if others
+    /// take part.
+    fn check_reach(
+        &self,
+        given: &serde_json::Map<String, serde_json::Value>,
+        plan: &Plan,
+    ) -> Result<(), String> {
+        if self.hosts.is_none() {
+            return Ok(());
+        }
+        let set = plan.task.iter().filter(|(name, value)| given.get(*name) != Some(*value));
+        let local = set.filter(|(_, value)| crate::hosts::is_local(value)).map(|(name, _)| name);
+        match local.collect::<Vec<_>>().first() {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "the primary's `before` has set the parameter `{name}` to an address of this host, \
+                 which other hosts can't reach: let it listen on an address of the network, or \
+                 leave out --hosts"
+            )),
+        }
+    }
+
     /// Runs the plan in new workers.
     pub(crate) fn launch(
         &self,
@@ -130,9 +153,14 @@ impl Bench {
         reach: ProcessOwnership,
         sink: &mut dyn Sink,
     ) -> Result<Run, RunError> {
+        if let Some(hosts) = &self.hosts {
+            return Ok(hosts.run(plan, &self.remote, reach, sink)?);
+        }
         let WorkerCommand { exe: worker_exe, line: worker_line } = command;
         let (remote, targets) = (self.remote.clone(), self.targets.clone());
-        let launch = Launch { plan, worker_exe, worker_line, reach, remote, targets };
+        let (conduct, variables) = (self.conduct, self.variables.clone());
+        let launch =
+            Launch { plan, worker_exe, worker_line, variables, reach, remote, conduct, targets };
         drive(launch, sink).map_err(|source| match crate::harness::emulator() {
             Some(emulator) => RunError::Emulated { emulator, source },
             None => source.into(),

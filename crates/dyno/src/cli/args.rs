@@ -10,6 +10,7 @@ mod dashboard;
 mod environment;
 mod filter;
 mod help;
+mod hosts;
 mod otlp;
 mod place;
 mod study;
@@ -25,6 +26,7 @@ pub(crate) use self::dashboard::{DashboardChoice, DashboardFlagError};
 use self::environment::Variables;
 use self::filter::Selection;
 pub use self::help::command;
+pub(crate) use self::hosts::HostFlags;
 pub(crate) use self::otlp::OtlpFlagError;
 use self::study::StudyFlags;
 pub(crate) use crate::report::Format;
@@ -44,6 +46,8 @@ pub struct Arguments {
     pub study: StudySettings,
     /// The places and the form of the results.
     pub output: OutputFlags,
+    /// The hosts that share the run.
+    pub(crate) hosts: HostFlags,
     /// The filter of `cargo bench FILTER` that leaves this benchmark out, if one does.
     pub left_out_by: Option<String>,
     /// Variables that look like dyno's and are not.
@@ -91,6 +95,7 @@ impl Arguments {
         environment.complete(&mut output, &matches).map_err(UsageError::Refused)?;
         let said = environment.settings().map_err(UsageError::Refused)?;
         let study = StudyFlags::settings(&matches, environment).map_err(UsageError::Refused)?;
+        let hosts = HostFlags::read(&matches, environment).map_err(UsageError::Refused)?;
         let left_out_by = selection.left_out_by(name);
         if left_out_by.is_none() {
             place::check(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
@@ -99,7 +104,8 @@ impl Arguments {
             otlp::read(&output).map_err(|error| UsageError::Refused(error.to_string()))?;
         }
         let settings = said.layered_with(settings(&matches));
-        Ok(Self { settings, study, output, left_out_by, warnings: environment.unknown() })
+        let warnings = environment.unknown();
+        Ok(Self { settings, study, output, hosts, left_out_by, warnings })
     }
 }
 

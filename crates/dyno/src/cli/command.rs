@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use dyno_summary::Verdict;
 
+use super::agent;
 use super::args::{Arguments, OutputFlags};
+use super::hosts::{self, HostsRefusal};
 use super::outcome::Outcome;
 use super::prompt::{self, PromptError};
 use super::study::{self, NotOfStudies, StudyRefusal};
@@ -14,6 +16,7 @@ use super::test_mode::TestMode;
 use super::views::{OpenViews, ViewRefusal};
 use crate::bench::Bench;
 use crate::error::RunError;
+use crate::hosts::agent_of_this_process;
 use crate::primary::run::Silent;
 use crate::primary::{ProcessOwnership, let_file_limit_be_an_error};
 use crate::report::{self, Format, Onlookers, Progress, ReportError, RunFolder};
@@ -33,6 +36,9 @@ impl Bench {
     /// Return the outcome from `main`. An invalid setting is reported in one line, before anything
     /// is started, and the exit code is then 2.
     pub fn main(self) -> Outcome {
+        if let Some(benchmark) = agent_of_this_process() {
+            return agent::outcome(self, &benchmark);
+        }
         if let Err(error) = self.begin() {
             return refuse(&error);
         }
@@ -49,6 +55,9 @@ impl Bench {
     /// Workers are still started with the command line of this process, because they have to reach
     /// the same [`bench()`](crate::bench()).
     pub fn main_with(self, line: impl IntoIterator<Item = OsString>) -> Outcome {
+        if let Some(benchmark) = agent_of_this_process() {
+            return agent::outcome(self, &benchmark);
+        }
         match self.begin() {
             Ok(()) => with_line(self, line),
             Err(error) => refuse(&error),
@@ -93,6 +102,7 @@ enum Refusal {
     Study(#[from] StudyRefusal),
     View(#[from] ViewRefusal),
     StudyFlag(#[from] NotOfStudies),
+    Hosts(#[from] HostsRefusal),
     /// An earlier run of this program wrote to this path.
     #[error(
         "{flag} {}: an earlier run of this program left its files there; leave {flag} out, and \
@@ -106,6 +116,8 @@ enum Refusal {
 }
 
 fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
+    let settings = bench.settings.clone().layered_with(arguments.settings.clone());
+    bench.hosts = hosts::requested(&arguments.hosts, &settings, bench)?;
     if let Some(study) = StudyPlan::requested(bench, &arguments.settings, &arguments.study)? {
         study::check(&arguments.output)?;
         claim(&arguments.output)?;

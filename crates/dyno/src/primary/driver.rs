@@ -22,6 +22,7 @@ use dyno_bus::message::Start;
 use dyno_bus::{Time, clock};
 use dyno_emitter::harness::Emitter;
 use dyno_observer::ProcessId;
+use libc::SIGHUP;
 use nix::sys::signal::Signal;
 
 use self::own_bus::OwnBus;
@@ -29,7 +30,7 @@ use self::peer::Peer;
 use self::periodic::Beat;
 use super::crew::Crew;
 use super::error::StartError;
-use super::launch::{Launch, nonce, start_of};
+use super::launch::{Conduct, Launch, nonce, start_of};
 use super::os::system::{SystemWorld, WorkerProgram};
 use super::record::RunRecord;
 use super::record::fault::{FaultReport, Faults, Named};
@@ -55,10 +56,11 @@ const DEBUG_BUILD: &str = "THIS IS A DEBUG BUILD: its numbers say nothing about 
 /// # Errors
 /// Only if nothing could be started. Every later failure is part of the [`Run`].
 pub(crate) fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartError> {
-    let Launch { plan, worker_exe, worker_line, reach, remote, targets } = launch;
+    let Launch { plan, worker_exe, worker_line, variables, reach, remote, conduct, targets } =
+        launch;
     let nonce = nonce();
     let benchmark = plan.benchmark.clone();
-    let program = WorkerProgram { exe: worker_exe, line: worker_line, nonce, benchmark };
+    let program = WorkerProgram { exe: worker_exe, line: worker_line, variables, nonce, benchmark };
     let (world, waker) = SystemWorld::new(program, reach)?;
     // A thread that has recorded keeps this closure beyond the run, but not the descriptor.
     let known = Arc::downgrade(&waker);
@@ -73,6 +75,10 @@ pub(crate) fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartErr
     let start = start_of(&plan);
     let input = DriverInput { nonce, start, beat, remote, surroundings };
     let mut driver = Driver::new(world, plan, input, sink);
+    if conduct == Conduct::Remote {
+        driver.state.close_gate();
+        driver.keeps_limits = false;
+    }
     if cfg!(debug_assertions) {
         driver.warn(DEBUG_BUILD.into());
     }
@@ -110,6 +116,8 @@ pub(crate) struct Driver<'a, W: PrimaryWorld> {
     /// Sources that had more to read than one turn allows.
     unread: Vec<ReadySource>,
     remote: Remote,
+    /// `false` if the holder of the remote ends the run at a limit.
+    keeps_limits: bool,
     sink: &'a mut dyn Sink,
     begun: Time,
     cpu_begun: Duration,
@@ -140,6 +148,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             ready: Vec::new(),
             unread: Vec::new(),
             remote,
+            keeps_limits: true,
             sink,
             begun: world.now(),
             cpu_begun: world.cpu_time(),
@@ -206,6 +215,9 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
         // This is not tied to a wake: a request may have come before the waker was set, or before
         // the run could act on it.
         for event in self.remote.take(self.state.phase()) {
+            if event == Event::Severed {
+                self.ended_by.get_or_insert(SIGHUP);
+            }
             self.step(event);
         }
         let now = self.world.now();
@@ -220,10 +232,10 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
         if now >= self.beat.next() {
             let phase = self.state.phase();
             let broken = self.beat.beat(now, phase, &mut self.record, self.sink);
-            if broken.backlog && self.plan.on_backlog == OnBacklog::Stop {
+            if self.keeps_limits && broken.backlog && self.plan.on_backlog == OnBacklog::Stop {
                 self.step(Event::BacklogPassed);
             }
-            if broken.threshold {
+            if self.keeps_limits && broken.threshold {
                 self.step(Event::Breached);
             }
             self.note_surroundings();
@@ -263,7 +275,9 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
     }
 
     fn signals(&mut self) {
-        for request in self.world.signals() {
+        let mut requests = self.world.signals();
+        requests.extend(self.remote.take_signals().into_iter().map(SignalRequest::End));
+        for request in requests {
             match request {
                 SignalRequest::End(signal) => {
                     self.ended_by.get_or_insert(signal);
@@ -344,6 +358,7 @@ impl<'a, W: PrimaryWorld> Driver<'a, W> {
             Action::Fault(fault) => self.fault(fault),
             Action::Planned(segment) => self.beat.begin(segment.t0),
             Action::Rate(rate) => self.sink.update(Update::Rate(rate)),
+            Action::Ready => self.sink.ready(),
             Action::Enter(phase) => self.enter(phase),
         }
         None

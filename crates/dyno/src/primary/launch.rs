@@ -21,12 +21,26 @@ pub(crate) struct Launch {
     /// Its command line, beginning with its name. If it is empty, the workers get the program's
     /// name alone.
     pub worker_line: Vec<OsString>,
+    /// The variables that workers get in addition to this process's own.
+    pub variables: Vec<(String, String)>,
     /// The extent to which the run may change this process.
     pub reach: ProcessOwnership,
     /// The handle that steers the run.
     pub remote: Remote,
+    /// The one who decides when the run begins, and when a limit is passed.
+    pub conduct: Conduct,
     /// The processes whose usage becomes metrics.
     pub targets: Vec<TargetProcess>,
+}
+
+/// The one who decides when a run begins, and when a limit is passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Conduct {
+    /// The run itself: it begins once all workers are ready, and ends at a limit.
+    #[default]
+    Own,
+    /// The holder of its [`Remote`]: the run is one host's part of a larger one.
+    Remote,
 }
 
 /// The extent to which a run may change the process that it runs in.

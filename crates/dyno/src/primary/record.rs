@@ -385,6 +385,11 @@ fn begun(counts: &PerPhase<Counts>) -> PerPhase<u64> {
 impl Run {
     /// Returns a run that could not start anything, because of `fault`.
     pub(crate) fn never_begun(plan: Plan, fault: String) -> Self {
+        Self::without_cycles(plan, vec![fault], None)
+    }
+
+    /// Returns a run without a known cycle, because of these faults or of a signal.
+    pub(crate) fn without_cycles(plan: Plan, faults: Vec<String>, signal: Option<i32>) -> Self {
         RunRecord::new(&plan).finish(RunEnd {
             plan,
             started_at: dyno_bus::clock::wall(),
@@ -392,8 +397,8 @@ impl Run {
             window: None,
             dues: Vec::new(),
             stretches: Vec::new(),
-            faults: vec![fault],
-            signal: None,
+            faults,
+            signal,
             pauses: Vec::new(),
             stood_still: Duration::ZERO,
             cpu_share: 0.0,

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dyno_bus::Time;
 use mio::Waker;
 
 use super::state::event::{Event, RunPhase};
@@ -33,6 +34,8 @@ pub struct Remote(Arc<Mutex<RemoteState>>);
 #[derive(Debug, Default)]
 struct RemoteState {
     asked: Vec<Event>,
+    /// Signals that another process passes on.
+    signals: Vec<i32>,
     waker: Option<Arc<Waker>>,
     /// `true` once an end was requested: it also ends the study that the run belongs to.
     is_stopped: bool,
@@ -81,6 +84,30 @@ impl Remote {
         }
     }
 
+    /// Lets a run that waits at its gate begin, with its first cycle due at `t0`.
+    pub(crate) fn go(&self, t0: Time) {
+        self.ask(Event::Go(t0));
+    }
+
+    /// Passes on a signal that requests the end of the run: the first one drains, the second one
+    /// kills.
+    pub(crate) fn signal(&self, number: i32) {
+        let mut shared = self.lock();
+        shared.signals.push(number);
+        shared.is_stopped = true;
+        wake(&shared);
+    }
+
+    /// Ends the run because nobody is left to receive its result.
+    pub(crate) fn sever(&self) {
+        self.ask(Event::Severed);
+    }
+
+    /// Returns the signals that were passed on since the last call.
+    pub(super) fn take_signals(&self) -> Vec<i32> {
+        std::mem::take(&mut self.lock().signals)
+    }
+
     /// Passes on a key that changes the rate.
     pub(crate) fn press(&self, key: RateKey) {
         self.ask(Event::Key(key));
@@ -94,14 +121,11 @@ impl Remote {
     fn ask(&self, event: Event) {
         let mut shared = self.lock();
         shared.asked.push(event);
-        if let Some(waker) = &shared.waker {
-            // A wake fails only when the run and its queue are gone.
-            let _over = waker.wake();
-        }
+        wake(&shared);
     }
 
     /// Sets the waker of the run, which receives requests from now on.
-    pub(super) fn listen(&self, waker: Arc<Waker>) {
+    pub(crate) fn listen(&self, waker: Arc<Waker>) {
         self.lock().waker = Some(waker);
     }
 
@@ -114,5 +138,12 @@ impl Remote {
         let (early, asked) = shared.asked.drain(..).partition(is_early);
         shared.asked = early;
         asked
+    }
+}
+
+fn wake(shared: &RemoteState) {
+    if let Some(waker) = &shared.waker {
+        // A wake fails only when the run and its queue are gone.
+        let _over = waker.wake();
     }
 }

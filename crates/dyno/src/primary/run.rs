@@ -36,6 +36,10 @@ pub(crate) trait Sink {
     /// Receives the end of all intervals that end at this instant: no other follows.
     fn rotated(&mut self, _at: Time) {}
 
+    /// Receives the news that all workers are ready, and that the run waits for the instant of its
+    /// first due time.
+    fn ready(&mut self) {}
+
     /// Receives the news that this process is about to be stopped, as by Ctrl-Z.
     fn pausing(&mut self) {}
 
@@ -47,6 +51,9 @@ pub(crate) trait Sink {
     fn interim_period(&self) -> Option<Duration> {
         None
     }
+
+    /// Receives the record of a host of the run, whose folder has this name.
+    fn record(&mut self, _folder: &str, _bytes: &[u8]) {}
 
     /// Receives the result so far.
     fn interim(&mut self, _interim: Interim) {}

@@ -15,6 +15,8 @@
 //!
 //! - A worker is *gone* once its socket has been read to the end **and** its process is reaped;
 //!   only then is its end judged.
+//! - A run that is one host's part of a larger one waits at its *gate*, with all workers ready, for
+//!   the instant of its first due time.
 //! - The first fault ends the run at once; the other workers drain and run `after`.
 //! - No worker's `after` begins before the last cycle of all workers is over.
 //! - Every wait has a deadline. When it passes, the workers that are late are named and killed; a
@@ -41,6 +43,9 @@ use self::stage::MemberStage;
 use super::crew::Crew;
 use crate::plan::{Plan, Rate};
 
+/// The time that running cycles have once nobody is left to receive the result: a second less than
+/// the time after which nothing of the run is left.
+const SEVERED_DRAIN: Duration = Duration::from_secs(1);
 /// The time that a killed process has until it must be gone: a kernel that frees much memory takes
 /// a while.
 pub(crate) const REAP_DEADLINE: Duration = Duration::from_secs(5);
@@ -62,6 +67,23 @@ pub(crate) struct Primary {
     deadline: Time,
     /// `true` once a signal has requested the end: the next one kills.
     signalled: bool,
+    gate: Gate,
+    /// The instant at which all workers are killed, if nobody is left to receive the result; else
+    /// never.
+    severed_until: Time,
+}
+
+/// The permission for the plan to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    /// It begins as soon as all workers are ready.
+    Open,
+    /// It begins when [`Event::Go`] comes. Nobody knows yet whether all workers are ready.
+    Closed,
+    /// All workers are ready, and the plan waits for the event.
+    Waiting,
+    /// Its first cycle is due at this instant.
+    Given(Time),
 }
 
 impl Primary {
@@ -77,7 +99,14 @@ impl Primary {
             schedule: None,
             deadline: Time::NEVER,
             signalled: false,
+            gate: Gate::Open,
+            severed_until: Time::NEVER,
         }
+    }
+
+    /// Lets the plan wait for [`Event::Go`] once all workers are ready.
+    pub(crate) fn close_gate(&mut self) {
+        self.gate = Gate::Closed;
     }
 
     /// Returns the present phase of the run.
@@ -110,7 +139,8 @@ impl Primary {
             (Some(schedule), RunPhase::Measuring) => schedule.end().min(schedule.next_lease()),
             _ => Time::NEVER,
         };
-        members.min().unwrap_or(Time::NEVER).min(self.deadline).min(schedule)
+        let own = self.deadline.min(self.severed_until);
+        members.min().unwrap_or(Time::NEVER).min(own).min(schedule)
     }
 
     /// Handles one event. Returns the actions that follow, in the order to perform them.
@@ -185,6 +215,12 @@ impl Primary {
                 self.lost_sight(now, worker, actions);
             }
             Event::Signal => self.signal(now, actions),
+            Event::Go(t0) => {
+                if matches!(self.gate, Gate::Closed | Gate::Waiting) {
+                    self.gate = Gate::Given(t0);
+                }
+            }
+            Event::Severed => self.sever(now, actions),
             Event::BacklogPassed | Event::Breached | Event::Stop => self.stop(now, actions),
             Event::Rate(rate) => {
                 let runs = matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring);
@@ -321,16 +357,8 @@ impl Primary {
 
     fn signal(&mut self, now: Time, actions: &mut Vec<Action>) {
         let second = std::mem::replace(&mut self.signalled, true);
-        // The user wants the end now: all workers are killed, and none of these ends is a fault.
         if second {
-            self.enter(RunPhase::Killing, actions);
-            self.deadline = Time::NEVER;
-            for &worker in self.members.numbers().iter() {
-                self.member(worker).faulted = true;
-                self.kill(now, worker, actions);
-                self.member(worker).hurry(now + REAP_DEADLINE_KILLING);
-            }
-            return;
+            return self.kill_all(now, actions);
         }
         if self.phase == RunPhase::Starting {
             // A worker that is not ready may take long, and has no cycle to wait for.
@@ -344,6 +372,29 @@ impl Primary {
         self.stop(now, actions);
     }
 
+    /// Kills all workers, because the end is wanted now: none of these ends is a fault.
+    fn kill_all(&mut self, now: Time, actions: &mut Vec<Action>) {
+        self.enter(RunPhase::Killing, actions);
+        self.deadline = Time::NEVER;
+        self.severed_until = Time::NEVER;
+        for &worker in self.members.numbers().iter() {
+            self.member(worker).faulted = true;
+            self.kill(now, worker, actions);
+            self.member(worker).hurry(now + REAP_DEADLINE_KILLING);
+        }
+    }
+
+    /// Ends the run because nobody is left to receive its result: no cycle starts any more, and those
+    /// that run have [`SEVERED_DRAIN`] until all workers are killed.
+    fn sever(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.severed_until == Time::NEVER && self.phase < RunPhase::Killing {
+            self.severed_until = now + SEVERED_DRAIN;
+        }
+        if !self.signalled {
+            self.signal(now, actions);
+        }
+    }
+
     /// Ends the run early: no cycle starts once the workers have received the command to drain.
     fn stop(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.phase >= RunPhase::Draining {
@@ -355,7 +406,7 @@ impl Primary {
         // Before the plan has begun there is nothing to drain: the deadline of the start stays, for
         // the workers that still get ready.
         let over = match self.phase {
-            RunPhase::Starting => self.deadline,
+            RunPhase::Starting if self.gate != Gate::Waiting => self.deadline,
             _ => now + self.plan.deadlines.drain,
         };
         self.deadline = over + self.plan.deadlines.kill_grace;

@@ -118,6 +118,8 @@ pub(crate) enum Progress {
     Trial,
     /// Faults alone: no view, no warnings, no output of workers.
     Quiet,
+    /// Nothing: another process shows it.
+    Elsewhere,
 }
 
 /// The folder for a run's files: its summary, its histograms, its log.

@@ -17,11 +17,12 @@ pub(super) mod live;
 mod over_time;
 mod png;
 mod run;
-mod sha256;
 mod spectrum;
 mod study;
 mod workers;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use dyno_summary::Verdict;
 use serde_json::Value;
 
@@ -30,6 +31,7 @@ pub(super) use self::file::PageFile;
 use self::html::{Html, flat};
 pub(crate) use self::run::render as of_run;
 pub(crate) use self::study::render as of_study;
+use crate::sha256;
 
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
@@ -140,13 +142,18 @@ impl PageContent {
 /// Returns the security policy of a page with these scripts. Its sources are exactly the page's
 /// own: nothing else is loaded, run or sent, except as `further` directives allow.
 fn policy(scripts: &[&str], further: &str) -> String {
-    let scripts: Vec<_> = scripts.iter().map(|script| sha256::source(script)).collect();
+    let scripts: Vec<_> = scripts.iter().map(|script| hash_source(script)).collect();
     format!(
         "default-src 'none'; style-src {}; script-src {}; img-src data:; base-uri 'none'; \
          form-action 'none'{further}",
-        sha256::source(STYLE),
+        hash_source(STYLE),
         scripts.join(" ")
     )
+}
+
+/// Returns a source of a security policy: the hash of a script or a style.
+fn hash_source(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(sha256::digest(text.as_bytes())))
 }
 
 fn answer(html: &mut Html, head: &Head<'_>) {

@@ -1,9 +1,10 @@
 //! The reporter: it opens a run's outputs before the run begins, and closes them with the summary.
 
 mod log_file;
+mod print;
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use dyno_observer::Interval;
 use dyno_summary::{Environment, Intervals, Summary};
 
 use self::log_file::{LogLock, open_log_file};
+pub(super) use self::print::{look, print};
+pub(crate) use self::print::{print_error, print_line, print_note};
 use super::error::ReportError;
 use super::files;
 use super::files::folder::{self, Folder};
@@ -20,7 +23,7 @@ use super::files::intervals::{intervals_of, render as render_intervals};
 use super::files::log::{Log, LogEntry};
 use super::formats::human::{self, Kept, Look};
 use super::formats::palette::{self, Palette};
-use super::formats::{csv, json, markdown, plot, printable};
+use super::formats::{csv, json, markdown, plot};
 use super::live::Live;
 use super::live::frame::LiveCourse;
 use super::live::keys::KeyTerminal;
@@ -109,11 +112,13 @@ pub(crate) fn start(
     let mut files = files::FileWriter::start(histograms, log, begun)?;
     files.entry(LogEntry::parameters(plan));
 
-    let is_live = settings.progress != Progress::Quiet && is_drawn();
+    let is_live = !matches!(settings.progress, Progress::Quiet | Progress::Elsewhere) && is_drawn();
     let tick_period = match settings.progress {
         _ if on_tick.is_some() || is_live => Some(TICK),
         Progress::Shown => Some(SLOW_TICK),
-        Progress::Trial | Progress::Quiet => files.has_log().then_some(SLOW_TICK),
+        Progress::Trial | Progress::Quiet | Progress::Elsewhere => {
+            files.has_log().then_some(SLOW_TICK)
+        }
     };
     if settings.progress == Progress::Shown {
         // If the user closed stderr, this text is not needed.
@@ -170,6 +175,7 @@ fn view(
     let chatter = match progress {
         Progress::Shown => Chatter::All,
         Progress::Trial | Progress::Quiet => Chatter::Faults,
+        Progress::Elsewhere => Chatter::Nothing,
     };
     if !is_live {
         return View::Plain(Plain::new(io::stderr(), chatter));
@@ -279,6 +285,13 @@ impl Sink for Reporter {
         }
     }
 
+    fn record(&mut self, host: &str, bytes: &[u8]) {
+        let stored = self.folder.as_ref().map(|folder| folder.write_record(host, bytes));
+        if let Some(Err(error)) = stored {
+            self.warnings.push(format!("the record of a host is not kept: {error}"));
+        }
+    }
+
     fn interim_period(&self) -> Option<Duration> {
         self.settings.onlookers.period(clock::now())
     }
@@ -292,6 +305,11 @@ impl Sink for Reporter {
 }
 
 impl Reporter {
+    /// Returns the folder of the run's files, if it has one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|folder| &*folder.path)
+    }
+
     /// Closes everything and writes the result.
     ///
     /// `after` receives the summary before anyone else, and may change it. The terminal and the
@@ -469,30 +487,4 @@ pub(super) fn unless_unread(written: io::Result<()>) -> Result<(), String> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// Prints a line on stdout, outside of any run.
-pub(crate) fn print_line(line: &str) {
-    let _written = print(io::stdout(), &format!("{line}\n"));
-}
-
-/// Prints an error on stderr, outside of any run.
-pub(crate) fn print_error(error: &str) {
-    let _written =
-        print(io::stderr(), &format!("error: {}\n", printable::plain(&redact::text(error))));
-}
-
-/// Prints a remark on stderr, outside of any run.
-pub(crate) fn print_note(note: &str) {
-    let _written = print(io::stderr(), &format!("{}\n", printable::plain(&redact::text(note))));
-}
-
-pub(super) fn print(mut out: impl Write, text: &str) -> io::Result<()> {
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-pub(super) fn look(term: &Term) -> Look {
-    let width = term.size_checked().map(|(_, columns)| usize::from(columns));
-    Look { palette: Palette::of(term), width }
 }

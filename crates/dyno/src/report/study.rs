@@ -90,7 +90,7 @@ impl StudyReporter {
     pub(crate) fn progress_of_trials(&self) -> Progress {
         match self.progress {
             Progress::Shown | Progress::Trial => Progress::Trial,
-            Progress::Quiet => Progress::Quiet,
+            Progress::Quiet | Progress::Elsewhere => Progress::Quiet,
         }
     }
 

@@ -17,7 +17,9 @@ pub(crate) fn record_bytes(
     environment: Environment,
 ) -> Result<Vec<u8>, String> {
     let mut record = HostRecord::from_bytes(of_run).map_err(|error| error.to_string())?;
-    record.name = environment::host_name();
+    if record.name.is_empty() {
+        record.name = environment::host_name();
+    }
     record.program = environment::program();
     record.command = redact::command(command);
     record.environment = environment;

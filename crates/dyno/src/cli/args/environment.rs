@@ -33,8 +33,13 @@ const DASHBOARD: &str = "DYNO_DASHBOARD";
 const DASHBOARD_KEEP: &str = "DYNO_DASHBOARD_KEEP";
 const DASHBOARD_HOST: &str = "DYNO_DASHBOARD_HOST";
 const OTLP: &str = "DYNO_OTLP";
+/// The variables of a run on several hosts.
+pub(super) const HOSTS: &str = "DYNO_HOSTS";
+pub(super) const HOSTS_VIA: &str = "DYNO_HOSTS_VIA";
+pub(super) const HOSTS_EXE: &str = "DYNO_HOSTS_EXE";
+pub(super) const HOSTS_ENV: &str = "DYNO_HOSTS_ENV";
 /// The variables of dyno that are not settings of a run.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 19] = [
     FORMAT,
     OUT,
     LOG_FILE,
@@ -47,6 +52,10 @@ const OTHERS: [&str; 15] = [
     DASHBOARD_HOST,
     DASHBOARD_KEEP,
     OTLP,
+    HOSTS,
+    HOSTS_VIA,
+    HOSTS_EXE,
+    HOSTS_ENV,
     TARGET_VARIABLE,
     MARK_VARIABLE,
     PROCESS_VARIABLE,
@@ -168,7 +177,7 @@ impl Variables {
             .collect()
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, String> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, String> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let text = value.to_str().ok_or_else(|| {
             format!("invalid value of {name}: `{}` is not UTF-8", value.to_string_lossy())
@@ -177,7 +186,7 @@ impl Variables {
     }
 
     /// Returns a variable's path, which need not be UTF-8.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.0.get(name).map(PathBuf::from)
     }
 

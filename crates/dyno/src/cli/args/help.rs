@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, Resettable};
 use clap::{Arg, ArgAction, Args, Command};
 
 use super::study::StudyFlags;
-use super::{OutputFlags, Selection};
+use super::{HostFlags, OutputFlags, Selection};
 use crate::result::redact;
 use crate::settings::{DEADLINES, Setting, Settings, TaskParameters};
 
@@ -29,6 +29,7 @@ pub fn command(name: &str, code: &Settings, task: &TaskParameters) -> Command {
     let flag = |setting: Setting| flag(setting, code.text(setting));
     let command = Command::new(name.to_owned()).args(load.into_iter().map(flag));
     let command = StudyFlags::augment_args(command);
+    let command = HostFlags::augment_args(command);
     let command = OutputFlags::augment_args(command).args(deadlines.into_iter().map(flag));
     // After the derived flags, which bring descriptions of their types.
     Selection::augment_args(command)

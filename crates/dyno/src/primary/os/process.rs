@@ -19,7 +19,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::identity::{Identity, MARK_VARIABLE, VARIABLE};
+use crate::identity::{AGENT_VARIABLE, Identity, MARK_VARIABLE, VARIABLE};
 use crate::primary::run::Stream;
 use crate::primary::state::event::Exit;
 use crate::primary::world::ProcessHandle;
@@ -44,10 +44,10 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Starts a worker from `exe`, with this command line.
+    /// Starts a worker from `exe`, with this command line and these variables in addition.
     pub(crate) fn spawn(
         exe: &Path,
-        line: &[OsString],
+        (line, variables): (&[OsString], &[(String, String)]),
         identity: &Identity,
     ) -> Result<Self, String> {
         let (ours, theirs) = link::pair().map_err(|error| error.to_string())?;
@@ -57,8 +57,10 @@ impl WorkerHandle {
             program.arg0(name).args(arguments);
         }
         let mut child = program
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .env(VARIABLE, identity.to_string())
             .env(MARK_VARIABLE, identity.mark())
+            .env_remove(AGENT_VARIABLE)
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -51,6 +51,8 @@ pub(crate) struct SystemWorld {
 pub(crate) struct WorkerProgram {
     pub(crate) exe: PathBuf,
     pub(crate) line: Vec<OsString>,
+    /// The variables that workers get in addition to this process's own.
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) nonce: u64,
     pub(crate) benchmark: String,
 }
@@ -134,14 +136,14 @@ impl PrimaryWorld for SystemWorld {
     }
 
     fn spawn(&mut self, worker: u32) -> Result<WorkerHandle, String> {
-        let WorkerProgram { exe, line, nonce, benchmark } = &self.workers;
+        let WorkerProgram { exe, line, variables, nonce, benchmark } = &self.workers;
         let identity = Identity {
             primary: std::process::id(),
             nonce: *nonce,
             worker,
             benchmark: benchmark.clone(),
         };
-        let process = WorkerHandle::spawn(exe, line, &identity)?;
+        let process = WorkerHandle::spawn(exe, (line, variables), &identity)?;
         self.watch(worker, &process)?;
         Ok(process)
     }

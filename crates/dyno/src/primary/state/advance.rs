@@ -4,11 +4,11 @@
 use dyno_bus::Time;
 use dyno_bus::message::Command;
 
-use super::Primary;
 use super::event::{Action, Cause, RunPhase};
 use super::member::Member;
 use super::schedule::Schedule;
 use super::stage::MemberStage;
+use super::{Gate, Primary};
 
 impl Primary {
     /// Does what follows from the stages of all workers, and from the time.
@@ -16,7 +16,7 @@ impl Primary {
         if self.phase == RunPhase::Starting
             && self.members.values().iter().all(|member| member.stage == MemberStage::Ready)
         {
-            self.begin_plan(now, actions);
+            self.at_gate(now, actions);
         }
         if matches!(self.phase, RunPhase::WarmingUp | RunPhase::Measuring) {
             self.follow_plan(now, actions);
@@ -33,8 +33,24 @@ impl Primary {
         }
     }
 
-    fn begin_plan(&mut self, now: Time, actions: &mut Vec<Action>) {
-        let schedule = self.schedule.insert(Schedule::new(&self.plan, now));
+    /// Begins the plan if the gate lets it.
+    fn at_gate(&mut self, now: Time, actions: &mut Vec<Action>) {
+        match self.gate {
+            Gate::Open => self.begin_plan(Schedule::new(&self.plan, now), actions),
+            Gate::Given(t0) => self.begin_plan(Schedule::from(&self.plan, now, t0), actions),
+            Gate::Closed => {
+                // The workers have kept the deadline of the start. The one who opens the gate has
+                // a deadline for it.
+                self.gate = Gate::Waiting;
+                self.deadline = Time::NEVER;
+                actions.push(Action::Ready);
+            }
+            Gate::Waiting => {}
+        }
+    }
+
+    fn begin_plan(&mut self, schedule: Schedule, actions: &mut Vec<Action>) {
+        let schedule = self.schedule.insert(schedule);
         let segments = schedule.segments().to_vec();
         self.deadline = Time::NEVER;
         for segment in segments {
@@ -96,6 +112,9 @@ impl Primary {
 
     /// Names and kills each worker that is late.
     pub(super) fn check_deadlines(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if now >= self.severed_until {
+            return self.kill_all(now, actions);
+        }
         let passed = now >= self.deadline;
         let phase = self.phase;
         if passed {

@@ -1,10 +1,10 @@
 //! The events that can happen to a primary, and the actions that it can answer with.
 
-use dyno_bus::Segment;
 use std::time::Duration;
 
 use dyno_bus::message::{Bye, Command, Drained, Hello, Hook};
 use dyno_bus::segment::PerPhase;
+use dyno_bus::{Segment, Time};
 use serde::{Deserialize, Serialize};
 
 use super::hand::{HandRate, RateKey};
@@ -43,6 +43,10 @@ pub(crate) enum Event {
     Signal,
     /// The caller asks for an early end.
     Stop,
+    /// The caller of a run that waits at its gate sets the instant of its first due time.
+    Go(Time),
+    /// Nobody is left to receive the result.
+    Severed,
     /// The caller asks for another rate.
     Rate(f64),
     /// A key that changes the rate was pressed.
@@ -77,6 +81,8 @@ pub(crate) enum Action {
     Planned(Segment),
     /// Report the rate that was requested by hand.
     Rate(HandRate),
+    /// Note that all workers are ready, and that the run waits at its gate.
+    Ready,
     /// Note that the run has entered this phase.
     Enter(RunPhase),
 }

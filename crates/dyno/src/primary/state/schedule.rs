@@ -139,10 +139,20 @@ impl Walk {
     }
 }
 
+/// Returns the time that all workers need to receive the plan.
+pub(crate) fn lead(plan: &Plan) -> Duration {
+    LEAD + LEAD_PER_WORKER * plan.workers
+}
+
 impl Schedule {
     /// Creates the schedule of a plan whose workers are all ready at `now`.
     pub(crate) fn new(plan: &Plan, now: Time) -> Self {
-        let t0 = now + LEAD + LEAD_PER_WORKER * plan.workers;
+        Self::from(plan, now, now + lead(plan))
+    }
+
+    /// Creates the schedule of a plan whose first cycle is due at `t0`, and whose workers are all
+    /// ready at `now`.
+    pub(crate) fn from(plan: &Plan, now: Time, t0: Time) -> Self {
         let measured_from = t0 + plan.warmup;
         let workers = plan.workers_of_run();
         let walk = |worker| Walk {

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::hand::RateKey;
 use super::*;
 
+mod gate;
+
 const NONCE: u64 = 77;
 
 fn plan() -> Plan {

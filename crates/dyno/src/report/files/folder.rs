@@ -31,6 +31,8 @@ pub(crate) const PAGE: &str = "report.html";
 pub(crate) const HISTOGRAMS: &str = "metrics.hlog";
 /// The name of a host's record in the folder of its share of a run.
 pub(crate) const RECORD: &str = "agent.dyno";
+/// The name of the folder of hosts, with a folder for each, in the folder of a run on several.
+const HOSTS: &str = "hosts";
 /// The name of the log's file in a run's folder.
 pub(crate) const LOG: &str = "log.jsonl";
 /// The name of the link to the newest run that has its summary.
@@ -144,6 +146,13 @@ impl Folder {
     /// Writes a whole file, so that a reader never sees a part of it.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> io::Result<()> {
         write_whole(&self.path, name, content)
+    }
+
+    /// Writes the record of a host of the run, which has a folder with this name.
+    pub(crate) fn write_record(&self, host: &str, record: &[u8]) -> io::Result<()> {
+        let folder = self.path.join(HOSTS).join(host);
+        DirBuilder::new().recursive(true).mode(MODE).create(&folder)?;
+        write_whole(&folder, RECORD, record)
     }
 
     /// Removes the folder of a run that does not begin, with all files in it, unless the user named

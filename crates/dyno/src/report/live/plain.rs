@@ -25,6 +25,8 @@ pub(crate) enum Chatter {
     All,
     /// Faults alone: the part that `--quiet` leaves, and that the trials of a study have.
     Faults,
+    /// No line at all.
+    Nothing,
 }
 
 impl Chatter {
@@ -33,6 +35,7 @@ impl Chatter {
         match self {
             Self::All => true,
             Self::Faults => matches!(update, Update::Fault(_)),
+            Self::Nothing => false,
         }
     }
 }

@@ -117,7 +117,7 @@ mod tests {
         let page = content.live_page();
         assert_eq!(page.matches("<script>").count(), 2);
         for script in [SCRIPT, LIVE] {
-            assert!(HEADER_POLICY.contains(&super::super::sha256::source(script)));
+            assert!(HEADER_POLICY.contains(&super::super::hash_source(script)));
         }
         assert!(!page.contains("run.json"), "the server has no files");
         // An event is one line, as the form of events requires.

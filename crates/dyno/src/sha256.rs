@@ -1,11 +1,7 @@
-//! SHA-256, for the hashes in the page's security policy: the browser runs no script and applies
-//! no style but those with these hashes.
+//! SHA-256, by FIPS 180-4.
 //!
-//! The algorithm is that of FIPS 180-4. It hashes our own files alone, so that its speed and its
-//! timing do not matter.
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+//! It hashes our own files alone: the scripts and styles of a page, for its security policy, and the
+//! program that is copied to other hosts. So its speed and its timing do not matter.
 
 /// The fractional parts of the square roots of the first 8 primes.
 const BEGIN: [u32; 8] = [
@@ -31,12 +27,13 @@ const ROUNDS: [u32; 64] = [
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
 
-/// Returns a source of a security policy: `'sha256-…'` with the hash of a text.
-pub(super) fn source(text: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(digest(text.as_bytes())))
+/// Returns the hash of bytes as text: 64 hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn digest(bytes: &[u8]) -> [u8; 32] {
+/// Returns the hash of bytes.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
     let mut padded = bytes.to_vec();
     padded.push(0x80);
     padded.resize(padded.len().next_multiple_of(64), 0);
@@ -90,18 +87,17 @@ fn compress(state: &mut [u32; 8], block: &[u8]) {
 mod tests {
     use super::*;
 
-    fn hex(text: &str) -> String {
-        digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn texts_of_the_standard_have_its_hashes() {
-        assert_eq!(hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        assert_eq!(hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let long = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-        assert_eq!(hex(long), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
         assert_eq!(
-            hex(&"a".repeat(1_000_000)),
+            hex(long.as_bytes()),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        );
+        assert_eq!(
+            hex("a".repeat(1_000_000).as_bytes()),
             "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
         );
     }
