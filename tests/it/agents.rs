@@ -2,6 +2,7 @@
 //!
 //! The agents have a home folder for this test alone: all processes of a test are found by it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -337,4 +338,81 @@ fn variables_that_are_named_reach_the_workers_of_all_hosts() {
     assert_eq!(summary.cycles.completed, 60);
     let error = on_hosts(BEHAVES, HERE).args("--hosts-env NOWHERE").run();
     assert_says(error.refusal(), &["--hosts-env NOWHERE: the variable is not set here"]);
+}
+
+#[test]
+fn clocks_that_are_a_day_apart_change_nothing() {
+    let apart = r#"sh -c 'test "$0" = b && exec unshare --time --monotonic 100000 --fork "$@"
+                         exec "$@"' {host}"#;
+    let line = "-P how=sleep -P us=1000 --rate 200 --duration 600ms";
+    let summary = on_hosts(BEHAVES, apart).args(line).run().verdict(0, "sustained");
+    assert_eq!((summary.cycles.issued, summary.cycles.completed), (120, 120));
+    let clocks = summary.hosts.iter().map(|host| host.clock.expect("it was measured"));
+    let [here, there] = clocks.collect::<Vec<_>>()[..] else { panic!("{summary:#?}") };
+    let day = 100_000_000_000_000;
+    assert!(here.offset_ns.unsigned_abs() <= here.bound_ns, "{here:?}");
+    assert!(there.offset_ns.abs_diff(day) <= there.bound_ns, "{there:?}");
+}
+
+#[test]
+fn the_nodes_of_a_slurm_allocation_are_hosts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (program, script) in [
+        ("scontrol", "#!/bin/sh\ntest \"$*\" = 'show hostnames' && echo node1 && echo node2\n"),
+        // The words before the command: --overlap -N1 -n1 -w HOST.
+        (
+            "srun",
+            "#!/bin/sh\ntest \"$1 $2 $3 $4\" = '--overlap -N1 -n1 -w' || exit 9\nshift 5\nexec \"$@\"\n",
+        ),
+    ] {
+        let path = folder.path().join(program);
+        std::fs::write(&path, script).expect("writable");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("ours");
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("it is set"));
+    let ended = benchmark(BEHAVES)
+        .at_home()
+        .env("PATH", &path)
+        .env("SLURM_JOB_ID", "7")
+        .args("--hosts slurm --rate 100")
+        .run();
+    let names: Vec<_> =
+        ended.verdict(0, "sustained").hosts.iter().map(|host| host.name.clone()).collect();
+    assert_eq!(names, ["node1", "node2"]);
+}
+
+#[test]
+fn a_threshold_that_aborts_is_judged_by_the_sum_over_all_hosts() {
+    // A twentieth of the cycles of the whole run would have to be slower: all are.
+    let slow =
+        || on_hosts(BEHAVES, HERE).args("-P how=sleep -P us=20000 --rate 100 --duration 30s");
+    let ended = slow().args("--threshold").word("response.p95 < 10ms abort").run();
+    assert!(ended.elapsed < Duration::from_secs(20), "{ended:#?}");
+    let summary = ended.verdict(3, "failed");
+    assert_says(&summary.reasons[0], &["response.p95 < 10ms"]);
+    let over = slow().args("--threshold").word("response.p95 < 10ms over 1s abort").run();
+    assert_says(over.refusal(), &["a sliding window can't end a run on several hosts"]);
+}
+
+#[test]
+fn a_look_at_the_hosts_shows_them_in_a_table_and_runs_nothing() {
+    let ended = on_hosts(BEHAVES, HERE).args("--hosts-check").run();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{ended:#?}");
+    assert_says(lines[0], &["host", "workers", "clock", "free disk", "processor"]);
+    assert_says(lines[2], &["b ", " 2 ", " GB"]);
+    assert!(!ended.path("home/dyno-runs").exists(), "nothing was run");
+    let broken = r#"sh -c 'test "$0" = b && exit 3; exec "$@"' {host}"#;
+    let ended = on_hosts(BEHAVES, broken).args("--hosts-check").run();
+    assert_eq!(ended.status.code(), Some(5), "{ended:#?}");
+    assert_says(&ended.stdout, &["a ", " GB", "\nb ", "error: the line of its shell never came"]);
+}
+
+#[test]
+fn a_run_on_several_hosts_that_is_to_be_stopped_ends() {
+    let running = on_hosts(BEHAVES, HERE).args("--rate 100 --duration 60s").start();
+    running.until_said("measuring");
+    running.signal(Signal::SIGTSTP);
+    running.end().verdict(128 + 20, "interrupted");
 }

@@ -25,6 +25,7 @@ mod words;
 
 pub(crate) use self::address::is_local;
 pub(crate) use self::agent::{Agent, AgentEnd, Preparation, agent_of_this_process};
-pub(crate) use self::conduct::Hosts;
+pub(crate) use self::conduct::{HostCheck, Hosts};
 pub(crate) use self::launcher::{Launcher, LauncherError};
+pub(crate) use self::message::HostFacts;
 pub(crate) use self::offset::ClockOffset;

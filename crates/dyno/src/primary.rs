@@ -36,6 +36,7 @@ pub(crate) use self::os::signal::{ENDING, let_file_limit_be_an_error};
 pub(crate) use self::os::watch::SignalWatch;
 pub(crate) use self::record::host::{HostRecord, RecordError};
 pub(crate) use self::record::merge::{MergeError, merge};
+pub(crate) use self::record::thresholds::{cycles_max, is_certain};
 #[cfg(test)]
 pub(crate) use self::state::REAP_DEADLINE;
 pub(crate) use self::state::event::Exit;

@@ -56,6 +56,6 @@ pub(crate) use self::page::{
 };
 pub use self::reporter::render;
 pub(crate) use self::reporter::start;
-pub(crate) use self::reporter::{print_error, print_line, print_note};
+pub(crate) use self::reporter::{print_error, print_line, print_note, table};
 pub(crate) use self::study::StudyReporter;
 pub use self::study::render_study;

@@ -10,6 +10,7 @@ use dyno_summary::Summary;
 use super::declared::{self, Declaration};
 use super::{Bench, Setup, watch};
 use crate::error::RunError;
+use crate::plan::threshold::Threshold;
 use crate::plan::{Plan, WatchChoice};
 use crate::primary::{Launch, ProcessOwnership, Run, Sink, StartError, Update, drive};
 use crate::result::{fail, redacted};
@@ -55,6 +56,7 @@ impl Bench {
         let settings = self.settings.clone().layered_with(over.clone());
         let plan = settings.plan(&self.name, &Machine::here(), &self.parameters)?;
         self.check_watch(&settings, &plan)?;
+        self.check_aborts(&settings, &plan)?;
         match too_long(&plan) {
             Some(error) => Err(RunError::Parameters(error)),
             None => Ok(plan),
@@ -109,6 +111,22 @@ impl Bench {
         }
         self.targets = watch::find_all(&plan.watch)?;
         Ok(())
+    }
+
+    /// Refuses sliding windows that end the run, if several hosts share it: only sums over the whole
+    /// window are known while it goes on.
+    fn check_aborts(&self, settings: &Settings, plan: &Plan) -> Result<(), SettingsError> {
+        let slides = |threshold: &Threshold| threshold.aborts && threshold.over.is_some();
+        let inputs = plan.thresholds.iter().zip(settings.inputs(Setting::Threshold));
+        let mut refused = inputs.filter(|(threshold, _)| self.hosts.is_some() && slides(threshold));
+        match refused.next() {
+            None => Ok(()),
+            Some((_, input)) => {
+                let remedy = "a sliding window can't end a run on several hosts: leave out `abort`, \
+                              or `over`";
+                Err(SettingsError { input, remedy: remedy.to_owned() })
+            }
+        }
     }
 
     /// Refuses processes that can't be watched. A name is looked up later if there is a `before`, which

@@ -3,11 +3,12 @@
 
 use super::outcome::Outcome;
 use crate::bench::Bench;
-use crate::hosts::{Agent, AgentEnd, ClockOffset, Preparation};
+use crate::hosts::{Agent, AgentEnd, ClockOffset, HostFacts, Preparation};
 use crate::plan::Plan;
 use crate::primary::run::{HostClock, Run};
 use crate::primary::{Conduct, HostRecord, ProcessOwnership};
 use crate::report::{self, Onlookers, PageChoice, Progress, ReportOptions, RunFolder};
+use crate::result::environment;
 use crate::settings::{Setting, SettingSource, Settings};
 
 /// The exit code of an agent that did not give its record.
@@ -41,7 +42,7 @@ fn serve(bench: &mut Bench, mut agent: Agent) -> Result<(), AgentEnd> {
     let refuse = |agent: &Agent, error: &dyn std::error::Error| agent.refuse(&error.to_string());
     bench.begin().map_err(|error| refuse(&agent, &error))?;
     let workers = bench.plan(&Settings::default()).map_err(|error| refuse(&agent, &error))?.workers;
-    let (share, parameters) = agent.share(workers)?;
+    let (share, parameters) = agent.share(workers, facts())?;
     let plan = plan(bench, share, &parameters).map_err(|reason| agent.refuse(&reason))?;
     bench.conduct = Conduct::Remote;
     let command = bench.worker_command();
@@ -90,6 +91,19 @@ fn plan(bench: &Bench, share: String, parameters: &str) -> Result<Plan, String> 
     task.check().map_err(|error| format!("the parameters of the task: {error}"))?;
     plan.task = task.into_map();
     Ok(plan)
+}
+
+/// Returns the facts about this machine.
+fn facts() -> HostFacts {
+    let environment = environment::here();
+    // A failed look at the disk is a fact that is not known.
+    let disk = nix::sys::statvfs::statvfs(".").ok();
+    // The types of these numbers differ between systems.
+    #[expect(clippy::useless_conversion, reason = "the numbers have other types elsewhere")]
+    let free = |disk: nix::sys::statvfs::Statvfs| {
+        u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()))
+    };
+    HostFacts { processor: environment.cpu, cores: environment.cores, disk_free: disk.map(free) }
 }
 
 /// The reports of an agent: its folder alone. The coordinator shows the rest.

@@ -118,6 +118,11 @@ enum Refusal {
 fn run(bench: &mut Bench, arguments: &Arguments) -> Result<i32, Refusal> {
     let settings = bench.settings.clone().layered_with(arguments.settings.clone());
     bench.hosts = hosts::requested(&arguments.hosts, &settings, bench)?;
+    if let (Some(hosts), true) = (&bench.hosts, arguments.hosts.hosts_check) {
+        let plan = bench.plan(&arguments.settings)?;
+        let checks = hosts.look(plan, &bench.remote()).map_err(RunError::from)?;
+        return Ok(hosts::show(&checks));
+    }
     if let Some(study) = StudyPlan::requested(bench, &arguments.settings, &arguments.study)? {
         study::check(&arguments.output)?;
         claim(&arguments.output)?;

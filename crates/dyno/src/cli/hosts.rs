@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use dyno_summary::Verdict;
+
 use super::args::HostFlags;
 use crate::bench::Bench;
-use crate::hosts::{Hosts, Launcher, LauncherError};
+use crate::hosts::{HostCheck, Hosts, Launcher, LauncherError};
+use crate::report;
 use crate::settings::{Setting, Settings};
 
 /// The reason why no run on several hosts begins.
@@ -59,4 +62,26 @@ pub(super) fn requested(
     let variables = flags.hosts_env.iter().map(variable).collect::<Result<_, _>>()?;
     let (exe, words) = (flags.hosts_exe.as_deref(), bench.words.clone());
     Ok(Some(Hosts::new(launchers, exe, words, (settings.clone(), variables))))
+}
+
+/// Prints what a look at the hosts has found, and returns the exit code.
+pub(super) fn show(checks: &[HostCheck]) -> i32 {
+    let row = |check: &HostCheck| match &check.found {
+        Ok((facts, clock, workers)) => vec![
+            check.name.clone(),
+            workers.to_string(),
+            format!("{:+.3} s", clock.offset_ns as f64 / 1e9),
+            format!("{:.3} ms", clock.bound_ns as f64 / 1e6),
+            facts.disk_free.map_or(String::new(), |free| format!("{:.1} GB", free as f64 / 1e9)),
+            format!("{} × {}", facts.cores, facts.processor),
+        ],
+        Err(reason) => vec![check.name.clone(), format!("error: {reason}")],
+    };
+    let head = ["host", "workers", "clock", "± at most", "free disk", "processor"];
+    let rows: Vec<_> = checks.iter().map(row).collect();
+    for line in report::table(&head, &rows).lines() {
+        report::print_line(line);
+    }
+    let is_well = checks.iter().all(|check| check.found.is_ok());
+    if is_well { 0 } else { Verdict::Error.exit_code(None) }
 }

@@ -22,7 +22,8 @@ use nix::unistd::{dup2_stdin, dup2_stdout};
 
 use super::coordinator::SILENCE;
 use super::message::{
-    FIRST_LINE, HostCommand, HostProgress, HostReport, PIECE_MAX, SettingEntry, VERSION, number_of,
+    FIRST_LINE, HostCommand, HostFacts, HostProgress, HostReport, PIECE_MAX, SettingEntry, VERSION,
+    number_of,
 };
 use super::offset::ClockOffset;
 use crate::identity::AGENT_VARIABLE;
@@ -133,8 +134,12 @@ impl Agent {
     ///
     /// # Errors
     /// If the coordinator is gone.
-    pub(crate) fn share(&self, workers: u32) -> Result<(String, String), AgentEnd> {
-        self.send(HostReport::Workers(workers));
+    pub(crate) fn share(
+        &self,
+        workers: u32,
+        facts: HostFacts,
+    ) -> Result<(String, String), AgentEnd> {
+        self.send(HostReport::Workers(workers, facts));
         loop {
             match self.next()? {
                 HostCommand::Begin { share, parameters } => return Ok((share, parameters)),
@@ -351,6 +356,7 @@ impl<S> AgentSink<S> {
             failed: both(failed),
             waiting: tick.backlog.waiting,
             running: tick.backlog.running,
+            beyond: tick.beyond.clone(),
         }));
     }
 }

@@ -17,9 +17,10 @@ use super::bootstrap::ProgramLines;
 use super::contact::{Contact, HostInput, HostNews, Inbox, Program};
 use super::coordinator::{Coordinator, HostStep, Sums};
 use super::launcher::Launcher;
-use super::message::SettingEntry;
+use super::message::{HostFacts, SettingEntry};
+use super::offset::ClockOffset;
 use crate::plan::{Plan, Rate};
-use crate::primary::run::{Run, Stream, Tick, Update};
+use crate::primary::run::{Run, Silent, Stream, Tick, Update};
 use crate::primary::{
     HostRecord, ProcessOwnership, Remote, SignalRequest, Signals, Sink, StartError, merge,
 };
@@ -104,6 +105,36 @@ impl Hosts {
         sink: &mut dyn Sink,
     ) -> Result<Run, StartError> {
         let watched = std::mem::take(&mut plan.watch);
+        let mut result = self.drive(plan, remote, reach, (sink, |_| {}))?.finish();
+        result.warnings.extend((!watched.is_empty()).then(|| UNWATCHED.to_owned()));
+        Ok(result)
+    }
+
+    /// Reaches each host, and measures its clock; nothing is run.
+    ///
+    /// # Errors
+    /// Only if this process lacks the means.
+    pub(crate) fn look(&self, plan: Plan, remote: &Remote) -> Result<Vec<HostCheck>, StartError> {
+        let reach = ProcessOwnership::Process;
+        let mut sink = Silent;
+        let mut run = self.drive(plan, remote, reach, (&mut sink, Coordinator::only_look))?;
+        let of = |(host, launcher): (usize, &Launcher)| HostCheck {
+            name: launcher.name.clone(),
+            found: run.coordinator.look(host),
+        };
+        let found = self.launchers.iter().enumerate().map(of).collect();
+        run.end_launchers();
+        Ok(found)
+    }
+
+    /// Drives the hosts until none is left to wait for.
+    fn drive<'a>(
+        &'a self,
+        plan: Plan,
+        remote: &Remote,
+        reach: ProcessOwnership,
+        (sink, prepare): (&'a mut dyn Sink, fn(&mut Coordinator)),
+    ) -> Result<HostsRun<'a>, StartError> {
         let need = |what| move |source: io::Error| StartError::Primary { what, source };
         let program = self.program(&plan.benchmark);
         let program =
@@ -123,6 +154,7 @@ impl Hosts {
         }
         remote.listen(Arc::clone(&waker));
         let mut run = HostsRun::begin(self, plan, program, waker, sink);
+        prepare(&mut run.coordinator);
         let mut events = Events::with_capacity(16);
         let mut is_stopped = false;
         while !run.coordinator.is_done() {
@@ -142,10 +174,7 @@ impl Hosts {
             }
             run.turn();
         }
-        let unwatched = (!watched.is_empty()).then(|| UNWATCHED.to_owned());
-        let mut result = run.finish();
-        result.warnings.extend(unwatched);
-        Ok(result)
+        Ok(run)
     }
 
     /// Returns the settings that each host gets for a plan. A study changes some of them.
@@ -183,6 +212,14 @@ impl Hosts {
         };
         settings.entries().map(entry).collect()
     }
+}
+
+/// The result of a look at a host.
+#[derive(Debug)]
+pub(crate) struct HostCheck {
+    pub(crate) name: String,
+    /// Its facts, its clock and the number of its workers, or why it can't take part.
+    pub(crate) found: Result<(HostFacts, ClockOffset, u32), String>,
 }
 
 /// A run on its way.
@@ -295,16 +332,16 @@ impl<'a> HostsRun<'a> {
         if self.sink.tick_period().is_none() {
             return;
         }
-        let Sums { phase, elapsed, totals, waiting, running } = *sums;
+        let Sums { phase, elapsed, totals, waiting, running, .. } = *sums;
         let backlog = BacklogSample { at: clock::now(), waiting, running };
         let (list, thresholds) = (self.observer.list(), Vec::new());
-        let tick = Tick { phase, elapsed, totals, backlog, list, thresholds };
+        let tick = Tick { phase, elapsed, totals, backlog, list, thresholds, beyond: Vec::new() };
         self.sink.update(Update::Tick(Box::new(tick)));
     }
 
     /// Ends all launchers, and makes the result from the records of all hosts.
     fn finish(mut self) -> Run {
-        self.contacts.drain(..).flatten().for_each(Contact::reap);
+        self.end_launchers();
         let faults = self.coordinator.faults().to_vec();
         let signal = self.coordinator.signal();
         let records = (0..self.launchers.len()).map(|host| self.coordinator.record(host));
@@ -330,6 +367,10 @@ impl<'a> HostsRun<'a> {
                 self.without_result(vec![fault], signal)
             }
         }
+    }
+
+    fn end_launchers(&mut self) {
+        self.contacts.drain(..).flatten().for_each(Contact::reap);
     }
 
     /// Returns the result of a run that lacks the record of a host.

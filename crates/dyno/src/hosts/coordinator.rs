@@ -24,14 +24,16 @@ mod sums;
 use std::time::Duration;
 
 use dyno_bus::Time;
+use dyno_summary::Unit;
 
 use self::member::{HostMember, HostStage};
 pub(crate) use self::sums::Sums;
 use super::contact::HostNews;
-use super::message::{HostCommand, SettingEntry, VERSION};
+use super::message::{HostCommand, HostFacts, SettingEntry, VERSION};
+use super::offset::ClockOffset;
 use crate::plan::hosts::OtherHosts;
 use crate::plan::{Deadlines, OnBacklog, Plan};
-use crate::primary::RunPhase;
+use crate::primary::{RunPhase, cycles_max, is_certain};
 
 /// The time between two messages that only say that this side is there.
 const ALIVE_PERIOD: Duration = Duration::from_secs(1);
@@ -84,6 +86,14 @@ enum CoordinatorPhase {
     Done,
 }
 
+/// The purpose of a coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CoordinatorPurpose {
+    Run,
+    /// Each host is reached, its clock is measured, and it is left again.
+    Look,
+}
+
 /// A run on several hosts.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
@@ -103,6 +113,7 @@ pub(crate) struct Coordinator {
     faults: Vec<String>,
     signal: Option<i32>,
     signals: u32,
+    purpose: CoordinatorPurpose,
 }
 
 impl Coordinator {
@@ -131,7 +142,20 @@ impl Coordinator {
             faults: Vec::new(),
             signal: None,
             signals: 0,
+            purpose: CoordinatorPurpose::Run,
         }
+    }
+
+    /// Lets all hosts be looked at, and nothing be run.
+    pub(crate) fn only_look(&mut self) {
+        self.purpose = CoordinatorPurpose::Look;
+    }
+
+    /// Returns what a look at a host has found: its facts and its clock, or why it can't take part.
+    pub(crate) fn look(&self, host: usize) -> Result<(HostFacts, ClockOffset, u32), String> {
+        let member = &self.members[host];
+        let found = || Some((member.facts.clone()?, member.first_offset()?, member.workers?));
+        found().ok_or_else(|| member.fault.clone().unwrap_or_default())
     }
 
     /// Returns `true` once no host is left to wait for.
@@ -285,7 +309,11 @@ impl Coordinator {
 
     /// Notes the fault of a host, and ends the part of the others.
     fn blame(&mut self, now: Time, host: usize, reason: &str, steps: &mut Vec<HostStep>) {
-        let member = &self.members[host];
+        let member = &mut self.members[host];
+        member.fault = Some(reason.to_owned());
+        if self.purpose == CoordinatorPurpose::Look {
+            return;
+        }
         let fault = format!("host `{}`: {reason}{}", member.name, member.account());
         steps.push(HostStep::Fault(fault.clone()));
         self.faults.push(fault);
@@ -332,6 +360,11 @@ impl Coordinator {
     fn advance(&mut self, now: Time, steps: &mut Vec<HostStep>) {
         let all = |stage| self.members.iter().all(|member| member.stage == stage);
         match self.phase {
+            CoordinatorPhase::Gathering if self.purpose == CoordinatorPurpose::Look => {
+                if self.members.iter().all(HostMember::is_gone) {
+                    self.phase = CoordinatorPhase::Done;
+                }
+            }
             CoordinatorPhase::Gathering if all(HostStage::Counted) => self.share(now, steps),
             CoordinatorPhase::Starting if all(HostStage::Ready) => self.go(now, steps),
             CoordinatorPhase::Running => {
@@ -398,7 +431,8 @@ impl Coordinator {
     /// Shows the sums over all hosts, and ends the run if they pass a limit.
     fn show(&mut self, now: Time, steps: &mut Vec<HostStep>) {
         let Some(t0) = self.t0 else { return };
-        let sums = Sums::of(now - t0, self.members.iter().filter_map(|member| member.progress));
+        let sums =
+            Sums::of(now - t0, self.members.iter().filter_map(|member| member.progress.as_ref()));
         let Some(sums) = sums else { return };
         let is_running = self.phase == CoordinatorPhase::Running;
         if is_running && sums.phase == RunPhase::Measuring {
@@ -406,11 +440,25 @@ impl Coordinator {
             let level = *self.level.get_or_insert((sums.waiting, sums.running));
             let rule = self.plan.backlog_rule().filter(|_| self.plan.on_backlog == OnBacklog::Stop);
             let limit = rule.and_then(|rule| rule.limit(Some(level)));
-            if limit.is_some_and(|limit| limit.is_passed_by(sums.waiting, sums.running)) {
+            let is_passed =
+                limit.is_some_and(|limit| limit.is_passed_by(sums.waiting, sums.running));
+            if is_passed || self.is_breached(&sums) {
                 self.end(now, None, steps);
             }
         }
         steps.push(HostStep::Show(Sums { phase: self.shown, ..sums }));
+    }
+
+    /// Returns `true` if the breach of a threshold that aborts is certain over all hosts.
+    fn is_breached(&self, sums: &Sums) -> bool {
+        let cycles_max = cycles_max(&self.plan);
+        let aborting = self.plan.thresholds.iter().zip(&sums.beyond);
+        let mut aborting = aborting.filter(|(one, _)| one.aborts && one.over.is_none());
+        aborting.any(|(threshold, beyond)| {
+            // A limit that is not a number is one of values, whose kind does not matter here.
+            let limit = threshold.limit_in(threshold.unit(Unit::None)).unwrap_or_default();
+            is_certain(threshold, limit, *beyond, cycles_max)
+        })
     }
 
     fn enter(&mut self, phase: RunPhase, steps: &mut Vec<HostStep>) {

@@ -49,8 +49,8 @@ pub(crate) enum HostReport {
     Hello { version: u32, build: String },
     /// The agent can't take part, and why.
     Refused(String),
-    /// The number of workers that the settings mean on this host.
-    Workers(u32),
+    /// The number of workers that the settings mean on this host, and facts about its machine.
+    Workers(u32, HostFacts),
     /// All workers are ready.
     Ready,
     /// The agent's time, for the question with this number.
@@ -73,8 +73,19 @@ pub(crate) enum HostReport {
     Record { length: u64, folder: String },
 }
 
+/// Facts about the machine of a host, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostFacts {
+    /// The name of its processor; may be empty.
+    pub(crate) processor: String,
+    /// The number of its processors.
+    pub(crate) cores: u32,
+    /// The free bytes of the disk that its runs are kept on; `None` if they are not known.
+    pub(crate) disk_free: Option<u64>,
+}
+
 /// The state of a host's part of the run at one instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostProgress {
     /// The phase, counted in the order of [`RunPhase`].
     pub(crate) phase: u8,
@@ -88,6 +99,8 @@ pub(crate) struct HostProgress {
     pub(crate) waiting: u64,
     /// Cycles that have begun and not ended.
     pub(crate) running: u64,
+    /// A number for each threshold, whose sum over all hosts is judged.
+    pub(crate) beyond: Vec<u64>,
 }
 
 /// A setting as it was given: its flag without dashes, its text, and its layer.

@@ -78,6 +78,7 @@ pub(crate) fn drive(launch: Launch, sink: &mut dyn Sink) -> Result<Run, StartErr
     if conduct == Conduct::Remote {
         driver.state.close_gate();
         driver.keeps_limits = false;
+        driver.record.judge_as_a_part(&driver.plan);
     }
     if cfg!(debug_assertions) {
         driver.warn(DEBUG_BUILD.into());

@@ -10,7 +10,7 @@ pub(super) mod fault;
 pub(super) mod host;
 pub(super) mod merge;
 mod stages;
-mod thresholds;
+pub(super) mod thresholds;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -250,6 +250,16 @@ impl RunRecord {
         let (now, backlog_max) = (Time::ZERO, self.samples.max());
         let so_far = ThresholdEnd { now, fates, backlog_max };
         self.thresholds.so_far(&so_far, &self.observer)
+    }
+
+    /// Leaves the limits of the whole run to the one who sees all of its hosts.
+    pub(crate) fn judge_as_a_part(&mut self, plan: &Plan) {
+        self.thresholds.judge_as_a_part(plan);
+    }
+
+    /// Returns a number for each threshold, for the one who judges the sums over all hosts.
+    pub(crate) fn beyond(&self) -> Vec<u64> {
+        self.thresholds.beyond()
     }
 
     /// Returns the backlog, from the workers' latest counts.

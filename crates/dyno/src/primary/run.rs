@@ -117,6 +117,8 @@ pub(crate) struct Tick {
     pub list: List,
     /// The thresholds with their values so far; empty before the measured window.
     pub thresholds: Vec<MeasuredThreshold>,
+    /// A number for each threshold, whose sum over all hosts is judged.
+    pub beyond: Vec<u64>,
 }
 
 /// The result of a run so far, for those who look at it while it goes on.

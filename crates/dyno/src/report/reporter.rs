@@ -15,7 +15,7 @@ use dyno_summary::{Environment, Intervals, Summary};
 
 use self::log_file::{LogLock, open_log_file};
 pub(super) use self::print::{look, print};
-pub(crate) use self::print::{print_error, print_line, print_note};
+pub(crate) use self::print::{print_error, print_line, print_note, table};
 use super::error::ReportError;
 use super::files;
 use super::files::folder::{self, Folder};

@@ -184,6 +184,7 @@ pub(crate) fn tick() -> Tick {
         backlog: BacklogSample { at: Time::ZERO, waiting: 2, running: 2 },
         list: observer().list(),
         thresholds: Vec::new(),
+        beyond: Vec::new(),
     }
 }
 

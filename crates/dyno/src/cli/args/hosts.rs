@@ -24,6 +24,9 @@ pub(crate) struct HostFlags {
     /// Variables of this host that workers on the others get too.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', env = HOSTS_ENV, hide_env_values = true)]
     pub(crate) hosts_env: Vec<String>,
+    /// Reaches each host of --hosts, shows its clock, processor and free disk, and runs nothing.
+    #[arg(long)]
+    pub(crate) hosts_check: bool,
 }
 
 impl HostFlags {
@@ -44,12 +47,15 @@ impl HostFlags {
             ("--hosts-via", hosts_via.is_some()),
             ("--hosts-exe", hosts_exe.is_some()),
             ("--hosts-env", !hosts_env.is_empty()),
+            ("--hosts-check", flags.hosts_check),
         ];
         match of_hosts.into_iter().find(|(_, is_given)| *is_given && hosts.is_none()) {
             Some((flag, _)) => {
                 Err(format!("{flag}: it needs --hosts; add that flag, or leave {flag} out"))
             }
-            None => Ok(Self { hosts, hosts_via, hosts_exe, hosts_env }),
+            None => {
+                Ok(Self { hosts, hosts_via, hosts_exe, hosts_env, hosts_check: flags.hosts_check })
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dyno_bus::Time;
 
 use super::SILENCE;
-use crate::hosts::message::HostProgress;
+use crate::hosts::message::{HostFacts, HostProgress};
 use crate::hosts::offset::{ClockMeasure, ClockOffset};
 use crate::plan::Deadlines;
 
@@ -45,6 +45,9 @@ pub(super) struct HostMember {
     /// The instant at which it is given up, unless it gets further before.
     pub(super) deadline: Time,
     pub(super) workers: Option<u32>,
+    pub(super) facts: Option<HostFacts>,
+    /// The reason why it was given up, if it was.
+    pub(super) fault: Option<String>,
     pub(super) progress: Option<HostProgress>,
     /// The instant of its last news.
     heard: Time,
@@ -61,6 +64,8 @@ impl HostMember {
             stage: HostStage::Reaching,
             deadline,
             workers: None,
+            facts: None,
+            fault: None,
             progress: None,
             heard: Time::NEVER,
             before: ClockMeasure::default(),
@@ -122,7 +127,7 @@ impl HostMember {
 
     /// Returns its last account, as a clause of a sentence; empty if it gave none.
     pub(super) fn account(&self) -> String {
-        let Some(progress) = self.progress else { return String::new() };
+        let Some(progress) = &self.progress else { return String::new() };
         let sum = |[warmup, measured]: [u64; 2]| crate::plan::thousands(warmup + measured);
         format!(
             "; its last account: {} issued, {} completed, {} failed",

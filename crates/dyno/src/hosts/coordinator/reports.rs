@@ -3,7 +3,7 @@
 use dyno_bus::Time;
 
 use super::member::HostStage;
-use super::{Coordinator, HostStep, RECORD_DEADLINE};
+use super::{Coordinator, CoordinatorPurpose, HostStep, RECORD_DEADLINE};
 use crate::hosts::message::{HostCommand, HostReport, VERSION};
 
 impl Coordinator {
@@ -30,11 +30,16 @@ impl Coordinator {
             }
             HostReport::Hello { .. } => {}
             HostReport::Refused(reason) => self.lose(now, host, &reason, steps),
-            HostReport::Workers(0) => self.lose(now, host, "it has no workers", steps),
-            HostReport::Workers(workers) if stage == HostStage::Greeted => {
+            HostReport::Workers(0, _) => self.lose(now, host, "it has no workers", steps),
+            HostReport::Workers(workers, facts) if stage == HostStage::Greeted => {
                 self.members[host].stage = HostStage::Counted;
                 self.members[host].workers = Some(workers);
+                self.members[host].facts = Some(facts);
                 self.members[host].deadline = Time::NEVER;
+                if self.purpose == CoordinatorPurpose::Look {
+                    self.members[host].stage = HostStage::Ready;
+                    self.ask(now, host, steps);
+                }
             }
             HostReport::Ready if stage == HostStage::Starting => {
                 self.members[host].stage = HostStage::Ready;
@@ -80,13 +85,13 @@ impl Coordinator {
                 }
             }
             // A host that is given up may still have sent them.
-            HostReport::Workers(_)
+            HostReport::Workers(..)
             | HostReport::Ready
             | HostReport::Over
             | HostReport::Piece(_)
             | HostReport::Record { .. }
                 if stage >= HostStage::Closing => {}
-            HostReport::Workers(_)
+            HostReport::Workers(..)
             | HostReport::Ready
             | HostReport::Over
             | HostReport::Piece(_)
@@ -104,6 +109,8 @@ impl Coordinator {
         }
         if let Some(number) = member.measure().ask(now) {
             steps.push(HostStep::Send(host, HostCommand::Ping { number }));
+        } else if self.purpose == CoordinatorPurpose::Look {
+            self.close(now, host, steps);
         } else if member.stage == HostStage::Over {
             member.stage = HostStage::Giving;
             steps.push(HostStep::Send(host, HostCommand::Measured(member.offset())));

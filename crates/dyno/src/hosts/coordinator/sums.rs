@@ -10,7 +10,7 @@ use crate::primary::RunPhase;
 use crate::primary::run::Totals;
 
 /// The sums over all hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sums {
     /// The phase of the host that has come least far.
     pub(crate) phase: RunPhase,
@@ -21,13 +21,15 @@ pub(crate) struct Sums {
     pub(crate) waiting: u64,
     /// Cycles that have begun and not ended.
     pub(crate) running: u64,
+    /// A number for each threshold, as [`is_certain`](crate::primary::is_certain) judges it.
+    pub(crate) beyond: Vec<u64>,
 }
 
 impl Sums {
     /// Adds up the states of all hosts that have reported one; `None` if none has.
-    pub(super) fn of(
+    pub(super) fn of<'a>(
         elapsed: Duration,
-        states: impl Iterator<Item = HostProgress>,
+        states: impl Iterator<Item = &'a HostProgress>,
     ) -> Option<Self> {
         states.fold(None, |sums: Option<Self>, state| {
             let phase = phase_of(state.phase);
@@ -37,6 +39,7 @@ impl Sums {
                 totals: Totals::default(),
                 waiting: 0,
                 running: 0,
+                beyond: vec![0; state.beyond.len()],
             });
             sums.phase = sums.phase.min(phase);
             for (sum, [warmup, measured]) in [
@@ -51,6 +54,9 @@ impl Sums {
             }
             sums.waiting = sums.waiting.saturating_add(state.waiting);
             sums.running = sums.running.saturating_add(state.running);
+            for (sum, beyond) in sums.beyond.iter_mut().zip(&state.beyond) {
+                *sum = sum.saturating_add(*beyond);
+            }
             Some(sums)
         })
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::hosts::message::{HostProgress, HostReport};
+use crate::hosts::message::{HostFacts, HostProgress, HostReport};
 use crate::hosts::offset::QUESTIONS;
 
 const BUILD: &str = "abc";
@@ -64,7 +64,7 @@ fn begun(workers: &[u32]) -> (Coordinator, Vec<HostStep>) {
     }
     for (host, count) in workers.iter().enumerate() {
         assert_eq!(tell(&mut run, 20, host, hello()), []);
-        tell(&mut run, 20, host, HostReport::Workers(*count));
+        tell(&mut run, 20, host, HostReport::Workers(*count, HostFacts::default()));
     }
     let mut steps = Vec::new();
     for host in 0..workers.len() {
@@ -90,8 +90,8 @@ fn the_shares_are_given_once_all_hosts_have_counted_their_workers() {
     for host in 0..2 {
         let _greeted = run.news(at(1), host, at(1), HostNews::Agent);
     }
-    assert_eq!(tell(&mut run, 2, 0, HostReport::Workers(4)), []);
-    let steps = tell(&mut run, 3, 1, HostReport::Workers(2));
+    assert_eq!(tell(&mut run, 2, 0, HostReport::Workers(4, HostFacts::default())), []);
+    let steps = tell(&mut run, 3, 1, HostReport::Workers(2, HostFacts::default()));
     for (host, expected) in ["0/4,2", "1/4,2"].into_iter().enumerate() {
         let [HostCommand::Begin { share, .. }] = &sent(&steps, host)[..] else {
             panic!("{steps:?}");
@@ -194,6 +194,7 @@ fn a_silent_host_is_lost_with_its_last_account_and_the_others_drain() {
         failed: [0, 3],
         waiting: 4,
         running: 1,
+        beyond: Vec::new(),
     };
     tell(&mut run, 2_000, 1, HostReport::Progress(progress));
     tell(&mut run, 6_900, 0, HostReport::Alive);
@@ -246,8 +247,8 @@ fn more_hosts_than_cycles_are_refused_before_a_worker_starts() {
     for host in 0..2 {
         let _greeted = run.news(at(1), host, at(1), HostNews::Agent);
     }
-    tell(&mut run, 2, 0, HostReport::Workers(1));
-    let steps = tell(&mut run, 2, 1, HostReport::Workers(1));
+    tell(&mut run, 2, 0, HostReport::Workers(1, HostFacts::default()));
+    let steps = tell(&mut run, 2, 1, HostReport::Workers(1, HostFacts::default()));
     assert!(faults(&steps)[0].contains("no cycle of this plan is due there"), "{steps:?}");
     let begins =
         steps.iter().any(|step| matches!(step, HostStep::Send(_, HostCommand::Begin { .. })));
@@ -266,6 +267,7 @@ fn a_backlog_of_all_hosts_together_ends_the_run() {
             failed: issued,
             waiting,
             running: 0,
+            beyond: Vec::new(),
         })
     };
     let rule = run.plan.backlog_rule().expect("an open loop");
@@ -300,7 +302,7 @@ proptest! {
                 3 => HostNews::Closed("gone".into()),
                 4 => HostNews::Line("text".into()),
                 5 => HostNews::Report(hello()),
-                6 => HostNews::Report(HostReport::Workers(2)),
+                6 => HostNews::Report(HostReport::Workers(2, HostFacts::default())),
                 7 => HostNews::Report(HostReport::Ready),
                 8 => HostNews::Report(HostReport::Over),
                 9 => HostNews::Report(HostReport::Piece(vec![1])),

@@ -184,6 +184,7 @@ impl Beat {
             backlog: record.backlog(now),
             list: record.observer.list(),
             thresholds: record.thresholds_so_far(),
+            beyond: record.beyond(),
         })));
     }
 

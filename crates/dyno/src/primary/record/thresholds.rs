@@ -9,6 +9,7 @@
 //! are is not known, but how many were due by each beat is: their ages are at least those of the
 //! newest.
 
+mod certain;
 pub(super) mod stored;
 
 use std::collections::VecDeque;
@@ -19,16 +20,15 @@ use dyno_bus::builtin::{BACKLOG, RESPONSE, SERVICE, WAIT};
 use dyno_observer::{Observer, Series};
 use dyno_summary::{Fates, Unit};
 
+pub(crate) use self::certain::{cycles_max, is_certain};
 use self::stored::StoredThreshold;
 use super::backlog::CycleProgress;
+use crate::plan::Plan;
+use crate::plan::hosts::OtherHosts;
 use crate::plan::threshold::{
     DELIVERED, FAILED, PIECES, Percentile, Threshold, ThresholdStat, WHOLE, builtin_unit,
 };
-use crate::plan::{Arrivals, Plan};
 use crate::verdict::threshold::MeasuredThreshold;
-
-/// The standard deviations above their mean that Poisson arrivals surely do not reach.
-const POISSON_SIGMAS: f64 = 6.0;
 
 /// The thresholds of a run.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ struct Watched {
     worst: Option<Worst>,
     /// Values beyond the limit so far.
     beyond: u64,
+    /// The number that [`is_certain`] was last judged by.
+    judged: u64,
     was_certain: bool,
     /// The pieces so far, if this is a share of a run: the windows of the whole run are made of the
     /// pieces of all hosts.
@@ -84,7 +86,7 @@ pub(crate) struct ThresholdEnd {
 }
 
 /// The values that thresholds are judged by while the run goes on.
-pub(super) trait TappedValues {
+pub(crate) trait TappedValues {
     /// Returns the unit of a metric; `None` as long as it is not known.
     fn unit_of(&self, metric: &str) -> Option<Unit>;
     /// Takes the values of a tap that came since it was last taken.
@@ -116,20 +118,29 @@ impl ThresholdWatch {
                 pieces: VecDeque::new(),
                 worst: None,
                 beyond: 0,
+                judged: 0,
                 was_certain: false,
                 kept: plan.keeps_record.then(StoredThreshold::default),
             }
         });
-        let spread = |due: f64| match plan.arrivals {
-            Arrivals::Uniform => 1.0,
-            _ => POISSON_SIGMAS * due.sqrt(),
-        };
         Self {
             watched: watched.collect(),
             history: VecDeque::new(),
-            cycles_max: plan.cycles_due().map(|due| due + spread(due)),
+            cycles_max: cycles_max(plan),
             begun: Time::ZERO,
         }
+    }
+
+    /// Lets a breach over the whole window be certain on this host only if it is for the whole run,
+    /// whose other hosts may have no value beyond the limit.
+    pub(crate) fn judge_as_a_part(&mut self, plan: &Plan) {
+        let others = OtherHosts::default();
+        self.cycles_max = cycles_max(&Plan { others, ..plan.clone() });
+    }
+
+    /// Returns a number for each threshold; [`is_certain`] judges the sums over all hosts.
+    pub(crate) fn beyond(&self) -> Vec<u64> {
+        self.watched.iter().map(|one| one.judged).collect()
     }
 
     /// Begins the measured window.
@@ -243,28 +254,24 @@ impl Watched {
         let Some(limit) = self.threshold.limit_in(unit) else { return };
         let values = self.tap.map(|tap| values.take(tap)).unwrap_or_default();
         let is_kept = |value: f64| self.threshold.is_kept_by(value, limit);
-        self.was_certain |= match self.threshold.statistic {
-            ThresholdStat::Count => {
+        self.judged = match self.threshold.statistic {
+            ThresholdStat::Count if self.threshold.metric != FAILED => {
                 self.beyond += values.count();
-                let failed =
-                    if self.threshold.metric == FAILED { progress.failed } else { self.beyond };
-                !is_kept(failed as f64)
+                self.beyond
             }
-            ThresholdStat::Share => {
-                cycles_max.is_some_and(|cycles| !is_kept(progress.failed as f64 / cycles * 1_000.0))
-            }
-            ThresholdStat::Percentile(Percentile(percent)) => {
+            ThresholdStat::Count | ThresholdStat::Share => progress.failed,
+            ThresholdStat::Percentile(_) => {
                 self.beyond += values.count_of(|value| !is_kept(value as f64));
-                let beyond = self.beyond + ages.beyond(limit).map(|(_, count)| count).sum::<u64>();
-                let share = f64::from(WHOLE - percent) / f64::from(WHOLE);
-                cycles_max.is_some_and(|cycles| beyond as f64 > share * cycles)
+                self.beyond + ages.beyond(limit).map(|(_, count)| count).sum::<u64>()
             }
             ThresholdStat::Max => {
                 let oldest = ages.beyond(limit).next().is_some();
-                oldest || !values.is_empty() && !is_kept(values.max() as f64)
+                self.beyond += u64::from(!values.is_empty() && !is_kept(values.max() as f64));
+                self.beyond + u64::from(oldest)
             }
-            ThresholdStat::Min | ThresholdStat::Mean | ThresholdStat::Last => false,
+            ThresholdStat::Min | ThresholdStat::Mean | ThresholdStat::Last => 0,
         };
+        self.was_certain |= is_certain(&self.threshold, limit, self.judged, cycles_max);
     }
 
     /// Ends a piece at an instant, or at the end of a run that began its window at the second one.

@@ -14,6 +14,13 @@ pub(crate) fn print_line(line: &str) {
     let _written = print(io::stdout(), &format!("{line}\n"));
 }
 
+/// Returns a table without colours. Texts of others control no terminal.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let plain = |cell: &String| printable::plain(&redact::text(cell));
+    let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(plain).collect()).collect();
+    crate::report::formats::table::render(head, &rows, Palette::Plain)
+}
+
 /// Prints an error on stderr, outside of any run.
 pub(crate) fn print_error(error: &str) {
     let _written =
