@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{BEHAVES, DEADLINE, assert_says, benchmark, until};
+use crate::support::{BEHAVES, DEADLINE, Target, assert_says, benchmark, until};
 
 /// The dashboard for Grafana, and the page with the names of the metrics.
 const GRAFANA: &str = include_str!("../../docs/grafana.json");
@@ -105,8 +105,12 @@ fn queries() -> Vec<String> {
 
 #[test]
 fn the_real_prometheus_reads_the_metrics_and_answers_as_the_summary() {
-    let line = "-P how=sleep -P us=3000 --rate 400 --duration 3s --dashboard --dashboard-keep";
-    let running = benchmark(BEHAVES).args(line).start();
+    let target = Target::idle();
+    let line = format!(
+        "-P how=sleep -P us=3000 --rate 400 --duration 3s --dashboard --dashboard-keep --watch {}",
+        target.pid()
+    );
+    let running = benchmark(BEHAVES).args(&line).start();
     let url = running.until_line("dashboard  ");
     let place = url.strip_prefix("http://").expect("a URL");
     let (host, path) = place.split_once('/').expect("a path");
@@ -167,11 +171,10 @@ fn the_dashboard_for_grafana_uses_documented_names_alone() {
 
 #[test]
 fn the_documented_names_are_those_that_are_served() {
-    // The target ends with its input.
-    let mut target = Command::new("cat").stdin(Stdio::piped()).spawn().expect("it is everywhere");
+    let target = Target::idle();
     let line = format!(
         "-P how=sleep -P us=1000 --rate 200 --duration 2s --dashboard --dashboard-keep --watch {}",
-        target.id()
+        target.pid()
     );
     let running = benchmark(BEHAVES).args(&line).start();
     let url = running.until_line("dashboard  ");
@@ -184,8 +187,6 @@ fn the_documented_names_are_those_that_are_served() {
     stream.read_to_string(&mut answer).expect("it answers");
     running.signal(nix::sys::signal::Signal::SIGINT);
     running.end().verdict(0, "sustained");
-    drop(target.stdin.take());
-    target.wait().expect("it ends");
     assert_says(&answer, &["HTTP/1.1 200 OK", "application/openmetrics-text", "# EOF\n"]);
     let rows = NAMES.lines().filter_map(|line| line.strip_prefix("| `dyno_"));
     let documented: Vec<_> = rows

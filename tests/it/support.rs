@@ -9,6 +9,7 @@ mod browser;
 mod invariants;
 mod server;
 mod sshd;
+mod target;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub(crate) use invariants::{
 };
 pub(crate) use server::Redis;
 pub(crate) use sshd::Sshd;
+pub(crate) use target::Target;
 pub(crate) use terminal::Terminal;
 
 pub(crate) const BEHAVES: &str = env!("CARGO_BIN_EXE_behaves");

@@ -1,16 +1,13 @@
 //! Tests of watched processes: their metrics, and the choices that are refused. All of them are real
 //! processes that this test starts.
 
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use dyno::Summary;
 use dyno::summary::Metric;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
-use crate::support::{BEHAVES, Benchmark, LIBRARY, MISBEHAVES, assert_says, benchmark};
+use crate::support::{BEHAVES, Benchmark, LIBRARY, MISBEHAVES, Target, assert_says, benchmark};
 
 /// A line of a shell that is busy until it is killed.
 const SPIN: &str = "while :; do :; done";
@@ -23,38 +20,6 @@ const METRICS: [&str; 6] = [
     "target.context_switches",
     "target.preemptions",
 ];
-
-/// A process with its children, which ends with the test.
-struct Target(Child);
-
-impl Target {
-    fn start(command: &mut Command) -> Self {
-        // Its standard input stays open until it is dropped.
-        let started = command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-        Self(started.expect("a shell is everywhere"))
-    }
-
-    /// Starts a shell with this script.
-    fn shell(script: &str) -> Self {
-        Self::start(Command::new("sh").args(["-c", script]))
-    }
-
-    /// Starts a process that waits and does nothing.
-    fn idle() -> Self {
-        Self::start(&mut Command::new("cat"))
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _gone = killpg(Pid::from_raw(self.pid().cast_signed()), Signal::SIGKILL);
-        let _reaped = self.0.wait();
-    }
-}
 
 /// Creates a run of a second that watches a process.
 fn watching(target: &Target) -> Benchmark {
@@ -173,6 +138,17 @@ fn a_process_that_can_not_be_watched_is_refused_with_the_way_out() {
     }
     let variable = benchmark(BEHAVES).env("DYNO_WATCH", "no-such-process").run();
     assert_says(variable.refusal(), &["DYNO_WATCH=no-such-process: no process has this name"]);
+}
+
+#[test]
+fn a_process_that_proc_does_not_show_is_refused_as_another_users() {
+    let target = Target::idle();
+    // As `/proc` looks with the option `hidepid`, of which this is the part that needs no other user.
+    let script = format!("mount -t tmpfs none /proc/{} && exec \"$0\" \"$@\"", target.pid());
+    let unshare = "unshare --user --map-root-user --mount sh -c";
+    let ended = watching(&target).launched_by(unshare).launched_with(&script).run();
+    let line = format!("--watch {}: `/proc` does not show this process", target.pid());
+    assert_says(ended.refusal(), &[&line, "run as that user, or as root"]);
 }
 
 #[test]
