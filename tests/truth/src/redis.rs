@@ -1,5 +1,5 @@
-//! A private Redis on a Unix socket, and the few connections through which a worker asks it: for a
-//! command that keeps the server's only thread for a set time, or for a plain write.
+//! A private Redis on a Unix socket, and the few connections through which a worker sends it a
+//! command that keeps the server's only thread for a set time.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ use tokio::sync::Semaphore;
 
 /// The connections of each worker.
 pub const CONNECTIONS: u32 = 2;
+/// The time for which a command keeps the server's thread: long compared with its cost in a worker.
+pub const COMMAND: Duration = Duration::from_millis(4);
 /// The longest wait for the server's start, which takes far less.
 const START_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -105,21 +107,10 @@ impl Clients {
 
     /// Waits for a connection, and keeps the server's thread for this time.
     pub(crate) async fn keep(&self, time: Duration) -> dyno::Result {
-        self.ask(keep(time)).await
-    }
-
-    /// Waits for a connection, and writes the value of one of a thousand keys.
-    pub(crate) async fn write(&self, index: u64) -> dyno::Result {
-        let mut command = cmd("SET");
-        command.arg(format!("truth:{}", index % 1_000)).arg([b'x'; 64].as_slice());
-        self.ask(command).await
-    }
-
-    async fn ask(&self, command: Cmd) -> dyno::Result {
         let _permit = self.permits.acquire().await?;
         let connection = self.idle.borrow_mut().pop();
         let mut connection = connection.ok_or("a permit came without a connection")?;
-        let answer: RedisResult<()> = command.query_async(&mut connection).await;
+        let answer: RedisResult<()> = keep(time).query_async(&mut connection).await;
         self.idle.borrow_mut().push(connection);
         Ok(answer?)
     }

@@ -37,8 +37,6 @@ pub enum How {
     /// It waits for a command of Redis that keeps the server's thread, over one of a few
     /// connections.
     Redis,
-    /// It writes a value to Redis, over one of a few connections.
-    RedisWrite,
 }
 
 impl From<theory::Service> for How {
@@ -88,7 +86,7 @@ impl Work {
             _ if index == self.stalls => self.stall_ns,
             How::Constant => self.ns,
             How::Exponential => (Random::new(index).exponential() * self.ns as f64) as u64,
-            How::Sleep | How::Flood | How::Steps | How::Pool(_) | How::Redis | How::RedisWrite => 0,
+            How::Sleep | How::Flood | How::Steps | How::Pool(_) | How::Redis => 0,
         }
     }
 }
@@ -133,7 +131,7 @@ impl dyno::Task for Truth {
     async fn before(context: &dyno::Context) -> dyno::Result<Self> {
         let work = context.parameters::<Work>().clone();
         let clients = match work.how {
-            How::Redis | How::RedisWrite => Some(Clients::connect(&work.url).await?),
+            How::Redis => Some(Clients::connect(&work.url).await?),
             _ => None,
         };
         Ok(Self {
@@ -168,10 +166,6 @@ impl dyno::Task for Truth {
             How::Redis => {
                 let clients = self.clients.as_ref().ok_or("not connected")?;
                 clients.keep(Duration::from_nanos(self.work.ns)).await?;
-            }
-            How::RedisWrite => {
-                let clients = self.clients.as_ref().ok_or("not connected")?;
-                clients.write(cycle.index()).await?;
             }
             How::Steps => {
                 let step = |state: u64, _| std::hint::black_box(state.rotate_left(5) ^ 0x9e37);

@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use super::super::{Options, Told, program};
 use crate::pool::{PERMITS, Service};
-use crate::redis::{CONNECTIONS, Server};
+use crate::redis::{COMMAND, CONNECTIONS, Server};
 use crate::run::{Ran, Run, RunKind};
 use crate::table::Table;
 use crate::task::How;
@@ -22,8 +22,6 @@ const LOADS: [(f64, &str); 3] = [(0.9, "unsustained"), (1.05, "sustained"), (1.1
 const WORKERS: u32 = 2;
 /// The time for which a cycle of the pool keeps its permit.
 const PERMIT: Duration = Duration::from_millis(20);
-/// The time for which a cycle keeps the server's thread: long compared with its cost in a worker.
-const COMMAND: Duration = Duration::from_millis(4);
 /// The window of a closed loop: about 2,000 cycles of the pool.
 const LOOP_WINDOW: Duration = Duration::from_secs(6);
 /// The shortest window.
