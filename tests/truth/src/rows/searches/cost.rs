@@ -98,10 +98,12 @@ impl Example {
         let seconds = (clock::now() - begun).as_secs_f64();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let rows = verdicts(&text);
+        let interval = interval(&rows);
         Ok(Outcome {
             system: SCRIPT.to_owned(),
             number,
-            interval: interval(&rows),
+            interval,
+            is_confirmed: interval.is_some(),
             loops: [before; 2],
             trials: rows.len(),
             seconds,

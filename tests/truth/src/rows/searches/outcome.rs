@@ -15,6 +15,8 @@ pub(super) struct Outcome {
     pub(super) number: usize,
     /// The highest rate that was sustained, and the lowest that was not, in cycles a second.
     pub(super) interval: Option<(f64, f64)>,
+    /// `true` if both ends were confirmed, or the lower one in time: a search's exit code is 0.
+    pub(super) is_confirmed: bool,
     /// The rates of the closed loops before and after.
     pub(super) loops: [f64; 2],
     pub(super) trials: usize,
@@ -26,16 +28,15 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the outcome of a search. Only a search with exit code 0 and both ends has an
-    /// interval.
+    /// Returns the outcome of a search. Only a search that found both ends has an interval.
     pub(super) fn of_study(system: &str, number: usize, study: &Study, loops: [f64; 2]) -> Self {
-        let found = study.search.as_ref().filter(|_| study.exit_code == 0);
-        let interval =
-            found.and_then(|found| Some((found.lower.as_ref()?.rate, found.upper.as_ref()?.rate)));
+        let ends = study.search.as_ref().map(|found| (found.lower.as_ref(), found.upper.as_ref()));
+        let interval = ends.and_then(|(lower, upper)| Some((lower?.rate, upper?.rate)));
         Self {
             system: system.to_owned(),
             number,
             interval,
+            is_confirmed: study.exit_code == 0,
             loops,
             trials: study.trials.len(),
             seconds: study.elapsed_ns as f64 / 1e9,
@@ -134,7 +135,8 @@ impl Tally {
     /// Returns the tables: a row for each system, and one for each search. They are true if at most
     /// one of 20 intervals of a system misses the figure of its loops.
     pub(super) fn told(&self) -> Told {
-        let heads = ["system", "searches", "repeated", "held", "width", "trials", "seconds"];
+        let heads =
+            ["system", "searches", "repeated", "held", "confirmed", "width", "trials", "seconds"];
         let mut systems = Table::new(&heads);
         let mut is_true = true;
         for (name, searches, repeated) in &self.systems {
@@ -148,6 +150,7 @@ impl Tally {
                 of.len().to_string(),
                 repeated.to_string(),
                 held.to_string(),
+                of.iter().filter(|one| one.is_confirmed).count().to_string(),
                 spread(widths, 3),
                 spread(of.iter().map(|one| one.trials as f64), 0),
                 spread(of.iter().map(|one| one.seconds), 0),
@@ -181,7 +184,18 @@ mod tests {
     fn outcome(number: usize, interval: Option<(f64, f64)>, loops: [f64; 2]) -> Outcome {
         let (system, answer) = ("spins".to_owned(), "no answer".to_owned());
         let course = String::new();
-        Outcome { system, number, interval, loops, trials: 8, seconds: 36.4, answer, course }
+        let (trials, seconds) = (8, 36.4);
+        Outcome {
+            system,
+            number,
+            interval,
+            is_confirmed: true,
+            loops,
+            trials,
+            seconds,
+            answer,
+            course,
+        }
     }
 
     fn told(outcomes: &[Outcome], searches: usize) -> Told {
@@ -219,7 +233,7 @@ mod tests {
         let text = told(&[outcome(1, Some((490.0, 504.7)), [499.0, 501.0])], 1).text;
         let row = "| spins | 1 | 490 – 504.7 | 499.0, 501.0 | yes | 1.030 | 8 | 36 |";
         assert!(text.ends_with(&format!("{row}\n")), "{text}");
-        let row = "| spins | 1 | 3 | 1 | 1.030 (1.030 – 1.030) | 8 (8 – 8) | 36 (36 – 36) |";
+        let row = "| spins | 1 | 3 | 1 | 1 | 1.030 (1.030 – 1.030) | 8 (8 – 8) | 36 (36 – 36) |";
         assert!(text.contains(row), "{text}");
     }
 }
