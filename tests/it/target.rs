@@ -143,7 +143,7 @@ fn a_process_that_can_not_be_watched_is_refused_with_the_way_out() {
 #[test]
 fn a_process_that_proc_does_not_show_is_refused_as_another_users() {
     let target = Target::idle();
-    // As `/proc` looks with the option `hidepid`, of which this is the part that needs no other user.
+    // The option `hidepid` makes `/proc` look so, and needs another user.
     let script = format!("mount -t tmpfs none /proc/{} && exec \"$0\" \"$@\"", target.pid());
     let unshare = "unshare --user --map-root-user --mount sh -c";
     let ended = watching(&target).launched_by(unshare).launched_with(&script).run();
