@@ -70,6 +70,17 @@ pub fn merge(folders: &[PathBuf]) -> Result<MergedRun, MergeFoldersError> {
     Ok(MergedRun { summary, intervals: intervals_of(&run) })
 }
 
+/// Merges the record of one host of one, for the fuzzer.
+///
+/// # Errors
+/// If the bytes are not a valid record. The error is one line.
+pub fn merge_bytes(bytes: &[u8]) -> Result<Summary, String> {
+    let record = HostRecord::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let environment = record.environment.clone();
+    let mut run = primary::merge(vec![record]).map_err(|error| error.to_string())?;
+    Ok(summary_of(&mut run, &[], environment))
+}
+
 /// Returns an interval table as the text of its file.
 #[must_use]
 pub fn intervals_text(intervals: &Intervals) -> String {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use dyno_bus::builtin::{CPU, LOOP_LAG, RESPONSE, RSS, SERVICE, SURROUNDINGS, WAIT};
 use dyno_observer::{ProcessId, format};
 use dyno_summary::{
-    Metric, Metrics, StageSummary, Summary, ThresholdResult, Unit, WorkerExit, WorkerProcess,
+    HostSummary, Metric, Metrics, StageSummary, Summary, ThresholdResult, Unit, WorkerExit,
+    WorkerProcess,
 };
 
 use crate::plan::{Rate, thousands};
@@ -162,6 +163,25 @@ pub(crate) fn stage(number: usize, stage: &StageSummary) -> [String; 8] {
 pub(crate) fn stage_rate(stage: &StageSummary) -> String {
     let (from, to) = (asked(Some(stage.from)), asked(Some(stage.to)));
     if from == to { from } else { format!("{} to {to}", from.trim_end_matches("/s")) }
+}
+
+/// The heads of the columns about the hosts of a run; the clock is known to this time.
+pub(crate) const HOST_HEADS: [&str; 8] =
+    ["host", "workers", "cycles", "completed", "failed", "delivered", "loop lag p99", "clock"];
+
+/// Returns the cells of a host, below [`HOST_HEADS`]; `place` counts from 0.
+pub(crate) fn host(place: usize, host: &HostSummary) -> [String; 8] {
+    let cycles = &host.cycles;
+    [
+        format!("{place} {}", host.name).trim_end().to_owned(),
+        thousands(host.workers.into()),
+        thousands(cycles.issued),
+        thousands(cycles.completed),
+        thousands(cycles.failed.saturating_add(cycles.abandoned)),
+        delivered(host.delivered),
+        host.loop_lag_p99.map_or_else(|| NONE.to_owned(), span),
+        host.clock.map_or_else(|| NONE.to_owned(), |clock| format!("± {}", span(clock.bound_ns))),
+    ]
 }
 
 /// Returns the name of a process in a table of workers.

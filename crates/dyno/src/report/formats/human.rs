@@ -107,6 +107,7 @@ pub(crate) fn render(summary: &Summary, kept: Option<Kept<'_>>, look: Look) -> S
         text.push('\n');
         text.push_str(&workers(summary, palette));
     }
+    text.push_str(&hosts(summary, look));
     text.push_str(&stages(summary, look));
     text.push_str(&errors(summary, palette));
     text.push_str(&thresholds(summary, look));
@@ -276,6 +277,19 @@ fn workers(summary: &Summary, palette: Palette) -> String {
         text.push_str(&format!("{}\n", palette.dim(&line)));
     }
     text
+}
+
+/// Returns a row for each host of a run over several; empty for a run on one host.
+fn hosts(summary: &Summary, look: Look) -> String {
+    if summary.hosts.is_empty() {
+        return String::new();
+    }
+    // What failed, the delay of the timer and the clock have no room in a narrow terminal.
+    let shown = if look.columns() >= WIDTH { figures::HOST_HEADS.len() } else { 4 };
+    let hosts = summary.hosts.iter().enumerate();
+    let rows: Vec<_> =
+        hosts.map(|(place, host)| figures::host(place, host)[..shown].to_vec()).collect();
+    format!("\n{}", table::render(&figures::HOST_HEADS[..shown], &rows, look.palette))
 }
 
 /// Returns a row for each stage of the load profile; empty for a run at one rate.

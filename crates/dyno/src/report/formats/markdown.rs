@@ -53,6 +53,15 @@ pub(crate) fn render(summary: &Summary) -> String {
         }
         line(out, "");
     }
+    if !summary.hosts.is_empty() {
+        line(out, &format!("| {} |", figures::HOST_HEADS.join(" | ")));
+        line(out, &format!("|:--|{}", "--:|".repeat(figures::HOST_HEADS.len() - 1)));
+        for (place, host) in summary.hosts.iter().enumerate() {
+            let cells = figures::host(place, host).map(|cell| escaped(&cell));
+            line(out, &format!("| {} |", cells.join(" | ")));
+        }
+        line(out, "");
+    }
     let names = NUMBERS.map(|(name, _)| name).join(" | ");
     line(out, &format!("| metric | count | {names} |"));
     line(out, &format!("|:--|--:|{}", "--:|".repeat(NUMBERS.len())));

@@ -50,6 +50,9 @@ pub(crate) fn summary(summary: &Summary) -> Summary {
     for threshold in &mut shown.thresholds {
         threshold.expression = plain(&threshold.expression);
     }
+    for host in &mut shown.hosts {
+        host.name = plain(&host.name);
+    }
     for error in &mut shown.errors {
         error.message = plain(&error.message);
     }

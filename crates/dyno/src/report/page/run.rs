@@ -121,6 +121,9 @@ pub(super) fn sections(
     if !summary.workers.is_empty() {
         section(html, "Workers", |html| workers::write(html, summary, spread.as_ref()));
     }
+    if !summary.hosts.is_empty() {
+        section(html, "Hosts", |html| hosts(html, summary));
+    }
     section(html, "Parameters", |html| parameters(html, summary));
     section(html, "Environment", |html| environment(html, summary));
     over_time.iter().chain(&spread).map(Chart::data).collect()
@@ -209,6 +212,14 @@ fn stages(html: &mut Html, summary: &Summary) {
     for stage in &summary.stages {
         html.foreign("p", &[("class", "how")], &stage.reason);
     }
+}
+
+/// Appends a row for each host of a run over several.
+fn hosts(html: &mut Html, summary: &Summary) {
+    let head = figures::HOST_HEADS.map(str::to_owned);
+    let all = summary.hosts.iter().enumerate();
+    let rows: Vec<_> = all.map(|(place, one)| figures::host(place, one).to_vec()).collect();
+    table(html, &head, &rows);
 }
 
 fn metrics(html: &mut Html, summary: &Summary) {
@@ -314,4 +325,20 @@ fn files(html: &mut Html) {
         }
         html.text(".");
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::page::of_run;
+    use crate::result::fixture;
+    #[test]
+    fn a_run_over_hosts_has_a_row_for_each() {
+        let mut summary = fixture::of_hosts();
+        summary.hosts[1].name = "<b>".to_owned();
+        let page = of_run(&summary, None);
+        for part in ["<h2>Hosts</h2>", "0 a", "1 &lt;b&gt;", "± 52.0 µs"] {
+            assert!(page.contains(part), "{part}");
+        }
+        assert!(!of_run(&fixture::summary(), None).contains("<h2>Hosts</h2>"));
+    }
 }

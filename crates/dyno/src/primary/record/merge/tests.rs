@@ -2,6 +2,7 @@
 //! clock. The records of the hosts must make the result of the one host, to the last digit.
 
 mod script;
+mod verdicts;
 
 use dyno_summary::{Environment, Summary};
 use proptest::prelude::*;
@@ -166,4 +167,40 @@ proptest! {
             let _merged = merge(vec![record]).map(summary);
         }
     }
+}
+
+/// The records of 100 hosts with 16 workers each: the time and the memory of their merge. `cargo test
+/// --release -p dyno-bench --lib -- --ignored --nocapture a_hundred_hosts` prints both.
+#[test]
+#[ignore = "it takes a minute, and its figures are of a release build"]
+fn a_hundred_hosts_of_sixteen_workers_are_merged() {
+    let script = Script { hosts: vec![16; 100], rate: 100_000.0, service_ms: 10, ..script() };
+    let bytes: Vec<_> = (0..script.hosts.len())
+        .map(|host| play(&script, Some(host)).record.expect("a share keeps its record"))
+        .collect();
+    let size: usize = bytes.iter().map(Vec::len).sum();
+    // The most memory so far is forgotten, so that what the merge needs is seen.
+    std::fs::write("/proc/self/clear_refs", "5").expect("of this process");
+    let before = peak_kib("VmRSS:");
+    let begun = dyno_bus::clock::now();
+    let records = bytes.iter().map(|bytes| HostRecord::from_bytes(bytes).expect("just written"));
+    let mut run = merge(records.collect()).expect("they are of one run");
+    let summary = summary_of(&mut run, &[], Environment::default());
+    let took = dyno_bus::clock::now() - begun;
+    let memory = peak_kib("VmHWM:").saturating_sub(before);
+    assert_eq!((summary.hosts.len(), summary.workers.len()), (100, 1_600));
+    println!(
+        "{} cycles in records of {:.1} MB: merged in {took:.2?} with {:.1} MB more",
+        summary.cycles.issued,
+        size as f64 / 1e6,
+        memory as f64 * 1_024.0 / 1e6,
+    );
+    assert!(memory * 1_024 < 256_000_000, "{memory} KiB");
+}
+
+/// Returns a number of this process's status, in KiB.
+fn peak_kib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a known name");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }

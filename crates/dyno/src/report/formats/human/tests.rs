@@ -205,3 +205,17 @@ fn a_load_profile_has_a_row_for_each_stage_in_the_columns_that_fit() {
     assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
     assert!(narrow.contains("50 to 400/s") && !narrow.contains("450"), "{narrow}");
 }
+
+#[test]
+fn a_run_over_hosts_has_a_row_for_each() {
+    let rows = |width| {
+        let text = page(&fixture::of_hosts(), width);
+        let (_, rows) = text.split_once("\nhost  ").expect("a table of hosts");
+        rows.split("\n\n").next().unwrap_or_default().to_owned()
+    };
+    let wide = "workers  cycles  completed  failed  delivered  loop lag p99      clock
+0 a         1     250        198       2     19.8/s        240 µs  ± 52.0 µs
+1 b         1     250        198       2     19.8/s        240 µs  ± 52.0 µs";
+    assert_eq!(rows(120), wide, "{}", rows(120));
+    assert!(rows(60).lines().all(|line| line.chars().count() <= 60), "{}", rows(60));
+}
