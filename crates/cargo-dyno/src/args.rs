@@ -77,6 +77,18 @@ pub(crate) enum DynoCommand {
     Ab(Box<AbArguments>),
     /// List the results that `--save NAME` keeps, or remove one
     Baselines(Baselines),
+    /// Print a Kubernetes Job whose pods are the hosts of a run
+    ///
+    /// It is JSON, for `kubectl apply -f -`. Each pod is on a node without another one, and only
+    /// waits: `kubectl exec` starts the benchmark in it. What to type next is printed on stderr. The
+    /// form of the Job is checked against Kubernetes's types, but dyno's authors have not run it on
+    /// a cluster.
+    Manifest(ManifestArguments),
+    /// Print a Containerfile that builds a benchmark into an image
+    ///
+    /// The build is that of `run`, in the image of Rust; the image of the benchmark is a slim
+    /// Debian with a user that is not root. The context is the folder of the workspace.
+    Containerfile(ContainerfileArguments),
     /// Print a script that completes `cargo-dyno` in a shell
     Completions {
         /// The shell
@@ -110,15 +122,15 @@ pub(crate) struct RunArguments {
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
 pub(crate) struct TargetKindArguments {
-    /// Run this bench target
+    /// The bench target of this name
     #[arg(long, value_name = "NAME", conflicts_with = "name")]
     pub(crate) bench: Option<String>,
 
-    /// Run this example
+    /// The example of this name
     #[arg(long, value_name = "NAME", conflicts_with = "name")]
     pub(crate) example: Option<String>,
 
-    /// Run this binary
+    /// The binary of this name
     #[arg(long, value_name = "NAME", conflicts_with = "name")]
     pub(crate) bin: Option<String>,
 }
@@ -432,6 +444,52 @@ pub(crate) struct Baselines {
 
     #[command(flatten)]
     pub(crate) place: RunsPlace,
+}
+
+/// The hosts of a run on Kubernetes. The values are texts, so that each is refused in one line.
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct ManifestArguments {
+    /// The image of the pods: it needs `sh`, and what the benchmark needs
+    #[arg(long)]
+    pub(crate) image: String,
+
+    /// The number of hosts: each is a pod, on a node without another one
+    #[arg(long, value_name = "N")]
+    pub(crate) hosts: String,
+
+    /// The name of the Job
+    #[arg(long, default_value = "dyno")]
+    pub(crate) name: String,
+
+    /// The namespace [default: that of kubectl]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// Whole processors that each pod requests; it may use more if they are idle
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(crate) cpus: String,
+
+    /// Memory that each pod requests, such as 512Mi or 4Gi
+    #[arg(long, value_name = "SIZE", default_value = "1Gi")]
+    pub(crate) memory: String,
+
+    /// The time after which Kubernetes ends the pods, with the run in them
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(crate) deadline: String,
+}
+
+#[derive(Debug, Args)]
+#[command(args_override_self = true)]
+pub(crate) struct ContainerfileArguments {
+    /// The benchmark: a bench, example or bin target; not needed where there is only one
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) pick: TargetKindArguments,
+
+    #[command(flatten)]
+    pub(crate) place: PackageArguments,
 }
 
 #[cfg(test)]

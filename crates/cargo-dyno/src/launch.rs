@@ -85,7 +85,7 @@ pub(crate) fn command(run: &RunArguments) -> anyhow::Result<Command> {
 /// Builds a benchmark, and returns the command that starts it, with the message for its failure.
 fn prepared(run: &RunArguments) -> anyhow::Result<(Command, String)> {
     let metadata = targets::metadata(run.place.manifest.path.as_deref())?;
-    let wanted = Wanted::of(run);
+    let wanted = Wanted::of(run.name.as_deref(), &run.pick, &run.place);
     let target = targets::find(&metadata, &wanted)?;
     harness::check(&target)?;
     let folders = Folders::of(&metadata, &run.build)?;

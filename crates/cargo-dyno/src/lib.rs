@@ -18,6 +18,7 @@ mod columns;
 mod command;
 mod compare;
 mod completions;
+mod containerfile;
 mod exec;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -26,6 +27,7 @@ mod http;
 mod init;
 mod launch;
 mod links;
+mod manifest;
 mod merge;
 mod nearest;
 mod pipe;
@@ -104,6 +106,8 @@ fn perform(command: DynoCommand) -> anyhow::Result<ExitCode> {
             print(&text)?;
             return Ok(u8::try_from(exit_code).unwrap_or(u8::MAX).into());
         }
+        DynoCommand::Manifest(line) => manifest::manifest(&line)?,
+        DynoCommand::Containerfile(line) => containerfile::containerfile(&line)?,
         DynoCommand::Completions { shell } => completions::script(shell),
     };
     print(&text)?;

@@ -14,7 +14,7 @@ use cargo_metadata::{
     CrateType, DependencyKind, Metadata, MetadataCommand, Package, PackageId, TargetKind,
 };
 
-use crate::args::{ListArguments, RunArguments};
+use crate::args::{ListArguments, PackageArguments, TargetKindArguments};
 use crate::columns;
 use crate::nearest::did_you_mean;
 
@@ -96,19 +96,23 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Returns the target that the flags of `run` describe.
-    pub(crate) fn of(run: &'a RunArguments) -> Self {
+    /// Returns the target that a command line describes.
+    pub(crate) fn of(
+        name: Option<&'a str>,
+        pick: &'a TargetKindArguments,
+        place: &'a PackageArguments,
+    ) -> Self {
         let picks = [
-            (&run.pick.bench, Some(Kind::Bench)),
-            (&run.pick.example, Some(Kind::Example)),
-            (&run.pick.bin, Some(Kind::Bin)),
-            (&run.name, None),
+            (pick.bench.as_deref(), Some(Kind::Bench)),
+            (pick.example.as_deref(), Some(Kind::Example)),
+            (pick.bin.as_deref(), Some(Kind::Bin)),
+            (name, None),
         ];
         let (name, kind) = picks
             .into_iter()
-            .find_map(|(name, kind)| Some((name.as_deref()?, kind)))
+            .find_map(|(name, kind)| Some((name?, kind)))
             .map_or((None, None), |(name, kind)| (Some(name), kind));
-        Self { name, kind, package: run.place.package.as_deref() }
+        Self { name, kind, package: place.package.as_deref() }
     }
 }
 
@@ -271,7 +275,7 @@ fn choose<'a>(targets: &'a [Target], wanted: &Wanted<'_>) -> anyhow::Result<&'a 
             Err(not_found(name, other, &benchmarks, wanted.kind))
         }
         (several, None) => {
-            bail!("which benchmark? Put its name behind `run`:\n{}", lines(several).trim_end())
+            bail!("which benchmark? Name one of these:\n{}", lines(several).trim_end())
         }
         (several, Some(name)) => bail!(
             "`{name}` is {}: say which, with --bench, --example, --bin or --package",

@@ -34,7 +34,7 @@ fn without_a_name_several_are_listed() {
     let targets = [target("io", Kind::Bench, "a"), target("fibonacci", Kind::Example, "a")];
     assert_eq!(
         refusal(&targets, &Wanted::default()),
-        "which benchmark? Put its name behind `run`:\nio         bench    a\nfibonacci  example  a"
+        "which benchmark? Name one of these:\nio         bench    a\nfibonacci  example  a"
     );
 }
 

@@ -10,6 +10,7 @@ mod exec;
 mod help;
 mod http;
 mod init;
+mod kubernetes;
 mod merge;
 mod pipe;
 mod run;

@@ -265,7 +265,7 @@ fn without_a_name_it_runs_the_only_one_or_lists() {
     assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.stderr,
-        "error: which benchmark? Put its name behind `run`:\n\
+        "error: which benchmark? Name one of these:\n\
          fibonacci  bench    a\nio         bench    a\nio         example  a\n"
     );
     let ended = bench.dyno("a", "run io");
