@@ -97,29 +97,34 @@ impl Script {
             Some(profile) => profile.stages().to_vec(),
             None => vec![Stage { from: self.rate, to: self.rate, duration: plan.duration }],
         };
-        let (warmup, mut begin) = (SECOND, SECOND);
-        let mut dues = Vec::new();
         let at = |from: u64, count: u64, rate: f64| from + (count as f64 / rate * 1e9) as u64;
-        dues.extend((0..).map(|n| at(0, n, self.rate)).take_while(|due| *due < warmup));
+        // The spans of time with one rate: the begin, the end, the rate.
+        let mut spans = vec![(0, SECOND, self.rate)];
         for stage in stages {
-            let end = begin + stage.duration.as_nanos() as u64;
-            let of_stage = (0..).map(|n| at(begin, n, stage.from)).take_while(|due| *due < end);
-            dues.extend(of_stage);
-            begin = end;
+            let begin = spans[spans.len() - 1].1;
+            spans.push((begin, begin + stage.duration.as_nanos() as u64, stage.from));
+        }
+        let mut first = 0;
+        let mut own = Vec::new();
+        for (begin, end, rate) in spans {
+            let near = ((end - begin) as f64 * rate / 1e9) as u64;
+            let count = (near.saturating_sub(2)..).find(|n| at(begin, *n, rate) >= end);
+            let count = count.expect("every time passes");
+            let skipped = (u64::from(worker) + workers - first % workers) % workers;
+            let places = (skipped..count).step_by(workers as usize);
+            own.extend(places.map(|n| (first + n, at(begin, n, rate))));
+            first += count;
         }
         let mut free = 0;
-        let own =
-            dues.into_iter().enumerate().filter(|(n, _)| *n as u64 % workers == u64::from(worker));
-        let cycle = |(index, due): (usize, u64)| {
-            let index = index as u64;
+        let cycle = |(index, due): (u64, u64)| {
             let random = self.random(index);
             let service = 1 + random % (2 * self.service_ms * MS);
             let start = (due + random % 90_000).max(free);
             free = start + service;
-            let phase = if due < warmup { Phase::Warmup } else { Phase::Measured };
+            let phase = if due < SECOND { Phase::Warmup } else { Phase::Measured };
             Scripted { index, due, start, end: free, failed: random.is_multiple_of(19), phase }
         };
-        own.map(cycle).collect()
+        own.into_iter().map(cycle).collect()
     }
 }
 
