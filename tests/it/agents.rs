@@ -5,6 +5,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use dyno::Summary;
 use nix::sys::signal::Signal;
 
 use crate::support::{
@@ -98,7 +99,7 @@ fn a_host_of_another_system_is_refused_with_the_way_out() {
 fn an_agent_of_another_version_is_refused_by_name() {
     // A greeting of version 99 without a build, as a frame.
     let lie = r#"sh -c 'echo "dyno-host 1 $(uname -sm)"; echo dyno-has; echo dyno-agent 1;
-                        printf "\003\000\000\000\000\143\000"; cat >/dev/null' lie"#;
+                        printf "\004\000\000\000\000\143\000\012"; cat >/dev/null' lie"#;
     let error = on_hosts(BEHAVES, lie).run().error();
     assert_says(&error, &["host `", "speaks version 99 of the messages"]);
 }
@@ -145,7 +146,7 @@ fn a_worker_that_is_killed_on_a_host_ends_the_run_by_name() {
 #[test]
 fn nothing_is_left_two_seconds_after_the_coordinator_is_killed() {
     let running = on_hosts(BEHAVES, BETWEEN)
-        .args("-P how=sleep -P us=30000000 --rate 20 --duration 60s")
+        .args("-P how=sleep -P us=300000 --rate 20 --duration 60s")
         .start();
     running.until_said("measuring");
     let folder = running.folder();
@@ -359,10 +360,12 @@ fn the_nodes_of_a_slurm_allocation_are_hosts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (program, script) in [
         ("scontrol", "#!/bin/sh\ntest \"$*\" = 'show hostnames' && echo node1 && echo node2\n"),
-        // The words before the command: --overlap -N1 -n1 -w HOST.
+        // The words before the command: --overlap -N1 -n1 -w HOST. As the real one, it passes on whole
+        // lines.
         (
             "srun",
-            "#!/bin/sh\ntest \"$1 $2 $3 $4\" = '--overlap -N1 -n1 -w' || exit 9\nshift 5\nexec \"$@\"\n",
+            "#!/bin/sh\ntest \"$1 $2 $3 $4\" = '--overlap -N1 -n1 -w' || exit 9\nshift 5\n\
+             \"$@\" | LC_ALL=C grep -a --line-buffered ''\n",
         ),
     ] {
         let path = folder.path().join(program);
@@ -390,7 +393,7 @@ fn a_threshold_that_aborts_is_judged_by_the_sum_over_all_hosts() {
     assert!(ended.elapsed < Duration::from_secs(20), "{ended:#?}");
     let summary = ended.verdict(3, "failed");
     assert_says(&summary.reasons[0], &["response.p95 < 10ms"]);
-    let over = slow().args("--threshold").word("response.p95 < 10ms over 1s abort").run();
+    let over = slow().args("--threshold").word("response.p95 < 10ms over 2s abort").run();
     assert_says(over.refusal(), &["a sliding window can't end a run on several hosts"]);
 }
 
@@ -415,4 +418,65 @@ fn a_run_on_several_hosts_that_is_to_be_stopped_ends() {
     running.until_said("measuring");
     running.signal(Signal::SIGTSTP);
     running.end().verdict(128 + 20, "interrupted");
+}
+
+#[test]
+fn the_records_of_the_hosts_merge_to_the_same_result() {
+    let line = "-P how=sleep -P us=1000 --rate 200 --duration 600ms --threshold";
+    let ended = on_hosts(BEHAVES, HERE).args(line).word("response.p50 < 1s").run();
+    let live = ended.verdict(0, "sustained");
+    // In another order: the place of a host is in its record.
+    let folders = ["b", "a"].map(|host| ended.path(&format!("out/hosts/{host}")));
+    let merged = dyno::internal::merge(&folders).expect("the records of one run").summary;
+    assert_eq!(merged.reasons, live.reasons);
+    let parts = |summary: &Summary| {
+        let Summary { verdict, cycles, warmup, metrics, thresholds, workers, series, .. } = summary;
+        serde_json::json!([verdict, cycles, warmup, metrics, thresholds, workers, series])
+    };
+    assert_eq!(parts(&merged), parts(&live));
+}
+
+#[test]
+fn a_signal_to_one_agent_drains_all_hosts() {
+    // So does `scancel --signal=INT`.
+    let running = on_hosts(BEHAVES, HERE).args("--rate 100 --duration 60s").start();
+    running.until_said("measuring");
+    let [agent, _] = primaries(&running)[..] else { panic!("two agents") };
+    send(agent, Signal::SIGINT);
+    let summary = running.end().verdict(130, "interrupted");
+    assert_eq!(summary.cycles.lost, 0, "{summary:?}");
+}
+
+#[test]
+fn a_link_that_stalls_for_three_seconds_harms_nothing() {
+    let running = on_hosts(BEHAVES, BETWEEN).args("--rate 100 --duration 6s").start();
+    running.until_said("measuring");
+    let [agent, _] = primaries(&running)[..] else { panic!("two agents") };
+    let relays = relays_of(&agents(&running), agent);
+    relays.iter().for_each(|relay| send(*relay, Signal::SIGSTOP));
+    // The other host is still seen: the time of the run goes on.
+    running.until_said("   4.");
+    relays.iter().for_each(|relay| send(*relay, Signal::SIGCONT));
+    let summary = running.end().verdict(0, "sustained");
+    assert_eq!((summary.cycles.issued, summary.cycles.completed), (600, 600));
+}
+
+#[test]
+fn a_host_without_a_disk_and_one_whose_disk_is_full_are_named() {
+    let without = r#"sh -c 'test "$0" = b && HOME=/proc; export HOME; exec "$@"' {host}"#;
+    let error = on_hosts(BEHAVES, without).run().error();
+    assert_says(&error, &["host `b`: ", "mkdir: "]);
+    let full = r#"sh -c 'test "$0" = b || exec "$@"
+                        exec unshare --mount sh -c "mount -t tmpfs -o size=1m none \"$HOME\" &&
+                        exec \"\$@\"" full "$@"' {host}"#;
+    let error = on_hosts(BEHAVES, full).run().error();
+    assert_says(&error, &["host `b`: ", "No space left on device"]);
+}
+
+#[test]
+fn a_host_whose_program_does_not_come_to_the_benchmark_is_named() {
+    // The name of a benchmark that this program does not have.
+    let other = r#"sh -c 'exec env DYNO_AGENT=x "$@"' other"#;
+    let error = on_hosts(BEHAVES, other).args("--hosts-exe /bin/true").run().error();
+    assert_says(&error, &["host `", "the first line of its agent never came", "it wrote nothing"]);
 }

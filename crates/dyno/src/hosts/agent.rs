@@ -23,7 +23,7 @@ use nix::unistd::{dup2_stdin, dup2_stdout};
 use super::coordinator::SILENCE;
 use super::message::{
     FIRST_LINE, HostCommand, HostFacts, HostProgress, HostReport, PIECE_MAX, SettingEntry, VERSION,
-    number_of,
+    number_of, to_frame,
 };
 use super::offset::ClockOffset;
 use crate::identity::AGENT_VARIABLE;
@@ -249,10 +249,8 @@ fn write(mut output: File, queued: &Receiver<HostReport>) {
             Err(RecvTimeoutError::Timeout) => HostReport::Alive,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let mut frame = Vec::new();
         // Texts of workers are bounded, and pieces of records fit.
-        let written =
-            codec::encode(&report, &mut frame).is_ok() && output.write_all(&frame).is_ok();
+        let written = to_frame(&report).is_ok_and(|frame| output.write_all(&frame).is_ok());
         if !written {
             return;
         }

@@ -20,7 +20,7 @@ use nix::unistd::{Pid, setsid};
 
 use super::bootstrap::{BootLine, NOISE_MAX, ProgramLines, SCRIPT, refused};
 use super::launcher::Launcher;
-use super::message::{HostCommand, HostReport};
+use super::message::{HostCommand, HostReport, from_frame};
 
 /// The most bytes of a line of text from a host: a longer one is cut.
 const LINE_MAX: u64 = 8 << 10;
@@ -248,7 +248,7 @@ fn frames(mut stdout: BufReader<ChildStdout>, inbox: &Inbox) -> Result<(), Broke
         loop {
             let frame = buffer.next_frame().map_err(|error| Broken::Stream(error.to_string()))?;
             let Some(frame) = frame else { break };
-            let report = codec::decode(frame).map_err(|error| Broken::Stream(error.to_string()))?;
+            let report = from_frame(frame).map_err(|error| Broken::Stream(error.to_string()))?;
             inbox.add(HostNews::Report(report));
         }
         if count == 0 {

@@ -3,7 +3,8 @@
 //! They are frames of the bus, over the standard streams of a launcher. Both ends are the same build
 //! of the same program, which the first message of each direction makes sure of.
 
-use dyno_bus::Time;
+use dyno_bus::frame::{FRAME_MAX, PREFIX};
+use dyno_bus::{CodecError, Time, codec};
 use serde::{Deserialize, Serialize};
 
 use super::offset::ClockOffset;
@@ -111,6 +112,32 @@ pub(crate) struct SettingEntry {
     pub(crate) layer: u8,
 }
 
+/// Returns a report as a frame whose last byte is a line feed: a launcher such as `srun` passes on
+/// what ends a line, and may keep the rest.
+///
+/// # Errors
+/// If the report is too long for a frame.
+pub(crate) fn to_frame(report: &HostReport) -> Result<Vec<u8>, CodecError> {
+    let mut frame = Vec::new();
+    codec::encode(report, &mut frame)?;
+    frame.push(b'\n');
+    let length = frame.len() - PREFIX;
+    if length > FRAME_MAX {
+        return Err(CodecError::TooLong { length, max: FRAME_MAX });
+    }
+    // At most a mebibyte.
+    frame[..PREFIX].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(frame)
+}
+
+/// Returns the report in a frame, which is given without its prefix.
+///
+/// # Errors
+/// If it does not decode.
+pub(crate) fn from_frame(frame: &[u8]) -> Result<HostReport, CodecError> {
+    codec::decode(frame.strip_suffix(b"\n").unwrap_or(frame))
+}
+
 /// Returns the number of a phase.
 pub(crate) fn number_of(phase: RunPhase) -> u8 {
     match phase {
@@ -153,9 +180,18 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_of_a_record_fits_a_frame() {
-        let mut frame = Vec::new();
+    fn a_piece_of_a_record_fits_a_frame_that_ends_a_line() {
         let piece = HostReport::Piece(vec![255; PIECE_MAX]);
-        dyno_bus::codec::encode(&piece, &mut frame).expect("it fits");
+        let frame = to_frame(&piece).expect("it fits");
+        assert_eq!(frame.last(), Some(&b'\n'));
+        let mut buffer = dyno_bus::frame::FrameBuffer::default();
+        let mut received = None;
+        for part in frame.chunks(1_000) {
+            buffer.room()[..part.len()].copy_from_slice(part);
+            buffer.filled(part.len());
+            let frame = buffer.next_frame().expect("a length");
+            received = received.or(frame.map(|frame| from_frame(frame).expect("a report")));
+        }
+        assert_eq!(received, Some(piece));
     }
 }
