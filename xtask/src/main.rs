@@ -15,6 +15,7 @@ mod coverage;
 mod deny;
 mod dist;
 mod fuzz;
+mod hosts;
 mod picture;
 mod semver;
 mod sim;
@@ -52,6 +53,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Run long and fast; check that every cycle is counted once and that memory does not grow
     Soak(soak::Arguments),
+    /// Run a benchmark on the three nodes of a real Slurm, which is started on this machine as root
+    Hosts,
     /// Make the picture of the README again, from the page of a real run
     Picture,
     /// Package each crate that is published, and build it from its package
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Hosts => hosts::run(),
         Task::Picture => picture::run(),
         Task::Dist(arguments) => dist::run(&arguments),
     };

@@ -73,6 +73,22 @@ fn programs() -> Result<()> {
     run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&packages))
 }
 
+/// Installs Slurm and its keeper of keys by apt, as root.
+///
+/// # Errors
+/// If they are missing and can't be installed.
+pub(crate) fn slurm() -> Result<()> {
+    let programs = [("slurmctld", "slurm-wlm"), ("munged", "munge"), ("setpriv", "util-linux")];
+    let missing = programs.iter().filter(|(program, _)| find(program).is_none());
+    let packages: Vec<_> = missing.map(|(_, package)| *package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    ensure!(find("apt-get").is_some(), "Slurm is missing: install {}", packages.join(" "));
+    run(apt_get().arg("update"))?;
+    run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&packages))
+}
+
 /// Returns `true` if a program is among those of Debian's Postgres, in any version.
 fn is_of_postgres(program: &str) -> bool {
     let versions = fs::read_dir(POSTGRES_FOLDER).into_iter().flatten().flatten();
