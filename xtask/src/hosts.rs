@@ -55,7 +55,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// A Slurm of its own controller, key and nodes; dropped, it ends.
+/// A Slurm: a controller, a key and nodes that are its alone; dropped, it ends.
 struct Cluster {
     folder: PathBuf,
     daemons: Vec<Child>,
@@ -161,7 +161,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         for daemon in self.daemons.iter_mut().rev() {
-            // SIGTERM, by which Slurm's daemons end their steps too.
+            // SIGTERM, which ends the steps of the daemons too.
             let pid = nix::unistd::Pid::from_raw(daemon.id() as i32);
             let _ended = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
             let _ended = daemon.wait();
@@ -169,7 +169,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Returns the settings of a cluster in `folder`, all nodes of which are this machine.
+/// Returns the settings of a cluster in `folder`, whose nodes are all this machine.
 fn configuration(folder: &str, host: &str) -> String {
     let mut text = format!(
         "ClusterName=dyno\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={PORT}\n\
