@@ -1,6 +1,6 @@
 //! The verdict: what a run's evidence proves, with reasons and a hint.
 //!
-//! Pure: [`judge`] reads an [`Evidence`] only, so that every verdict can be tested without a
+//! Pure: [`judge_hosts`] reads its arguments only, so that every verdict can be tested without a
 //! process. The decision on the rate is made in [`trend`]; `docs/verdicts.md` explains it to users.
 
 mod bottleneck;
