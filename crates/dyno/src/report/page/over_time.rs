@@ -6,7 +6,9 @@ use dyno_bus::builtin::{
 };
 use dyno_bus::clock;
 use dyno_bus::value::Unit;
-use dyno_summary::{Metric, PointMetric, Summary, ThresholdResult, Verdict, WorstWindow};
+use dyno_summary::{
+    Metric, PointMetric, SeriesPoint, Summary, ThresholdResult, Verdict, WorstWindow,
+};
 
 use super::axis::{Axis, AxisKind};
 use super::chart::{Band, BandKind, Chart, Shape};
@@ -57,18 +59,29 @@ pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
     charts
 }
 
+/// Returns the cycles per second of each interval, at its end. The last one, which the run's end cuts
+/// off, may be short: then the counts of workers, which come in batches, are not a rate, and it is
+/// drawn with the interval before it.
+fn rates(series: &[SeriesPoint], count: fn(&SeriesPoint) -> u64) -> Vec<(f64, Option<f64>)> {
+    let begin = |index: usize| index.checked_sub(1).map_or(0, |before| series[before].t_ns);
+    let length = |index: usize| series[index].t_ns.saturating_sub(begin(index));
+    let rate = |index: usize| {
+        let is_short =
+            index > 0 && index + 1 == series.len() && length(index) < length(index - 1) / 2;
+        let from = if is_short { index - 1 } else { index };
+        let cycles: u64 = series[from..=index].iter().map(count).sum();
+        let seconds = series[index].t_ns.saturating_sub(begin(from)) as f64 / 1e9;
+        (series[index].t_ns as f64, (seconds > 0.0).then(|| cycles as f64 / seconds))
+    };
+    (0..series.len()).map(rate).collect()
+}
+
 /// Returns the cycles per second that were issued and completed in each interval.
 fn load(summary: &Summary, x: Axis) -> Chart {
-    let rates = |count: fn(&dyno_summary::SeriesPoint) -> u64| -> Vec<(f64, Option<f64>)> {
-        let before = std::iter::once(0).chain(summary.series.iter().map(|point| point.t_ns));
-        let points = summary.series.iter().zip(before);
-        let rate = |(point, before): (&dyno_summary::SeriesPoint, u64)| {
-            let seconds = point.t_ns.saturating_sub(before) as f64 / 1e9;
-            (point.t_ns as f64, (seconds > 0.0).then(|| count(point) as f64 / seconds))
-        };
-        points.map(rate).collect()
-    };
-    let (issued, completed) = (rates(|point| point.issued), rates(|point| point.completed));
+    let (issued, completed) = (
+        rates(&summary.series, |point| point.issued),
+        rates(&summary.series, |point| point.completed),
+    );
     let most = issued.iter().chain(&completed).filter_map(|(_, rate)| *rate).fold(0.0, f64::max);
     let asked = summary.rate.asked;
     let how = match asked {
@@ -247,5 +260,32 @@ fn worst_band(threshold: &ThresholdResult, worst: WorstWindow) -> Band {
         to: worst.at_ns as f64,
         name: format!("worst window of {}: {place}", threshold.expression),
         kind: if threshold.met { BandKind::Kept } else { BandKind::Broken },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_last_interval_is_drawn_with_the_one_before() {
+        let point = |(t_ns, issued): (u64, u64)| {
+            let mut point = SeriesPoint::default();
+            (point.t_ns, point.issued) = (t_ns, issued);
+            point
+        };
+        let drawn = |points: &[(u64, u64)]| {
+            let series: Vec<_> = points.iter().copied().map(point).collect();
+            rates(&series, |point| point.issued)
+        };
+        // A quarter of a second with more than its cycles, because the last batch came late.
+        let second = 1_000_000_000;
+        let short = drawn(&[(second, 100), (2 * second, 90), (2 * second + second / 4, 35)]);
+        assert_eq!(short[..2], [(1e9, Some(100.0)), (2e9, Some(90.0))]);
+        assert_eq!(short[2], (2.25e9, Some(100.0)));
+        let whole = drawn(&[(second, 100), (2 * second, 120)]);
+        assert_eq!(whole[1], (2e9, Some(120.0)));
+        assert_eq!(drawn(&[(second, 100)]), [(1e9, Some(100.0))]);
+        assert_eq!(drawn(&[(0, 0)]), [(0.0, None)]);
     }
 }
