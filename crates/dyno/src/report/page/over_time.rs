@@ -60,18 +60,16 @@ pub(super) fn charts(summary: &Summary) -> Vec<Chart> {
 }
 
 /// Returns the cycles per second of each interval, at its end. The last one, which the run's end cuts
-/// off, may be short: then the counts of workers, which come in batches, are not a rate, and it is
-/// drawn with the interval before it.
+/// off, may be short: it has none, because all that came late in the workers' batches is counted in
+/// it, and its rate would be a peak that never was.
 fn rates(series: &[SeriesPoint], count: fn(&SeriesPoint) -> u64) -> Vec<(f64, Option<f64>)> {
     let begin = |index: usize| index.checked_sub(1).map_or(0, |before| series[before].t_ns);
     let length = |index: usize| series[index].t_ns.saturating_sub(begin(index));
     let rate = |index: usize| {
-        let is_short =
-            index > 0 && index + 1 == series.len() && length(index) < length(index - 1) / 2;
-        let from = if is_short { index - 1 } else { index };
-        let cycles: u64 = series[from..=index].iter().map(count).sum();
-        let seconds = series[index].t_ns.saturating_sub(begin(from)) as f64 / 1e9;
-        (series[index].t_ns as f64, (seconds > 0.0).then(|| cycles as f64 / seconds))
+        let is_last = index > 0 && index + 1 == series.len();
+        let is_rate = length(index) > 0 && !(is_last && length(index) < length(index - 1) / 2);
+        let rate = count(&series[index]) as f64 / (length(index) as f64 / 1e9);
+        (series[index].t_ns as f64, is_rate.then_some(rate))
     };
     (0..series.len()).map(rate).collect()
 }
@@ -268,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_last_interval_is_drawn_with_the_one_before() {
+    fn a_short_last_interval_has_no_rate() {
         let point = |(t_ns, issued): (u64, u64)| {
             let mut point = SeriesPoint::default();
             (point.t_ns, point.issued) = (t_ns, issued);
@@ -280,9 +278,8 @@ mod tests {
         };
         // A quarter of a second with more than its cycles, because the last batch came late.
         let second = 1_000_000_000;
-        let short = drawn(&[(second, 100), (2 * second, 90), (2 * second + second / 4, 35)]);
-        assert_eq!(short[..2], [(1e9, Some(100.0)), (2e9, Some(90.0))]);
-        assert_eq!(short[2], (2.25e9, Some(100.0)));
+        let short = drawn(&[(second, 90), (2 * second, 100), (2 * second + second / 4, 35)]);
+        assert_eq!(short, [(1e9, Some(90.0)), (2e9, Some(100.0)), (2.25e9, None)]);
         let whole = drawn(&[(second, 100), (2 * second, 120)]);
         assert_eq!(whole[1], (2e9, Some(120.0)));
         assert_eq!(drawn(&[(second, 100)]), [(1e9, Some(100.0))]);
