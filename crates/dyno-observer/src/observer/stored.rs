@@ -1,4 +1,4 @@
-//! What one host has observed, in a form to store; and the observer of several hosts, made of it.
+//! The observations of one host, in a form to store; and the observer of several hosts, made of them.
 //!
 //! The values of a metric are stored merged over the workers of the host, and the figures of each
 //! worker next to them: so the bytes of a host depend little on the number of its workers. The
