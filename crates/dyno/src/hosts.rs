@@ -29,3 +29,4 @@ pub(crate) use self::conduct::{HostCheck, Hosts};
 pub(crate) use self::launcher::{Launcher, LauncherError};
 pub(crate) use self::message::HostFacts;
 pub(crate) use self::offset::ClockOffset;
+pub(crate) use self::words::split as split_words;

@@ -26,6 +26,14 @@ pub fn redacted_words(words: &[String]) -> Vec<String> {
     crate::result::redact::command(words)
 }
 
+/// Returns the words of a text, split as a shell splits them.
+///
+/// # Errors
+/// The quote that has no end.
+pub fn split_words(text: &str) -> Result<Vec<String>, char> {
+    crate::hosts::split_words(text)
+}
+
 /// Returns `true` if this process is an agent of a run on several hosts: it has no command line.
 #[must_use]
 pub fn is_agent() -> bool {

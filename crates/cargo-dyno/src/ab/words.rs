@@ -4,35 +4,17 @@
 use std::ffi::OsString;
 
 use anyhow::bail;
+use dyno::internal::split_words;
 
 /// Returns the words of a text. Quotes hold blanks together, and a backslash keeps the next character.
 ///
 /// # Errors
 /// If a quote has no end.
 pub(super) fn split(text: &str) -> anyhow::Result<Vec<OsString>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote: Option<char> = None;
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        match (c, quote) {
-            ('\\', None | Some('"')) => word.get_or_insert_default().extend(characters.next()),
-            (c, Some(open)) if c == open => quote = None,
-            (c, Some(_)) => word.get_or_insert_default().push(c),
-            ('\'' | '"', None) => {
-                quote = Some(c);
-                // Quotes alone are an empty word.
-                word.get_or_insert_default();
-            }
-            (c, None) if c.is_whitespace() => words.extend(word.take().map(OsString::from)),
-            (c, None) => word.get_or_insert_default().push(c),
-        }
+    match split_words(text) {
+        Ok(words) => Ok(words.into_iter().map(OsString::from).collect()),
+        Err(quote) => bail!("invalid flags `{text}`: the quote {quote} has no end; add it"),
     }
-    if let Some(quote) = quote {
-        bail!("invalid flags `{text}`: the quote {quote} has no end; add it");
-    }
-    words.extend(word.map(OsString::from));
-    Ok(words)
 }
 
 #[cfg(test)]
